@@ -1,0 +1,34 @@
+"""Settings of the documentation; building it needs no network."""
+
+from gradcheck._version import __version__
+
+project = "gradcheck"
+author = "The gradcheck developers"
+copyright = "2026, The gradcheck developers"
+version = release = __version__
+
+extensions = [
+    "myst_parser",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.doctest",
+    "sphinx_click",
+]
+exclude_patterns = ["_build"]
+nitpicky = True
+nitpick_ignore_regex = [
+    # types of libraries whose documentation is not here, and the words of docstrings ("array", "optional")
+    (r"py:class", r"(?!gradcheck\b).*"),
+]
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "none"  # docstrings give types and shapes in words
+numpydoc_show_class_members = False
+# no "dollarmath": a page with formulas would fetch MathJax from a server, so formulas are written as text
+myst_enable_extensions = ["colon_fence"]
+myst_heading_anchors = 3
+
+html_theme = "furo"
+html_title = f"gradcheck {release}"
+html_static_path: list[str] = []
+html_show_sphinx = False

@@ -1,0 +1,71 @@
+"""gradcheck finds the mistake in a hand-written gradient: which parameter, which line, why, and how to fix it.
+
+Public names are loaded on first use, so that ``import gradcheck`` loads neither numpy nor pandas.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from gradcheck._version import __version__ as __version__
+
+if TYPE_CHECKING:
+    from gradcheck.api import check_script as check_script
+    from gradcheck.check import assert_grad as assert_grad
+    from gradcheck.check import check_grad as check_grad
+    from gradcheck.check import numerical_grad as numerical_grad
+    from gradcheck.errors import GradcheckError as GradcheckError
+    from gradcheck.errors import GradientMismatch as GradientMismatch
+    from gradcheck.errors import InputError as InputError
+    from gradcheck.errors import ScriptError as ScriptError
+    from gradcheck.errors import UsageError as UsageError
+    from gradcheck.report.record import Report as Report
+    from gradcheck.result import CheckResult as CheckResult
+    from gradcheck.result import ParameterResult as ParameterResult
+    from gradcheck.result import Verdict as Verdict
+
+_HOME = {
+    "CheckResult": "gradcheck.result",
+    "GradcheckError": "gradcheck.errors",
+    "GradientMismatch": "gradcheck.errors",
+    "InputError": "gradcheck.errors",
+    "ParameterResult": "gradcheck.result",
+    "Report": "gradcheck.report.record",
+    "ScriptError": "gradcheck.errors",
+    "UsageError": "gradcheck.errors",
+    "Verdict": "gradcheck.result",
+    "assert_grad": "gradcheck.check",
+    "check_grad": "gradcheck.check",
+    "check_script": "gradcheck.api",
+    "numerical_grad": "gradcheck.check",
+}
+
+__all__ = [
+    "CheckResult",
+    "GradcheckError",
+    "GradientMismatch",
+    "InputError",
+    "ParameterResult",
+    "Report",
+    "ScriptError",
+    "UsageError",
+    "Verdict",
+    "__version__",
+    "assert_grad",
+    "check_grad",
+    "check_script",
+    "numerical_grad",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module 'gradcheck' has no attribute {name!r}")
+    value = getattr(import_module(_HOME[name]), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,69 @@
+"""What the command line and the plugin call: check scripts, print nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from gradcheck.config import Options, resolve
+from gradcheck.errors import ScriptError
+from gradcheck.report.record import Report
+from gradcheck.script.examine import Overrides, Request
+from gradcheck.script.isolate import examine_isolated
+from gradcheck.script.result import ScriptResult
+from gradcheck.script.source import SourceFile
+
+_DEFAULTS = Options(points=4, seed=0, method="auto", timeout=60.0, params=())
+
+
+def check_script(path: str | Path, options: Options | None = None) -> Report:
+    """Check the gradients of a script that nobody has touched or configured.
+
+    The script is run in a process of its own, real calls of its functions are recorded, and its gradients are
+    compared with finite differences of its own loss, at recorded points and at perturbed ones.
+
+    Parameters
+    ----------
+    path : str or Path
+        The script.
+    options : Options, optional
+        Settings; what they leave open comes from the script's ``# gradcheck:`` comment, the environment and
+        pyproject.toml.
+
+    Returns
+    -------
+    Report
+        With one script. A script that cannot be read, run or understood has the verdict ``error``.
+
+    Raises
+    ------
+    UsageError
+        If a setting is wrong.
+    """
+    options = options or Options()
+    result = examine_script(path, options)
+    return Report((result,), seed=_DEFAULTS.seed if options.seed is None else options.seed)
+
+
+def examine_script(path: str | Path, options: Options, output: Callable[[bytes], object] | None = None) -> ScriptResult:
+    """Check one script; `output` receives what it prints."""
+    shown, place = str(path), Path(path).absolute()
+    try:
+        source = SourceFile.read(place)
+    except ScriptError as error:
+        return ScriptResult(shown, error=error)
+    settled = resolve(options, source.directive, place).over(_DEFAULTS)
+    request = Request(
+        path=str(place),
+        argv=settled.argv,
+        overrides=Overrides(settled.loss, settled.backward, settled.params or ()),
+        points=settled.points or 1,
+        seed=settled.seed or 0,
+        rtol=settled.rtol,
+        atol=settled.atol,
+        method=settled.method or "auto",
+        seconds=settled.timeout or 60.0,
+        memory=settled.memory,
+    )
+    return replace(examine_isolated(request, output), path=shown)

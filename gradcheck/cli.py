@@ -1,0 +1,204 @@
+"""The command line. Heavy modules are imported inside the commands, so that ``--help`` stays quick."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gradcheck._version import __version__
+from gradcheck.config import METHODS, Options
+from gradcheck.errors import GradcheckError, UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from gradcheck.report.record import Report
+
+_EXITS = """\b
+Exit codes:
+  0    every checked gradient matches
+  1    at least one mismatch
+  2    wrong usage
+  3    a script could not be read, run or understood
+  5    nothing to check
+  130  interrupted
+Several scripts: 1 beats 3 beats 0."""
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EXITS)
+@click.version_option(__version__, prog_name="gradcheck", message="%(prog)s %(version)s")
+def cli() -> None:
+    """Find the mistake in a hand-written gradient.
+
+    Start with: gradcheck demo
+    """
+
+
+@cli.command(epilog=_EXITS)
+@click.argument("paths", nargs=-1, required=True, metavar="PATH... [-- SCRIPT_ARGUMENTS...]")
+@click.option("--loss", metavar="NAME", help="The loss: a variable, a function, or an expression.")
+@click.option("--backward", metavar="NAME", help="The function that returns the gradients.")
+@click.option("--params", metavar="A,B,...", help="The parameters to check, separated by commas.")
+@click.option("--points", type=int, metavar="N", help="Check at N points, recorded and perturbed ones. [default: 4]")
+@click.option("--seed", type=int, metavar="N", help="Seed of the perturbed points. [default: 0]")
+@click.option("--rtol", type=float, metavar="X", help="Relative tolerance. [default: by precision]")
+@click.option("--atol", type=float, metavar="X", help="Absolute tolerance. [default: 0]")
+@click.option("--method", type=click.Choice(METHODS), help="How to differentiate. [default: auto]")
+@click.option("--timeout", type=float, metavar="SECONDS", help="Time limit per script. [default: 60]")
+@click.option("--memory", type=int, metavar="MIB", help="Memory limit per script. [default: none]")
+@click.option("-k", "only", metavar="NAME", help="Check the scripts whose path contains NAME.")
+@click.option("--strict", is_flag=True, help="Count what is inconclusive as a mismatch.")
+@click.option("--exit-zero", is_flag=True, help="End with 0 although there are mismatches.")
+@click.option("--isolated", is_flag=True, help="Leave environment variables and pyproject.toml aside.")
+@click.option("--format", "form", type=click.Choice(["text", "json"]), help="Output format. [default: text]")
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write to FILE.")
+@click.option("-q", "--quiet", is_flag=True, help="One line per script.")
+@click.option("-v", "--verbose", is_flag=True, help="Show how a script was understood, and what it prints.")
+@click.pass_context
+def run(context: click.Context, paths: tuple[str, ...], **flags: Any) -> None:
+    """Check the gradients of scripts.
+
+    A PATH is a script, a folder of scripts, or PATH::FUNCTION for one backward function. What follows -- is the
+    script's own argument list; what is piped in is its standard input.
+    """
+    script_arguments = _after_dashes(context)
+    if script_arguments:
+        paths = paths[: -len(script_arguments)]
+    if not paths:
+        raise click.UsageError("expected at least one PATH before --")
+    options = _options(flags, script_arguments)
+    report = _check_all(paths, options, flags)
+    _write(report, flags)
+    context.exit(int(report.exit_code(strict=flags["strict"], exit_zero=flags["exit_zero"])))
+
+
+@cli.command()
+@click.option("--force", is_flag=True, help="Overwrite an existing file.")
+def demo(force: bool) -> None:
+    """Write an example with wrong gradients, and say what to type next."""
+    from gradcheck.demo import FILE_NAME, TEXT
+
+    target = Path(FILE_NAME)
+    if target.exists() and not force:
+        raise click.UsageError(f"{target} exists already; gradcheck demo --force overwrites it")
+    try:
+        target.write_text(TEXT, encoding="utf-8")
+    except OSError as error:
+        raise click.UsageError(f"cannot write {target}: {error.strerror}") from None
+    click.echo(
+        f"wrote {target}: a network with one hidden neuron that does not learn\nnow type: gradcheck run {target}"
+    )
+
+
+def main() -> None:
+    """Run the command line; the exit codes are those of the documentation, also on Ctrl-C."""
+    try:
+        code = cli.main(standalone_mode=False, prog_name="gradcheck")
+        sys.stdout.flush()
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        code = 2
+    except click.UsageError as error:
+        error.show()
+        code = 2
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted", err=True)
+        code = 130
+    except (click.ClickException, GradcheckError) as error:
+        click.echo(f"gradcheck: {error.message}", err=True)
+        code = 2
+    except BrokenPipeError:
+        # the reader has seen enough (`| head`); nothing more can be written there
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 0
+    raise SystemExit(code or 0)
+
+
+def _after_dashes(context: click.Context) -> tuple[str, ...]:
+    """Return what follows ``--``; click has merged it with the paths."""
+    arguments = context.meta.get("gradcheck.arguments", sys.argv[1:])
+    return tuple(arguments[arguments.index("--") + 1 :]) if "--" in arguments else ()
+
+
+def _options(flags: dict[str, Any], argv: tuple[str, ...]) -> Options:
+    params = flags["params"]
+    try:
+        return Options(
+            params=tuple(p.strip() for p in params.split(",") if p.strip()) if params is not None else None,
+            argv=argv,
+            **{name: flags[name] for name in _DIRECT},
+        )
+    except UsageError as error:
+        raise click.UsageError(error.message) from None
+
+
+_DIRECT = ("loss", "backward", "points", "seed", "rtol", "atol", "method", "timeout", "memory", "isolated")
+
+
+def _check_all(paths: tuple[str, ...], options: Options, flags: dict[str, Any]) -> Report:
+    from dataclasses import replace
+
+    from gradcheck.api import examine_script
+    from gradcheck.report.record import Report
+
+    forward = (lambda piece: (sys.stderr.buffer.write(piece), sys.stderr.flush())) if flags["verbose"] else None
+    progress = _console(stderr=True)
+    results = []
+    for path, function in _targets(paths, flags["only"]):
+        chosen = options if function is None else replace(options, backward=function)
+        with progress.status(f"checking {path}") if progress.is_terminal and not forward else _nothing():
+            results.append(examine_script(path, chosen, forward))
+    return Report(tuple(results), seed=options.seed or 0)
+
+
+def _targets(paths: tuple[str, ...], only: str | None) -> list[tuple[str, str | None]]:
+    """Return the scripts to check, each with the function it is narrowed to."""
+    found: list[tuple[str, str | None]] = []
+    for text in paths:
+        path, _, function = text.partition("::")
+        if Path(path).is_dir():
+            inside = (p for p in sorted(Path(path).rglob("*.py")) if not _hidden(p.relative_to(path)))
+            found += [(str(p), function or None) for p in inside]
+        else:
+            found.append((path, function or None))
+    return [target for target in found if only is None or only in target[0]]
+
+
+def _hidden(path: Path) -> bool:
+    return any(part.startswith(".") or part == "__pycache__" for part in path.parts)
+
+
+def _write(report: Report, flags: dict[str, Any]) -> None:
+    from gradcheck.report import json as json_report
+    from gradcheck.report import text as text_report
+
+    target: Path | None = flags["output"]
+    form = flags["form"] or ("json" if target is not None and target.suffix == ".json" else "text")
+    verbosity = -1 if flags["quiet"] else int(flags["verbose"])
+    try:
+        stream = target.open("w", encoding="utf-8") if target is not None else sys.stdout
+    except OSError as error:
+        raise click.UsageError(f"cannot write {target}: {error.strerror}") from None
+    with stream if target is not None else _nothing():
+        if form == "json":
+            print(json_report.render(report), file=stream)
+        else:
+            text_report.render(report, _console(file=stream), verbosity=verbosity)
+    if not flags["quiet"]:
+        click.echo(text_report.summary(report) if report.scripts else "nothing to check", err=True)
+
+
+def _console(**settings: Any) -> Console:
+    from rich.console import Console
+
+    return Console(highlight=False, markup=False, emoji=False, **settings)
+
+
+def _nothing() -> Any:
+    from contextlib import nullcontext
+
+    return nullcontext()

@@ -1,0 +1,164 @@
+"""Settings, where they come from, and which of them wins: flag, comment in the script, environment, pyproject.toml."""
+
+from __future__ import annotations
+
+import math
+import os
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any
+
+from gradcheck.errors import UsageError
+
+METHODS = ("auto", "central")
+ENVIRONMENT_PREFIX = "GRADCHECK_"
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a script is checked; None stands for "not said here".
+
+    Attributes
+    ----------
+    loss : str, optional
+        The loss: a variable of the backward function, a function, or an expression.
+    backward : str, optional
+        The function that returns the gradients.
+    params : tuple of str, optional
+        The parameters to check.
+    points : int, optional
+        At how many points to check; 4 by default.
+    seed : int, optional
+        Seed of the perturbed points; 0 by default.
+    rtol, atol : float, optional
+        Tolerances; by default they follow the precision of the gradients.
+    method : str, optional
+        ``auto`` or ``central``.
+    timeout : float, optional
+        Seconds per script; 60 by default.
+    memory : int, optional
+        Address space of the script's process in MiB; unlimited by default.
+    argv : tuple of str
+        The script's own arguments.
+    isolated : bool
+        Whether to leave environment variables and pyproject.toml aside.
+
+    Raises
+    ------
+    UsageError
+        If a value is out of its range.
+    """
+
+    loss: str | None = None
+    backward: str | None = None
+    params: tuple[str, ...] | None = None
+    points: int | None = None
+    seed: int | None = None
+    rtol: float | None = None
+    atol: float | None = None
+    method: str | None = None
+    timeout: float | None = None
+    memory: int | None = None
+    argv: tuple[str, ...] = ()
+    isolated: bool = False
+
+    def __post_init__(self) -> None:
+        for name, (expected, holds) in _RANGES.items():
+            value = getattr(self, name)
+            if value is not None and not holds(value):
+                raise UsageError(f"{name}: expected {expected}, got {value!r}")
+
+    def over(self, other: Options) -> Options:
+        """Return these options, with what they leave open taken from `other`."""
+        said = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) is not None}
+        return replace(other, **said)
+
+
+_RANGES: dict[str, tuple[str, Callable[[Any], bool]]] = {
+    "points": ("a number of at least 1", lambda v: v >= 1),
+    "seed": ("a number of at least 0", lambda v: v >= 0),
+    "rtol": ("a positive number", lambda v: 0 < v < math.inf),
+    "atol": ("a number of at least 0", lambda v: 0 <= v < math.inf),
+    "method": (f"one of {', '.join(METHODS)}", lambda v: v in METHODS),
+    "timeout": ("a positive number of seconds", lambda v: 0 < v < math.inf),
+    "memory": ("a positive number of MiB", lambda v: v > 0),
+}
+_KINDS: dict[str, Callable[[str], Any]] = {
+    "loss": str,
+    "backward": str,
+    "params": lambda text: tuple(part.strip() for part in text.split(",") if part.strip()),
+    "points": int,
+    "seed": int,
+    "rtol": float,
+    "atol": float,
+    "method": str,
+    "timeout": float,
+    "memory": int,
+}
+_KIND_NAMES = {int: "a whole number", float: "a number"}
+
+
+def resolve(flags: Options, directive: Mapping[str, str], script: Path) -> Options:
+    """Return the options for one script, each from the first place that says something about it.
+
+    Parameters
+    ----------
+    flags : Options
+        From the command line or the caller.
+    directive : mapping
+        The settings of the script's ``# gradcheck:`` comments.
+    script : Path
+        The script; the nearest pyproject.toml above it counts.
+
+    Raises
+    ------
+    UsageError
+        If a setting is unknown or has a wrong value; the message says where it stands.
+    """
+    options = flags.over(from_texts(directive, f"the # gradcheck: comment in {script.name}"))
+    if flags.isolated:
+        return options
+    return options.over(_from_environment()).over(_from_pyproject(script))
+
+
+def from_texts(settings: Mapping[str, str], place: str) -> Options:
+    """Return options from texts, as comments, environment variables and files give them.
+
+    Raises
+    ------
+    UsageError
+        If a setting is unknown or its value is not of its kind.
+    """
+    values: dict[str, Any] = {}
+    for key, text in settings.items():
+        if key not in _KINDS:
+            raise UsageError(f"{place}: unknown setting {key!r}; known are {', '.join(_KINDS)}")
+        try:
+            values[key] = _KINDS[key](text)
+        except ValueError:
+            expected = _KIND_NAMES.get(_KINDS[key], "another value")  # type: ignore[call-overload]
+            raise UsageError(f"{place}: {key}: expected {expected}, got {text!r}") from None
+    try:
+        return Options(**values)
+    except UsageError as error:
+        raise UsageError(f"{place}: {error.message}") from None
+
+
+def _from_environment() -> Options:
+    found = {key: os.environ[name] for key in _KINDS if (name := ENVIRONMENT_PREFIX + key.upper()) in os.environ}
+    return from_texts(found, f"the {ENVIRONMENT_PREFIX}* environment variables")
+
+
+def _from_pyproject(script: Path) -> Options:
+    for folder in script.absolute().parents:
+        file = folder / "pyproject.toml"
+        if file.is_file():
+            try:
+                table = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {}).get("gradcheck", {})
+            except (OSError, ValueError) as error:
+                raise UsageError(f"{file} cannot be read: {error}") from None
+            texts = {k: ",".join(map(str, v)) if isinstance(v, list) else str(v) for k, v in table.items()}
+            return from_texts(texts, f"[tool.gradcheck] in {file}")
+    return Options()

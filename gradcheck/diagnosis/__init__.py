@@ -1,0 +1,1 @@
+"""Why a gradient is wrong: what its numbers say."""

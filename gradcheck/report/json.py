@@ -1,0 +1,71 @@
+"""The report as JSON, schema 1."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+from gradcheck._version import __version__
+from gradcheck.report.record import Report
+from gradcheck.result import ParameterResult, Verdict
+from gradcheck.script.result import ScriptResult
+
+SCHEMA = 1
+
+
+def render(report: Report) -> str:
+    """Return the report as JSON text; numbers keep all their digits, NaN and infinities are strings."""
+    content = {
+        "schema": SCHEMA,
+        "gradcheck": __version__,
+        "seed": report.seed,
+        "scripts": [_script(script) for script in report.scripts],
+    }
+    return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def _script(script: ScriptResult) -> dict[str, Any]:
+    points = script.entry_points
+    return {
+        "path": script.path,
+        "verdict": script.verdict,
+        "seconds": round(script.seconds, 3),
+        "evaluations": script.evaluations,
+        "entry_points": points
+        and {
+            "backward": points.backward,
+            "forward": points.forward,
+            "loss": points.loss,
+            "parameters": list(points.parameters),
+        },
+        "parameters": [_parameter(p) for p in script.parameters],
+        "findings": [],
+        "notes": list(script.notes),
+        "error": script.error
+        and {"slug": script.error.slug, "message": script.error.message, "line": script.error.line},
+    }
+
+
+def _parameter(parameter: ParameterResult) -> dict[str, Any]:
+    worst = parameter.worst
+    return {
+        "name": parameter.name,
+        "shape": list(parameter.shape),
+        "checked": parameter.checked,
+        "mismatched": parameter.mismatched,
+        "max_abs_error": number(parameter.max_abs_error),
+        "max_rel_error": number(parameter.max_rel_error),
+        "worst_index": [int(i) for i in parameter.worst_index],
+        "analytic": number(parameter.analytic[worst]),
+        "numerical": number(parameter.numerical[worst]),
+        "numerical_error": number(parameter.numerical_error[worst]),
+        "verdict": parameter.verdict.value,
+        "reason": None if parameter.verdict is Verdict.MATCH or parameter.reason is None else parameter.reason.value,
+    }
+
+
+def number(value: Any) -> float | str:
+    """Return a value that JSON can hold: a float, or ``"nan"``, ``"inf"``, ``"-inf"``."""
+    value = float(value)
+    return value if math.isfinite(value) else str(value)

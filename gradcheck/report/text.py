@@ -1,0 +1,194 @@
+"""The report for a terminal or a log."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from rich.console import Console
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from gradcheck.report.record import Report
+from gradcheck.report.table import parameter_table
+from gradcheck.result import ParameterResult, Verdict
+from gradcheck.script.result import GradientSource, ScriptResult
+from gradcheck.script.source import Span
+
+STYLES = {"match": "green", "mismatch": "bold red", "inconclusive": "yellow", "error": "bold red"}
+_CONTEXT_LINES = 1
+
+
+def render(report: Report, console: Console, *, verbosity: int = 0) -> None:
+    """Write the report to a console.
+
+    Parameters
+    ----------
+    report : Report
+        What to show.
+    console : rich.console.Console
+        Where to; colours and tables of the terminal's width only where it is a terminal.
+    verbosity : int
+        -1 for one line per script, 0 for the usual report, 1 also for how the script was understood.
+    """
+    for number, script in enumerate(report.scripts):
+        if number and verbosity >= 0:
+            _line(console, "")
+        _line(console, _headline(script))
+        if verbosity >= 0 and script.error is not None:
+            _show_error(script, console)
+        elif verbosity >= 0:
+            _show_check(script, console, verbose=verbosity > 0)
+
+
+def summary(report: Report) -> str:
+    """Return the line of counts for the end of a run."""
+    counts = [f"{n} {verdict}" for verdict in STYLES if (n := report.count(verdict))]
+    total = len(report.scripts)
+    evaluations = sum(script.evaluations for script in report.scripts)
+    seconds = sum(script.seconds for script in report.scripts)
+    plural = "" if total == 1 else "s"
+    return (
+        f"{total} script{plural}: {', '.join(counts)} ({evaluations} evaluations, {seconds:.1f} s, seed {report.seed})"
+    )
+
+
+def _headline(script: ScriptResult) -> Text:
+    text = Text(f"{script.path}: ")
+    if script.error is not None:
+        place = f"line {script.error.line}: " if script.error.line else ""
+        return text.append(f"{place}{script.error.slug}: ", STYLES["error"]).append(script.error.message)
+    total, wrong = len(script.parameters), len(script.mismatching)
+    gradients = "gradient" if total == 1 else "gradients"
+    if wrong:
+        verb = "is" if wrong == 1 else "are"
+        return text.append(f"{wrong} of {total} {gradients} {verb} wrong", STYLES["mismatch"])
+    unsure = sum(p.verdict is Verdict.INCONCLUSIVE for p in script.parameters)
+    if unsure:
+        return text.append(f"{unsure} of {total} {gradients} could not be decided", STYLES["inconclusive"])
+    return text.append("the gradient matches" if total == 1 else f"all {total} gradients match", STYLES["match"])
+
+
+def _show_error(script: ScriptResult, console: Console) -> None:
+    line = script.error.line if script.error else None
+    if line is not None and 0 < line <= len(script.lines):
+        source = script.lines[line - 1]
+        start = len(source) - len(source.lstrip()) + 1
+        _snippet(script, Span(line, start, line, len(source.rstrip()) + 1), console)
+
+
+def _show_check(script: ScriptResult, console: Console, *, verbose: bool) -> None:
+    points = script.entry_points
+    if points is not None:
+        parts = [
+            f"backward {points.backward} (line {points.backward_line})",
+            f"loss {points.loss} (line {points.loss_line})",
+        ]
+        parts += [f"forward {points.forward}"] if points.forward else []
+        _line(console, Text("  " + "   ".join(parts), "dim"))
+    for note in script.notes:
+        _line(console, Text("  note: ", "cyan").append(note))
+    _line(console, "")
+    _show_table(script, console)
+    sources = {source.parameter: source for source in script.sources}
+    signatures = dict(script.signatures)
+    for parameter in script.parameters:
+        if parameter.verdict is not Verdict.MATCH:
+            _show_parameter(script, parameter, sources.get(parameter.name), signatures.get(parameter.name, ""), console)
+    if verbose:
+        _show_details(script, console)
+
+
+def _show_table(script: ScriptResult, console: Console) -> None:
+    rows = [_cells(parameter) for parameter in script.parameters]
+    if console.is_terminal:
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        for name in _COLUMNS:
+            table.add_column(name, overflow="fold", justify="left" if name in ("parameter", "verdict") else "right")
+        for row in rows:
+            table.add_row(*row[:-1], Text(row[-1], STYLES[row[-1]]))
+        console.print(Padding(table, (0, 0, 0, 2)))
+        return
+    # rich would cut names at 80 columns in a pipe
+    frame = parameter_table(script.check)  # type: ignore[arg-type]
+    del frame
+    widths = [max(len(cell) for cell in column) for column in zip(_COLUMNS, *rows, strict=True)]
+    for row in [_COLUMNS, *rows]:
+        cells = [c.ljust(w) if i in _LEFT else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))]
+        _line(console, "  " + "  ".join(cells).rstrip())
+
+
+_COLUMNS = ("parameter", "shape", "checked", "wrong", "analytic", "numerical", "rel. error", "verdict")
+_LEFT = {0, len(_COLUMNS) - 1}
+
+
+def _cells(parameter: ParameterResult) -> tuple[str, ...]:
+    worst = parameter.worst
+    shape = " x ".join(map(str, parameter.shape)) or "scalar"
+    checked = (
+        str(parameter.checked) if parameter.checked == parameter.size else f"{parameter.checked} of {parameter.size}"
+    )
+    return (
+        parameter.name,
+        shape,
+        checked,
+        str(parameter.mismatched),
+        f"{parameter.analytic[worst]:.6g}",
+        f"{parameter.numerical[worst]:.6g}",
+        f"{parameter.rel_error[worst]:.2g}",
+        parameter.verdict.value,
+    )
+
+
+def _show_parameter(
+    script: ScriptResult, parameter: ParameterResult, source: GradientSource | None, said: str, console: Console
+) -> None:
+    worst = parameter.worst
+    place = f"[{', '.join(map(str, parameter.worst_index))}]" if parameter.shape else ""
+    text = Text("\n").append(f"{parameter.name}{place}", "bold")
+    text.append(f": analytic {parameter.analytic[worst]:.6g}, numerical {parameter.numerical[worst]:.6g}")
+    text.append(f" +- {parameter.numerical_error[worst]:.1g}")
+    _line(console, text)
+    reason = parameter.reason
+    for sentence in filter(None, (said, reason.sentence if reason is not None else "")):
+        _line(console, f"  {sentence}")
+    if source is not None:
+        _snippet(script, source.span, console)
+
+
+def _snippet(script: ScriptResult, span: Span, console: Console) -> None:
+    """Show a stretch of the source with a line around it and carets below."""
+    _line(console, Text("  --> ", "blue").append(f"{script.path}:{span.line}:{span.column}"))
+    last = min(span.end_line, span.line + 3)
+    gutter = len(str(last + _CONTEXT_LINES))
+    for number in range(max(1, span.line - _CONTEXT_LINES), min(last + _CONTEXT_LINES, len(script.lines)) + 1):
+        source = script.lines[number - 1]
+        _line(console, Text(f"  {number:>{gutter}} | ", "blue").append(source.rstrip()))
+        if span.line <= number <= last:
+            _line(console, Text(f"  {'':>{gutter}} | ", "blue").append(_carets(source, number, span), "red"))
+
+
+def _carets(source: str, number: int, span: Span) -> str:
+    first = span.column - 1 if number == span.line else len(source) - len(source.lstrip())
+    end = span.end_column - 1 if number == span.end_line else len(source.rstrip())
+    # tabs stay tabs, so that the carets stand below what they mark
+    return "".join("\t" if c == "\t" else " " for c in source[:first]) + "^" * max(end - first, 1)
+
+
+def _show_details(script: ScriptResult, console: Console) -> None:
+    _line(console, "\nhow the script was understood")
+    for sentence in script.evidence:
+        _line(console, f"  {sentence}")
+    for sentence in _check_details(script):
+        _line(console, f"  {sentence}")
+
+
+def _check_details(script: ScriptResult) -> Iterator[str]:
+    if script.check is not None:
+        check = script.check
+        yield f"checked at {check.points} points, {script.evaluations} evaluations, {script.seconds:.2f} s"
+        yield f"tolerance: rtol {check.tolerance.rtol:g}, atol {check.tolerance.atol:g}"
+
+
+def _line(console: Console, text: str | Text) -> None:
+    console.print(text, soft_wrap=True, markup=False, highlight=False, emoji=False)

@@ -1,0 +1,46 @@
+"""The child process: reads a request, examines the script, writes the result. Run as ``python -m``."""
+
+from __future__ import annotations
+
+import faulthandler
+import os
+import pickle
+import sys
+from pathlib import Path
+
+from gradcheck.script.examine import Request, examine
+from gradcheck.script.isolate import REQUEST, RESPONSE, TRACE
+
+# before the parent's limit, so that the trace names the line in which a script hangs
+_EARLY_SECONDS = 0.3
+
+
+def main(folder: Path) -> None:
+    """Answer the request that lies in `folder`."""
+    request: Request = pickle.loads((folder / REQUEST).read_bytes())
+    if request.memory is not None:
+        _limit_memory(request.memory)
+    with (folder / TRACE).open("w") as trace:
+        faulthandler.enable(trace)
+        faulthandler.dump_traceback_later(max(request.seconds - _EARLY_SECONDS, 0.1), file=trace)
+        result = examine(request)
+        faulthandler.cancel_dump_traceback_later()
+    partial = folder / f"{RESPONSE}.partial"
+    partial.write_bytes(pickle.dumps(result))
+    partial.replace(folder / RESPONSE)
+    sys.stdout.flush()
+    # the script's threads and exit handlers are not waited for
+    os._exit(0)
+
+
+def _limit_memory(mebibytes: int) -> None:
+    try:
+        import resource
+    except ImportError:  # not on Windows; the limit is documented as such
+        return
+    limit = mebibytes * 2**20
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]))

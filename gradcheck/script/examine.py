@@ -1,0 +1,184 @@
+"""Record, understand and check one script, in this process."""
+
+from __future__ import annotations
+
+import ast
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from gradcheck.check import check_grad
+from gradcheck.errors import InputError, ScriptError
+from gradcheck.result import CheckResult
+from gradcheck.script.gradients import GradientMap
+from gradcheck.script.perturb import moved
+from gradcheck.script.record import Recording, record, script_raised
+from gradcheck.script.replay import Stage
+from gradcheck.script.result import EntryPoints, GradientSource, ScriptResult
+from gradcheck.diagnosis.signature import signature
+from gradcheck.script.source import Function, SourceFile
+from gradcheck.script.understand import Overrides, Subject, gradient_functions, understand
+
+# of the time limit; the rest is for understanding and checking
+_SHARE_OF_RUN = 0.5
+
+
+@dataclass(frozen=True)
+class Request:
+    """What to examine, and how.
+
+    Attributes
+    ----------
+    path : str
+        The script.
+    argv : tuple of str
+        Its own arguments.
+    overrides : Overrides
+        What the user said about it.
+    points : int
+        At how many points to check.
+    seed : int
+        Seed of the perturbed points.
+    rtol, atol : float or None
+        Tolerances; None for the defaults.
+    method : str
+        How to differentiate.
+    seconds : float
+        Time limit.
+    memory : int or None
+        Limit of the address space in MiB.
+    """
+
+    path: str
+    argv: tuple[str, ...] = ()
+    overrides: Overrides = field(default_factory=Overrides)
+    points: int = 4
+    seed: int = 0
+    rtol: float | None = None
+    atol: float | None = None
+    method: str = "auto"
+    seconds: float = 60.0
+    memory: int | None = None
+
+
+def examine(request: Request) -> ScriptResult:
+    """Examine a script; whatever is wrong with it ends up in the result.
+
+    The script runs in this process, as ``__main__``; call this in a process of its own.
+    """
+    began = time.perf_counter()
+    lines: tuple[str, ...] = ()
+    try:
+        source = SourceFile.read(Path(request.path))
+        lines = tuple(source.lines)
+        result = _examine(source, request)
+    except ScriptError as error:
+        result = ScriptResult(request.path, error=error)
+    except MemoryError:
+        result = ScriptResult(request.path, error=ScriptError("ran out of memory", slug="memory"))
+    return replace(result, lines=lines, seconds=time.perf_counter() - began)
+
+
+def _examine(source: SourceFile, request: Request) -> ScriptResult:
+    recording = record(source, request.argv, _SHARE_OF_RUN * request.seconds, gradient_functions(source))
+    try:
+        subject = understand(source, recording, request.overrides)
+    except ScriptError as error:
+        # a script that broke off before its gradients explains itself better than what was not found then
+        raise recording.problem or error from None
+    checks, evaluations = [], 0
+    for result, count in _checks(source, recording, subject, request):
+        checks.append(result)
+        evaluations += count
+    merged = CheckResult.merge(checks)
+    function = subject.backward.function
+    notes = [subject.scale.sentence(function.name)] if subject.scale.value != 1 else []
+    if recording.problem is not None:
+        notes.append(f"the script did not run to its end: {recording.problem.message}")
+    return ScriptResult(
+        request.path,
+        check=merged,
+        entry_points=_entry_points(subject),
+        sources=tuple(s for pair in subject.backward.pairs if (s := _gradient_source(source, function, pair))),
+        signatures=tuple((name, signature(name, checks)) for name in subject.backward.names),
+        notes=tuple(notes),
+        evidence=subject.evidence,
+        evaluations=evaluations,
+    )
+
+
+def _checks(
+    source: SourceFile, recording: Recording, subject: Subject, request: Request
+) -> Iterator[tuple[CheckResult, int]]:
+    """Check at recorded points and at perturbed ones, in turn, until there are enough."""
+    backward = subject.backward
+    calls = backward.calls
+    problem: Exception | None = None
+    done = 0
+    for number in range(2 * len(calls)):
+        if done >= request.points:
+            return
+        call, perturbed = calls[number // 2], bool(number % 2)
+        stage = Stage(recording, backward.function, call)
+        parameters = stage.parameters(backward.slots)
+        rng = np.random.default_rng([request.seed, number])
+        with moved(parameters, backward.names if perturbed else [], rng):
+            try:
+                result = _check(stage, subject, parameters, request)
+            except InputError as error:
+                problem = ScriptError(error.message, slug=error.slug, line=backward.function.line)
+            except Exception as error:  # noqa: BLE001 - the user's functions may raise anything
+                problem = script_raised(error, source)
+            else:
+                done += 1
+                yield result, stage.evaluations
+    if not done and problem is not None:
+        raise problem
+
+
+def _check(stage: Stage, subject: Subject, parameters: dict[str, Any], request: Request) -> CheckResult:
+    raw = stage.gradient(subject.backward.pairs)
+    scale = subject.scale.value
+
+    def gradient(values: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: np.asarray(value) / scale for name, value in raw(values).items()}
+
+    return check_grad(
+        stage.loss(subject.loss),
+        gradient,
+        parameters,
+        rtol=request.rtol,
+        atol=request.atol,
+        method=request.method,
+        seed=request.seed,
+    )
+
+
+def _entry_points(subject: Subject) -> EntryPoints:
+    function = subject.backward.function
+    return EntryPoints(
+        backward=function.name,
+        forward=subject.forward,
+        loss=subject.loss.shown,
+        parameters=tuple(subject.backward.names),
+        backward_line=function.line,
+        loss_line=subject.loss.line,
+    )
+
+
+def _gradient_source(source: SourceFile, function: Function, pair: GradientMap) -> GradientSource | None:
+    """Return the last statement that gives the returned gradient its value, or the ``return`` itself."""
+    expression = pair.output.expression
+    if expression is None:
+        return None
+    last = pair.output.leaf.path[-1] if pair.output.leaf.path else None
+    statements = function.assignments(ast.unparse(expression))
+    if last is not None and isinstance(last.key, str):
+        own = [s for s in statements if f"[{last.key!r}]" in ast.unparse(s)]
+        statements = own or statements
+    node = statements[-1] if statements else expression
+    return GradientSource(pair.slot.name, source.span(node))

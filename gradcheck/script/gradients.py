@@ -1,0 +1,315 @@
+"""Which of a function's results are gradients, and of which parameters."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gradcheck.script.leaves import Leaf, Path, leaves
+from gradcheck.script.names import base_name, fold, is_gradient_function, is_gradient_word, parameter_of
+from gradcheck.script.record import Call
+from gradcheck.script.source import Function, SourceFile, called_name, flat_targets, loaded_names
+
+RESULT = "result"
+
+
+@dataclass(frozen=True)
+class Update:
+    """A statement that moves a parameter: ``w -= rate * grad`` or ``w = w - rate * grad``.
+
+    Attributes
+    ----------
+    target : str
+        What is moved, as written.
+    sources : frozenset of str
+        The names in the step.
+    adds : bool
+        Whether the step is added.
+    bare : bool
+        Whether the step is one name alone, with no factor.
+    line : int
+        Where it stands.
+    """
+
+    target: str
+    sources: frozenset[str]
+    adds: bool
+    bare: bool
+    line: int
+
+
+@dataclass(frozen=True)
+class Output:
+    """One number, array or list of numbers within what a function returns.
+
+    Attributes
+    ----------
+    leaf : Leaf
+        Its place in the returned structure.
+    labels : tuple of str
+        What the script calls it, in the caller and in the ``return``.
+    expression : ast.expr or None
+        The returned expression it is or lies in.
+    """
+
+    leaf: Leaf
+    labels: tuple[str, ...]
+    expression: ast.expr | None
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A place in a call's arguments or in the module's variables that can hold a parameter.
+
+    Attributes
+    ----------
+    leaf : Leaf
+        The numbers; its name is the script's own.
+    variable : str
+        The argument or module variable that it lies in.
+    is_argument : bool
+        Which of the two it is.
+    """
+
+    leaf: Leaf
+    variable: str
+    is_argument: bool
+
+    @property
+    def name(self) -> str:
+        """The script's own name."""
+        return self.leaf.name
+
+    @property
+    def path(self) -> Path:
+        """The way from the variable."""
+        return self.leaf.path
+
+
+@dataclass(frozen=True)
+class GradientMap:
+    """A parameter, the result that is its gradient, and how this was seen."""
+
+    slot: Slot
+    output: Output
+    update: Update | None
+    evidence: str
+
+
+@dataclass(frozen=True)
+class Backward:
+    """A function that returns gradients, with its recorded calls.
+
+    Attributes
+    ----------
+    function : Function
+        The function.
+    calls : tuple of Call
+        Its recorded calls, at least one.
+    outputs : tuple of Output
+        The numeric parts of what the first call returned.
+    pairs : tuple of GradientMap
+        The gradients among them.
+    """
+
+    function: Function
+    calls: tuple[Call, ...]
+    outputs: tuple[Output, ...]
+    pairs: tuple[GradientMap, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the parameters."""
+        return tuple(pair.slot.name for pair in self.pairs)
+
+    @property
+    def slots(self) -> list[Slot]:
+        """The places of the parameters."""
+        return [pair.slot for pair in self.pairs]
+
+
+def updates_in(source: SourceFile) -> tuple[Update, ...]:
+    """Return all statements of the script that add a step to something, or subtract it."""
+    return tuple(update for node in ast.walk(source.tree) for update in _updates(node))
+
+
+def _updates(node: ast.AST) -> Iterator[Update]:
+    if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add | ast.Sub):
+        yield _update(node.target, node.value, isinstance(node.op, ast.Add), node.lineno)
+    elif isinstance(node, ast.Assign) and len(node.targets) == 1:
+        targets, values = [node.targets[0]], [node.value]
+        if isinstance(node.targets[0], ast.Tuple) and isinstance(node.value, ast.Tuple):
+            targets, values = node.targets[0].elts, node.value.elts
+        for target, value in zip(targets, values, strict=False):
+            if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add | ast.Sub):
+                if ast.unparse(value.left) == ast.unparse(target):
+                    yield _update(target, value.right, isinstance(value.op, ast.Add), node.lineno)
+
+
+def _update(target: ast.expr, step: ast.expr, adds: bool, line: int) -> Update:
+    sources = {ast.unparse(part) for part in ast.walk(step) if isinstance(part, ast.Subscript)} | loaded_names(step)
+    bare = isinstance(step, ast.Name | ast.Attribute | ast.Subscript)
+    return Update(ast.unparse(target), frozenset(sources), adds, bare, line)
+
+
+def outputs(source: SourceFile, function: Function, call: Call) -> list[Output]:
+    """Return the numeric parts of what a call returned, with their names."""
+    if call.result is None:
+        return []
+    expressions = [s.value for s in function.returns if s.value is not None]
+    targets = list(_call_targets(source, function))
+    found = []
+    for leaf in leaves(RESULT, call.result):
+        labels = [_label(target, leaf) for target in [*targets, *expressions]]
+        named = tuple(dict.fromkeys(label for label in labels if label))
+        found.append(Output(leaf, named, _element(expressions[-1], leaf) if expressions else None))
+    return found
+
+
+def _call_targets(source: SourceFile, function: Function) -> Iterator[ast.expr]:
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
+            if called_name(node.value) == function.short_name:
+                yield node.targets[0]
+
+
+def _element(expression: ast.expr, leaf: Leaf) -> ast.expr:
+    """Return the part of a returned expression that the leaf lies in."""
+    if not leaf.path or leaf.path[0].attribute:
+        return expression
+    key = leaf.path[0].key
+    if isinstance(expression, ast.Tuple | ast.List) and isinstance(key, int) and key < len(expression.elts):
+        return expression.elts[key]
+    if isinstance(expression, ast.Dict):
+        for name, value in zip(expression.keys, expression.values, strict=True):
+            if isinstance(name, ast.Constant) and name.value == key:
+                return value
+    return expression
+
+
+def _label(expression: ast.expr, leaf: Leaf) -> str:
+    """Return the name of a leaf in terms of the tuple or the name that holds the result."""
+    parts = flat_targets(expression)
+    path = leaf.path
+    if isinstance(expression, ast.Tuple | ast.List):
+        if not path or not isinstance(path[0].key, int) or path[0].key >= len(parts):
+            return ""
+        expression, path = parts[path[0].key], path[1:]
+    if isinstance(expression, ast.Dict) and path:
+        return str(path[0].key) + "".join(step.text for step in path[1:])
+    if not isinstance(expression, ast.Name | ast.Attribute | ast.Subscript):
+        return ""
+    return ast.unparse(expression) + "".join(step.text for step in path)
+
+
+def slots(function: Function, call: Call, read: frozenset[str]) -> list[Slot]:
+    """Return every place that could hold a parameter: the arguments, then the module variables that are read.
+
+    What is reached on two ways (a network that is an argument and a module variable) is listed once.
+    """
+    roots = [(name, value, True) for name, value in call.arguments.items()]
+    roots += [(n, v, False) for n, v in call.variables.items() if n in read and n not in function.arguments]
+    found: list[Slot] = []
+    seen: set[int] = set()
+    for variable, value, is_argument in roots:
+        for leaf in leaves(variable, value):
+            mutable = isinstance(leaf.value, np.ndarray | list)
+            if mutable and id(leaf.value) in seen:
+                continue
+            seen.add(id(leaf.value))
+            found.append(Slot(leaf, variable, is_argument))
+    return found
+
+
+def map_gradients(
+    function: Function, found: list[Output], places: list[Slot], updates: tuple[Update, ...]
+) -> list[GradientMap]:
+    """Pair the outputs of a function with parameters.
+
+    The script's own update statement (``w1 -= delta_w1``) decides; then names (``dW1`` for ``W1``); last, a function
+    named after a derivative that returns one array of the shape of its first such argument.
+    """
+    pairs: list[GradientMap] = []
+    for output in found:
+        pair = _by_update(output, places, updates) or _by_name(function, output, places, updates)
+        if pair is not None and all(pair.slot != other.slot for other in pairs):
+            pairs.append(pair)
+    if not pairs and len(found) == 1 and is_gradient_function(function.short_name):
+        pairs = _by_position(found[0], places)
+    return pairs
+
+
+def _by_update(output: Output, places: list[Slot], updates: tuple[Update, ...]) -> GradientMap | None:
+    for update in updates:
+        for label in output.labels:
+            if label in update.sources and label != update.target:
+                slot = _named(update.target, output, places)
+                if slot is not None:
+                    sign = "+" if update.adds else "-"
+                    return GradientMap(slot, output, update, f"line {update.line}: {update.target} {sign}= ... {label}")
+    return None
+
+
+def _by_name(function: Function, output: Output, places: list[Slot], updates: tuple[Update, ...]) -> GradientMap | None:
+    for label in output.labels:
+        for name in [*parameter_of(label), *_own_name(function, output, label)]:
+            slot = _named(name, output, places)
+            if slot is not None:
+                return GradientMap(slot, output, _update_of(slot, updates), f"the name {label}")
+    return None
+
+
+def _own_name(function: Function, output: Output, label: str) -> list[str]:
+    """Return the key of a gradient that is stored under its parameter's own name: ``grads['W1']``."""
+    last = output.leaf.path[-1] if output.leaf.path else None
+    if last is None or not (last.attribute or isinstance(last.key, str)):
+        return []
+    container = label.removesuffix(last.text)
+    return [str(last.key)] if is_gradient_word(function.short_name) or is_gradient_word(container) else []
+
+
+def _update_of(slot: Slot, updates: tuple[Update, ...]) -> Update | None:
+    same = [u for u in updates if fold(base_name(u.target)) == fold(base_name(slot.name))]
+    return same[0] if same else None
+
+
+def _by_position(output: Output, places: list[Slot]) -> list[GradientMap]:
+    for slot in places:
+        if slot.is_argument and slot.leaf.shape == output.leaf.shape and not slot.leaf.is_integer:
+            evidence = f"one gradient of the shape of `{slot.name}`, the first such argument"
+            return [GradientMap(slot, output, None, evidence)]
+    return []
+
+
+def _named(name: str, output: Output, places: list[Slot]) -> Slot | None:
+    """Return the place that a name stands for: the same text, the same last part, then the same letters."""
+    for same in (
+        lambda slot: slot.name == name,
+        lambda slot: base_name(slot.name) == base_name(name),
+        lambda slot: fold(base_name(slot.name)) == fold(base_name(name)),
+        lambda slot: _same_list(slot.name, name),
+    ):
+        fitting = [slot for slot in places if same(slot)]
+        fitting.sort(key=lambda slot: not fits(output.leaf.value, slot.leaf.shape))
+        if fitting:
+            return fitting[0]
+    return None
+
+
+def _same_list(slot: str, name: str) -> bool:
+    """Whether two list elements have one index and one name begins with the other: ``weights[1]`` and ``w[1]``."""
+    base, _, index = base_name(slot).partition("[")
+    short, _, position = base_name(name).partition("[")
+    return bool(index) and index == position and bool(short) and fold(base).startswith(fold(short))
+
+
+def fits(gradient: Any, shape: tuple[int, ...]) -> bool:
+    """Whether a gradient has the shape of its parameter, axes of length one aside, or is broadcast to it."""
+    own = np.shape(gradient)
+    if [n for n in own if n != 1] == [n for n in shape if n != 1]:
+        return True
+    return np.size(gradient) == 1

@@ -1,0 +1,120 @@
+"""A bounded child process for the user's script. It keeps accidents in; it is not a security sandbox."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import IO
+
+from gradcheck.errors import ScriptError
+from gradcheck.script.examine import Request
+from gradcheck.script.record import timeout_message
+from gradcheck.script.result import ScriptResult
+
+REQUEST, RESPONSE, TRACE = "request.pickle", "response.pickle", "trace.txt"
+# the child answers by itself a little before it is killed
+_GRACE_SECONDS = 1.0
+_TAIL_BYTES = 4_000
+
+
+def examine_isolated(request: Request, output: Callable[[bytes], object] | None = None) -> ScriptResult:
+    """Examine a script in a child process of its own session, killed with all its children at the time limit.
+
+    Parameters
+    ----------
+    request : Request
+        What to examine.
+    output : callable, optional
+        Receives what the script prints, in pieces; without it the script's output is dropped.
+
+    Returns
+    -------
+    ScriptResult
+        Also for a script that hangs or crashes.
+    """
+    began = time.perf_counter()
+    with tempfile.TemporaryDirectory(prefix="gradcheck-") as folder:
+        place = Path(folder)
+        (place / REQUEST).write_bytes(pickle.dumps(request))
+        code, tail = _run(place, request, output)
+        response = place / RESPONSE
+        if response.exists():
+            result = pickle.loads(response.read_bytes())
+            if isinstance(result, ScriptResult):
+                return result
+        trace = (place / TRACE).read_text(errors="replace") if (place / TRACE).exists() else ""
+    error = _explain(request, code, trace + tail)
+    return ScriptResult(request.path, error=error, seconds=time.perf_counter() - began)
+
+
+def _run(place: Path, request: Request, output: Callable[[bytes], object] | None) -> tuple[int | None, str]:
+    """Run the child; return its exit code, None when it was killed at the limit, and the end of its output."""
+    child = subprocess.Popen(
+        [sys.executable, "-P", "-m", "gradcheck.script.child", str(place)],
+        stdin=subprocess.DEVNULL if _is_terminal() else None,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        cwd=Path(request.path).parent,
+        env={**os.environ, "MPLBACKEND": "Agg", "PYTHONHASHSEED": "0"},
+        start_new_session=True,
+    )
+    tail = bytearray()
+    reader = threading.Thread(target=_drain, args=(child.stdout, tail, output), daemon=True)
+    reader.start()
+    try:
+        code: int | None = child.wait(request.seconds + _GRACE_SECONDS)
+    except subprocess.TimeoutExpired:
+        code = None
+    finally:
+        kill_tree(child)
+        reader.join(_GRACE_SECONDS)
+    return code, tail.decode(errors="replace")
+
+
+def _is_terminal() -> bool:
+    try:
+        return os.isatty(0)
+    except OSError:
+        return True
+
+
+def _drain(stream: IO[bytes] | None, tail: bytearray, output: Callable[[bytes], object] | None) -> None:
+    while stream is not None and (piece := os.read(stream.fileno(), 65_536)):
+        if output is not None:
+            output(piece)
+        tail += piece
+        del tail[:-_TAIL_BYTES]
+
+
+def kill_tree(child: subprocess.Popen[bytes]) -> None:
+    """Kill a child and everything that it started in its session."""
+    if hasattr(os, "killpg"):
+        with suppress(ProcessLookupError, PermissionError):
+            os.killpg(child.pid, signal.SIGKILL)
+    elif child.poll() is None:
+        subprocess.run(["taskkill", "/F", "/T", "/PID", str(child.pid)], capture_output=True, check=False)
+    with suppress(subprocess.TimeoutExpired):
+        child.wait(_GRACE_SECONDS)
+
+
+def _explain(request: Request, code: int | None, trace: str) -> ScriptError:
+    """Say why the child gave no answer, with the line in which the script was."""
+    own = re.search(rf'File "{re.escape(str(Path(request.path)))}", line (\d+)', trace)
+    line = int(own[1]) if own else None
+    if code is None:
+        return ScriptError(timeout_message(request.seconds, line), slug="timeout", line=line)
+    if "MemoryError" in trace:
+        return ScriptError("the script ran out of memory", slug="memory", line=line)
+    place = f" in line {line}" if line else ""
+    how = f"was ended by signal {signal.Signals(-code).name}" if code < 0 else f"left Python with exit code {code}"
+    return ScriptError(f"the script's process {how}{place}, without an answer", slug="crashed", line=line)

@@ -1,0 +1,123 @@
+"""The numbers inside a user's variables: scalars, arrays and lists of numbers, with the names that he knows them by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, MutableMapping, MutableSequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+_DEPTH = 5
+_NUMBER = (int, float, np.integer, np.floating)
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step into a container: an item or an attribute."""
+
+    key: Any
+    attribute: bool
+
+    def of(self, container: Any) -> Any:
+        """Return what lies there."""
+        return getattr(container, self.key) if self.attribute else container[self.key]
+
+    def put(self, container: Any, value: Any) -> None:
+        """Replace what lies there."""
+        if self.attribute:
+            setattr(container, self.key, value)
+        else:
+            container[self.key] = value
+
+    @property
+    def text(self) -> str:
+        """The step as Python writes it."""
+        return f".{self.key}" if self.attribute else f"[{self.key!r}]"
+
+
+Path = tuple[Step, ...]
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A scalar, an array or a (nested) list of numbers inside a variable.
+
+    Attributes
+    ----------
+    name : str
+        As the user would write it: ``w1``, ``params['W1']``, ``self.layers[0].W``.
+    path : tuple of Step
+        The way to it from the variable.
+    value : object
+        What lies there.
+    replaceable : bool
+        Whether the container that holds it can be changed.
+    """
+
+    name: str
+    path: Path
+    value: Any
+    replaceable: bool
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Shape as an array; ``()`` for a scalar."""
+        return np.shape(self.value)
+
+    @property
+    def is_integer(self) -> bool:
+        """Whether it holds integers."""
+        return np.asarray(self.value).dtype.kind in "iu"
+
+
+def follow(value: Any, path: Path) -> Any:
+    """Return what lies at the end of a path."""
+    for step in path:
+        value = step.of(value)
+    return value
+
+
+def leaves(name: str, value: Any) -> list[Leaf]:
+    """Return all leaves within `value`, in order."""
+    return list(_leaves(name, value, (), True, frozenset()))
+
+
+def _leaves(name: str, value: Any, path: Path, replaceable: bool, above: frozenset[int]) -> Iterator[Leaf]:
+    if is_numeric(value):
+        yield Leaf(name, path, value, replaceable or isinstance(value, np.ndarray | list))
+        return
+    if len(path) >= _DEPTH or id(value) in above:
+        return
+    changeable = isinstance(value, MutableMapping | MutableSequence) or hasattr(value, "__dict__")
+    for step in _steps(value):
+        yield from _leaves(name + step.text, step.of(value), (*path, step), changeable, above | {id(value)})
+
+
+def _steps(value: Any) -> list[Step]:
+    if isinstance(value, dict):
+        return [Step(key, attribute=False) for key in value if isinstance(key, str | int)]
+    if isinstance(value, list | tuple):
+        return [Step(index, attribute=False) for index in range(len(value))]
+    if isinstance(value, type) or not hasattr(value, "__dict__"):
+        return []
+    return [Step(key, attribute=True) for key in vars(value)]
+
+
+def is_numeric(value: Any) -> bool:
+    """Whether a value is a number, an array of numbers, or a rectangular (nested) list of numbers."""
+    if isinstance(value, bool | np.bool_):
+        return False
+    if isinstance(value, _NUMBER):
+        return True
+    if isinstance(value, np.ndarray):
+        return value.dtype.kind in "fiu" and value.size > 0
+    return isinstance(value, list) and len(value) > 0 and _is_number_list(value)
+
+
+def _is_number_list(value: list[Any]) -> bool:
+    if all(isinstance(item, _NUMBER) and not isinstance(item, bool) for item in value):
+        return True
+    if not all(isinstance(item, list) and len(item) == len(value[0]) > 0 for item in value):
+        return False
+    return all(_is_number_list(item) for item in value)

@@ -1,0 +1,51 @@
+"""Move parameters away from where the script had them, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+# of a parameter's own spread; far enough to break the symmetry of equal weights, near enough to stay in the domain
+_RELATIVE = 0.3
+_ABSOLUTE = 0.15
+
+
+@contextmanager
+def moved(parameters: dict[str, Any], names: list[str], rng: np.random.Generator, size: float = 1.0) -> Iterator[None]:
+    """Move the named parameters at random, arrays and lists in place, for the time of the block.
+
+    Each entry moves by a normal deviate of 0.3 times the spread of its parameter (its size, for a scalar), or of 0.15
+    where that is smaller, times `size`.
+    """
+    saved = {name: np.array(parameters[name], dtype=float) for name in names}
+    try:
+        for name, value in saved.items():
+            spread = float(np.std(value)) if value.size > 1 else float(np.abs(value).max())
+            width = size * max(_RELATIVE * spread, _ABSOLUTE)
+            assign(parameters, name, value + width * rng.standard_normal(value.shape))
+        yield
+    finally:
+        for name, value in saved.items():
+            assign(parameters, name, value)
+
+
+def assign(parameters: dict[str, Any], name: str, value: np.ndarray) -> None:
+    """Give a parameter new values: arrays and lists of numbers in place, numbers in the mapping."""
+    current = parameters[name]
+    if isinstance(current, np.ndarray):
+        np.copyto(current, value, casting="same_kind")
+    elif isinstance(current, list):
+        _assign_list(current, value)
+    else:
+        parameters[name] = float(value)
+
+
+def _assign_list(target: list[Any], value: np.ndarray) -> None:
+    for index, row in enumerate(value):
+        if isinstance(target[index], list):
+            _assign_list(target[index], row)
+        else:
+            target[index] = float(row)

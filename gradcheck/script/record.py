@@ -1,0 +1,273 @@
+"""Run a script as ``python script.py`` would, and keep real calls of its functions."""
+
+from __future__ import annotations
+
+import builtins
+import signal
+import sys
+import threading
+import time
+import traceback
+import types
+from collections.abc import Iterator, Sequence, Set
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gradcheck.errors import ScriptError
+from gradcheck.script.instrument import HOOK, instrument
+from gradcheck.script.source import SourceFile
+from gradcheck.script.state import RandomState, copy_variables, module_variables
+
+# early calls, because gradients near the optimum say nothing, and later ones for what goes wrong with time
+RECORDED_CALLS = frozenset({1, 2, 3, 10, 100})
+QUIET_SECONDS = 1.5
+_TICK_SECONDS = 0.1
+
+
+@dataclass
+class Call:
+    """One call of one of the script's functions.
+
+    Attributes
+    ----------
+    function : str
+        Qualified name.
+    number : int
+        1 for the first call of this function.
+    arguments : dict
+        Copies of the arguments at entry, by name.
+    variables : dict
+        Copies of the module's variables at entry; what they share with the arguments, the copies share.
+    random_state : RandomState
+        The global generators at entry.
+    result : object
+        Copy of the returned value.
+    local_variables : dict
+        Copies of the local variables on return.
+    """
+
+    function: str
+    number: int
+    arguments: dict[str, Any]
+    variables: dict[str, Any]
+    random_state: RandomState
+    result: Any = None
+    local_variables: dict[str, Any] = field(default_factory=dict)
+    returned: bool = False
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What running the script showed.
+
+    Attributes
+    ----------
+    module : types.ModuleType
+        The script's module as it was left; replays run in it.
+    recorder : Recorder
+        The object behind the hooks of that module.
+    calls : tuple of Call
+        The recorded calls that returned.
+    counts : dict
+        Number of calls by function.
+    problem : ScriptError or None
+        Why the script did not run to its end, where it did not.
+    """
+
+    module: types.ModuleType
+    recorder: Recorder
+    calls: tuple[Call, ...]
+    counts: dict[str, int]
+    problem: ScriptError | None
+
+
+class StopScript(BaseException):
+    """Ends a script from which enough was seen; not an ``Exception``, so that ``except Exception`` lets it pass."""
+
+    def __init__(self, problem: ScriptError | None = None) -> None:
+        super().__init__()
+        self.problem = problem
+
+
+class Recorder:
+    """The object behind the hooks in the instrumented script.
+
+    Attributes
+    ----------
+    watched : str or None
+        While a replay runs: the function whose local variables are wanted.
+    seen : dict or None
+        The local variables of the watched function when it last returned.
+    """
+
+    locals = staticmethod(builtins.locals)
+
+    def __init__(self) -> None:
+        self.calls: list[Call] = []
+        self.counts: dict[str, int] = {}
+        self.recording = True
+        self.busy = False
+        self.last_news = time.monotonic()
+        self.namespace: dict[str, Any] = {}
+        self.watched: str | None = None
+        self.seen: dict[str, Any] | None = None
+        self._open: list[Call] = []
+        self._thread = threading.get_ident()
+
+    def enter(self, function: str) -> bool:
+        """Count a call; True when it is to be recorded."""
+        if not self.recording or threading.get_ident() != self._thread:
+            return False
+        count = self.counts[function] = self.counts.get(function, 0) + 1
+        return count in RECORDED_CALLS
+
+    def record(self, function: str, arguments: dict[str, Any]) -> None:
+        """Keep a call's arguments, the module's variables and the random states."""
+        with self._undisturbed():
+            copies = copy_variables(arguments, module_variables(self.namespace))
+            call = Call(function, self.counts[function], *copies, random_state=RandomState.capture())
+            self._open.append(call)
+
+    def leave(self, function: str, local_variables: dict[str, Any], result: Any) -> Any:
+        """Keep a call's local variables and result, which is passed on."""
+        if function == self.watched:
+            self.seen = local_variables
+        elif self.recording and self._open and threading.get_ident() == self._thread:
+            self._close(function, local_variables, result)
+        return result
+
+    def _close(self, function: str, local_variables: dict[str, Any], result: Any) -> None:
+        count = self.counts[function]
+        position = next((i for i, c in enumerate(self._open) if (c.function, c.number) == (function, count)), None)
+        if position is None:
+            return
+        with self._undisturbed():
+            call = self._open[position]
+            del self._open[position:]  # calls above it were left by an exception
+            call.result, call.local_variables = None, {}
+            copied = copy_variables({"result": result}, local_variables)
+            call.result, call.local_variables, call.returned = copied[0]["result"], copied[1], True
+            self.calls.append(call)
+            self.last_news = time.monotonic()
+
+    @contextmanager
+    def _undisturbed(self) -> Iterator[None]:
+        # the alarm must not stop the script in the middle of a copy
+        self.busy = True
+        try:
+            yield
+        finally:
+            self.busy = False
+
+
+def record(source: SourceFile, argv: Sequence[str], seconds: float, awaited: Set[str]) -> Recording:
+    """Run the script in this process and record the calls of its functions.
+
+    Parameters
+    ----------
+    source : SourceFile
+        The script.
+    argv : list of str
+        The script's own arguments.
+    seconds : float
+        How long the script may run.
+    awaited : set of str
+        The functions that matter. Once one of them was recorded, the script is stopped as soon as it has gone on for
+        a while without a call worth recording.
+
+    Returns
+    -------
+    Recording
+        The calls, and the problem that ended the script early, if one did.
+    """
+    recorder = Recorder()
+    module = types.ModuleType("__main__")
+    module.__file__ = str(source.path)
+    module.__dict__[HOOK] = recorder
+    recorder.namespace = module.__dict__
+    # dataclasses and pickles look their module up by its name
+    sys.modules["__main__"] = module
+    sys.argv = [str(source.path), *argv]
+    sys.path.insert(0, str(source.path.parent))
+    code = compile(instrument(source), str(source.path), "exec")
+    problem: ScriptError | None = None
+    try:
+        with _alarm(recorder, seconds, awaited, source.path):
+            exec(code, module.__dict__)
+    except StopScript as stop:
+        problem = stop.problem
+    except SystemExit as error:
+        problem = _exited(error, source)
+    except BaseException as error:  # noqa: BLE001 - whatever a user's script raises is reported
+        problem = script_raised(error, source)
+    finally:
+        recorder.recording = False
+    return Recording(module, recorder, tuple(recorder.calls), dict(recorder.counts), problem)
+
+
+@contextmanager
+def _alarm(recorder: Recorder, seconds: float, awaited: Set[str], path: Path) -> Iterator[None]:
+    """Stop the script after its time, or when it has shown nothing new for a while."""
+    if not hasattr(signal, "setitimer"):  # elsewhere the parent's limit holds alone
+        yield
+        return
+    began = time.monotonic()
+
+    def tick(_signal: int, frame: types.FrameType | None) -> None:
+        if recorder.busy:
+            return
+        now = time.monotonic()
+        if now - began > seconds:
+            line = line_in(path, frame)
+            raise StopScript(ScriptError(timeout_message(seconds, line), slug="timeout", line=line))
+        if now - recorder.last_news > QUIET_SECONDS and any(call.function in awaited for call in recorder.calls):
+            raise StopScript
+
+    before = signal.signal(signal.SIGALRM, tick)
+    signal.setitimer(signal.ITIMER_REAL, _TICK_SECONDS, _TICK_SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def timeout_message(seconds: float, line: int | None) -> str:
+    """Say where a script hung."""
+    place = f", in line {line}" if line else ""
+    return f"the script was still running after {seconds:.3g} s{place}; give it more time with --timeout"
+
+
+def line_in(path: Path, frame: types.FrameType | None) -> int | None:
+    """Return the line of the innermost frame that runs code of `path`."""
+    while frame is not None and frame.f_code.co_filename != str(path):
+        frame = frame.f_back
+    return frame.f_lineno if frame else None
+
+
+def script_raised(error: BaseException, source: SourceFile) -> ScriptError:
+    """Describe an exception of the user's code by its line in the user's file."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame.lineno for frame in frames if frame.filename == str(source.path)]
+    line = own[-1] if own else None
+    if isinstance(error, EOFError) and line and "input" in source.lines[line - 1]:
+        return ScriptError(
+            "the script asks for input, and nothing (more) was piped in; pipe its answers: "
+            f"printf 'first\\nsecond\\n' | gradcheck run {source.path.name}",
+            slug="needs-input",
+            line=line,
+        )
+    if isinstance(error, MemoryError):
+        return ScriptError("the script ran out of memory", slug="memory", line=line)
+    text = str(error)
+    return ScriptError(
+        f"the script raised {type(error).__name__}{': ' if text else ''}{text}", slug="script-raised", line=line
+    )
+
+
+def _exited(error: SystemExit, source: SourceFile) -> ScriptError:
+    code = 0 if error.code is None else error.code
+    said = f"with exit code {code}" if isinstance(code, int) else f"and said: {code}"
+    return ScriptError(f"the script ended itself {said}", slug="script-exited", line=script_raised(error, source).line)

@@ -1,0 +1,109 @@
+"""What is known about a script after it was examined: the record that every report is made from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gradcheck.errors import ScriptError
+from gradcheck.result import CheckResult, ParameterResult, Verdict
+from gradcheck.script.source import Span
+
+
+@dataclass(frozen=True)
+class EntryPoints:
+    """The parts of a script that were found.
+
+    Attributes
+    ----------
+    backward : str
+        The function that returns the gradients.
+    forward : str or None
+        The function that computes the prediction.
+    loss : str
+        The loss, as an expression of the script.
+    parameters : tuple of str
+        The script's own names of the parameters.
+    backward_line, loss_line : int
+        Where they stand.
+    """
+
+    backward: str
+    forward: str | None
+    loss: str
+    parameters: tuple[str, ...]
+    backward_line: int
+    loss_line: int
+
+
+@dataclass(frozen=True)
+class GradientSource:
+    """Where a parameter's gradient is computed in the script.
+
+    Attributes
+    ----------
+    parameter : str
+        The parameter.
+    span : Span
+        The statement that gives the returned gradient its value.
+    """
+
+    parameter: str
+    span: Span
+
+
+@dataclass(frozen=True)
+class ScriptResult:
+    """The examination of one script.
+
+    Attributes
+    ----------
+    path : str
+        As the user gave it.
+    check : CheckResult or None
+        The comparison at all points; None where there was an error.
+    entry_points : EntryPoints or None
+        What was found in the script.
+    sources : tuple of GradientSource
+        Where the gradients are computed.
+    signatures : dict
+        What is wrong with a mismatching gradient, in numbers, by parameter.
+    notes : tuple of str
+        Conventions that were recognised and other things the user should know.
+    evidence : tuple of str
+        How the script was understood.
+    lines : tuple of str
+        The source, for snippets.
+    seconds : float
+        Wall time.
+    evaluations : int
+        Calls of the script's functions for the check.
+    error : ScriptError or None
+        Why there is no check.
+    """
+
+    path: str
+    check: CheckResult | None = None
+    entry_points: EntryPoints | None = None
+    sources: tuple[GradientSource, ...] = ()
+    signatures: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
+    lines: tuple[str, ...] = ()
+    seconds: float = 0.0
+    evaluations: int = 0
+    error: ScriptError | None = None
+
+    @property
+    def verdict(self) -> str:
+        """``match``, ``mismatch``, ``inconclusive`` or ``error``."""
+        return "error" if self.check is None else self.check.verdict.value
+
+    @property
+    def parameters(self) -> tuple[ParameterResult, ...]:
+        """The comparison per parameter; empty where there was an error."""
+        return () if self.check is None else self.check.parameters
+
+    @property
+    def mismatching(self) -> tuple[str, ...]:
+        """Names of the parameters whose gradients are wrong."""
+        return tuple(p.name for p in self.parameters if p.verdict is Verdict.MISMATCH)

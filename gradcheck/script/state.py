@@ -1,0 +1,181 @@
+"""The state that a replay starts from: copies of variables, random states, and undoing what a call changed."""
+
+from __future__ import annotations
+
+import copy
+import random
+import types
+from collections.abc import Callable, Iterable, Mapping, Set
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+_ATOMS = (types.ModuleType, types.FunctionType, types.BuiltinFunctionType, type)
+
+
+def copy_variables(*namespaces: Mapping[str, object]) -> list[dict[str, Any]]:
+    """Copy namespaces deeply and together: what they share, their copies share.
+
+    A value that cannot be copied (an open file, a lock, a figure) is kept as it is.
+    """
+    memo: dict[int, Any] = {}
+    kept: list[object] = [namespaces]
+    memo[id(memo)] = kept  # copy.deepcopy keeps temporary objects alive there
+    copies = []
+    for namespace in namespaces:
+        copied = {}
+        for name, value in namespace.items():
+            if isinstance(value, types.ModuleType):
+                memo[id(value)] = value
+            try:
+                copied[name] = copy.deepcopy(value, memo)
+            except Exception:  # noqa: BLE001 - a user's class may refuse to be copied in any way
+                copied[name] = memo[id(value)] = value
+        copies.append(copied)
+    return copies
+
+
+def module_variables(namespace: Mapping[str, object]) -> dict[str, object]:
+    """Return the variables of a module that a call could read or change: no modules, functions, classes, dunders."""
+    return {
+        name: value
+        for name, value in namespace.items()
+        if not (name.startswith("__") and name.endswith("__")) and not isinstance(value, _ATOMS)
+    }
+
+
+@dataclass(frozen=True)
+class RandomState:
+    """The state of Python's and of NumPy's global random number generators."""
+
+    python: Any
+    numpy: Any
+
+    @classmethod
+    def capture(cls) -> RandomState:
+        """Read both states."""
+        return cls(random.getstate(), np.random.get_state())  # noqa: NPY002 - the users' own generator
+
+    def restore(self) -> None:
+        """Set both states."""
+        random.setstate(self.python)
+        np.random.set_state(self.numpy)  # noqa: NPY002
+
+
+class Undo:
+    """Remembers every mutable object within reach of some roots, and puts back what has changed since.
+
+    Objects are restored in place, so that everything that refers to them goes on doing so. The first calls of
+    `restore` compare everything; once it is known which objects a call changes, only those are compared, and
+    `settle` looks at all of them once more.
+
+    Parameters
+    ----------
+    roots : iterable of object
+        Where to start: usually the dictionaries of arguments and of module variables.
+    keep : set of int, optional
+        Identities of objects that are somebody else's to change and are left alone.
+    """
+
+    _LEARNING = 3
+
+    def __init__(self, roots: Iterable[object], keep: Set[int] = frozenset()) -> None:
+        self._memories: list[_Memory] = []
+        seen: set[int] = set(keep)
+        pending = list(roots)
+        while pending:
+            value = pending.pop()
+            if id(value) in seen or isinstance(value, _ATOMS):
+                continue
+            seen.add(id(value))
+            memory = _remember(value)
+            if memory is not None:
+                self._memories.append(memory)
+            pending.extend(_parts(value))
+        self._changing: dict[int, _Memory] = {}
+        self._restores = 0
+
+    def restore(self) -> None:
+        """Put back what the last call changed."""
+        self._restores += 1
+        if self._restores <= self._LEARNING:
+            self.settle()
+            return
+        for memory in self._changing.values():
+            memory.put_back()
+
+    def settle(self) -> None:
+        """Put back everything that has changed."""
+        for memory in self._memories:
+            if memory.changed():
+                memory.put_back()
+                self._changing[id(memory)] = memory
+
+
+@dataclass(frozen=True)
+class _Memory:
+    changed: Callable[[], bool]
+    put_back: Callable[[], None]
+
+
+def _parts(value: object) -> list[object]:
+    if isinstance(value, dict):
+        return list(value.values())
+    if isinstance(value, list | tuple | set | frozenset):
+        return list(value)
+    if isinstance(value, np.ndarray):
+        return list(value.flat) if value.dtype == object else []
+    if isinstance(value, types.MethodType):
+        return [value.__self__]
+    attributes = getattr(value, "__dict__", None)
+    return [attributes] if isinstance(attributes, dict) else []
+
+
+def _remember(value: object) -> _Memory | None:
+    """Return how to see whether `value` has changed and how to put it back, or None for what has no own state."""
+    if isinstance(value, np.ndarray):
+        return _remember_array(value) if value.flags.writeable else None
+    if isinstance(value, list):
+        items = list(value)
+        return _Memory(lambda: not _same_items(value, items), lambda: value.__setitem__(slice(None), items))
+    if isinstance(value, dict):
+        content = dict(value)
+
+        def put_back() -> None:
+            value.clear()
+            value.update(content)
+
+        return _Memory(lambda: not _same_mapping(value, content), put_back)
+    if isinstance(value, set):
+        members = set(value)
+        return _Memory(lambda: value != members, lambda: (value.clear(), value.update(members), None)[-1])
+    return _remember_generator(value)
+
+
+def _remember_array(value: np.ndarray) -> _Memory:
+    saved = value.copy()
+    # bytes are compared, so that NaN equals itself and -0.0 differs from 0.0
+    return _Memory(lambda: value.tobytes() != saved.tobytes(), lambda: np.copyto(value, saved))
+
+
+def _remember_generator(value: object) -> _Memory | None:
+    if isinstance(value, random.Random):
+        python = value.getstate()
+        return _Memory(lambda: value.getstate() != python, lambda: value.setstate(python))
+    if isinstance(value, np.random.RandomState):
+        legacy = value.get_state()
+        return _Memory(lambda: True, lambda: value.set_state(legacy))
+    if isinstance(value, np.random.Generator):
+        bits = value.bit_generator
+        state = copy.deepcopy(bits.state)
+        return _Memory(lambda: True, lambda: setattr(bits, "state", state))
+    return None
+
+
+def _same_items(a: list[Any], b: list[Any]) -> bool:
+    return len(a) == len(b) and all(x is y for x, y in zip(a, b, strict=True))
+
+
+def _same_mapping(a: dict[Any, Any], b: dict[Any, Any]) -> bool:
+    return len(a) == len(b) and all(key in b and b[key] is value for key, value in a.items())

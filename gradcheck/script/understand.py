@@ -1,0 +1,200 @@
+"""From a recording to a subject: which function computes gradients, of which parameters, of which loss."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from gradcheck.errors import ScriptError
+from gradcheck.script.gradients import Backward, map_gradients, outputs, slots, updates_in
+from gradcheck.script.loss_choice import Rejected, choose_loss
+from gradcheck.script.losses import loss_candidates, named_loss
+from gradcheck.script.names import is_gradient_word, loss_rank
+from gradcheck.script.record import Recording
+from gradcheck.script.replay import LossExpression
+from gradcheck.script.scale import Scale, folded_scale
+from gradcheck.script.source import Function, SourceFile, loaded_names
+
+
+@dataclass(frozen=True)
+class Overrides:
+    """What the user said about his script.
+
+    Attributes
+    ----------
+    loss, backward : str or None
+        A variable, function or expression; a function.
+    params : tuple of str
+        Names of parameters, empty for all that were found.
+    """
+
+    loss: str | None = None
+    backward: str | None = None
+    params: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is checked.
+
+    Attributes
+    ----------
+    backward : Backward
+        The backward function, its recorded calls, and its gradients.
+    loss : LossExpression
+        The loss.
+    scale : Scale
+        What the gradients are multiplied by.
+    forward : str or None
+        The function that computes the prediction, for display.
+    """
+
+    backward: Backward
+    loss: LossExpression
+    scale: Scale
+    forward: str | None
+
+    @property
+    def evidence(self) -> tuple[str, ...]:
+        """How all this was seen, a sentence each."""
+        function = self.backward.function
+        return (
+            f"backward: `{function.name}` in line {function.line} returned gradients in "
+            f"{len(self.backward.calls)} recorded calls",
+            *(f"parameter: `{pair.slot.name}`, by {pair.evidence}" for pair in self.backward.pairs),
+            f"loss: `{self.loss.shown}` in line {self.loss.line}, {self.loss.evidence}",
+            *([f"scale: {self.scale.value:.6g}"] if self.scale.value != 1 else []),
+        )
+
+
+def gradient_functions(source: SourceFile) -> set[str]:
+    """Return the functions that look, from their text, as if they computed gradients."""
+    found = set()
+    for name, function in source.functions.items():
+        returned = {n for s in function.returns if s.value is not None for n in loaded_names(s.value)}
+        if any(is_gradient_word(word) for word in (function.short_name, *returned)):
+            found.add(name)
+    return found
+
+
+def understand(source: SourceFile, recording: Recording, overrides: Overrides) -> Subject:
+    """Find the backward function, its parameters and the loss from what was observed.
+
+    Raises
+    ------
+    ScriptError
+        With slug ``no-gradient``, ``no-loss``, ``loss-not-scalar``, ``loss-not-finite`` or ``ambiguous``; the message
+        says what was seen and which flag or comment settles it.
+    """
+    candidates = sorted(_backwards(source, recording, overrides), key=_rank, reverse=True)
+    if not candidates:
+        raise _no_gradient(source, recording, overrides)
+    refused: list[tuple[Backward, Rejected]] = []
+    subjects: list[Subject] = []
+    for backward in candidates:
+        if subjects and _rank(backward) < _rank(subjects[0].backward):
+            break
+        rejected = Rejected()
+        subject = _subject(source, recording, backward, overrides, rejected)
+        if subject is not None:
+            subjects.append(subject)
+        else:
+            refused.append((backward, rejected))
+    if not subjects:
+        raise _no_loss(*refused[0])
+    _refuse_ambiguity(source, subjects)
+    return subjects[0]
+
+
+def _rank(backward: Backward) -> tuple[int, bool]:
+    return len(backward.pairs), is_gradient_word(backward.function.short_name)
+
+
+def _backwards(source: SourceFile, recording: Recording, overrides: Overrides) -> Iterator[Backward]:
+    updates = updates_in(source)
+    read = frozenset(name.split(".")[0] for f in source.functions.values() for name in f.names)
+    for name, function in source.functions.items():
+        if overrides.backward and overrides.backward not in (name, function.short_name):
+            continue
+        calls = tuple(call for call in recording.calls if call.function == name)
+        if not calls:
+            continue
+        found = outputs(source, function, calls[0])
+        pairs = map_gradients(function, found, slots(function, calls[0], read), updates)
+        chosen = tuple(p for p in pairs if not overrides.params or p.slot.name in overrides.params)
+        if chosen:
+            yield Backward(function, calls, tuple(found), chosen)
+
+
+def _subject(
+    source: SourceFile, recording: Recording, backward: Backward, overrides: Overrides, rejected: Rejected
+) -> Subject | None:
+    if overrides.loss:
+        losses = named_loss(source, backward, overrides.loss)
+    else:
+        losses = loss_candidates(source, backward)
+    choice = choose_loss(recording, backward, losses, rejected)
+    if choice is None:
+        return None
+    loss, probes = choice
+    return Subject(backward, loss, folded_scale(backward, probes), _forward(source, backward.function))
+
+
+def _forward(source: SourceFile, function: Function) -> str | None:
+    """Return the script's function that the backward function calls for its prediction, if it calls one."""
+    for name, other in source.functions.items():
+        if other.short_name in function.calls and other.name != function.name:
+            if not is_gradient_word(other.short_name) and not loss_rank(other.short_name) and len(other.arguments) > 1:
+                return name
+    return None
+
+
+def _refuse_ambiguity(source: SourceFile, subjects: Sequence[Subject]) -> None:
+    first = subjects[0].backward
+    rivals = [s.backward for s in subjects[1:] if set(s.backward.names) != set(first.names)]
+    if rivals:
+        shown = ", ".join(
+            f"`{b.function.name}` in line {b.function.line} (of {', '.join(b.names)})" for b in [first, *rivals]
+        )
+        raise ScriptError(
+            f"several functions return gradients: {shown}. Choose one with "
+            f"{source.path.name}::{first.function.name} or --backward {first.function.name}",
+            slug="ambiguous",
+            line=first.function.line,
+        )
+
+
+def _no_gradient(source: SourceFile, recording: Recording, overrides: Overrides) -> ScriptError:
+    if overrides.backward:
+        known = ", ".join(source.functions) or "none"
+        function = next((f for n, f in source.functions.items() if overrides.backward in (n, f.short_name)), None)
+        if function is None:
+            return ScriptError(
+                f"the script has no function `{overrides.backward}`; its functions: {known}", slug="no-gradient"
+            )
+        if function.name not in recording.counts:
+            return ScriptError(
+                f"`{function.name}` was not called while the script ran", slug="no-gradient", line=function.line
+            )
+    called = [f"`{name}` ({recording.counts[name]} calls)" for name in source.functions if name in recording.counts]
+    seen = f"saw calls of {', '.join(called[:8])}" if called else "saw no call of a function of the script"
+    return ScriptError(
+        f"found no function that returns gradients: {seen}, and none of them returned numbers named after parameters "
+        "(dW for W, grad_b for b). Name the function with --backward NAME and the parameters with --params A,B, or "
+        "with a comment in the script: # gradcheck: backward=NAME, params=A,B, loss=NAME",
+        slug="no-gradient",
+    )
+
+
+def _no_loss(backward: Backward, rejected: Rejected) -> ScriptError:
+    function = backward.function
+    listed = "; ".join(f"`{shown}` {reason}" for shown, reason in rejected.reasons.items())
+    text = f"`{function.name}` returns gradients of {', '.join(backward.names)}, but "
+    if rejected.slug == "loss-not-finite":
+        text += f"the loss is not finite: {listed}. Start from values at which it is"
+    elif rejected.slug == "loss-not-scalar":
+        text += f"the loss is not a scalar: {listed}. Reduce it with a mean or a sum, or name another: --loss NAME"
+    else:
+        text += f"no loss was found that they belong to{f' (tried: {listed})' if listed else ''}. "
+        text += "Name it with --loss NAME, or with a comment in the script: # gradcheck: loss=NAME"
+    return ScriptError(text, slug=rejected.slug, line=function.line)

@@ -1,0 +1,74 @@
+"""The fixture scripts and what their comments expect."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+FIXTURES = Path(__file__).parent.parent / "fixtures"
+# a file of zero bytes has no room for a comment
+WITHOUT_COMMENT = {"empty.py": "empty"}
+_EXPECT = re.compile(r"# expect: (match|mismatch|error)(?: (.+))?")
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What the header of a fixture script promises.
+
+    Parameters
+    ----------
+    match, mismatch : frozenset of str
+        Names of the parameters whose gradients are right and wrong.
+    error : str, optional
+        Slug of the error that the script leads to.
+    """
+
+    match: frozenset[str] = frozenset()
+    mismatch: frozenset[str] = frozenset()
+    error: str | None = None
+
+    @property
+    def verdict(self) -> str:
+        """The verdict on the whole script."""
+        if self.error is not None:
+            return "error"
+        return "mismatch" if self.mismatch else "match"
+
+
+def scripts(folder: str) -> list[Path]:
+    """List the scripts of one fixture folder, sorted by name."""
+    return sorted((FIXTURES / folder).glob("*.py"))
+
+
+def read_text(path: Path) -> str:
+    """Return the text of a script, whatever its bytes are: no UTF-8 here has a meaning for the comments."""
+    data = path.read_bytes()
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+def expectation(path: Path) -> Expectation:
+    """Parse the ``# expect:`` comments of a script.
+
+    Raises
+    ------
+    ValueError
+        When a script says nothing, says something unknown, or contradicts itself.
+    """
+    if path.name in WITHOUT_COMMENT:
+        return Expectation(error=WITHOUT_COMMENT[path.name])
+    named: dict[str, list[str]] = {"match": [], "mismatch": [], "error": []}
+    lines = [line for line in read_text(path).splitlines() if line.startswith("# expect")]
+    for line in lines:
+        found = _EXPECT.fullmatch(line)
+        if found is None or (found[1] != "match" and found[2] is None):
+            raise ValueError(f"{path.name}: cannot read {line!r}")
+        named[found[1]] += found[2].split(", ") if found[2] else []
+    twice = set(named["match"]) & set(named["mismatch"])
+    if not lines or twice or (named["error"] and len(lines) > 1):
+        raise ValueError(f"{path.name}: expectations are missing or contradict each other, got {lines}")
+    error = named["error"][0] if named["error"] else None
+    return Expectation(frozenset(named["match"]), frozenset(named["mismatch"]), error)

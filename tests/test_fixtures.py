@@ -1,0 +1,59 @@
+"""The checker says about every fixture script what the script's comments expect."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from fixture_scripts import expectation, scripts
+from gradcheck.api import check_script
+from gradcheck.config import Options
+
+RUNNABLE = scripts("buggy") + scripts("correct")
+
+
+def label(path: Path) -> str:
+    return f"{path.parent.name}/{path.stem}"
+
+
+@pytest.mark.parametrize("path", RUNNABLE, ids=label)
+def test_verdict_of_every_parameter(path):
+    expected = expectation(path)
+    (script,) = check_script(path).scripts
+    assert script.error is None
+    verdicts = {parameter.name: str(parameter.verdict) for parameter in script.parameters}
+
+    assert {name for name, verdict in verdicts.items() if verdict == "mismatch"} == expected.mismatch
+    assert set(verdicts.values()) <= {"match", "mismatch"}
+    if expected.mismatch:
+        assert set(verdicts) == expected.match | expected.mismatch
+    assert script.verdict == expected.verdict
+
+
+@pytest.mark.parametrize("stem", [path.stem for path in scripts("correct")])
+def test_twins_are_checked_in_the_same_parameters(stem):
+    """A correct script is not passed by looking at fewer of its parameters."""
+    names = []
+    for path in (path for path in RUNNABLE if path.stem == stem):
+        (script,) = check_script(path).scripts
+        names.append({parameter.name for parameter in script.parameters})
+    assert names[0] == names[1] != set()
+
+
+@pytest.mark.parametrize("path", scripts("unreadable"), ids=label)
+def test_error_of_every_unreadable_script(path):
+    expected = expectation(path).error
+    (script,) = check_script(path, Options(timeout=5) if expected == "timeout" else None).scripts
+    assert script.verdict == "error"
+    assert script.error is not None
+    assert script.error.slug == expected, script.error.message
+    assert len(script.error.message) > len(script.error.slug)
+
+
+@pytest.mark.parametrize(("name", "text"), [("raises", "X = np.arange(30.0)"), ("syntax_error", "def gradient(w, b)")])
+def test_error_names_the_line(name, text):
+    (path,) = (path for path in scripts("unreadable") if path.stem == name)
+    (script,) = check_script(path).scripts
+    line = path.read_text().splitlines()[script.error.line - 1]
+    assert line.startswith(text)
