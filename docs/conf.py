@@ -26,6 +26,8 @@ autodoc_typehints = "none"  # docstrings give types and shapes in words
 numpydoc_show_class_members = False
 # no "dollarmath": a page with formulas would fetch MathJax from a server, so formulas are written as text
 myst_enable_extensions = ["colon_fence"]
+# examples in docstrings use the names of their module, as elsewhere
+doctest_global_setup = "import numpy as np\nfrom gradcheck import assert_grad, check_grad, numerical_grad"
 myst_heading_anchors = 3
 
 html_theme = "furo"

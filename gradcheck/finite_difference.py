@@ -8,7 +8,7 @@ Evaluation and analysis are apart: a `Sampler` is handed whole rounds of entries
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -55,8 +55,9 @@ class Noise:
     floor: float = 0.0
 
     def of(self, magnitude: FloatArray) -> FloatArray:
-        """Return the bound for values of this `magnitude`: four units, as a sum is rarely rounded only once."""
-        return np.asarray(4 * self.unit_roundoff * magnitude + self.floor, dtype=np.float64)
+        """Return the bound for values of this `magnitude`: several units, as a sum is rarely rounded only once."""
+        units = 4 if self.unit_roundoff < 2.0**-24 else 12
+        return np.asarray(units * self.unit_roundoff * magnitude + self.floor, dtype=np.float64)
 
     def informed_by(self, values: FloatArray) -> Noise:
         """Return the noise that the bits of `values` of the loss tell of.
@@ -68,10 +69,10 @@ class Noise:
         values : float array
             The loss at several points.
         """
-        different = np.unique(values[np.isfinite(values) & (values != 0)])
-        if different.size < 3:
+        telling = values[np.isfinite(values) & (values != 0)]
+        if not telling.size:
             return self
-        mantissas = (np.abs(np.frexp(different)[0]) * 2.0**53).astype(np.int64)
+        mantissas = (np.abs(np.frexp(telling)[0]) * 2.0**53).astype(np.int64)
         bits = 53 - int(np.log2((mantissas & -mantissas).min()))
         coarsest = next((u for limit, u in _ROUNDOFF_BY_BITS if bits <= limit), 0.0)
         return replace(self, unit_roundoff=max(self.unit_roundoff, coarsest))
@@ -127,22 +128,6 @@ class Levels:
     spread: FloatArray
     noise: FloatArray
 
-    def spread_out(self, entries: IntArray, size: int) -> Levels:
-        """Return a row for `size` entries with these values at `entries`, NaN elsewhere."""
-        row = Levels(*(np.full(size, np.nan) for _ in range(4)))
-        for name in ("step", "central", "spread", "noise"):
-            getattr(row, name)[entries] = getattr(self, name)
-        return row
-
-    @classmethod
-    def stack(cls, rows: list[Levels], entries: IntArray) -> Levels:
-        """Return the chosen entries of levels, finite ones first, by descending step."""
-        step, central, spread, noise = (
-            np.array([getattr(row, name)[entries] for row in rows]) for name in ("step", "central", "spread", "noise")
-        )
-        order = np.argsort(np.where(np.isfinite(central), -step, np.inf), axis=0, kind="stable")
-        return cls(*(np.take_along_axis(a, order, axis=0) for a in (step, central, spread, noise)))
-
 
 def differentiate(
     sample: Sampler,
@@ -184,74 +169,98 @@ def differentiate(
     Derivative
         The best derivative of each entry with its error bound.
     """
+    rows: list[_Row] = []
+    seen = [np.array([origin])]
+
+    def measure(entries: IntArray, h: FloatArray) -> None:
+        samples = sample(entries, h)
+        seen.extend(samples[:2])
+        rows.append(_row(samples, origin, entries, h, steps.size))
+
+    def levels(entries: IntArray) -> Levels:
+        return _stack(rows, entries, size[entries], noise.informed_by(np.concatenate(seen)))
+
     everything = np.arange(steps.size)
-    samples = sample(everything, steps)
-    noise = noise.informed_by(np.concatenate([samples.plus, samples.minus, [origin]]))
-
-    def measure(chosen: IntArray, h: FloatArray) -> Levels:
-        return _level(sample(chosen, h), origin, h, size[chosen], noise).spread_out(chosen, steps.size)
-
-    rows = [_level(samples, origin, steps, size, noise)]
-    best = first_estimate(rows[0])
+    measure(everything, steps)
+    best = first_estimate(levels(everything))
     search = _Search(steps, smallest, typical)
     while True:
         done, target = goal(best)
         entries = np.flatnonzero(~done & ~search.stopped & (best.evaluations + 2 <= max_evaluations))
         if not entries.size:
             return best
-        wanted, paired = search.propose(entries, Levels.stack(rows, entries), target[entries])
+        wanted, paired = search.propose(entries, levels(entries), target[entries])
         going = np.isfinite(wanted)
         search.stopped[entries[~going]] = True
         chosen, h = entries[going], wanted[going]
         if chosen.size:
-            rows.append(measure(chosen, h))
+            measure(chosen, h)
             best.evaluations[chosen] += 2
             again = paired[going] & (best.evaluations[chosen] + 2 <= max_evaluations)
             again &= np.isfinite(rows[-1].central[chosen])
             if again.any():
-                rows.append(measure(chosen[again], h[again] / RATIO))
+                measure(chosen[again], h[again] / RATIO)
                 best.evaluations[chosen[again]] += 2
-        levels = Levels.stack(rows, entries)
-        found = analyse(levels)
-        search.note(entries, levels, found)
+        found = analyse(levels(entries))
+        search.note(entries, levels(entries), found)
         best = _update(best, entries, found, search.kink)
 
 
-def _level(samples: Samples, origin: float, h: FloatArray, size: FloatArray, noise: Noise) -> Levels:
-    """Return the differences at one step per entry."""
+class _Row(NamedTuple):
+    """One round of evaluations: arrays of shape (all entries,), NaN where an entry took no part or was not finite."""
+
+    step: FloatArray
+    central: FloatArray
+    spread: FloatArray
+    magnitude: FloatArray
+
+
+def _row(samples: Samples, origin: float, entries: IntArray, h: FloatArray, size: int) -> _Row:
+    """Form the differences of one round, at one step for each of `entries`."""
     plus, minus, width = samples
     with np.errstate(all="ignore"):
-        valid = np.isfinite(plus) & np.isfinite(minus) & (width > 0)
-        width = np.where(valid, width, np.nan)
         central = (plus - minus) / (2 * width)
         spread = ((plus - origin) - (origin - minus)) / (2 * width)
-        values = noise.of(np.maximum(np.maximum(np.abs(plus), np.abs(minus)), abs(origin)))
-        # a loss computed in a coarser type than x rounds x as well
-        round_off = (values + noise.unit_roundoff * size * np.abs(central)) / width
-        valid &= np.isfinite(central) & np.isfinite(spread)
-    fields = (np.where(valid, field, np.nan) for field in (central, spread, round_off))
-    return Levels(np.where(valid, width, h), *fields)
+        valid = np.isfinite(central) & np.isfinite(spread) & (width > 0)
+        magnitude = np.maximum(np.maximum(np.abs(plus), np.abs(minus)), abs(origin))
+    row = _Row(*(np.full(size, np.nan) for _ in range(4)))
+    row.step[entries] = np.where(valid, width, h)
+    for whole, part in ((row.central, central), (row.spread, spread), (row.magnitude, magnitude)):
+        whole[entries] = np.where(valid, part, np.nan)
+    return row
 
 
-def first_estimate(level: Levels) -> Derivative:
+def _stack(rows: Sequence[_Row], entries: IntArray, size: FloatArray, noise: Noise) -> Levels:
+    """Return the chosen entries of all rounds, by descending step, those that are not finite last."""
+    step, central, spread, magnitude = (np.array([row[k][entries] for row in rows]) for k in range(4))
+    order = np.argsort(np.where(np.isfinite(central), -step, np.inf), axis=0, kind="stable")
+    step, central, spread, magnitude = (
+        np.take_along_axis(field, order, axis=0) for field in (step, central, spread, magnitude)
+    )
+    # a loss computed in a coarser type than x rounds x as well
+    round_off = (noise.of(magnitude) + noise.unit_roundoff * size * np.abs(central)) / step
+    return Levels(step, central, spread, round_off)
+
+
+def first_estimate(levels: Levels) -> Derivative:
     """Return the derivatives from one level of all entries: central differences with an estimate of their error.
 
     Parameters
     ----------
-    level : Levels
-        One row of levels, arrays of shape (entries,).
+    levels : Levels
+        Arrays of shape (1, entries).
     """
-    size = np.abs(level.central)
+    step, central, spread, noise = levels.step[0], levels.central[0], np.abs(levels.spread[0]), levels.noise[0]
     # with one step, curvature cannot be told from a kink: a spread this large calls for a second step
-    suspect = np.where(np.abs(level.spread) > 0.1 * size + 2 * level.noise, np.abs(level.spread), 0.0)
-    error = level.noise + suspect
+    suspect = np.where(spread > 0.1 * np.abs(central) + 2 * noise, spread, 0.0)
+    error = noise + suspect
     return Derivative(
-        value=level.central,
+        value=central,
         error=np.where(np.isfinite(error), error, np.inf),
-        evaluations=np.full(size.size, 2, dtype=np.intp),
-        step=level.step,
-        kink=np.zeros(size.size),
-        noise=level.noise,
+        evaluations=np.full(step.size, 2, dtype=np.intp),
+        step=step,
+        kink=np.zeros(step.size),
+        noise=noise,
         suspect=suspect,
     )
 

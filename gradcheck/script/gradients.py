@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from gradcheck.script.leaves import Leaf, Path, leaves
-from gradcheck.script.names import base_name, fold, is_gradient_function, is_gradient_word, parameter_of
+from gradcheck.script.names import base_name, fold, is_gradient_function, is_gradient_word, is_step_size, parameter_of
 from gradcheck.script.record import Call
-from gradcheck.script.source import Function, SourceFile, called_name, flat_targets, loaded_names
+from gradcheck.script.source import Function, SourceFile, called_name, flat_targets
 
 RESULT = "result"
 
@@ -26,7 +26,7 @@ class Update:
     target : str
         What is moved, as written.
     sources : frozenset of str
-        The names in the step.
+        The names that the step is a product or sum of, step sizes left out.
     adds : bool
         Whether the step is added.
     bare : bool
@@ -151,9 +151,20 @@ def _updates(node: ast.AST) -> Iterator[Update]:
 
 
 def _update(target: ast.expr, step: ast.expr, adds: bool, line: int) -> Update:
-    sources = {ast.unparse(part) for part in ast.walk(step) if isinstance(part, ast.Subscript)} | loaded_names(step)
+    sources = frozenset(name for name in _terms(step) if not is_step_size(name))
     bare = isinstance(step, ast.Name | ast.Attribute | ast.Subscript)
-    return Update(ast.unparse(target), frozenset(sources), adds, bare, line)
+    return Update(ast.unparse(target), sources, adds, bare, line)
+
+
+def _terms(step: ast.expr) -> Iterator[str]:
+    """Return the names that a step is a product, quotient or sum of; what is inside calls and dot products is not."""
+    if isinstance(step, ast.BinOp) and isinstance(step.op, ast.Mult | ast.Div | ast.Add | ast.Sub):
+        yield from _terms(step.left)
+        yield from _terms(step.right)
+    elif isinstance(step, ast.UnaryOp):
+        yield from _terms(step.operand)
+    elif isinstance(step, ast.Name | ast.Attribute | ast.Subscript):
+        yield ast.unparse(step)
 
 
 def outputs(source: SourceFile, function: Function, call: Call) -> list[Output]:

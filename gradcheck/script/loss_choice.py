@@ -116,6 +116,7 @@ def _moves(evaluate: Callable[[Mapping[str, Any]], Any], parameters: dict[str, A
 
 def _probe(recording: Recording, backward: Backward, loss: LossExpression) -> list[CheckResult]:
     results = []
+    refused: InputError | None = None
     for call in backward.calls[:_PROBED_CALLS]:
         stage = Stage(recording, backward.function, call)
         parameters = stage.parameters(backward.slots)
@@ -123,8 +124,9 @@ def _probe(recording: Recording, backward: Backward, loss: LossExpression) -> li
             gradient = stage.gradient(backward.pairs)
             results.append(check_grad(stage.loss(loss), gradient, parameters, entries=_PROBED_ENTRIES))
         except InputError as error:
-            if not results and call is backward.calls[-1]:
-                raise ScriptError(error.message, slug=error.slug, line=backward.function.line) from None
+            refused = error
+    if refused is not None and not results:
+        raise ScriptError(refused.message, slug=refused.slug, line=backward.function.line)
     return results
 
 

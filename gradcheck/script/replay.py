@@ -234,5 +234,5 @@ def _write_back(value: Any, before: np.ndarray) -> None:
         for index, row in enumerate(before):
             if isinstance(value[index], list):
                 _write_back(value[index], row)
-            else:
+            elif value[index] != row:
                 value[index] = float(row)
