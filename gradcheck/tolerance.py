@@ -129,6 +129,8 @@ def relative_error(analytic: npt.ArrayLike, numerical: npt.ArrayLike) -> FloatAr
     a, n = np.asarray(analytic, dtype=np.float64), np.asarray(numerical, dtype=np.float64)
     size = np.maximum(np.abs(a), np.abs(n))
     divisor = np.where((size > 0) & np.isfinite(size), size, 1.0)
-    # divided first, as the difference of two huge numbers of opposite sign would overflow
-    error = np.asarray(np.abs(a / divisor - n / divisor) if size.size else size, dtype=np.float64)
-    return np.where(np.isinf(a) | np.isinf(n), np.where(np.isnan(a) | np.isnan(n), np.nan, np.inf), error)
+    infinite = np.isinf(a) | np.isinf(n)
+    with np.errstate(invalid="ignore"):
+        # divided first, as the difference of two huge numbers of opposite sign would overflow
+        error = np.where(infinite, np.inf, np.abs(a / divisor - n / divisor))
+    return np.where(np.isnan(a) | np.isnan(n), np.nan, error)

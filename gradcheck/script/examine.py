@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import time
+import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -80,7 +81,19 @@ def examine(request: Request) -> ScriptResult:
         result = ScriptResult(request.path, error=error)
     except MemoryError:
         result = ScriptResult(request.path, error=ScriptError("ran out of memory", slug="memory"))
+    except Exception as error:  # noqa: BLE001 - a mistake of ours must not look like one of the user's
+        result = ScriptResult(request.path, error=_internal(error))
     return replace(result, lines=lines, seconds=time.perf_counter() - began)
+
+
+def _internal(error: Exception) -> ScriptError:
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    place = f"{Path(last.filename).name}:{last.lineno}"
+    return ScriptError(
+        f"gradcheck itself failed on this script ({type(error).__name__} in {place}: {error}); please report it, "
+        "with the script if you can",
+        slug="internal",
+    )
 
 
 def _examine(source: SourceFile, request: Request) -> ScriptResult:
@@ -116,19 +129,17 @@ def _checks(
 ) -> Iterator[tuple[CheckResult, int]]:
     """Check at recorded points and at perturbed ones, in turn, until there are enough."""
     backward = subject.backward
-    calls = backward.calls
-    problem: Exception | None = None
+    problem: ScriptError | None = None
     done = 0
-    for number in range(2 * len(calls)):
+    for number in range(2 * len(backward.moments)):
         if done >= request.points:
             return
-        call, perturbed = calls[number // 2], bool(number % 2)
-        stage = Stage(recording, backward.function, call)
-        parameters = stage.parameters(backward.slots)
+        stage = Stage(recording, backward, backward.moments[number // 2])
+        perturbed = backward.names if number % 2 else ()
         rng = np.random.default_rng([request.seed, number])
-        with moved(parameters, backward.names if perturbed else [], rng):
+        with moved(stage.parameters, perturbed, rng):
             try:
-                result = _check(stage, subject, parameters, request)
+                result = _check(stage, subject, request)
             except InputError as error:
                 problem = ScriptError(error.message, slug=error.slug, line=backward.function.line)
             except Exception as error:  # noqa: BLE001 - the user's functions may raise anything
@@ -140,9 +151,8 @@ def _checks(
         raise problem
 
 
-def _check(stage: Stage, subject: Subject, parameters: dict[str, Any], request: Request) -> CheckResult:
-    raw = stage.gradient(subject.backward.pairs)
-    scale = subject.scale.value
+def _check(stage: Stage, subject: Subject, request: Request) -> CheckResult:
+    raw, scale = stage.gradient(), subject.scale.value
 
     def gradient(values: Mapping[str, Any]) -> dict[str, Any]:
         return {name: np.asarray(value) / scale for name, value in raw(values).items()}
@@ -150,7 +160,7 @@ def _check(stage: Stage, subject: Subject, parameters: dict[str, Any], request: 
     return check_grad(
         stage.loss(subject.loss),
         gradient,
-        parameters,
+        stage.parameters,
         rtol=request.rtol,
         atol=request.atol,
         method=request.method,
@@ -164,7 +174,7 @@ def _entry_points(subject: Subject) -> EntryPoints:
         backward=function.name,
         forward=subject.forward,
         loss=subject.loss.shown,
-        parameters=tuple(subject.backward.names),
+        parameters=subject.backward.names,
         backward_line=function.line,
         loss_line=subject.loss.line,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 from gradcheck.script.leaves import Leaf, Path, leaves
 from gradcheck.script.names import base_name, fold, is_gradient_function, is_gradient_word, is_step_size, parameter_of
 from gradcheck.script.record import Call
-from gradcheck.script.source import Function, SourceFile, called_name, flat_targets
+from gradcheck.script.source import Function, Loop, SourceFile, called_name, flat_targets
 
 RESULT = "result"
 
@@ -102,34 +102,35 @@ class GradientMap:
 
 @dataclass(frozen=True)
 class Backward:
-    """A function that returns gradients, with its recorded calls.
+    """A function that returns gradients, and where its replays start.
 
     Attributes
     ----------
     function : Function
         The function.
-    calls : tuple of Call
-        Its recorded calls, at least one.
+    example : Call
+        The first recorded call of it.
     outputs : tuple of Output
-        The numeric parts of what the first call returned.
+        The numeric parts of what that call returned.
     pairs : tuple of GradientMap
-        The gradients among them.
+        The gradients among them; the parameters are places in the moments.
+    region : Function or Loop
+        What a replay runs: the function itself, or a loop or function around its call.
+    moments : tuple of Call
+        Recorded calls or rounds of the region, at least one.
     """
 
     function: Function
-    calls: tuple[Call, ...]
+    example: Call
     outputs: tuple[Output, ...]
     pairs: tuple[GradientMap, ...]
+    region: Function | Loop
+    moments: tuple[Call, ...]
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the parameters."""
         return tuple(pair.slot.name for pair in self.pairs)
-
-    @property
-    def slots(self) -> list[Slot]:
-        """The places of the parameters."""
-        return [pair.slot for pair in self.pairs]
 
 
 def updates_in(source: SourceFile) -> tuple[Update, ...]:
@@ -217,22 +218,32 @@ def _label(expression: ast.expr, leaf: Leaf) -> str:
     return ast.unparse(expression) + "".join(step.text for step in path)
 
 
-def slots(function: Function, call: Call, read: frozenset[str]) -> list[Slot]:
-    """Return every place that could hold a parameter: the arguments, then the module variables that are read.
+def slots(region: Function | Loop, moment: Call, read: Set[str]) -> list[Slot]:
+    """Return every place that could hold a parameter: the moment's own variables, then the module's.
 
     What is reached on two ways (a network that is an argument and a module variable) is listed once.
+
+    Parameters
+    ----------
+    region : Function or Loop
+        Whose moment it is.
+    moment : Call
+        The recorded variables.
+    read : set of str
+        The module variables that functions of the script read; a loop may use others too.
     """
-    roots = [(name, value, True) for name, value in call.arguments.items()]
-    roots += [(n, v, False) for n, v in call.variables.items() if n in read and n not in function.arguments]
+    roots = [(name, value, True) for name, value in moment.arguments.items()]
+    for name, value in moment.variables.items():
+        if name not in moment.arguments and (name in read or isinstance(region, Loop)):
+            roots.append((name, value, False))
     found: list[Slot] = []
     seen: set[int] = set()
     for variable, value, is_argument in roots:
         for leaf in leaves(variable, value):
             mutable = isinstance(leaf.value, np.ndarray | list)
-            if mutable and id(leaf.value) in seen:
-                continue
-            seen.add(id(leaf.value))
-            found.append(Slot(leaf, variable, is_argument))
+            if not (mutable and id(leaf.value) in seen):
+                seen.add(id(leaf.value))
+                found.append(Slot(leaf, variable, is_argument))
     return found
 
 

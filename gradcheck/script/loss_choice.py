@@ -18,7 +18,7 @@ from gradcheck.script.record import Recording
 from gradcheck.script.replay import LossExpression, Stage
 from gradcheck.script.scale import agreeing, folded_scale
 
-_PROBED_CALLS, _PROBED_ENTRIES = 3, 6
+_PROBED_MOMENTS, _PROBED_ENTRIES = 3, 6
 _SMALL_MOVE = 1e-3
 
 
@@ -53,8 +53,8 @@ def choose_loss(
     Returns
     -------
     tuple or None
-        The loss, and numerical and unscaled analytic gradients of a few entries at the recorded points; None, with
-        the reasons in `rejected`, where no loss does.
+        The loss, and numerical and unscaled analytic gradients of a few entries at recorded points; None, with the
+        reasons in `rejected`, where no loss does.
 
     Raises
     ------
@@ -68,25 +68,33 @@ def choose_loss(
     different: list[tuple[LossExpression, list[CheckResult]]] = []
     for count, loss in usable:
         if (count, loss_rank(loss.name)) == top:
-            probes = _probe(recording, backward, loss)
+            probes = probe(recording, backward, loss)
             if not any(_same_gradients(probes, others) for _, others in different):
                 different.append((loss, probes))
     if len(different) == 1:
         return different[0]
     votes = [agreeing(backward, folded_scale(backward, probes).value, probes) for _, probes in different]
     winners = [choice for choice, vote in zip(different, votes, strict=True) if vote == max(votes)]
+    winners = _wholes(backward, winners)
     if len(winners) > 1:
         raise _ambiguous(backward, [loss for loss, _ in winners])
     return winners[0]
 
 
+def _wholes(
+    backward: Backward, choices: list[tuple[LossExpression, list[CheckResult]]]
+) -> list[tuple[LossExpression, list[CheckResult]]]:
+    """Drop a variable that is only a part of another choice, as ``data_loss`` is of ``loss``."""
+    parts = {name for loss, _ in choices for name in backward.function.feeds({loss.shown, loss.text})}
+    return [choice for choice in choices if choice[0].shown not in parts] or choices
+
+
 def _dependence(recording: Recording, backward: Backward, loss: LossExpression, rejected: Rejected) -> int:
     """Return on how many of the parameters a loss depends; 0, with the reason noted, where it is none."""
-    stage = Stage(recording, backward.function, backward.calls[0])
-    parameters = stage.parameters(backward.slots)
+    stage = Stage(recording, backward, backward.moments[0])
     evaluate = stage.loss(loss)
     try:
-        value = evaluate(parameters)
+        value = evaluate(stage.parameters)
     except Exception as error:  # noqa: BLE001 - a guessed call may fail in any way
         rejected.add(loss, f"raises {type(error).__name__}: {error}")
         return 0
@@ -98,7 +106,7 @@ def _dependence(recording: Recording, backward: Backward, loss: LossExpression, 
     if not np.isfinite(base):
         rejected.add(loss, f"is {base} at the first recorded call of `{backward.function.name}`", "loss-not-finite")
         return 0
-    count = sum(_moves(evaluate, parameters, name, base) for name in backward.names)
+    count = sum(_moves(evaluate, stage.parameters, name, base) for name in backward.names)
     if not count:
         rejected.add(loss, f"does not depend on {', '.join(backward.names)}")
     return count
@@ -114,15 +122,20 @@ def _moves(evaluate: Callable[[Mapping[str, Any]], Any], parameters: dict[str, A
     return not np.array_equal(np.asarray(value, dtype=float).reshape(-1), [base])
 
 
-def _probe(recording: Recording, backward: Backward, loss: LossExpression) -> list[CheckResult]:
+def probe(recording: Recording, backward: Backward, loss: LossExpression) -> list[CheckResult]:
+    """Return numerical and unscaled analytic gradients of a few entries at recorded points.
+
+    Raises
+    ------
+    ScriptError
+        If the checker refuses the loss or the gradients at all of them.
+    """
     results = []
     refused: InputError | None = None
-    for call in backward.calls[:_PROBED_CALLS]:
-        stage = Stage(recording, backward.function, call)
-        parameters = stage.parameters(backward.slots)
+    for moment in backward.moments[:_PROBED_MOMENTS]:
+        stage = Stage(recording, backward, moment)
         try:
-            gradient = stage.gradient(backward.pairs)
-            results.append(check_grad(stage.loss(loss), gradient, parameters, entries=_PROBED_ENTRIES))
+            results.append(check_grad(stage.loss(loss), stage.gradient(), stage.parameters, entries=_PROBED_ENTRIES))
         except InputError as error:
             refused = error
     if refused is not None and not results:

@@ -9,33 +9,63 @@ from collections.abc import Iterator
 import numpy as np
 
 from gradcheck.script.gradients import RESULT, Backward
-from gradcheck.script.names import loss_rank
+from gradcheck.script.names import is_derivative_function, loss_rank
 from gradcheck.script.replay import LossExpression
-from gradcheck.script.source import Function, SourceFile, called_name, loaded_names
+from gradcheck.script.source import Function, SourceFile, assigned_names, called_name, loaded_names
 
 
 def loss_candidates(source: SourceFile, backward: Backward) -> list[LossExpression]:
-    """Return the scalars and calls that may be the loss.
+    """Return the scalars and calls that may be the loss by their names.
 
-    In order: what the function returns beside its gradients; its own local variables; the script's loss functions,
-    called as the script calls them, with arguments of the same names, or with the two sides of the residual. Of
-    these, those with the better names first.
+    In order: what the function returns beside its gradients; its own local variables and those around its call; the
+    script's loss functions, called as the script calls them, with arguments of the same names, or with the two sides
+    of the residual. Of these, those with the better names first.
     """
-    candidates = [*_returned(backward), *_local(backward), *_functions(source, backward)]
+    functions = [f for f in _others(source, backward) if loss_rank(f.short_name)]
+    calls = [c for f in functions for c in _calls(source, backward, f)]
+    candidates = [*_returned(backward), *_local(backward), *_around(source, backward), *calls]
     unique = {candidate.text: candidate for candidate in reversed(candidates)}
     ordered = [c for c in candidates if unique[c.text] is c]
     return sorted(ordered, key=lambda c: -loss_rank(c.name))
 
 
+def unnamed_candidates(source: SourceFile, backward: Backward) -> list[LossExpression]:
+    """Return calls of the script's other functions, whose names do not say that they are losses.
+
+    People name things in their own language. What the backward function itself calls is no loss: these are its
+    helpers.
+    """
+    helpers = _reached(source, backward.function)
+    functions = [f for f in _others(source, backward) if not loss_rank(f.short_name) and f.name not in helpers]
+    return [c for f in functions if not is_derivative_function(f.short_name) for c in _calls(source, backward, f)]
+
+
+def _others(source: SourceFile, backward: Backward) -> list[Function]:
+    return [f for f in source.functions.values() if f.name != backward.function.name]
+
+
+def _reached(source: SourceFile, function: Function) -> set[str]:
+    """Return the functions that are called by a function, directly or not."""
+    found: set[str] = set()
+    pending = [function]
+    while pending:
+        called = pending.pop().calls
+        for name, other in source.functions.items():
+            if other.short_name in called and name not in found:
+                found.add(name)
+                pending.append(other)
+    return found
+
+
 def named_loss(source: SourceFile, backward: Backward, name: str) -> list[LossExpression]:
     """Return the candidates for a loss that the user named: a variable, a function, or an expression."""
     function, evidence = backward.function, "named by you"
-    if name in backward.calls[0].local_variables:
-        return [LossExpression(name, _shown(function, name), _line(function, name), name, True, evidence)]
+    if name in backward.example.local_variables:
+        return [LossExpression(name, _shown(function, name), _line(function, name), name, evidence)]
     own = [f for f in source.functions.values() if name in (f.name, f.short_name)]
     if own:
         return [c for f in own for c in _calls(source, backward, f)]
-    return [LossExpression(name, name, function.line, name, True, evidence)]
+    return [LossExpression(name, name, function.line, name, evidence)]
 
 
 def _returned(backward: Backward) -> Iterator[LossExpression]:
@@ -50,11 +80,11 @@ def _returned(backward: Backward) -> Iterator[LossExpression]:
             line = backward.function.returns[-1].lineno
             name = shown if labels else "loss"
             evidence = "returned with the gradients"
-            yield LossExpression(output.leaf.name, _shown(backward.function, shown), line, name, True, evidence)
+            yield LossExpression(output.leaf.name, _shown(backward.function, shown), line, name, evidence)
 
 
 def _local(backward: Backward) -> Iterator[LossExpression]:
-    function, variables = backward.function, backward.calls[0].local_variables
+    function, variables = backward.function, backward.example.local_variables
     expressions = [pair.output.expression for pair in backward.pairs if pair.output.expression is not None]
     gradients = {name for expression in expressions for name in loaded_names(expression)}
     # a value that flows into the gradients is an error or a delta, not the loss
@@ -65,7 +95,7 @@ def _local(backward: Backward) -> Iterator[LossExpression]:
         names = [name, *_called_for(function, name)]
         best = max(names, key=loss_rank)
         if loss_rank(best):
-            yield LossExpression(name, _shown(function, name), _line(function, name), best, True, "a local variable")
+            yield LossExpression(name, _shown(function, name), _line(function, name), best, "a local variable")
 
 
 def _called_for(function: Function, name: str) -> list[str]:
@@ -91,40 +121,44 @@ def _shown(function: Function, name: str) -> str:
     return name
 
 
-def _functions(source: SourceFile, backward: Backward) -> Iterator[LossExpression]:
-    for candidate in source.functions.values():
-        if candidate.name != backward.function.name and loss_rank(candidate.short_name):
-            yield from _calls(source, backward, candidate)
+def _around(source: SourceFile, backward: Backward) -> Iterator[LossExpression]:
+    """Return the scalars with a loss's name that are computed around the call of the backward function."""
+    region = backward.region
+    if region is backward.function:
+        return
+    owner = region if isinstance(region, Function) else region.function
+    for statement in ast.walk(region.node):
+        if isinstance(statement, ast.Assign):
+            for name in assigned_names(statement):
+                if loss_rank(name) and name.isidentifier():
+                    shown = _shown(owner, name) if owner is not None else name
+                    yield LossExpression(name, shown, statement.lineno, name, "computed around the call")
 
 
 def _calls(source: SourceFile, backward: Backward, loss: Function) -> Iterator[LossExpression]:
-    """Return the ways to call a loss function with what the backward function sees."""
-    function, call = backward.function, backward.calls[0]
+    """Return the ways to call a loss function with what is in sight."""
+    function = backward.function
     callee = _callee(function, loss)
     if callee is None:
         return
+
+    def expression(text: str, evidence: str) -> LossExpression:
+        return LossExpression(text, text, loss.line, loss.short_name, evidence)
+
     required = [name for name in loss.required_arguments if not (loss.owner and name == loss.arguments[0])]
-    visible = {*call.local_variables, *function.arguments}
-    known = visible | (set(call.variables) & function.names)
+    visible = {*backward.example.local_variables, *function.arguments}
+    known = visible | (set(backward.example.variables) & function.names)
     for text in _written_calls(source, loss):
         if _names(text) - {callee, loss.short_name} <= known | set(source.functions):
-            yield _call(function, loss, text, visible, "called so in the script")
+            yield expression(text, "called so in the script")
     optional = [name for name in loss.arguments if name in visible and name not in required and name != "self"]
     if all(name in known for name in required):
         arguments = [*required, *(f"{name}={name}" for name in optional)]
-        yield _call(function, loss, f"{callee}({', '.join(arguments)})", visible, "its arguments have the same names")
+        yield expression(f"{callee}({', '.join(arguments)})", "its arguments have the same names")
     elif len(required) == 2:
         for one, other in _residuals(function):
             for first, second in ((one, other), (other, one)):
-                text = f"{callee}({first}, {second})"
-                yield _call(function, loss, text, visible, "applied to the sides of the residual")
-
-
-def _call(function: Function, loss: Function, text: str, visible: set[str], evidence: str) -> LossExpression:
-    """Make the expression; it can do without the backward function when the arguments suffice."""
-    own = _names(text) & visible
-    untouched = {name for name in function.arguments if not function.assignments(name)}
-    return LossExpression(text, text, loss.line, loss.short_name, not own <= untouched, evidence)
+                yield expression(f"{callee}({first}, {second})", "applied to the sides of the residual")
 
 
 def _callee(function: Function, loss: Function) -> str | None:

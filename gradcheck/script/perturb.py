@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,7 +14,9 @@ _ABSOLUTE = 0.15
 
 
 @contextmanager
-def moved(parameters: dict[str, Any], names: list[str], rng: np.random.Generator, size: float = 1.0) -> Iterator[None]:
+def moved(
+    parameters: dict[str, Any], names: Sequence[str], rng: np.random.Generator, size: float = 1.0
+) -> Iterator[None]:
     """Move the named parameters at random, arrays and lists in place, for the time of the block.
 
     Each entry moves by a normal deviate of 0.3 times the spread of its parameter (its size, for a scalar), or of 0.15

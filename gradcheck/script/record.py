@@ -9,7 +9,7 @@ import threading
 import time
 import traceback
 import types
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,16 +28,16 @@ _TICK_SECONDS = 0.1
 
 @dataclass
 class Call:
-    """One call of one of the script's functions.
+    """One call of one of the script's functions, or one round of a loop.
 
     Attributes
     ----------
     function : str
-        Qualified name.
+        Qualified name, or the name of the loop.
     number : int
-        1 for the first call of this function.
+        1 for the first call of this function or the first round of this loop.
     arguments : dict
-        Copies of the arguments at entry, by name.
+        Copies of the arguments (of the local variables, for a loop in a function) at entry, by name.
     variables : dict
         Copies of the module's variables at entry; what they share with the arguments, the copies share.
     random_state : RandomState
@@ -55,7 +55,6 @@ class Call:
     random_state: RandomState
     result: Any = None
     local_variables: dict[str, Any] = field(default_factory=dict)
-    returned: bool = False
 
 
 @dataclass(frozen=True)
@@ -64,6 +63,8 @@ class Recording:
 
     Attributes
     ----------
+    source : SourceFile
+        The script.
     module : types.ModuleType
         The script's module as it was left; replays run in it.
     recorder : Recorder
@@ -76,11 +77,16 @@ class Recording:
         Why the script did not run to its end, where it did not.
     """
 
+    source: SourceFile
     module: types.ModuleType
     recorder: Recorder
     calls: tuple[Call, ...]
     counts: dict[str, int]
     problem: ScriptError | None
+
+    def of(self, name: str) -> tuple[Call, ...]:
+        """Return the recorded calls of a function or rounds of a loop."""
+        return tuple(call for call in self.calls if call.function == name)
 
 
 class StopScript(BaseException):
@@ -97,9 +103,9 @@ class Recorder:
     Attributes
     ----------
     watched : str or None
-        While a replay runs: the function whose local variables are wanted.
-    seen : dict or None
-        The local variables of the watched function when it last returned.
+        While a replay runs: the function whose return is waited for.
+    returned : callable or None
+        While a replay runs: receives the local variables and the result of the watched function.
     """
 
     locals = staticmethod(builtins.locals)
@@ -112,7 +118,7 @@ class Recorder:
         self.last_news = time.monotonic()
         self.namespace: dict[str, Any] = {}
         self.watched: str | None = None
-        self.seen: dict[str, Any] | None = None
+        self.returned: Callable[[dict[str, Any], Any], object] | None = None
         self._open: list[Call] = []
         self._thread = threading.get_ident()
 
@@ -126,14 +132,21 @@ class Recorder:
     def record(self, function: str, arguments: dict[str, Any]) -> None:
         """Keep a call's arguments, the module's variables and the random states."""
         with self._undisturbed():
-            copies = copy_variables(arguments, module_variables(self.namespace))
-            call = Call(function, self.counts[function], *copies, random_state=RandomState.capture())
-            self._open.append(call)
+            self._open.append(self._call(function, arguments))
+
+    def record_round(self, loop: str, variables: dict[str, Any]) -> None:
+        """Keep the same at the beginning of a loop's round; a round is complete at once."""
+        with self._undisturbed():
+            self.calls.append(self._call(loop, variables))
+
+    def _call(self, function: str, arguments: dict[str, Any]) -> Call:
+        copies = copy_variables(arguments, module_variables(self.namespace))
+        return Call(function, self.counts[function], *copies, random_state=RandomState.capture())
 
     def leave(self, function: str, local_variables: dict[str, Any], result: Any) -> Any:
         """Keep a call's local variables and result, which is passed on."""
-        if function == self.watched:
-            self.seen = local_variables
+        if function == self.watched and self.returned is not None:
+            self.returned(local_variables, result)
         elif self.recording and self._open and threading.get_ident() == self._thread:
             self._close(function, local_variables, result)
         return result
@@ -146,9 +159,8 @@ class Recorder:
         with self._undisturbed():
             call = self._open[position]
             del self._open[position:]  # calls above it were left by an exception
-            call.result, call.local_variables = None, {}
             copied = copy_variables({"result": result}, local_variables)
-            call.result, call.local_variables, call.returned = copied[0]["result"], copied[1], True
+            call.result, call.local_variables = copied[0]["result"], copied[1]
             self.calls.append(call)
             self.last_news = time.monotonic()
 
@@ -204,7 +216,7 @@ def record(source: SourceFile, argv: Sequence[str], seconds: float, awaited: Set
         problem = script_raised(error, source)
     finally:
         recorder.recording = False
-    return Recording(module, recorder, tuple(recorder.calls), dict(recorder.counts), problem)
+    return Recording(source, module, recorder, tuple(recorder.calls), dict(recorder.counts), problem)
 
 
 @contextmanager

@@ -1,9 +1,7 @@
-"""Call a recorded function again: with other parameters, the same data, and the same random numbers."""
+"""Play a recorded moment of the script again: with other parameters, the same data, and the same random numbers."""
 
 from __future__ import annotations
 
-import inspect
-import types
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
@@ -12,29 +10,28 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.script.gradients import RESULT, GradientMap, Slot
+from gradcheck.script.gradients import RESULT, Backward, GradientMap, Slot
 from gradcheck.script.leaves import Leaf, follow
 from gradcheck.script.record import Call, Recording
-from gradcheck.script.source import Function
+from gradcheck.script.region import body_of
 from gradcheck.script.state import Undo, copy_variables
 
 
 @dataclass(frozen=True)
 class LossExpression:
-    """A scalar that is taken for the loss: a Python expression over what the backward function sees.
+    """A scalar that is taken for the loss: an expression over what is in sight when the backward function returns.
 
     Attributes
     ----------
     text : str
-        The expression, over the function's variables, the module's, and ``result``, what the function returned.
+        The expression, over the function's variables, those of the loop or function that calls it, the module's, and
+        ``result``, what the function returned.
     shown : str
         How it is shown to the user.
     line : int
         Where it stands in the script.
     name : str
         The name that makes it a loss: of the variable or of the called function.
-    after : bool
-        Whether the backward function has to run first, because the expression needs its local variables or result.
     evidence : str
         How it was seen.
     """
@@ -43,128 +40,130 @@ class LossExpression:
     shown: str
     line: int
     name: str
-    after: bool
     evidence: str
 
 
+class NotReached(Exception):
+    """A replayed moment ended without a call of the backward function."""
+
+
+class _Reached(BaseException):
+    """Ends a replay when the backward function has returned; what follows would only move the parameters."""
+
+
 class Stage:
-    """A recorded call, set up to be played again and again.
+    """A recorded moment, set up to be played again and again, up to the return of the backward function.
 
     Parameters
     ----------
     recording : Recording
         What the script's run showed.
-    function : Function
-        The function of the call.
-    call : Call
-        Its arguments, variables and random state; they are copied.
+    backward : Backward
+        The backward function, its parameters, and where a replay starts.
+    moment : Call
+        One of the backward function's moments. Its variables are copied.
+
+    Attributes
+    ----------
+    parameters : dict
+        The parameters by name, ready to be perturbed: arrays and lists are those that the script's code sees.
+    evaluations : int
+        How often the moment was played.
     """
 
-    def __init__(self, recording: Recording, function: Function, call: Call) -> None:
-        self.function = function
-        self.call = call
+    def __init__(self, recording: Recording, backward: Backward, moment: Call) -> None:
         self.evaluations = 0
+        self._random_state = moment.random_state
+        self._pairs = backward.pairs
+        self._watched = backward.function.name
         self._recorder = recording.recorder
         self._namespace = recording.module.__dict__
-        self.arguments, self._variables = copy_variables(call.arguments, call.variables)
-        self._namespace.update(self._variables)
-        self._callable = _find(function, self._namespace, self.arguments)
-        self._parameters: dict[str, Any] = {}
-        self._undo: Undo | None = None
+        self._arguments, variables = copy_variables(moment.arguments, moment.variables)
+        self._namespace.update(variables)
+        self._body = body_of(recording.source, backward.region, self._namespace, self._arguments)
+        self.parameters: dict[str, Any] = {}
+        for pair in self._pairs:
+            value = _differentiable(self._value(pair.slot))
+            self.parameters[pair.slot.name] = value
+            self._put(pair.slot, value)
+        self._undo = Undo([self._arguments, self._namespace], keep=_containers(self.parameters.values()))
 
-    def parameters(self, slots: list[Slot]) -> dict[str, Any]:
-        """Return the parameters by name, ready to be perturbed: arrays and lists are those that the function sees.
-
-        Integers become floats, also in place, because a derivative needs room on both sides.
-        """
-        self._slots = slots
-        for slot in slots:
-            value = self.value(slot)
-            if isinstance(value, np.ndarray) and value.dtype.kind != "f":
-                value = value.astype(float)
-            elif isinstance(value, list):
-                _floats_in_place(value)
-            elif not isinstance(value, np.ndarray):
-                value = float(value)
-            self._parameters[slot.name] = value
-            self._put(slot, value)
-        self._undo = Undo([self.arguments, self._namespace], keep=self._own_objects())
-        return self._parameters
-
-    def value(self, slot: Slot) -> Any:
-        """Return what lies in a slot now."""
-        return follow(self._root(slot)[slot.variable], slot.path)
-
-    def loss(self, expression: LossExpression) -> Callable[[Mapping[str, Any]], float]:
+    def loss(self, expression: LossExpression) -> Callable[[Mapping[str, Any]], Any]:
         """Return the loss as a function of the parameters."""
         code = compile(expression.text, "<loss>", "eval")
 
-        def loss(parameters: Mapping[str, Any]) -> float:
-            return self._play(parameters, lambda: self._evaluate(code, expression.after))
+        def loss(parameters: Mapping[str, Any]) -> Any:
+            return self._play(parameters, lambda variables, result: eval(code, {**variables, RESULT: result}))
 
         return loss
 
-    def gradient(self, pairs: Sequence[GradientMap]) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
-        """Return the function's own gradients, by parameter, as a function of the parameters."""
+    def gradient(self) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+        """Return the script's own gradients, by parameter, as a function of the parameters."""
 
         def gradient(parameters: Mapping[str, Any]) -> dict[str, Any]:
-            result = self._play(parameters, lambda: self._call()[0])
-            return {pair.slot.name: shaped(follow(result, pair.output.leaf.path), pair.slot.leaf) for pair in pairs}
+            return self._play(parameters, lambda _, result: {p.slot.name: _gradient(p, result) for p in self._pairs})
 
         return gradient
 
-    def _play(self, parameters: Mapping[str, Any], action: Callable[[], Any]) -> Any:
-        if self._undo is None:
-            raise RuntimeError("the parameters of a stage are named before it is played")
+    def _play(self, parameters: Mapping[str, Any], read: Callable[[dict[str, Any], Any], Any]) -> Any:
+        """Run the moment with these parameters; return what `read` makes of the variables and the result."""
         self.evaluations += 1
-        for slot in self._slots:
-            if parameters[slot.name] is not self._parameters[slot.name] or np.isscalar(parameters[slot.name]):
-                self._put(slot, parameters[slot.name])
+        for pair in self._pairs:
+            self._put(pair.slot, parameters[pair.slot.name])
         before = {name: np.array(value) for name, value in parameters.items()}
-        self.call.random_state.restore()
+        self._random_state.restore()
+        found: list[Any] = []
+
+        def returned(local_variables: dict[str, Any], result: Any) -> None:
+            if not found:  # once more where the script has swallowed the end of an earlier replay
+                self._recorder.watched = None
+                found.append(read({**self._namespace, **self._body.variables(), **local_variables}, result))
+            raise _Reached
+
+        self._recorder.watched, self._recorder.returned = self._watched, returned
         try:
             with redirect_stdout(StringIO()), np.errstate(all="ignore"):
-                return action()
+                self._body.run()
+        except _Reached:
+            pass
         finally:
+            self._recorder.watched = self._recorder.returned = None
             self._undo.restore()
-            for slot in self._slots:
-                _write_back(parameters[slot.name], before[slot.name])
+            for name, value in parameters.items():
+                _write_back(value, before[name])
+        if not found:
+            raise NotReached(f"`{self._watched}` was not called again")
+        return found[0]
 
-    def _evaluate(self, code: types.CodeType, after: bool) -> Any:
-        if not after:
-            return eval(code, self._namespace, dict(self.arguments))
-        result, local_variables = self._call()
-        return eval(code, self._namespace, {**local_variables, RESULT: result})
-
-    def _call(self) -> tuple[Any, dict[str, Any]]:
-        recorder = self._recorder
-        recorder.watched, recorder.seen = self.function.name, None
-        try:
-            result = self._callable()
-        finally:
-            recorder.watched = None
-        return result, recorder.seen or {}
+    def _value(self, slot: Slot) -> Any:
+        return follow(self._root(slot)[slot.variable], slot.path)
 
     def _root(self, slot: Slot) -> dict[str, Any]:
-        return self.arguments if slot.is_argument else self._namespace
+        return self._arguments if slot.is_argument else self._namespace
 
     def _put(self, slot: Slot, value: Any) -> None:
         root = self._root(slot)
         if not slot.path:
             root[slot.variable] = value
             return
-        slot.path[-1].put(follow(root[slot.variable], slot.path[:-1]), value)
+        container = follow(root[slot.variable], slot.path[:-1])
+        if slot.path[-1].of(container) is not value:
+            slot.path[-1].put(container, value)
 
-    def _own_objects(self) -> set[int]:
-        """Identities of the parameters' own containers: the checker perturbs them, so they are not undone."""
-        found: set[int] = set()
-        pending = list(self._parameters.values())
-        while pending:
-            value = pending.pop()
-            if isinstance(value, np.ndarray | list):
-                found.add(id(value))
-                pending.extend(item for item in value if isinstance(item, list))
-        return found
+
+def _differentiable(value: Any) -> Any:
+    """Return a parameter's value with floats for integers, because a derivative needs room on both sides."""
+    if isinstance(value, np.ndarray):
+        return value if value.dtype.kind == "f" else value.astype(float)
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            value[index] = _differentiable(item)
+        return value
+    return float(value)
+
+
+def _gradient(pair: GradientMap, result: Any) -> Any:
+    return shaped(follow(result, pair.output.leaf.path), pair.slot.leaf)
 
 
 def shaped(gradient: Any, leaf: Leaf) -> Any:
@@ -183,50 +182,20 @@ def shaped(gradient: Any, leaf: Leaf) -> Any:
     return array
 
 
-def _find(function: Function, namespace: dict[str, Any], arguments: dict[str, Any]) -> Callable[[], Any]:
-    """Return a call of the function with the stage's arguments."""
-    values = dict(arguments)
-    if function.owner is None:
-        target = namespace[function.short_name]
-    else:
-        first = values.get(function.arguments[0]) if function.arguments else None
-        owner = namespace.get(function.owner)
-        if isinstance(first, type) and "classmethod" in function.decorators:
-            target = getattr(first, function.short_name)
-            values.pop(function.arguments[0])
-        else:
-            holder = owner if isinstance(owner, type) else type(first)
-            target = getattr(holder, function.short_name)
-    signature = inspect.signature(target)
-
-    def call() -> Any:
-        positional: list[Any] = []
-        keywords: dict[str, Any] = {}
-        for name, parameter in signature.parameters.items():
-            value = arguments.get(name, values.get(name))
-            if parameter.kind is parameter.VAR_POSITIONAL:
-                positional.extend(value)
-            elif parameter.kind is parameter.VAR_KEYWORD:
-                keywords |= value
-            elif parameter.kind is parameter.KEYWORD_ONLY:
-                keywords[name] = value
-            else:
-                positional.append(value)
-        return target(*positional, **keywords)
-
-    return call
+def _containers(values: Sequence[Any] | Any) -> set[int]:
+    """Return the identities of the parameters' arrays and lists: the checker perturbs them, so they are not undone."""
+    found: set[int] = set()
+    pending = list(values)
+    while pending:
+        value = pending.pop()
+        if isinstance(value, np.ndarray | list):
+            found.add(id(value))
+            pending.extend(item for item in value if isinstance(item, list))
+    return found
 
 
-def _floats_in_place(value: list[Any]) -> None:
-    for index, item in enumerate(value):
-        if isinstance(item, list):
-            _floats_in_place(item)
-        else:
-            value[index] = float(item)
-
-
-def _write_back(value: Any, before: np.ndarray) -> None:
-    """Give a parameter that a call changed in place its values back."""
+def _write_back(value: Any, before: np.ndarray[Any, Any]) -> None:
+    """Give a parameter that a replay has changed in place its values back."""
     if isinstance(value, np.ndarray):
         if value.tobytes() != before.tobytes():
             np.copyto(value, before)

@@ -84,7 +84,7 @@ def agreeing(backward: Backward, scale: float, probes: Sequence[CheckResult]) ->
 
 def _step_sizes(backward: Backward) -> dict[str, float]:
     found: dict[str, float] = {}
-    call, mentioned = backward.calls[0], backward.function.names
+    call, mentioned = backward.example, backward.function.names
     for name, value in {**call.variables, **call.arguments}.items():
         for leaf in leaves(name, value):
             if is_step_size(leaf.name) and leaf.name in mentioned and leaf.shape == () and leaf.value:

@@ -120,6 +120,33 @@ class Function:
         return reached
 
 
+@dataclass(frozen=True)
+class Loop:
+    """A loop whose body calls functions of the script.
+
+    Attributes
+    ----------
+    name : str
+        How it is named in messages: ``the loop in line 59``.
+    node : ast.For or ast.While
+        Its definition.
+    function : Function or None
+        The function that it stands in; None at module level.
+    calls : frozenset of str
+        The names of what its body calls, inner loops left out.
+    """
+
+    name: str
+    node: ast.For | ast.While
+    function: Function | None
+    calls: frozenset[str]
+
+    @property
+    def line(self) -> int:
+        """Line of its head."""
+        return self.node.lineno
+
+
 _ASSIGNMENTS = (ast.Assign, ast.AugAssign, ast.AnnAssign)
 
 
@@ -168,6 +195,13 @@ class SourceFile:
     def functions(self) -> dict[str, Function]:
         """All functions and methods at module or class level, by qualified name."""
         return {f.name: f for f in _functions(self.tree.body, prefix="", owner=None)}
+
+    @cached_property
+    def loops(self) -> tuple[Loop, ...]:
+        """The loops at module level and in functions that call something of the script, inner ones too."""
+        own = {f.short_name for f in self.functions.values()}
+        found = [_loops(self.tree.body, None), *(_loops(f.node.body, f) for f in self.functions.values())]
+        return tuple(loop for loops in found for loop in loops if loop.calls & own)
 
     @cached_property
     def directive(self) -> dict[str, str]:
@@ -260,6 +294,22 @@ def _functions(body: list[ast.stmt], prefix: str, owner: str | None) -> Iterator
         else:
             for block in _blocks(statement):
                 yield from _functions(block, prefix, owner)
+
+
+def _loops(body: list[ast.stmt], function: Function | None) -> list[Loop]:
+    loops = [s for s in _own_statements(body) if isinstance(s, ast.For | ast.While)]
+    return [Loop(f"the loop in line {s.lineno}", s, function, frozenset(_calls_outside_loops(s.body))) for s in loops]
+
+
+def _calls_outside_loops(body: list[ast.stmt]) -> Iterator[str]:
+    for statement in body:
+        if isinstance(statement, ast.For | ast.While | FunctionNode | ast.ClassDef):
+            continue
+        inner = [block for block in _blocks(statement) if block]
+        for block in inner:
+            yield from _calls_outside_loops(block)
+        if not inner:
+            yield from (called_name(node) for node in ast.walk(statement) if isinstance(node, ast.Call))
 
 
 def _own_statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:

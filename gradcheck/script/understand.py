@@ -5,15 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from gradcheck.errors import ScriptError
+from gradcheck.result import CheckResult
 from gradcheck.script.gradients import Backward, map_gradients, outputs, slots, updates_in
 from gradcheck.script.loss_choice import Rejected, choose_loss
-from gradcheck.script.losses import loss_candidates, named_loss
+from gradcheck.script.losses import loss_candidates, named_loss, unnamed_candidates
 from gradcheck.script.names import is_gradient_word, loss_rank
 from gradcheck.script.record import Recording
-from gradcheck.script.replay import LossExpression
-from gradcheck.script.scale import Scale, folded_scale
-from gradcheck.script.source import Function, SourceFile, loaded_names
+from gradcheck.script.region import regions
+from gradcheck.script.replay import LossExpression, Stage
+from gradcheck.script.scale import Scale, agreeing, folded_scale
+from gradcheck.script.source import Function, Loop, SourceFile, loaded_names
 
 
 @dataclass(frozen=True)
@@ -59,12 +63,17 @@ class Subject:
         """How all this was seen, a sentence each."""
         function = self.backward.function
         return (
-            f"backward: `{function.name}` in line {function.line} returned gradients in "
-            f"{len(self.backward.calls)} recorded calls",
+            f"backward: `{function.name}` in line {function.line}, replayed from {_where(self.backward)}",
             *(f"parameter: `{pair.slot.name}`, by {pair.evidence}" for pair in self.backward.pairs),
             f"loss: `{self.loss.shown}` in line {self.loss.line}, {self.loss.evidence}",
             *([f"scale: {self.scale.value:.6g}"] if self.scale.value != 1 else []),
         )
+
+
+def _where(backward: Backward) -> str:
+    if backward.region is backward.function:
+        return "its own call"
+    return backward.region.name if isinstance(backward.region, Loop) else f"the call of `{backward.region.name}`"
 
 
 def gradient_functions(source: SourceFile) -> set[str]:
@@ -111,33 +120,67 @@ def _rank(backward: Backward) -> tuple[int, bool]:
 
 
 def _backwards(source: SourceFile, recording: Recording, overrides: Overrides) -> Iterator[Backward]:
+    """Return the functions that returned gradients, each with the best start of a replay."""
     updates = updates_in(source)
-    read = frozenset(name.split(".")[0] for f in source.functions.values() for name in f.names)
     for name, function in source.functions.items():
         if overrides.backward and overrides.backward not in (name, function.short_name):
             continue
-        calls = tuple(call for call in recording.calls if call.function == name)
+        calls = recording.of(name)
         if not calls:
             continue
-        found = outputs(source, function, calls[0])
-        pairs = map_gradients(function, found, slots(function, calls[0], read), updates)
-        chosen = tuple(p for p in pairs if not overrides.params or p.slot.name in overrides.params)
-        if chosen:
-            yield Backward(function, calls, tuple(found), chosen)
+        found = tuple(outputs(source, function, calls[0]))
+        best: Backward | None = None
+        for region in regions(source, function):
+            moments = recording.of(region.name)
+            if not moments:
+                continue
+            places = slots(region, moments[0], _read(source))
+            pairs = map_gradients(function, found, places, updates)
+            chosen = tuple(p for p in pairs if not overrides.params or p.slot.name in overrides.params)
+            backward = Backward(function, calls[0], found, chosen, region, moments)
+            # the first that works is kept, unless one further down sees more of the parameters
+            if chosen and (best is None or len(chosen) > len(best.pairs)) and _replays(recording, backward):
+                best = backward
+        if best is not None:
+            yield best
+
+
+def _read(source: SourceFile) -> frozenset[str]:
+    return frozenset(name.split(".")[0] for f in source.functions.values() for name in f.names)
+
+
+def _replays(recording: Recording, backward: Backward) -> bool:
+    """Whether a replay reaches the backward function and gives the same gradients twice."""
+    try:
+        stage = Stage(recording, backward, backward.moments[0])
+        first, second = (stage.gradient()(stage.parameters) for _ in range(2))
+    except Exception:  # noqa: BLE001 - a round that cannot be replayed may fail in any way
+        return False
+    return all(np.array_equal(first[name], second[name], equal_nan=True) for name in backward.names)
 
 
 def _subject(
     source: SourceFile, recording: Recording, backward: Backward, overrides: Overrides, rejected: Rejected
 ) -> Subject | None:
     if overrides.loss:
-        losses = named_loss(source, backward, overrides.loss)
+        choice = choose_loss(recording, backward, named_loss(source, backward, overrides.loss), rejected)
     else:
-        losses = loss_candidates(source, backward)
-    choice = choose_loss(recording, backward, losses, rejected)
+        choice = choose_loss(recording, backward, loss_candidates(source, backward), rejected)
+        choice = choice or _unnamed_loss(source, recording, backward)
     if choice is None:
         return None
     loss, probes = choice
     return Subject(backward, loss, folded_scale(backward, probes), _forward(source, backward.function))
+
+
+def _unnamed_loss(
+    source: SourceFile, recording: Recording, backward: Backward
+) -> tuple[LossExpression, list[CheckResult]] | None:
+    """Return a function that depends on all parameters and has the gradient of at least one of them."""
+    choice = choose_loss(recording, backward, unnamed_candidates(source, backward), Rejected())
+    if choice is None or not agreeing(backward, folded_scale(backward, choice[1]).value, choice[1]):
+        return None
+    return choice
 
 
 def _forward(source: SourceFile, function: Function) -> str | None:
