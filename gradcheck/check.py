@@ -28,6 +28,7 @@ ENTRY_BUDGET = 2000
 _METHODS = ("auto", "central")
 _WORST_ENTRIES = 5
 _COARSE_ROUNDOFF = 1e-10
+_COARSE_MARGIN = 4.0
 
 
 def check_grad(
@@ -725,6 +726,7 @@ class _Grid:
             size=self.gather([np.abs(x) for x in values]),
             smallest=self.gather([64 * eps * np.abs(x) for x, eps in zip(values, epsilons, strict=True)]),
             typical=np.array(typical)[self.owner],
+            largest=np.maximum(1.0, self.gather([np.maximum(np.abs(x), typical_scale(x)) for x in values])),
             noise=noise,
             goal=goal,
         )
@@ -836,9 +838,9 @@ def judge(
     noise : Noise
         Error of single values of the loss; tells randomness from round-off.
     """
-    d = derivative
-    # the bound was derived for float64; what coarser arithmetic does to several kinks and sums it understates
-    bound = d.error * (1 if noise.unit_roundoff < _COARSE_ROUNDOFF else 2)
+    d, bound = derivative, derivative.error
+    # coarse arithmetic needs steps so long that several kinks fall between them, which the bound can understate
+    margin = _COARSE_MARGIN if d.unit_roundoff > _COARSE_ROUNDOFF else 1.0
     with np.errstate(all="ignore"):
         allowed = tolerance.allowed(analytic, d.value, gradient_scale)
         difference = np.abs(analytic - d.value)
@@ -850,7 +852,7 @@ def judge(
         is_zero &= (bound * entry_scale <= tolerance.resolution * influence) & (d.evaluations > 2)
         finite = np.isfinite(analytic)
         match = finite & ((within & resolved) | at_kink | is_zero)
-        mismatch = ~finite | (np.isfinite(d.value) & np.isfinite(bound) & (difference > allowed + bound))
+        mismatch = ~finite | (np.isfinite(d.value) & np.isfinite(bound) & (difference > allowed + margin * bound))
         quick = match & (difference <= allowed) & (bound <= allowed)
         clear = (bound <= 0.1 * coarse) & (d.evaluations > 2)
         # a verdict against the code is confirmed at a third step

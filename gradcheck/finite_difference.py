@@ -55,9 +55,8 @@ class Noise:
     floor: float = 0.0
 
     def of(self, magnitude: FloatArray) -> FloatArray:
-        """Return the bound for values of this `magnitude`: several units, as a sum is rarely rounded only once."""
-        units = 4 if self.unit_roundoff < 2.0**-24 else 12
-        return np.asarray(units * self.unit_roundoff * magnitude + self.floor, dtype=np.float64)
+        """Return the bound for values of this `magnitude`: four units, as a sum is rarely rounded only once."""
+        return np.asarray(4 * self.unit_roundoff * magnitude + self.floor, dtype=np.float64)
 
     def informed_by(self, values: FloatArray) -> Noise:
         """Return the noise that the bits of `values` of the loss tell of.
@@ -98,6 +97,8 @@ class Derivative:
         The part of `error` that is round-off.
     suspect : float array
         The part of `error` that looks like a kink.
+    unit_roundoff : float
+        Precision in which the loss was seen to be computed, not an array.
     """
 
     value: FloatArray
@@ -107,6 +108,7 @@ class Derivative:
     kink: FloatArray
     noise: FloatArray
     suspect: FloatArray
+    unit_roundoff: float = 0.0
 
 
 # called with the derivatives so far; returns which entries need no more, and the error wanted for the others
@@ -137,6 +139,7 @@ def differentiate(
     size: FloatArray,
     smallest: FloatArray,
     typical: FloatArray,
+    largest: FloatArray,
     noise: Noise,
     goal: Goal,
     max_evaluations: int = MAX_EVALUATIONS,
@@ -157,6 +160,8 @@ def differentiate(
         Steps below it would vanish in the floating-point grid of the parameter.
     typical : float array, shape (entries,)
         A step that suits the other entries of the same parameter, tried where the own one drowns in round-off.
+    largest : float array, shape (entries,)
+        Steps are not enlarged beyond it.
     noise : Noise
         Error of single values of the loss.
     goal : Goal
@@ -177,14 +182,18 @@ def differentiate(
         seen.extend(samples[:2])
         rows.append(_row(samples, origin, entries, h, steps.size))
 
+    def observed() -> Noise:
+        return noise.informed_by(np.concatenate(seen))
+
     def levels(entries: IntArray) -> Levels:
-        return _stack(rows, entries, size[entries], noise.informed_by(np.concatenate(seen)))
+        return _stack(rows, entries, size[entries], observed())
 
     everything = np.arange(steps.size)
     measure(everything, steps)
     best = first_estimate(levels(everything))
-    search = _Search(steps, smallest, typical)
+    search = _Search(steps, smallest, typical, largest)
     while True:
+        best = replace(best, unit_roundoff=observed().unit_roundoff)
         done, target = goal(best)
         entries = np.flatnonzero(~done & ~search.stopped & (best.evaluations + 2 <= max_evaluations))
         if not entries.size:
@@ -376,9 +385,11 @@ def _update(best: Derivative, entries: IntArray, found: _Candidates, kink: Float
 class _Search:
     """Chooses the next step of every entry in doubt, from what dominates its error."""
 
-    def __init__(self, steps: FloatArray, smallest: FloatArray, typical: FloatArray) -> None:
+    def __init__(self, steps: FloatArray, smallest: FloatArray, typical: FloatArray, largest: FloatArray) -> None:
         size = steps.size
         self.smallest, self.typical = smallest, typical
+        # beyond the size of its neighbours (or 1) an entry would leave the region in which the loss makes sense
+        self.largest = np.maximum(largest, steps)
         self.stopped = np.zeros(size, dtype=bool)
         self.kink = np.zeros(size)
         self._tried_kink = np.zeros(size, dtype=bool)
@@ -434,6 +445,7 @@ class _Search:
         h = base * np.minimum(factor, np.maximum(4.0, found.error / target))
         upper = self._upper[entries]
         h = np.where(h > upper / 1.5, np.sqrt(base * upper), h)
+        h = np.minimum(h, self.largest[entries])
         futile = (4 * base >= upper) | (self._grown[entries] & ~unresolved & ~self._improved[entries])
         self._tried_typical[entries] |= noisy & to_typical
         self._grown[entries] |= noisy & ~unresolved

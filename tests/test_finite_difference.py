@@ -38,7 +38,15 @@ def derivative(f: Function, x: float | np.ndarray, rtol: float = 1e-8, step: flo
 
     origin = float(f(x[:1])[0])
     return differentiate(
-        sample, origin, h, size=np.abs(x), smallest=1e-14 * np.abs(x), typical=h, noise=Noise(1.1e-16), goal=goal
+        sample,
+        origin,
+        h,
+        size=np.abs(x),
+        smallest=1e-14 * np.abs(x),
+        typical=h,
+        largest=scale,
+        noise=Noise(1.1e-16),
+        goal=goal,
     )
 
 
@@ -103,9 +111,8 @@ def test_two_evaluations_suffice_if_the_goal_says_so() -> None:
     def goal(d: Derivative) -> tuple[np.ndarray, np.ndarray]:
         return np.ones(x.size, dtype=bool), d.error
 
-    d = differentiate(
-        sample, 0.0, np.full(7, 1e-4), size=x, smallest=0 * x, typical=np.full(7, 1e-4), noise=Noise(1e-16), goal=goal
-    )
+    h = np.full(7, 1e-4)
+    d = differentiate(sample, 0.0, h, size=x, smallest=0 * x, typical=h, largest=x, noise=Noise(1e-16), goal=goal)
     assert calls == [7]
     np.testing.assert_array_equal(d.evaluations, 2)
     np.testing.assert_allclose(d.value, np.cos(x), rtol=1e-7)

@@ -3,6 +3,7 @@
 Both are asked of the same problems, in equal numbers: a checker that always accuses passes one half only.
 """
 
+import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -24,7 +25,7 @@ def network(
     labels = rng.integers(0, sizes[-1], n)
     Y = np.eye(sizes[-1], dtype=dtype)[labels]
     params: Params = {}
-    for i, (a, b) in enumerate(zip(sizes, sizes[1:], strict=False)):
+    for i, (a, b) in enumerate(itertools.pairwise(sizes)):
         params[f"W{i}"] = (rng.normal(size=(a, b)) / np.sqrt(a)).astype(dtype)
         params[f"b{i}"] = (np.zeros(b) if zero_bias else 0.1 * rng.normal(size=b)).astype(dtype)
     act, slope = {
@@ -62,7 +63,7 @@ def network(
 
 
 def batch_norm(rng: np.random.Generator) -> Problem:
-    """A bias before a normalisation has no influence: its true gradient is zero, its computed ones are round-off."""
+    """Return a model whose bias has no influence: its true gradient is zero, its computed ones are round-off."""
     X, y = rng.normal(size=(40, 4)), rng.normal(size=40)
     params = {"W": rng.normal(size=4), "b": np.array([0.3]), "gamma": np.array([1.2])}
 
@@ -127,7 +128,7 @@ def mixed_scales(rng: np.random.Generator) -> Problem:
 
 
 def absolute_values(rng: np.random.Generator) -> Problem:
-    """An L1 penalty with weights that are exactly zero: zero is a subgradient there."""
+    """Return an L1 penalty with weights that are exactly zero: zero is a subgradient there."""
     params = {"w": np.where(np.arange(8) % 3 == 0, 0.0, rng.normal(size=8))}
 
     def loss(p: Params) -> Any:

@@ -1,1 +1,1 @@
-"""From a script's path to a checked subject: source, record, understand, replay, examine, and the process around them."""
+"""From a script's path to a checked subject: source, record, understand, replay, examine, isolate."""

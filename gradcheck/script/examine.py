@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.check import check_grad
+from gradcheck.diagnosis.signature import signature
 from gradcheck.errors import InputError, ScriptError
 from gradcheck.result import CheckResult
 from gradcheck.script.gradients import GradientMap
@@ -20,7 +21,6 @@ from gradcheck.script.perturb import moved
 from gradcheck.script.record import Recording, record, script_raised
 from gradcheck.script.replay import Stage
 from gradcheck.script.result import EntryPoints, GradientSource, ScriptResult
-from gradcheck.diagnosis.signature import signature
 from gradcheck.script.source import Function, SourceFile
 from gradcheck.script.understand import Overrides, Subject, gradient_functions, understand
 
@@ -182,13 +182,37 @@ def _entry_points(subject: Subject) -> EntryPoints:
 
 def _gradient_source(source: SourceFile, function: Function, pair: GradientMap) -> GradientSource | None:
     """Return the last statement that gives the returned gradient its value, or the ``return`` itself."""
-    expression = pair.output.expression
-    if expression is None:
+    if pair.output.expression is None:
         return None
-    last = pair.output.leaf.path[-1] if pair.output.leaf.path else None
-    statements = function.assignments(ast.unparse(expression))
-    if last is not None and isinstance(last.key, str):
-        own = [s for s in statements if f"[{last.key!r}]" in ast.unparse(s)]
-        statements = own or statements
-    node = statements[-1] if statements else expression
+    key = next((step.key for step in pair.output.leaf.path if isinstance(step.key, str)), None)
+    node = _origin(function, pair.output.expression, key)
     return GradientSource(pair.slot.name, source.span(node))
+
+
+def _origin(function: Function, expression: ast.expr, key: str | None) -> ast.expr | ast.stmt:
+    """Follow a name to the statement that assigns it, and a dictionary's key to what is stored under it."""
+    node: ast.expr | ast.stmt = expression
+    seen: set[str] = set()
+    while isinstance(expression, ast.Name | ast.Attribute | ast.Dict):
+        if isinstance(expression, ast.Dict):
+            stored = dict(zip((_constant(k) for k in expression.keys), expression.values, strict=True))
+            if key not in stored:
+                return node
+            expression = node = stored[key]
+            continue
+        name = ast.unparse(expression)
+        statements = function.assignments(name)
+        statements = [s for s in statements if key is not None and f"[{key!r}]" in ast.unparse(s)] or statements
+        if not statements or name in seen:
+            return node
+        seen.add(name)
+        node = statements[-1]
+        value = node.value
+        if not isinstance(value, ast.Name | ast.Dict):
+            return node
+        expression = value
+    return node
+
+
+def _constant(node: ast.expr | None) -> object:
+    return node.value if isinstance(node, ast.Constant) else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -99,6 +99,10 @@ class GradientMap:
     update: Update | None
     evidence: str
 
+    def called(self, name: str) -> GradientMap:
+        """Return the same pair, with the parameter under the name that the backward function has for it."""
+        return replace(self, slot=replace(self.slot, leaf=replace(self.slot.leaf, name=name)))
+
 
 @dataclass(frozen=True)
 class Backward:
@@ -146,9 +150,9 @@ def _updates(node: ast.AST) -> Iterator[Update]:
         if isinstance(node.targets[0], ast.Tuple) and isinstance(node.value, ast.Tuple):
             targets, values = node.targets[0].elts, node.value.elts
         for target, value in zip(targets, values, strict=False):
-            if isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add | ast.Sub):
-                if ast.unparse(value.left) == ast.unparse(target):
-                    yield _update(target, value.right, isinstance(value.op, ast.Add), node.lineno)
+            moves = isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add | ast.Sub)
+            if moves and ast.unparse(value.left) == ast.unparse(target):
+                yield _update(target, value.right, isinstance(value.op, ast.Add), node.lineno)
 
 
 def _update(target: ast.expr, step: ast.expr, adds: bool, line: int) -> Update:
@@ -184,9 +188,9 @@ def outputs(source: SourceFile, function: Function, call: Call) -> list[Output]:
 
 def _call_targets(source: SourceFile, function: Function) -> Iterator[ast.expr]:
     for node in ast.walk(source.tree):
-        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Call):
-            if called_name(node.value) == function.short_name:
-                yield node.targets[0]
+        call = node.value if isinstance(node, ast.Assign) else None
+        if isinstance(call, ast.Call) and called_name(call) == function.short_name:
+            yield node.targets[0]
 
 
 def _element(expression: ast.expr, leaf: Leaf) -> ast.expr:

@@ -78,6 +78,8 @@ def _run(place: Path, request: Request, output: Callable[[bytes], object] | None
     finally:
         kill_tree(child)
         reader.join(_GRACE_SECONDS)
+        if child.stdout is not None:
+            child.stdout.close()
     return code, tail.decode(errors="replace")
 
 

@@ -23,7 +23,7 @@ def loss_candidates(source: SourceFile, backward: Backward) -> list[LossExpressi
     """
     functions = [f for f in _others(source, backward) if loss_rank(f.short_name)]
     calls = [c for f in functions for c in _calls(source, backward, f)]
-    candidates = [*_returned(backward), *_local(backward), *_around(source, backward), *calls]
+    candidates = [*_returned(backward), *_local(backward), *_around(backward), *calls]
     unique = {candidate.text: candidate for candidate in reversed(candidates)}
     ordered = [c for c in candidates if unique[c.text] is c]
     return sorted(ordered, key=lambda c: -loss_rank(c.name))
@@ -121,7 +121,7 @@ def _shown(function: Function, name: str) -> str:
     return name
 
 
-def _around(source: SourceFile, backward: Backward) -> Iterator[LossExpression]:
+def _around(backward: Backward) -> Iterator[LossExpression]:
     """Return the scalars with a loss's name that are computed around the call of the backward function."""
     region = backward.region
     if region is backward.function:
@@ -186,5 +186,6 @@ def _residuals(function: Function) -> Iterator[tuple[str, str]]:
     for statement in function.statements:
         for node in ast.walk(statement):
             if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub):
-                if not isinstance(node.left, ast.Constant) and not isinstance(node.right, ast.Constant):
-                    yield ast.unparse(node.left), ast.unparse(node.right)
+                sides = (node.left, node.right)
+                if not any(isinstance(side, ast.Constant) for side in sides):
+                    yield ast.unparse(sides[0]), ast.unparse(sides[1])

@@ -43,7 +43,7 @@ class LossExpression:
     evidence: str
 
 
-class NotReached(Exception):
+class NotReachedError(Exception):
     """A replayed moment ended without a call of the backward function."""
 
 
@@ -132,7 +132,7 @@ class Stage:
             for name, value in parameters.items():
                 _write_back(value, before[name])
         if not found:
-            raise NotReached(f"`{self._watched}` was not called again")
+            raise NotReachedError(f"`{self._watched}` was not called again")
         return found[0]
 
     def _value(self, slot: Slot) -> Any:

@@ -268,10 +268,9 @@ def _read_text(path: Path) -> str:
         raise ScriptError(f"expected a script, got a folder: {path}", slug="unreadable") from None
     except (UnicodeDecodeError, SyntaxError) as error:
         raise ScriptError(
-            f"cannot be decoded ({error}); save it as UTF-8, or name its encoding in the first line: "
-            "# -*- coding: latin-1 -*-",
+            f"cannot be decoded: {_undecodable(path, error)}; save it as UTF-8, or name its encoding in the first "
+            "line: # -*- coding: latin-1 -*-",
             slug="unreadable",
-            line=1,
         ) from None
     except OSError as error:
         raise ScriptError(f"cannot be read: {error.strerror or error}", slug="unreadable") from None
@@ -282,6 +281,12 @@ def _read_text(path: Path) -> str:
             line=text.count("\n", 0, text.index("\0")) + 1,
         )
     return text
+
+
+def _undecodable(path: Path, error: UnicodeDecodeError | SyntaxError) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return f"byte {error.start + 1} is 0x{error.object[error.start]:02x}, which is not {error.encoding}"
+    return (error.msg or "its encoding is not known").replace(f" for '{path}'", "")
 
 
 def _functions(body: list[ast.stmt], prefix: str, owner: str | None) -> Iterator[Function]:

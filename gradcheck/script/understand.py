@@ -121,21 +121,21 @@ def _rank(backward: Backward) -> tuple[int, bool]:
 
 def _backwards(source: SourceFile, recording: Recording, overrides: Overrides) -> Iterator[Backward]:
     """Return the functions that returned gradients, each with the best start of a replay."""
-    updates = updates_in(source)
+    updates, read = updates_in(source), _read(source)
     for name, function in source.functions.items():
-        if overrides.backward and overrides.backward not in (name, function.short_name):
-            continue
         calls = recording.of(name)
-        if not calls:
+        if not calls or (overrides.backward and overrides.backward not in (name, function.short_name)):
             continue
         found = tuple(outputs(source, function, calls[0]))
+        own = map_gradients(function, found, slots(function, calls[0], read), updates)
+        names = {pair.output.leaf.path: pair.slot.name for pair in own}
         best: Backward | None = None
         for region in regions(source, function):
             moments = recording.of(region.name)
             if not moments:
                 continue
-            places = slots(region, moments[0], _read(source))
-            pairs = map_gradients(function, found, places, updates)
+            pairs = map_gradients(function, found, slots(region, moments[0], read), updates)
+            pairs = [pair.called(names.get(pair.output.leaf.path, pair.slot.name)) for pair in pairs]
             chosen = tuple(p for p in pairs if not overrides.params or p.slot.name in overrides.params)
             backward = Backward(function, calls[0], found, chosen, region, moments)
             # the first that works is kept, unless one further down sees more of the parameters
@@ -186,9 +186,9 @@ def _unnamed_loss(
 def _forward(source: SourceFile, function: Function) -> str | None:
     """Return the script's function that the backward function calls for its prediction, if it calls one."""
     for name, other in source.functions.items():
-        if other.short_name in function.calls and other.name != function.name:
-            if not is_gradient_word(other.short_name) and not loss_rank(other.short_name) and len(other.arguments) > 1:
-                return name
+        word = other.short_name
+        if word in function.calls and not is_gradient_word(word) and not loss_rank(word) and len(other.arguments) > 1:
+            return name
     return None
 
 
