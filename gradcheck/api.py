@@ -9,10 +9,11 @@ from pathlib import Path
 from gradcheck.config import Options, resolve
 from gradcheck.errors import ScriptError
 from gradcheck.report.record import Report
-from gradcheck.script.examine import Overrides, Request
+from gradcheck.script.examine import Request
 from gradcheck.script.isolate import examine_isolated
 from gradcheck.script.result import ScriptResult
 from gradcheck.script.source import SourceFile
+from gradcheck.script.understand import Overrides
 
 _DEFAULTS = Options(points=4, seed=0, method="auto", timeout=60.0, params=())
 
@@ -43,7 +44,7 @@ def check_script(path: str | Path, options: Options | None = None) -> Report:
     """
     options = options or Options()
     result = examine_script(path, options)
-    return Report((result,), seed=_DEFAULTS.seed if options.seed is None else options.seed)
+    return Report((result,), seed=options.seed or 0)
 
 
 def examine_script(path: str | Path, options: Options, output: Callable[[bytes], object] | None = None) -> ScriptResult:

@@ -189,8 +189,7 @@ def numerical_grad(
     12.0
     """
     options = _Options.validated(None, None, method, 1, "all", None, seed)
-    problem = _Problem.build(loss, None, params, args)
-    objective = problem.objective
+    objective = _Objective(*_resolve_loss(loss, params, args))
     try:
         origin, noise = objective.reference(objective.start())
         grid = _Grid.make(objective.probe.leaves, options)
@@ -269,10 +268,16 @@ class _Options(NamedTuple):
             )
         _require_int("points", points, 1)
         _require_int("seed", seed, 0)
-        budget = {"auto": ENTRY_BUDGET, "all": None}.get(entries, 0) if isinstance(entries, str) else entries
-        if budget is not None:
-            _require_int('`entries` (an int, "auto" or "all")'.strip("`"), entries if budget == 0 else budget, 1)
-        return cls(rtol, atol, points, budget, seed)  # type: ignore[arg-type]
+        return cls(rtol, atol, points, _entry_budget(entries), seed)
+
+
+def _entry_budget(entries: object) -> int | None:
+    """Return the largest number of entries per parameter; None for no limit."""
+    if isinstance(entries, str) and entries in ("auto", "all"):
+        return ENTRY_BUDGET if entries == "auto" else None
+    if isinstance(entries, (int, np.integer)) and not isinstance(entries, bool) and entries >= 1:
+        return int(entries)
+    raise InputError(f'`entries` must be "auto", "all" or an integer of at least 1, got {entries!r}.')
 
 
 def _require_int(name: str, value: object, least: int) -> None:
@@ -336,6 +341,13 @@ def _resolve_call(function: Any, role: str, tree: object, args: Sequence[object]
     )
 
 
+def _resolve_loss(loss: Any, params: object, args: Sequence[object]) -> tuple[_Call, Parameters]:
+    if not isinstance(args, (tuple, list)):
+        raise InputError(f"`args` must be a tuple of further arguments, got {type(args).__name__}: write (value,).")
+    call = _resolve_call(loss, "loss", params, args)
+    return call, Parameters(params, *_names(call, params))
+
+
 def _mapping_calls(whole: _Call, signature: inspect.Signature, tree: Mapping[Any, Any]) -> list[_Call]:
     positional = inspect.Parameter.POSITIONAL_OR_KEYWORD
     named = [p.name for p in signature.parameters.values() if p.kind in (positional, inspect.Parameter.KEYWORD_ONLY)]
@@ -391,7 +403,9 @@ class _Objective:
     Differences are taken on `probe`: the caller's parameters, or float64 copies of coarser ones, see `reference`.
     """
 
-    def __init__(self, loss: _Call, gradient: _Call | None, joint: bool, parameters: Parameters) -> None:
+    def __init__(
+        self, loss: _Call, parameters: Parameters, gradient: _Call | None = None, *, joint: bool = False
+    ) -> None:
         self.parameters = self.probe = parameters
         self.evaluations = 0
         self.dtype: np.dtype[Any] = np.dtype(np.float64)
@@ -428,12 +442,11 @@ class _Objective:
     def gradient(self) -> Any:
         """Return the analytic gradient at the caller's parameters, as the user's function gives it.
 
-        The loss is evaluated there first, as a backward pass may read what the forward pass has left behind.
+        To be called right after the loss there: a backward pass may read what the forward pass has left behind.
         """
-        if self._joint:
+        if self._gradient is None:
             self.evaluations += 1
             return _split(self._call(self._loss, self.parameters))[1]
-        assert self._gradient is not None
         return self._call(self._gradient, self.parameters)
 
     def reference(self, origin: float) -> tuple[float, Noise]:
@@ -514,7 +527,7 @@ class _Objective:
                     for leaf, twin in zip(self.parameters.leaves, wide.leaves, strict=True)
                 )
             )
-        except Exception:  # whatever a loss raises when handed float64: the originals are used then
+        except Exception:  # noqa: BLE001 - whatever a loss raises when handed float64, the originals serve then
             return False
 
     def _resolves_tiny_changes(self, wide: Parameters, value: float) -> bool:
@@ -599,17 +612,15 @@ class _Problem:
     @classmethod
     def build(cls, loss: Any, grad: object, params: object, args: Sequence[object]) -> _Problem:
         """Validate everything that can be validated without an evaluation."""
-        if not isinstance(args, (tuple, list)):
-            raise InputError(f"`args` must be a tuple of further arguments, got {type(args).__name__}: write (value,).")
-        loss_call = _resolve_call(loss, "loss", params, args)
-        parameters = Parameters(params, *_names(loss_call, params))
-        if grad is True or callable(grad):
-            gradient_call = None if grad is True else _resolve_call(grad, "grad", params, args)
-            objective = _Objective(loss_call, gradient_call, grad is True, parameters)
-            return cls(objective, "loss" if grad is True else "grad", None, [])
-        objective = _Objective(loss_call, None, False, parameters)
-        given, dtypes = (None, []) if grad is None else parameters.match_gradient(grad)
-        return cls(objective, None, given, dtypes)
+        loss_call, parameters = _resolve_loss(loss, params, args)
+        if grad is True:
+            return cls(_Objective(loss_call, parameters, joint=True), "loss", None, [])
+        if callable(grad):
+            gradient_call = _resolve_call(grad, "grad", params, args)
+            return cls(_Objective(loss_call, parameters, gradient_call), "grad", None, [])
+        if grad is None:
+            raise InputError("`grad` must be a callable, True (`loss` returns both) or a gradient, got None.")
+        return cls(_Objective(loss_call, parameters), None, *parameters.match_gradient(grad))
 
     def gradient(self) -> tuple[list[FloatArray], list[np.dtype[Any]]]:
         """Return the analytic gradient at the parameters as they stand, per leaf, and the types it came in."""

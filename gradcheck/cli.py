@@ -59,7 +59,7 @@ def cli() -> None:
 @click.option("-q", "--quiet", is_flag=True, help="One line per script.")
 @click.option("-v", "--verbose", is_flag=True, help="Show how a script was understood, and what it prints.")
 @click.pass_context
-def run(context: click.Context, paths: tuple[str, ...], **flags: Any) -> None:
+def run(context: click.Context, /, paths: tuple[str, ...], **flags: Any) -> None:
     """Check the gradients of scripts.
 
     A PATH is a script, a folder of scripts, or PATH::FUNCTION for one backward function. What follows -- is the

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -150,9 +150,9 @@ def _updates(node: ast.AST) -> Iterator[Update]:
         if isinstance(node.targets[0], ast.Tuple) and isinstance(node.value, ast.Tuple):
             targets, values = node.targets[0].elts, node.value.elts
         for target, value in zip(targets, values, strict=False):
-            moves = isinstance(value, ast.BinOp) and isinstance(value.op, ast.Add | ast.Sub)
-            if moves and ast.unparse(value.left) == ast.unparse(target):
-                yield _update(target, value.right, isinstance(value.op, ast.Add), node.lineno)
+            match value:
+                case ast.BinOp(left, ast.Add() | ast.Sub() as sign, right) if ast.unparse(left) == ast.unparse(target):
+                    yield _update(target, right, isinstance(sign, ast.Add), node.lineno)
 
 
 def _update(target: ast.expr, step: ast.expr, adds: bool, line: int) -> Update:
@@ -188,9 +188,9 @@ def outputs(source: SourceFile, function: Function, call: Call) -> list[Output]:
 
 def _call_targets(source: SourceFile, function: Function) -> Iterator[ast.expr]:
     for node in ast.walk(source.tree):
-        call = node.value if isinstance(node, ast.Assign) else None
-        if isinstance(call, ast.Call) and called_name(call) == function.short_name:
-            yield node.targets[0]
+        match node:
+            case ast.Assign([target, *_], ast.Call() as call) if called_name(call) == function.short_name:
+                yield target
 
 
 def _element(expression: ast.expr, leaf: Leaf) -> ast.expr:
@@ -252,7 +252,7 @@ def slots(region: Function | Loop, moment: Call, read: Set[str]) -> list[Slot]:
 
 
 def map_gradients(
-    function: Function, found: list[Output], places: list[Slot], updates: tuple[Update, ...]
+    function: Function, found: Sequence[Output], places: list[Slot], updates: tuple[Update, ...]
 ) -> list[GradientMap]:
     """Pair the outputs of a function with parameters.
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ast
 import copy
+from typing import cast
 
 from gradcheck.script.source import Function, FunctionNode, SourceFile
 
@@ -50,7 +51,7 @@ def _place(node: ast.stmt) -> tuple[int, int]:
 
 def _hook(node: ast.FunctionDef, name: str) -> None:
     returns = _Returns(name)
-    body = [returns.visit(statement) for statement in node.body]
+    body = [cast(ast.stmt, returns.visit(statement)) for statement in node.body]
     start = 1 if ast.get_docstring(node, clean=False) is not None else 0
     enter = f"if {HOOK}.enter({name!r}): {HOOK}.record({name!r}, {HOOK}.locals())"
     leave = f"{HOOK}.leave({name!r}, {HOOK}.locals(), None)"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import builtins
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
@@ -104,7 +105,7 @@ def _called_for(function: Function, name: str) -> list[str]:
     return [called_name(node) for value in values for node in ast.walk(value) if isinstance(node, ast.Call)]
 
 
-def _is_scalar(value: object) -> bool:
+def _is_scalar(value: Any) -> bool:
     return not isinstance(value, bool | str) and np.size(value) == 1 and np.asarray(value).dtype.kind in "fiu"
 
 
@@ -185,7 +186,6 @@ def _residuals(function: Function) -> Iterator[tuple[str, str]]:
     """Return the two sides of every difference in the function."""
     for statement in function.statements:
         for node in ast.walk(statement):
-            if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Sub):
-                sides = (node.left, node.right)
-                if not any(isinstance(side, ast.Constant) for side in sides):
-                    yield ast.unparse(sides[0]), ast.unparse(sides[1])
+            match node:
+                case ast.BinOp(left, ast.Sub(), right) if not isinstance(left, ast.Constant):
+                    yield ast.unparse(left), ast.unparse(right)

@@ -140,8 +140,8 @@ class Recorder:
             self.calls.append(self._call(loop, variables))
 
     def _call(self, function: str, arguments: dict[str, Any]) -> Call:
-        copies = copy_variables(arguments, module_variables(self.namespace))
-        return Call(function, self.counts[function], *copies, random_state=RandomState.capture())
+        own, shared = copy_variables(arguments, module_variables(self.namespace))
+        return Call(function, self.counts[function], own, shared, RandomState.capture())
 
     def leave(self, function: str, local_variables: dict[str, Any], result: Any) -> Any:
         """Keep a call's local variables and result, which is passed on."""

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
-from gradcheck.script.gradients import RESULT, Backward, GradientMap, Slot
+from gradcheck.script.gradients import RESULT, Backward, Slot
 from gradcheck.script.leaves import Leaf, follow
 from gradcheck.script.record import Call, Recording
 from gradcheck.script.region import body_of
@@ -91,19 +91,17 @@ class Stage:
     def loss(self, expression: LossExpression) -> Callable[[Mapping[str, Any]], Any]:
         """Return the loss as a function of the parameters."""
         code = compile(expression.text, "<loss>", "eval")
-
-        def loss(parameters: Mapping[str, Any]) -> Any:
-            return self._play(parameters, lambda variables, result: eval(code, {**variables, RESULT: result}))
-
-        return loss
+        return lambda parameters: self._play(
+            parameters, lambda variables, result: eval(code, {**variables, RESULT: result})
+        )
 
     def gradient(self) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
         """Return the script's own gradients, by parameter, as a function of the parameters."""
 
-        def gradient(parameters: Mapping[str, Any]) -> dict[str, Any]:
-            return self._play(parameters, lambda _, result: {p.slot.name: _gradient(p, result) for p in self._pairs})
+        def gradients(_: object, result: Any) -> dict[str, Any]:
+            return {p.slot.name: shaped(follow(result, p.output.leaf.path), p.slot.leaf) for p in self._pairs}
 
-        return gradient
+        return lambda parameters: cast(dict[str, Any], self._play(parameters, gradients))
 
     def _play(self, parameters: Mapping[str, Any], read: Callable[[dict[str, Any], Any], Any]) -> Any:
         """Run the moment with these parameters; return what `read` makes of the variables and the result."""
@@ -162,10 +160,6 @@ def _differentiable(value: Any) -> Any:
     return float(value)
 
 
-def _gradient(pair: GradientMap, result: Any) -> Any:
-    return shaped(follow(result, pair.output.leaf.path), pair.slot.leaf)
-
-
 def shaped(gradient: Any, leaf: Leaf) -> Any:
     """Return a gradient as a float array in its parameter's shape, as the script's own update would use it.
 
@@ -182,7 +176,7 @@ def shaped(gradient: Any, leaf: Leaf) -> Any:
     return array
 
 
-def _containers(values: Sequence[Any] | Any) -> set[int]:
+def _containers(values: Iterable[Any]) -> set[int]:
     """Return the identities of the parameters' arrays and lists: the checker perturbs them, so they are not undone."""
     found: set[int] = set()
     pending = list(values)

@@ -149,11 +149,16 @@ def _remember(value: object) -> _Memory | None:
         return _Memory(lambda: not _same_mapping(value, content), put_back)
     if isinstance(value, set):
         members = set(value)
-        return _Memory(lambda: value != members, lambda: (value.clear(), value.update(members), None)[-1])
+
+        def refill() -> None:
+            value.clear()
+            value.update(members)
+
+        return _Memory(lambda: value != members, refill)
     return _remember_generator(value)
 
 
-def _remember_array(value: np.ndarray) -> _Memory:
+def _remember_array(value: np.ndarray[Any, Any]) -> _Memory:
     saved = value.copy()
     # bytes are compared, so that NaN equals itself and -0.0 differs from 0.0
     return _Memory(lambda: value.tobytes() != saved.tobytes(), lambda: np.copyto(value, saved))
