@@ -6,7 +6,7 @@ import enum
 import inspect
 import random
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -16,7 +16,14 @@ from gradcheck.errors import GradientMismatch, InputError
 from gradcheck.finite_difference import BoolArray, Derivative, Noise, Samples, differentiate
 from gradcheck.params import Leaf, Parameters
 from gradcheck.result import CheckResult, ParameterResult, Reason, Verdict, summary_table
-from gradcheck.step_size import absolute_step, parameter_scale, relative_step, typical_scale
+from gradcheck.step_size import (
+    absolute_step,
+    coarser,
+    coarsest_epsilon,
+    parameter_scale,
+    relative_step,
+    typical_scale,
+)
 from gradcheck.tolerance import Tolerance, make_tolerance, validate_tolerance
 
 FloatArray = npt.NDArray[np.float64]
@@ -100,7 +107,9 @@ def check_grad(
             "not an already computed gradient."
         )
     try:
-        return CheckResult.merge(_check_points(problem, options))
+        result = CheckResult.merge(_check_points(problem, options))
+        # also those of points that were left out
+        return replace(result, evaluations=problem.objective.evaluations)
     finally:
         problem.objective.restore()
 
@@ -588,18 +597,6 @@ def _shown(value: object) -> str:
     return f"{type(value).__name__}{length}"
 
 
-def coarsest_epsilon(dtypes: Sequence[np.dtype[Any]]) -> float:
-    """Return the largest machine epsilon of the floating types among `dtypes`, at least that of float64.
-
-    Parameters
-    ----------
-    dtypes : sequence of dtype
-        Others than floating types are passed over.
-    """
-    floats = [dtype for dtype in dtypes if np.issubdtype(dtype, np.floating)]
-    return max(float(np.finfo(dtype).eps) for dtype in [*floats, np.dtype(np.float64)])
-
-
 @dataclass(frozen=True)
 class _Problem:
     """Validated input: the objective, and where the gradient comes from."""
@@ -772,19 +769,6 @@ def _two_sided(objective: _Objective, leaf: Leaf, i: int, step: float) -> tuple[
     return plus, minus, 0.5 * float(exact)
 
 
-def coarser(one: np.dtype[Any], other: np.dtype[Any]) -> np.dtype[Any]:
-    """Return the floating type with the larger machine epsilon; `one` where `other` is not a floating type.
-
-    Parameters
-    ----------
-    one, other : dtype
-        `one` is a floating type.
-    """
-    if not np.issubdtype(other, np.floating):
-        return one
-    return one if np.finfo(one).eps >= np.finfo(other).eps else other
-
-
 # -- judging ------------------------------------------------------------------------------------------------------
 
 
@@ -904,6 +888,7 @@ def _check_point(
     dtypes: Sequence[np.dtype[Any]],
 ) -> CheckResult:
     """Check the parameters as they stand."""
+    before = objective.evaluations
     grid = _Grid.make(objective.probe.leaves, options)
     analytic = grid.gather(gradients)
     zero = np.array([1e3 * coarsest_epsilon([dtype]) for dtype in dtypes])[grid.owner]
@@ -929,8 +914,7 @@ def _check_point(
     derivative = grid.differentiate(objective, origin, noise, goal)
     names = [leaf.name for leaf in objective.parameters.leaves]
     parameters = _parameter_results(grid, names, analytic, derivative, judged(derivative))
-    evaluations, objective.evaluations = objective.evaluations, 0
-    return CheckResult(parameters, tolerance, evaluations, 1, options.seed)
+    return CheckResult(parameters, tolerance, objective.evaluations - before, 1, options.seed)
 
 
 def _parameter_results(

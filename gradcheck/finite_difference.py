@@ -174,45 +174,62 @@ def differentiate(
     Derivative
         The best derivative of each entry with its error bound.
     """
-    rows: list[_Row] = []
-    seen = [np.array([origin])]
-
-    def measure(entries: IntArray, h: FloatArray) -> None:
-        samples = sample(entries, h)
-        seen.extend(samples[:2])
-        rows.append(_row(samples, origin, entries, h, steps.size))
-
-    def observed() -> Noise:
-        return noise.informed_by(np.concatenate(seen))
-
-    def levels(entries: IntArray) -> Levels:
-        return _stack(rows, entries, size[entries], observed())
-
+    record = _Record(sample, origin, size, noise)
     everything = np.arange(steps.size)
-    measure(everything, steps)
-    best = first_estimate(levels(everything))
+    record.measure(everything, steps)
+    best = first_estimate(record.levels(everything))
     search = _Search(steps, smallest, typical, largest)
     while True:
-        best = replace(best, unit_roundoff=observed().unit_roundoff)
+        best = replace(best, evaluations=record.evaluations.copy(), unit_roundoff=record.noise().unit_roundoff)
         done, target = goal(best)
         entries = np.flatnonzero(~done & ~search.stopped & (best.evaluations + 2 <= max_evaluations))
         if not entries.size:
             return best
-        wanted, paired = search.propose(entries, levels(entries), target[entries])
+        wanted, paired = search.propose(entries, record.levels(entries), target[entries])
         going = np.isfinite(wanted)
         search.stopped[entries[~going]] = True
-        chosen, h = entries[going], wanted[going]
-        if chosen.size:
-            measure(chosen, h)
-            best.evaluations[chosen] += 2
-            again = paired[going] & (best.evaluations[chosen] + 2 <= max_evaluations)
-            again &= np.isfinite(rows[-1].central[chosen])
-            if again.any():
-                measure(chosen[again], h[again] / RATIO)
-                best.evaluations[chosen[again]] += 2
-        found = analyse(levels(entries))
-        search.note(entries, levels(entries), found)
+        record.measure(entries[going], wanted[going])
+        again = entries[going & paired]
+        again = again[record.was_finite(again) & (record.evaluations[again] + 2 <= max_evaluations)]
+        record.measure(again, record.last_step(again) / RATIO)
+        levels = record.levels(entries)
+        found = analyse(levels)
+        search.note(entries, levels, found)
         best = _update(best, entries, found, search.kink)
+
+
+class _Record:
+    """All rounds of evaluations so far."""
+
+    def __init__(self, sample: Sampler, origin: float, size: FloatArray, noise: Noise) -> None:
+        self.evaluations = np.zeros(size.size, dtype=np.intp)
+        self._sample, self._origin, self._size, self._noise = sample, origin, size, noise
+        self._rows: list[_Row] = []
+        self._seen = [np.array([origin])]
+
+    def measure(self, entries: IntArray, h: FloatArray) -> None:
+        """Evaluate one round, unless it is empty."""
+        if entries.size:
+            samples = self._sample(entries, h)
+            self._seen += samples[:2]
+            self._rows.append(_row(samples, self._origin, entries, h, self._size.size))
+            self.evaluations[entries] += 2
+
+    def noise(self) -> Noise:
+        """Return the noise in the light of all values seen."""
+        return self._noise.informed_by(np.concatenate(self._seen))
+
+    def levels(self, entries: IntArray) -> Levels:
+        """Return all that is known of some entries."""
+        return _stack(self._rows, entries, self._size[entries], self.noise())
+
+    def was_finite(self, entries: IntArray) -> BoolArray:
+        """Tell whether the last round gave finite values."""
+        return np.isfinite(self._rows[-1].central[entries])
+
+    def last_step(self, entries: IntArray) -> FloatArray:
+        """Return the steps of the last round."""
+        return self._rows[-1].step[entries]
 
 
 class _Row(NamedTuple):

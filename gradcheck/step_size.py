@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -30,6 +31,31 @@ def working_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
     """
     kind: np.dtype[Any] = np.dtype(dtype)
     return kind if np.finfo(kind).eps > np.finfo(np.float64).eps else np.dtype(np.float64)
+
+
+def coarser(one: np.dtype[Any], other: np.dtype[Any]) -> np.dtype[Any]:
+    """Return the floating type with the larger machine epsilon; `one` where `other` is not a floating type.
+
+    Parameters
+    ----------
+    one, other : dtype
+        `one` is a floating type.
+    """
+    if not np.issubdtype(other, np.floating):
+        return one
+    return one if np.finfo(one).eps >= np.finfo(other).eps else other
+
+
+def coarsest_epsilon(dtypes: Iterable[np.dtype[Any]]) -> float:
+    """Return the largest machine epsilon of the floating types among `dtypes`, at least that of float64.
+
+    Parameters
+    ----------
+    dtypes : iterable of dtype
+        Others than floating types are passed over.
+    """
+    floats = [dtype for dtype in dtypes if np.issubdtype(dtype, np.floating)]
+    return max(float(np.finfo(dtype).eps) for dtype in [*floats, np.dtype(np.float64)])
 
 
 def relative_step(dtype: npt.DTypeLike, scheme: str = "ladder") -> float:

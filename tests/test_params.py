@@ -188,7 +188,7 @@ def test_one_row_several_times() -> None:
 
 def test_changes_are_named_and_undone() -> None:
     W, U = np.ones(2), [0.5, 1.5]
-    tree = {"W": W, "U": U, "b": 0.25, "v": np.zeros(2)}
+    tree: dict[str, Any] = {"W": W, "U": U, "b": 0.25, "v": np.zeros(2)}
     parameters = Parameters(tree)
     W[1] = 5.0
     U[0] = 3.0

@@ -21,18 +21,19 @@ def network(
 ) -> Problem:
     """Return loss, gradient and parameters of a network with two hidden layers."""
     sizes, n = (5, 8, 6, 3), 30
-    X = rng.normal(size=(n, sizes[0])).astype(dtype)
+    X: Any = rng.normal(size=(n, sizes[0])).astype(dtype)
     labels = rng.integers(0, sizes[-1], n)
-    Y = np.eye(sizes[-1], dtype=dtype)[labels]
+    Y: Any = np.eye(sizes[-1], dtype=dtype)[labels]
     params: Params = {}
     for i, (a, b) in enumerate(itertools.pairwise(sizes)):
         params[f"W{i}"] = (rng.normal(size=(a, b)) / np.sqrt(a)).astype(dtype)
         params[f"b{i}"] = (np.zeros(b) if zero_bias else 0.1 * rng.normal(size=b)).astype(dtype)
-    act, slope = {
+    functions: dict[str, tuple[Any, Any]] = {
         "tanh": (np.tanh, lambda z: 1 - np.tanh(z) ** 2),
         "relu": (lambda z: np.maximum(z, 0), lambda z: (z > 0).astype(z.dtype)),
         "sigmoid": (lambda z: 1 / (1 + np.exp(-z)), lambda z: np.exp(-z) / (1 + np.exp(-z)) ** 2),
-    }[activation]
+    }
+    act, slope = functions[activation]
 
     def forward(p: Params) -> tuple[list[np.ndarray], list[np.ndarray]]:
         a, z = [X], []
@@ -41,7 +42,7 @@ def network(
             a.append(act(z[-1]) if i < 2 else z[-1])
         return a, z
 
-    def softmax(z: np.ndarray) -> np.ndarray:
+    def softmax(z: Any) -> Any:
         e = np.exp(z - z.max(axis=1, keepdims=True))
         return e / e.sum(axis=1, keepdims=True)
 

@@ -1,6 +1,7 @@
 """Results as data frames."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -28,7 +29,7 @@ ENTRY_COLUMNS = ["analytic", "numerical", "numerical_error", "abs_error", "rel_e
 def wrong() -> CheckResult:
     params = {"W": np.array([[1.0, 2.0], [3.0, 4.0]]), "b": 0.5}
 
-    def grad(p: dict) -> dict:
+    def grad(p: dict[str, Any]) -> dict[str, Any]:
         g = 2 * p["W"]
         g[0, 1] *= 1.1
         g[1, 0] = math.nan

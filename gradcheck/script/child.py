@@ -7,16 +7,24 @@ import os
 import pickle
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from gradcheck.script.examine import Request, examine
-from gradcheck.script.isolate import REQUEST, RESPONSE, TRACE
+from gradcheck.script.scratch import divert_writes
 
+if TYPE_CHECKING:
+    from gradcheck.script.examine import Request
+
+REQUEST, RESPONSE, TRACE = "request.pickle", "response.pickle", "trace.txt"
 # before the parent's limit, so that the trace names the line in which a script hangs
 _EARLY_SECONDS = 0.3
 
 
 def main(folder: Path) -> None:
     """Answer the request that lies in `folder`."""
+    # before NumPy is imported, which keeps the `open` that it meets
+    divert_writes(folder)
+    from gradcheck.script.examine import examine
+
     request: Request = pickle.loads((folder / REQUEST).read_bytes())
     if request.memory is not None:
         _limit_memory(request.memory)

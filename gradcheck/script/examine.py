@@ -22,7 +22,7 @@ from gradcheck.script.record import Recording, record, script_raised
 from gradcheck.script.replay import Stage
 from gradcheck.script.result import EntryPoints, GradientSource, ScriptResult
 from gradcheck.script.source import Function, SourceFile
-from gradcheck.script.understand import Overrides, Subject, gradient_functions, understand
+from gradcheck.script.understand import Overrides, Subject, gradient_functions, regions_of, understand
 
 # of the time limit; the rest is for understanding and checking
 _SHARE_OF_RUN = 0.5
@@ -97,7 +97,9 @@ def _internal(error: Exception) -> ScriptError:
 
 
 def _examine(source: SourceFile, request: Request) -> ScriptResult:
-    recording = record(source, request.argv, _SHARE_OF_RUN * request.seconds, gradient_functions(source))
+    functions = gradient_functions(source, request.overrides)
+    wanted = regions_of(source, functions)
+    recording = record(source, request.argv, _SHARE_OF_RUN * request.seconds, wanted, functions)
     try:
         subject = understand(source, recording, request.overrides)
     except ScriptError as error:

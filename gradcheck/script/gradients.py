@@ -193,6 +193,15 @@ def _call_targets(source: SourceFile, function: Function) -> Iterator[ast.expr]:
                 yield target
 
 
+def possible_labels(source: SourceFile, function: Function) -> set[str]:
+    """Return the names that parts of a function's result may have, as far as the text shows them."""
+    expressions = [*_call_targets(source, function), *(s.value for s in function.returns if s.value is not None)]
+    parts = [part for expression in expressions for part in flat_targets(expression)]
+    keys = [key for part in parts if isinstance(part, ast.Dict) for key in part.keys]
+    labels = {str(key.value) for key in keys if isinstance(key, ast.Constant)}
+    return labels | {ast.unparse(part) for part in parts if isinstance(part, ast.Name | ast.Attribute | ast.Subscript)}
+
+
 def _element(expression: ast.expr, leaf: Leaf) -> ast.expr:
     """Return the part of a returned expression that the leaf lies in."""
     if not leaf.path or leaf.path[0].attribute:

@@ -17,11 +17,11 @@ from pathlib import Path
 from typing import IO
 
 from gradcheck.errors import ScriptError
+from gradcheck.script.child import REQUEST, RESPONSE, TRACE
 from gradcheck.script.examine import Request
 from gradcheck.script.record import timeout_message
 from gradcheck.script.result import ScriptResult
 
-REQUEST, RESPONSE, TRACE = "request.pickle", "response.pickle", "trace.txt"
 # the child answers by itself a little before it is killed
 _GRACE_SECONDS = 1.0
 _TAIL_BYTES = 4_000
@@ -65,7 +65,7 @@ def _run(place: Path, request: Request, output: Callable[[bytes], object] | None
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         cwd=Path(request.path).parent,
-        env={**os.environ, "MPLBACKEND": "Agg", "PYTHONHASHSEED": "0"},
+        env={**os.environ, "MPLBACKEND": "Agg", "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"},
         start_new_session=True,
     )
     tail = bytearray()

@@ -9,7 +9,7 @@ _PREFIX = re.compile(
     re.IGNORECASE,
 )
 _SUFFIX = re.compile(r"(?<=\w)_?(?:gradients?|grads?|deltas?|nablas?|deriv(?:ative)?|prime)$", re.IGNORECASE)
-_GRADIENT_WORD = re.compile(r"(?i:grad|delta|nabla|deriv|jac|prime|back_?prop|backward)|^[dg][A-Z_]")
+_GRADIENT_WORD = re.compile(r"(?i:grad|delta|nabla|deriv|jac|prime|back_?prop|backward)|^[dg][A-Z_]|^g$")
 _DERIVATIVE_WORD = re.compile(
     r"(?:^|_)(?:d|der|deriv\w*|prime|grad\w*|delta\w*|nabla\w*|jac\w*|back\w*|slope)(?:_|$)|prime|grad|deriv|back_?prop",
     re.IGNORECASE,

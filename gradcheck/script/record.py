@@ -18,7 +18,7 @@ from typing import Any
 from gradcheck.errors import ScriptError
 from gradcheck.script.instrument import HOOK, instrument
 from gradcheck.script.source import SourceFile
-from gradcheck.script.state import RandomState, copy_variables, module_variables
+from gradcheck.script.state import Copier, RandomState, module_variables
 
 # early calls, because gradients near the optimum say nothing, and later ones for what goes wrong with time
 RECORDED_CALLS = frozenset({1, 2, 3, 10, 100})
@@ -110,7 +110,7 @@ class Recorder:
 
     locals = staticmethod(builtins.locals)
 
-    def __init__(self) -> None:
+    def __init__(self, wanted: Set[str]) -> None:
         self.calls: list[Call] = []
         self.counts: dict[str, int] = {}
         self.recording = True
@@ -120,6 +120,8 @@ class Recorder:
         self.watched: str | None = None
         self.returned: Callable[[dict[str, Any], Any], object] | None = None
         self._open: list[Call] = []
+        self._copier = Copier()
+        self._wanted = wanted
         self._thread = threading.get_ident()
 
     def enter(self, function: str) -> bool:
@@ -127,7 +129,7 @@ class Recorder:
         if not self.recording or threading.get_ident() != self._thread:
             return False
         count = self.counts[function] = self.counts.get(function, 0) + 1
-        return count in RECORDED_CALLS
+        return count in RECORDED_CALLS and function in self._wanted
 
     def record(self, function: str, arguments: dict[str, Any]) -> None:
         """Keep a call's arguments, the module's variables and the random states."""
@@ -140,7 +142,7 @@ class Recorder:
             self.calls.append(self._call(loop, variables))
 
     def _call(self, function: str, arguments: dict[str, Any]) -> Call:
-        own, shared = copy_variables(arguments, module_variables(self.namespace))
+        own, shared = self._copier.copy(arguments, module_variables(self.namespace))
         return Call(function, self.counts[function], own, shared, RandomState.capture())
 
     def leave(self, function: str, local_variables: dict[str, Any], result: Any) -> Any:
@@ -159,7 +161,7 @@ class Recorder:
         with self._undisturbed():
             call = self._open[position]
             del self._open[position:]  # calls above it were left by an exception
-            copied = copy_variables({"result": result}, local_variables)
+            copied = self._copier.copy({"result": result}, local_variables)
             call.result, call.local_variables = copied[0]["result"], copied[1]
             self.calls.append(call)
             self.last_news = time.monotonic()
@@ -174,7 +176,7 @@ class Recorder:
             self.busy = False
 
 
-def record(source: SourceFile, argv: Sequence[str], seconds: float, awaited: Set[str]) -> Recording:
+def record(source: SourceFile, argv: Sequence[str], seconds: float, wanted: Set[str], awaited: Set[str]) -> Recording:
     """Run the script in this process and record the calls of its functions.
 
     Parameters
@@ -185,16 +187,18 @@ def record(source: SourceFile, argv: Sequence[str], seconds: float, awaited: Set
         The script's own arguments.
     seconds : float
         How long the script may run.
+    wanted : set of str
+        The functions and loops to record.
     awaited : set of str
-        The functions that matter. Once one of them was recorded, the script is stopped as soon as it has gone on for
-        a while without a call worth recording.
+        Those that matter most. Once one of them was recorded, the script is stopped as soon as it has gone on for a
+        while without a call worth recording.
 
     Returns
     -------
     Recording
         The calls, and the problem that ended the script early, if one did.
     """
-    recorder = Recorder()
+    recorder = Recorder(wanted)
     module = types.ModuleType("__main__")
     module.__file__ = str(source.path)
     module.__dict__[HOOK] = recorder

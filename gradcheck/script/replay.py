@@ -14,7 +14,7 @@ from gradcheck.script.gradients import RESULT, Backward, Slot
 from gradcheck.script.leaves import Leaf, follow
 from gradcheck.script.record import Call, Recording
 from gradcheck.script.region import body_of
-from gradcheck.script.state import Undo, copy_variables
+from gradcheck.script.state import Undo, same_bits
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Stage:
     backward : Backward
         The backward function, its parameters, and where a replay starts.
     moment : Call
-        One of the backward function's moments. Its variables are copied.
+        One of the backward function's moments.
 
     Attributes
     ----------
@@ -78,8 +78,9 @@ class Stage:
         self._watched = backward.function.name
         self._recorder = recording.recorder
         self._namespace = recording.module.__dict__
-        self._arguments, variables = copy_variables(moment.arguments, moment.variables)
-        self._namespace.update(variables)
+        # the recorded variables themselves: what a replay changes in them is undone after each
+        self._arguments = dict(moment.arguments)
+        self._namespace.update(moment.variables)
         self._body = body_of(recording.source, backward.region, self._namespace, self._arguments)
         self.parameters: dict[str, Any] = {}
         for pair in self._pairs:
@@ -191,7 +192,7 @@ def _containers(values: Iterable[Any]) -> set[int]:
 def _write_back(value: Any, before: np.ndarray[Any, Any]) -> None:
     """Give a parameter that a replay has changed in place its values back."""
     if isinstance(value, np.ndarray):
-        if value.tobytes() != before.tobytes():
+        if not same_bits(value, before):
             np.copyto(value, before)
     elif isinstance(value, list):
         for index, row in enumerate(before):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import random
 import types
-from collections.abc import Callable, Iterable, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,12 +14,37 @@ import numpy as np
 _ATOMS = (types.ModuleType, types.FunctionType, types.BuiltinFunctionType, type)
 
 
-def copy_variables(*namespaces: Mapping[str, object]) -> list[dict[str, Any]]:
-    """Copy namespaces deeply and together: what they share, their copies share.
+class Copier:
+    """Copies variables deeply, and a large array that has not changed since its last copy only once."""
 
-    A value that cannot be copied (an open file, a lock, a figure) is kept as it is.
-    """
-    memo: dict[int, Any] = {}
+    _LARGE_BYTES = 2**20
+
+    def __init__(self) -> None:
+        self._large: dict[int, tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]] = {}
+
+    def copy(self, *namespaces: Mapping[str, object]) -> list[dict[str, Any]]:
+        """Copy namespaces deeply and together: what they share, their copies share.
+
+        A value that cannot be copied (an open file, a lock, a figure) is kept as it is. Copies of large arrays are
+        shared between calls, so they are not to be changed for good.
+        """
+        return _copy_variables(namespaces, {id(array): self._copy_of(array) for array in self._find(namespaces)})
+
+    def _find(self, namespaces: Iterable[Mapping[str, object]]) -> Iterator[np.ndarray[Any, Any]]:
+        for value in reachable(namespaces):
+            if isinstance(value, np.ndarray) and value.nbytes >= self._LARGE_BYTES and value.dtype != object:
+                yield value
+
+    def _copy_of(self, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
+        original, copied = self._large.get(id(array), (None, None))
+        if original is array and copied is not None and copied.shape == array.shape and same_bits(array, copied):
+            return copied
+        fresh = array.copy()
+        self._large[id(array)] = (array, fresh)
+        return fresh
+
+
+def _copy_variables(namespaces: Iterable[Mapping[str, object]], memo: dict[int, Any]) -> list[dict[str, Any]]:
     kept: list[object] = [namespaces]
     memo[id(memo)] = kept  # copy.deepcopy keeps temporary objects alive there
     copies = []
@@ -81,18 +106,8 @@ class Undo:
     _LEARNING = 3
 
     def __init__(self, roots: Iterable[object], keep: Set[int] = frozenset()) -> None:
-        self._memories: list[_Memory] = []
-        seen: set[int] = set(keep)
-        pending = list(roots)
-        while pending:
-            value = pending.pop()
-            if id(value) in seen or isinstance(value, _ATOMS):
-                continue
-            seen.add(id(value))
-            memory = _remember(value)
-            if memory is not None:
-                self._memories.append(memory)
-            pending.extend(_parts(value))
+        found = (_remember(value) for value in reachable(roots, keep))
+        self._memories = [memory for memory in found if memory is not None]
         self._changing: dict[int, _Memory] = {}
         self._restores = 0
 
@@ -117,6 +132,18 @@ class Undo:
 class _Memory:
     changed: Callable[[], bool]
     put_back: Callable[[], None]
+
+
+def reachable(roots: Iterable[object], keep: Set[int] = frozenset()) -> Iterator[object]:
+    """Return every object within reach of some roots, once, but for those whose identities are in `keep`."""
+    seen: set[int] = set(keep)
+    pending = list(roots)
+    while pending:
+        value = pending.pop()
+        if id(value) not in seen and not isinstance(value, _ATOMS):
+            seen.add(id(value))
+            yield value
+            pending.extend(_parts(value))
 
 
 def _parts(value: object) -> list[object]:
@@ -160,8 +187,15 @@ def _remember(value: object) -> _Memory | None:
 
 def _remember_array(value: np.ndarray[Any, Any]) -> _Memory:
     saved = value.copy()
-    # bytes are compared, so that NaN equals itself and -0.0 differs from 0.0
-    return _Memory(lambda: value.tobytes() != saved.tobytes(), lambda: np.copyto(value, saved))
+    return _Memory(lambda: not same_bits(value, saved), lambda: np.copyto(value, saved))
+
+
+def same_bits(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> bool:
+    """Whether two arrays of one shape and type hold the same bits: NaN equals itself, -0.0 differs from 0.0."""
+    if a.dtype == object:
+        return all(x is y for x, y in zip(a.flat, b.flat, strict=True))
+    one, other = (np.ascontiguousarray(array).reshape(-1).view(np.uint8) for array in (a, b))
+    return bool(np.array_equal(one, other))
 
 
 def _remember_generator(value: object) -> _Memory | None:

@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import ast
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from gradcheck.errors import ScriptError
 from gradcheck.result import CheckResult
-from gradcheck.script.gradients import Backward, map_gradients, outputs, slots, updates_in
+from gradcheck.script.gradients import Backward, map_gradients, outputs, possible_labels, slots, updates_in
 from gradcheck.script.loss_choice import Rejected, choose_loss
 from gradcheck.script.losses import loss_candidates, named_loss, unnamed_candidates
-from gradcheck.script.names import is_gradient_word, loss_rank
+from gradcheck.script.names import base_name, fold, is_gradient_word, loss_rank, parameter_of
 from gradcheck.script.record import Recording
 from gradcheck.script.region import regions
 from gradcheck.script.replay import LossExpression, Stage
 from gradcheck.script.scale import Scale, agreeing, folded_scale
-from gradcheck.script.source import Function, Loop, SourceFile, loaded_names
+from gradcheck.script.source import Function, Loop, SourceFile
 
 
 @dataclass(frozen=True)
@@ -76,14 +77,30 @@ def _where(backward: Backward) -> str:
     return backward.region.name if isinstance(backward.region, Loop) else f"the call of `{backward.region.name}`"
 
 
-def gradient_functions(source: SourceFile) -> set[str]:
-    """Return the functions that look, from their text, as if they computed gradients."""
+def gradient_functions(source: SourceFile, overrides: Overrides) -> set[str]:
+    """Return the functions that, from their text, may return gradients: those that are worth recording."""
+    stepped = {name for update in updates_in(source) for name in update.sources}
+    words = {fold(base_name(name)) for name in _all_names(source)}
     found = set()
     for name, function in source.functions.items():
-        returned = {n for s in function.returns if s.value is not None for n in loaded_names(s.value)}
-        if any(is_gradient_word(word) for word in (function.short_name, *returned)):
+        labels = possible_labels(source, function)
+        stripped = {fold(p.partition("[")[0]) for label in labels for p in parameter_of(label)}
+        named = any(is_gradient_word(word) for word in (function.short_name, *labels))
+        if named or labels & stepped or stripped & words or overrides.backward in (name, function.short_name):
             found.add(name)
     return found
+
+
+def _all_names(source: SourceFile) -> Iterator[str]:
+    for node in ast.walk(source.tree):
+        match node:
+            case ast.Name(name) | ast.Attribute(_, name) | ast.arg(name) | ast.Constant(str(name)):
+                yield name
+
+
+def regions_of(source: SourceFile, functions: Iterable[str]) -> set[str]:
+    """Return the names of everything that replays of some functions may start from."""
+    return {region.name for name in functions for region in regions(source, source.functions[name])}
 
 
 def understand(source: SourceFile, recording: Recording, overrides: Overrides) -> Subject:
