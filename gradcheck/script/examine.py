@@ -22,6 +22,7 @@ from gradcheck.script.record import Recording, record, script_raised
 from gradcheck.script.replay import Stage
 from gradcheck.script.result import EntryPoints, GradientSource, ScriptResult
 from gradcheck.script.source import Function, SourceFile
+from gradcheck.script.stale import computed_before
 from gradcheck.script.understand import Overrides, Subject, gradient_functions, regions_of, understand
 
 # of the time limit; the rest is for understanding and checking
@@ -112,6 +113,11 @@ def _examine(source: SourceFile, request: Request) -> ScriptResult:
     merged = CheckResult.merge(checks)
     function = subject.backward.function
     notes = [subject.scale.sentence(function.name)] if subject.scale.value != 1 else []
+    if stale := computed_before(recording, subject.backward):
+        notes.append(
+            f"checked at recorded points only: {function.name} is handed what `{stale}` has computed from the "
+            "parameters, and no loop or function calls both"
+        )
     if recording.problem is not None:
         notes.append(f"the script did not run to its end: {recording.problem.message}")
     return ScriptResult(
@@ -133,13 +139,15 @@ def _checks(
     backward = subject.backward
     problem: ScriptError | None = None
     done = 0
+    stale = computed_before(recording, backward)
     for number in range(2 * len(backward.moments)):
         if done >= request.points:
             return
-        stage = Stage(recording, backward, backward.moments[number // 2])
         perturbed = backward.names if number % 2 else ()
-        rng = np.random.default_rng([request.seed, number])
-        with moved(stage.parameters, perturbed, rng):
+        if perturbed and stale:
+            continue
+        stage = Stage(recording, backward, backward.moments[number // 2])
+        with moved(stage.parameters, perturbed, np.random.default_rng([request.seed, number])):
             try:
                 result = _check(stage, subject, request)
             except InputError as error:

@@ -129,7 +129,7 @@ class Recorder:
         if not self.recording or threading.get_ident() != self._thread:
             return False
         count = self.counts[function] = self.counts.get(function, 0) + 1
-        return count in RECORDED_CALLS and function in self._wanted
+        return count == 1 or (count in RECORDED_CALLS and function in self._wanted)
 
     def record(self, function: str, arguments: dict[str, Any]) -> None:
         """Keep a call's arguments, the module's variables and the random states."""
@@ -188,7 +188,7 @@ def record(source: SourceFile, argv: Sequence[str], seconds: float, wanted: Set[
     seconds : float
         How long the script may run.
     wanted : set of str
-        The functions and loops to record.
+        The functions and loops to record; of the others, only the first call is.
     awaited : set of str
         Those that matter most. Once one of them was recorded, the script is stopped as soon as it has gone on for a
         while without a call worth recording.

@@ -14,7 +14,7 @@ from gradcheck.script.gradients import RESULT, Backward, Slot
 from gradcheck.script.leaves import Leaf, follow
 from gradcheck.script.record import Call, Recording
 from gradcheck.script.region import body_of
-from gradcheck.script.state import Undo, same_bits
+from gradcheck.script.state import RandomState, Undo, same_bits
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,10 @@ class LossExpression:
     line: int
     name: str
     evidence: str
+
+
+# the first replays, and now and then a later one, are looked at for what they change
+_LEARNING, _LEARNING_AGAIN = 4, 64
 
 
 class NotReachedError(Exception):
@@ -82,12 +86,15 @@ class Stage:
         self._arguments = dict(moment.arguments)
         self._namespace.update(moment.variables)
         self._body = body_of(recording.source, backward.region, self._namespace, self._arguments)
+        self._draws = False
+        self._random_state.restore()
         self.parameters: dict[str, Any] = {}
         for pair in self._pairs:
             value = _differentiable(self._value(pair.slot))
             self.parameters[pair.slot.name] = value
             self._put(pair.slot, value)
-        self._undo = Undo([self._arguments, self._namespace], keep=_containers(self.parameters.values()))
+        keep = {id(self._recorder), *_containers(self.parameters.values())}
+        self._undo = Undo([self._arguments, self._namespace], keep)
 
     def loss(self, expression: LossExpression) -> Callable[[Mapping[str, Any]], Any]:
         """Return the loss as a function of the parameters."""
@@ -110,7 +117,8 @@ class Stage:
         for pair in self._pairs:
             self._put(pair.slot, parameters[pair.slot.name])
         before = {name: np.array(value) for name, value in parameters.items()}
-        self._random_state.restore()
+        if self._draws:
+            self._random_state.restore()
         found: list[Any] = []
 
         def returned(local_variables: dict[str, Any], result: Any) -> None:
@@ -127,12 +135,17 @@ class Stage:
             pass
         finally:
             self._recorder.watched = self._recorder.returned = None
+            self._draws = self._draws or (self._learning() and self._random_state != RandomState.capture())
             self._undo.restore()
             for name, value in parameters.items():
                 _write_back(value, before[name])
         if not found:
             raise NotReachedError(f"`{self._watched}` was not called again")
         return found[0]
+
+    def _learning(self) -> bool:
+        """Whether to look if this replay has drawn random numbers; looking costs as much as a small network."""
+        return self.evaluations <= _LEARNING or self.evaluations % _LEARNING_AGAIN == 0
 
     def _value(self, slot: Slot) -> Any:
         return follow(self._root(slot)[slot.variable], slot.path)

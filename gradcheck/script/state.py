@@ -70,7 +70,7 @@ def module_variables(namespace: Mapping[str, object]) -> dict[str, object]:
     }
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class RandomState:
     """The state of Python's and of NumPy's global random number generators."""
 
@@ -81,6 +81,15 @@ class RandomState:
     def capture(cls) -> RandomState:
         """Read both states."""
         return cls(random.getstate(), np.random.get_state())  # noqa: NPY002 - the users' own generator
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, RandomState) and self._comparable() == other._comparable()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def _comparable(self) -> tuple[Any, ...]:
+        name, key, *rest = self.numpy
+        return self.python, name, key.tobytes(), *rest
 
     def restore(self) -> None:
         """Set both states."""
