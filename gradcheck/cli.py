@@ -136,6 +136,8 @@ def _options(flags: dict[str, Any], argv: tuple[str, ...]) -> Options:
         raise click.UsageError(error.message) from None
 
 
+# wide enough for any table: a log must not lose names
+_LOG_WIDTH = 10_000
 _DIRECT = ("loss", "backward", "points", "seed", "rtol", "atol", "method", "timeout", "memory", "isolated")
 
 
@@ -195,7 +197,10 @@ def _write(report: Report, flags: dict[str, Any]) -> None:
 def _console(**settings: Any) -> Console:
     from rich.console import Console
 
-    return Console(highlight=False, markup=False, emoji=False, **settings)
+    console = Console(highlight=False, markup=False, emoji=False, **settings)
+    if not console.is_terminal:
+        console.width = _LOG_WIDTH
+    return console
 
 
 def _nothing() -> Any:

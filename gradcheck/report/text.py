@@ -10,13 +10,12 @@ from rich.table import Table
 from rich.text import Text
 
 from gradcheck.report.record import Report
-from gradcheck.report.table import parameter_table
 from gradcheck.result import ParameterResult, Verdict
 from gradcheck.script.result import GradientSource, ScriptResult
 from gradcheck.script.source import Span
 
 STYLES = {"match": "green", "mismatch": "bold red", "inconclusive": "yellow", "error": "bold red"}
-_CONTEXT_LINES = 1
+_CONTEXT_LINES, _INDENT = 1, 2
 
 
 def render(report: Report, console: Console, *, verbosity: int = 0) -> None:
@@ -27,7 +26,7 @@ def render(report: Report, console: Console, *, verbosity: int = 0) -> None:
     report : Report
         What to show.
     console : rich.console.Console
-        Where to; colours and tables of the terminal's width only where it is a terminal.
+        Where to; where its width is too small for the table, columns are left out.
     verbosity : int
         -1 for one line per script, 0 for the usual report, 1 also for how the script was understood.
     """
@@ -86,8 +85,8 @@ def _show_check(script: ScriptResult, console: Console, *, verbose: bool) -> Non
         ]
         parts += [f"forward {points.forward}"] if points.forward else []
         _line(console, Text("  " + "   ".join(parts), "dim"))
-    for note in script.notes:
-        _line(console, Text("  note: ", "cyan").append(note))
+    for note in (*script.notes, *_not_checked(script)):
+        _line(console, Text().append("  note: ", "cyan").append(note))
     _line(console, "")
     _show_table(script, console)
     sources = {source.parameter: source for source in script.sources}
@@ -99,45 +98,49 @@ def _show_check(script: ScriptResult, console: Console, *, verbose: bool) -> Non
         _show_details(script, console)
 
 
+def _not_checked(script: ScriptResult) -> Iterator[str]:
+    for parameter in script.parameters:
+        if parameter.checked < parameter.size:
+            yield f"{parameter.name}: {parameter.checked} of {parameter.size} entries were checked, drawn at random"
+
+
+# from the first to the last to give up where a terminal is too narrow
+_OPTIONAL = ("shape", "rel. error", "wrong", "analytic", "numerical")
+
+
 def _show_table(script: ScriptResult, console: Console) -> None:
+    dropped = 0
+    table = _table(script, set())
+    while console.measure(table).maximum + _INDENT > console.width and dropped < len(_OPTIONAL):
+        dropped += 1
+        table = _table(script, set(_OPTIONAL[:dropped]))
+    console.print(Padding(table, (0, 0, 0, _INDENT), expand=False))
+
+
+def _table(script: ScriptResult, dropped: set[str]) -> Table:
+    table = Table(box=None, pad_edge=False, header_style="bold")
     rows = [_cells(parameter) for parameter in script.parameters]
-    if console.is_terminal:
-        table = Table(box=None, pad_edge=False, header_style="bold")
-        for name in _COLUMNS:
-            table.add_column(name, overflow="fold", justify="left" if name in ("parameter", "verdict") else "right")
-        for row in rows:
-            table.add_row(*row[:-1], Text(row[-1], STYLES[row[-1]]))
-        console.print(Padding(table, (0, 0, 0, 2)))
-        return
-    # rich would cut names at 80 columns in a pipe
-    frame = parameter_table(script.check)  # type: ignore[arg-type]
-    del frame
-    widths = [max(len(cell) for cell in column) for column in zip(_COLUMNS, *rows, strict=True)]
-    for row in [_COLUMNS, *rows]:
-        cells = [c.ljust(w) if i in _LEFT else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths, strict=True))]
-        _line(console, "  " + "  ".join(cells).rstrip())
+    for name in rows[0]:
+        if name not in dropped:
+            fold = name == "parameter"
+            table.add_column(name, overflow="fold", no_wrap=not fold, justify="left" if fold else "right")
+    for row in rows:
+        cells = [Text(text, STYLES.get(text, "")) for name, text in row.items() if name not in dropped]
+        table.add_row(*cells)
+    return table
 
 
-_COLUMNS = ("parameter", "shape", "checked", "wrong", "analytic", "numerical", "rel. error", "verdict")
-_LEFT = {0, len(_COLUMNS) - 1}
-
-
-def _cells(parameter: ParameterResult) -> tuple[str, ...]:
+def _cells(parameter: ParameterResult) -> dict[str, str]:
     worst = parameter.worst
-    shape = " x ".join(map(str, parameter.shape)) or "scalar"
-    checked = (
-        str(parameter.checked) if parameter.checked == parameter.size else f"{parameter.checked} of {parameter.size}"
-    )
-    return (
-        parameter.name,
-        shape,
-        checked,
-        str(parameter.mismatched),
-        f"{parameter.analytic[worst]:.6g}",
-        f"{parameter.numerical[worst]:.6g}",
-        f"{parameter.rel_error[worst]:.2g}",
-        parameter.verdict.value,
-    )
+    return {
+        "parameter": parameter.name,
+        "shape": " x ".join(map(str, parameter.shape)) or "scalar",
+        "wrong": f"{parameter.mismatched} of {parameter.checked}",
+        "analytic": f"{parameter.analytic[worst]:.6g}",
+        "numerical": f"{parameter.numerical[worst]:.6g}",
+        "rel. error": f"{parameter.rel_error[worst]:.2g}",
+        "verdict": parameter.verdict.value,
+    }
 
 
 def _show_parameter(
@@ -158,14 +161,14 @@ def _show_parameter(
 
 def _snippet(script: ScriptResult, span: Span, console: Console) -> None:
     """Show a stretch of the source with a line around it and carets below."""
-    _line(console, Text("  --> ", "blue").append(f"{script.path}:{span.line}:{span.column}"))
+    _line(console, Text().append("  --> ", "blue").append(f"{script.path}:{span.line}:{span.column}"))
     last = min(span.end_line, span.line + 3)
     gutter = len(str(last + _CONTEXT_LINES))
     for number in range(max(1, span.line - _CONTEXT_LINES), min(last + _CONTEXT_LINES, len(script.lines)) + 1):
         source = script.lines[number - 1]
-        _line(console, Text(f"  {number:>{gutter}} | ", "blue").append(source.rstrip()))
+        _line(console, Text().append(f"  {number:>{gutter}} | ", "blue").append(source.rstrip()))
         if span.line <= number <= last:
-            _line(console, Text(f"  {'':>{gutter}} | ", "blue").append(_carets(source, number, span), "red"))
+            _line(console, Text().append(f"  {'':>{gutter}} | ", "blue").append(_carets(source, number, span), "red"))
 
 
 def _carets(source: str, number: int, span: Span) -> str:

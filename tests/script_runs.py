@@ -1,0 +1,71 @@
+"""Run small scripts and snippets: through the checker, through the command line, or in a bare interpreter."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from textwrap import dedent
+from typing import Any
+
+from gradcheck.api import examine_script
+from gradcheck.config import Options
+from gradcheck.script.result import ScriptResult
+
+LIMIT = 30.0
+
+
+def write(folder: Path, text: str, name: str = "script.py") -> Path:
+    """Write a script and return its path."""
+    path = folder / name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(dedent(text).lstrip("\n"), encoding="utf-8")
+    return path
+
+
+def check(folder: Path, text: str, **options: Any) -> ScriptResult:
+    """Check a script that is given as text."""
+    return examine_script(write(folder, text), Options(**{"timeout": LIMIT, **options}))
+
+
+def verdicts(result: ScriptResult) -> dict[str, str]:
+    """Return the verdicts by parameter; fail with the message where there was an error."""
+    assert result.error is None, result.error.message
+    return {parameter.name: parameter.verdict.value for parameter in result.parameters}
+
+
+def command(*arguments: object, cwd: Path, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line as a process of its own, with nothing but `stdin` piped in."""
+    return subprocess.run(
+        [sys.executable, "-m", "gradcheck", *map(str, arguments)],
+        cwd=cwd,
+        input=stdin,
+        capture_output=True,
+        encoding="utf-8",
+        env={**os.environ, **environment},
+        timeout=LIMIT,
+        check=False,
+    )
+
+
+def snippet(code: str, *arguments: object, cwd: Path) -> Any:
+    """Run code in a bare interpreter; it calls ``answer(value)`` once, and the value comes back through JSON."""
+    # stdout is the snippet's own; a snippet that examines scripts may have its output replaced
+    head = (
+        "import sys, json, os\n"
+        "def answer(value):\n"
+        "    with open('answer.json', 'w') as file:\n"
+        "        json.dump(value, file)\n"
+    )
+    finished = subprocess.run(
+        [sys.executable, "-c", head + dedent(code), *map(str, arguments)],
+        cwd=cwd,
+        capture_output=True,
+        text=True,
+        timeout=LIMIT,
+        check=False,
+    )
+    assert finished.returncode == 0, finished.stderr
+    return json.loads((cwd / "answer.json").read_text())
