@@ -118,7 +118,7 @@ def _examine(source: SourceFile, request: Request) -> ScriptResult:
             f"checked at recorded points only: {function.name} is handed what `{stale}` has computed from the "
             "parameters, and no loop or function calls both"
         )
-    if recording.problem is not None:
+    if recording.problem is not None and recording.problem.slug != "script-exited":
         notes.append(f"the script did not run to its end: {recording.problem.message}")
     return ScriptResult(
         request.path,

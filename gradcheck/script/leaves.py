@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck.script.objects import own_attributes
+
 _DEPTH = 5
 _NUMBER = (int, float, np.integer, np.floating)
 
@@ -99,9 +101,7 @@ def _steps(value: Any) -> list[Step]:
         return [Step(key, attribute=False) for key in value if isinstance(key, str | int)]
     if isinstance(value, list | tuple):
         return [Step(index, attribute=False) for index in range(len(value))]
-    if isinstance(value, type) or not hasattr(value, "__dict__"):
-        return []
-    return [Step(key, attribute=True) for key in vars(value)]
+    return [Step(key, attribute=True) for key in own_attributes(value) or ()]
 
 
 def is_numeric(value: Any) -> bool:

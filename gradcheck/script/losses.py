@@ -146,7 +146,8 @@ def _calls(source: SourceFile, backward: Backward, loss: Function) -> Iterator[L
     def expression(text: str, evidence: str) -> LossExpression:
         return LossExpression(text, text, loss.line, loss.short_name, evidence)
 
-    required = [name for name in loss.required_arguments if not (loss.owner and name == loss.arguments[0])]
+    bound = loss.arguments[:1] if loss.owner and "staticmethod" not in loss.decorators else ()
+    required = [name for name in loss.required_arguments if name not in bound]
     visible = {*backward.example.local_variables, *function.arguments}
     known = visible | (set(backward.example.variables) & function.names)
     for text in _written_calls(source, loss):

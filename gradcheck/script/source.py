@@ -167,7 +167,8 @@ class SourceFile:
         self.path = path
         self.text = text
         self.tree = tree
-        self.lines = text.splitlines()
+        # not splitlines, which ends lines at form feeds and other characters where Python does not
+        self.lines = text.removesuffix("\n").split("\n")
 
     @classmethod
     def read(cls, path: Path) -> SourceFile:
@@ -183,7 +184,7 @@ class SourceFile:
             raise ScriptError("the file is empty: there is nothing to check", slug="empty", line=1)
         try:
             with warnings.catch_warnings():
-                warnings.simplefilter("ignore", SyntaxWarning)
+                warnings.simplefilter("ignore")  # of the script, which Python shows when it runs
                 tree = ast.parse(text, filename=str(path))
         except SyntaxError as error:
             raise ScriptError(f"not valid Python: {error.msg}", slug="syntax-error", line=error.lineno) from None

@@ -11,6 +11,8 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck.script.objects import own_attributes
+
 _ATOMS = (types.ModuleType, types.FunctionType, types.BuiltinFunctionType, type)
 
 
@@ -164,8 +166,8 @@ def _parts(value: object) -> list[object]:
         return list(value.flat) if value.dtype == object else []
     if isinstance(value, types.MethodType):
         return [value.__self__]
-    attributes = getattr(value, "__dict__", None)
-    return [attributes] if isinstance(attributes, dict) else []
+    attributes = own_attributes(value)
+    return [] if attributes is None else [attributes]
 
 
 def _remember(value: object) -> _Memory | None:

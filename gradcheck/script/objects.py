@@ -1,0 +1,34 @@
+"""Which objects are the script's own: those whose attributes are its variables."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import types
+from pathlib import Path
+from typing import Any
+
+_PLAIN = (types.SimpleNamespace, argparse.Namespace)
+
+
+def own_attributes(value: object) -> dict[str, Any] | None:
+    """Return the attributes of an instance of one of the script's classes; None for all other objects.
+
+    Classes of the modules that lie beside the script count as its own. The insides of a figure, a data frame or a
+    logger are nobody's parameters, and not ours to put back.
+    """
+    if isinstance(value, type) or not hasattr(value, "__dict__"):
+        return None
+    if isinstance(value, _PLAIN) or any(_is_own(kind.__module__) for kind in type(value).__mro__[:-1]):
+        return vars(value)
+    return None
+
+
+def _is_own(module: str) -> bool:
+    if module == "__main__":
+        return True
+    file = getattr(sys.modules.get(module), "__file__", None)
+    main = getattr(sys.modules.get("__main__"), "__file__", None)
+    if not file or not main or "site-packages" in file:
+        return False
+    return Path(main).parent in Path(file).parents
