@@ -168,7 +168,7 @@ def test_the_lines_of_a_traceback_are_those_of_the_script(tmp_path):
             run(path, listener)
         return [f.lineno for f in traceback.extract_tb(caught.value.__traceback__) if f.filename == str(path)]
 
-    assert lines(Listener()) == lines(None) == [17, 8, 12, 15]
+    assert lines(Listener()) == lines(None) == [18, 8, 12, 15]
 
 
 def test_a_missing_argument_is_reported_as_ever(tmp_path):

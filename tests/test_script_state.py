@@ -20,12 +20,17 @@ def same(a, b):
 
 
 class Box:
+    """An instance of a class of the script: only these are looked into."""
+
+    __module__ = "__main__"
+
     def __init__(self, value):
         self.value = value
 
 
 @dataclass(slots=True)
 class Slotted:
+    __module__ = "__main__"
     value: object
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, MutableMapping, MutableSequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,8 @@ import numpy as np
 from gradcheck.script.objects import own_attributes
 
 _DEPTH = 5
+# `self.__w` of a class Net is stored as `_Net__w`
+_PRIVATE = re.compile(r"^_[A-Za-z]\w*?(?=__\w*[A-Za-z0-9]$)")
 _NUMBER = (int, float, np.integer, np.floating)
 
 
@@ -35,7 +38,7 @@ class Step:
     @property
     def text(self) -> str:
         """The step as Python writes it."""
-        return f".{self.key}" if self.attribute else f"[{self.key!r}]"
+        return f".{_PRIVATE.sub('', self.key)}" if self.attribute else f"[{self.key!r}]"
 
 
 Path = tuple[Step, ...]
