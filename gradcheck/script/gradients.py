@@ -136,6 +136,11 @@ class Backward:
         """The names of the parameters."""
         return tuple(pair.slot.name for pair in self.pairs)
 
+    @property
+    def is_narrow(self) -> bool:
+        """Whether a parameter is in single or half precision."""
+        return any(pair.slot.leaf.is_narrow for pair in self.pairs)
+
 
 def updates_in(source: SourceFile) -> tuple[Update, ...]:
     """Return all statements of the script that add a step to something, or subtract it."""

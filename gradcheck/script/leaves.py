@@ -71,6 +71,12 @@ class Leaf:
         return np.shape(self.value)
 
     @property
+    def is_narrow(self) -> bool:
+        """Whether it holds numbers of less than double precision."""
+        dtype = np.asarray(self.value).dtype
+        return dtype.kind == "f" and dtype.itemsize < np.dtype(np.float64).itemsize
+
+    @property
     def is_integer(self) -> bool:
         """Whether it holds integers."""
         return np.asarray(self.value).dtype.kind in "iu"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import redirect_stdout
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
 from typing import Any, cast
@@ -15,6 +15,7 @@ from gradcheck.script.leaves import Leaf, follow
 from gradcheck.script.record import Call, Recording
 from gradcheck.script.region import body_of
 from gradcheck.script.state import RandomState, Undo, same_bits
+from gradcheck.script.widen import widened
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,10 @@ class Stage:
         self._body = body_of(recording.source, backward.region, self._namespace, self._arguments)
         self._draws = False
         self._random_state.restore()
+        self._bind()
+
+    def _bind(self) -> None:
+        """Take the parameters, and what has to be undone after a replay, from where they lie now."""
         self.parameters: dict[str, Any] = {}
         for pair in self._pairs:
             value = _differentiable(self._value(pair.slot))
@@ -95,6 +100,16 @@ class Stage:
             self._put(pair.slot, value)
         keep = {id(self._recorder), *_containers(self.parameters.values())}
         self._undo = Undo([self._arguments, self._namespace], keep)
+
+    @contextmanager
+    def in_double_precision(self) -> Iterator[None]:
+        """Play in float64 for the time of the block, from the parameters as they are now."""
+        try:
+            with widened([self._arguments, self._namespace], keep=[self._recorder]):
+                self._bind()
+                yield
+        finally:
+            self._bind()
 
     def loss(self, expression: LossExpression) -> Callable[[Mapping[str, Any]], Any]:
         """Return the loss as a function of the parameters."""

@@ -1,0 +1,733 @@
+"""From a script to a verdict: planted mistakes are found, and correct code passes, in many styles."""
+
+from __future__ import annotations
+
+import pytest
+
+from script_runs import check, verdicts
+from small_scripts import PAIRS
+
+DATA = """
+import numpy as np
+rng = np.random.default_rng(0)
+X = rng.normal(size=(20, 3))
+Y = rng.normal(size=20)
+"""
+NOT_UNDERSTOOD = {
+    "integer-arrays": "a gradient that is mapped by position is not mapped to an array of integers",
+    "one-weight-function-of-one-argument": "`df` is not taken for the gradient of `f`",
+}
+KNOWN = {
+    ("german", "planted"): "`verlust` is not known as a name for a loss",
+    ("adam", "planted"): "a reversed sign is taken for a convention where no update statement was recognised",
+}
+
+
+def case(name, value, reason):
+    return pytest.param(value, id=name, marks=[pytest.mark.xfail(strict=True, reason=reason)] if reason else [])
+
+
+def pairs(kind):
+    return [case(p.name, p, NOT_UNDERSTOOD.get(p.name) or KNOWN.get((p.name, kind))) for p in PAIRS]
+
+
+@pytest.mark.parametrize("pair", pairs("correct"))
+def test_a_correct_script_matches_in_every_parameter(tmp_path, pair):
+    found = verdicts(check(tmp_path, pair.correct))
+    assert found == dict.fromkeys(pair.wrong | pair.right, "match")
+
+
+@pytest.mark.parametrize("pair", pairs("planted"))
+def test_a_planted_mistake_is_found_in_its_parameters_only(tmp_path, pair):
+    found = verdicts(check(tmp_path, pair.planted))
+    assert found == dict.fromkeys(pair.wrong, "mismatch") | dict.fromkeys(pair.right, "match")
+
+
+def test_no_correct_script_is_a_mismatch_even_where_it_is_not_understood(tmp_path):
+    """The most important property; the styles that are not understood are errors, never accusations."""
+    for pair in PAIRS:
+        if pair.name in NOT_UNDERSTOOD:
+            assert check(tmp_path, pair.correct).verdict in {"match", "error"}
+
+
+CORRECT = {
+    "history-and-counters": """
+class Trainer:
+    def __init__(self):
+        self.w, self.v, self.steps, self.history = np.zeros(3), np.zeros(3), 0, []
+    def loss(self, X, Y):
+        return np.mean((X @ self.w - Y) ** 2)
+    def gradient(self, X, Y):
+        self.steps += 1
+        self.history.append(self.loss(X, Y))
+        return 2 * X.T @ (X @ self.w - Y) / len(Y)
+    def fit(self, X, Y):
+        for _ in range(50):
+            dw = self.gradient(X, Y)
+            self.v = 0.9 * self.v + dw
+            self.w -= 0.05 * self.v
+        return self
+print(Trainer().fit(X, Y).history[-1])
+""",
+    "own-numerical-check": """
+def loss(w):
+    return np.mean((X @ w - Y) ** 2)
+def gradient(w):
+    return 2 * X.T @ (X @ w - Y) / len(Y)
+def numerical_gradient(f, w, eps=1e-6):
+    return np.array([(f(w + eps * e) - f(w - eps * e)) / (2 * eps) for e in np.eye(3)])
+w = rng.normal(size=3)
+print(np.max(np.abs(gradient(w) - numerical_gradient(loss, w))))
+for i in range(30):
+    w -= 0.1 * gradient(w)
+""",
+    "loss-on-validation-data": """
+Xval, Yval = rng.normal(size=(10, 3)), rng.normal(size=10)
+def loss(w, X, Y):
+    return np.mean((X @ w - Y) ** 2)
+def gradient(w, X, Y):
+    return 2 * X.T @ (X @ w - Y) / len(Y)
+w = rng.normal(size=3)
+for i in range(30):
+    w -= 0.1 * gradient(w, X, Y)
+    print(loss(w, Xval, Yval))
+""",
+    "two-metrics-one-loss": """
+t = (Y > 0) * 1.0
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+def mse(w):
+    return np.mean((sigmoid(X @ w) - t) ** 2)
+def cross_entropy(w):
+    return -np.mean(t * np.log(sigmoid(X @ w)) + (1 - t) * np.log(1 - sigmoid(X @ w)))
+def gradient(w):
+    return X.T @ (sigmoid(X @ w) - t) / len(t)
+w = np.zeros(3)
+for i in range(30):
+    w -= 0.5 * gradient(w)
+print(mse(w), cross_entropy(w))
+""",
+    "penalty-added-by-the-caller": """
+def data_loss(w):
+    return np.mean((X @ w - Y) ** 2)
+def total_loss(w):
+    return data_loss(w) + 0.1 * np.sum(w ** 2)
+def gradient(w):
+    return 2 * X.T @ (X @ w - Y) / len(Y)
+w = rng.normal(size=3)
+for i in range(30):
+    dw = gradient(w) + 0.2 * w
+    w -= 0.1 * dw
+print(total_loss(w))
+""",
+    "relu-with-zero-biases-on-xor": """
+A = np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]])
+t = np.array([[0.0], [1], [1], [0]])
+W1, b1, W2, b2 = rng.normal(size=(2, 8)), np.zeros((1, 8)), rng.normal(size=(8, 1)), np.zeros((1, 1))
+def forward(A):
+    Z = A @ W1 + b1
+    H = np.maximum(0, Z)
+    return Z, H, H @ W2 + b2
+def loss(A, t):
+    return 0.5 * np.sum((forward(A)[2] - t) ** 2)
+def backward(A, t):
+    Z, H, P = forward(A)
+    d2 = P - t
+    d1 = d2 @ W2.T * (Z > 0)
+    return A.T @ d1, d1.sum(axis=0, keepdims=True), H.T @ d2, d2.sum(axis=0, keepdims=True)
+for i in range(100):
+    dW1, db1, dW2, db2 = backward(A, t)
+    W1 -= 0.05 * dW1
+    b1 -= 0.05 * db1
+    W2 -= 0.05 * dW2
+    b2 -= 0.05 * db2
+print(loss(A, t))
+""",
+    "hinge-loss-from-zero-weights": """
+t = rng.integers(0, 3, 20)
+def svm_loss(W):
+    S = X @ W
+    M = np.maximum(0, S - S[np.arange(20), t][:, None] + 1)
+    M[np.arange(20), t] = 0
+    loss = M.sum() / 20 + 0.01 * np.abs(W).sum()
+    G = (M > 0).astype(float)
+    G[np.arange(20), t] = -G.sum(axis=1)
+    dW = X.T @ G / 20 + 0.01 * np.sign(W)
+    return loss, dW
+W = np.zeros((3, 3))
+for i in range(100):
+    loss, dW = svm_loss(W)
+    W -= 0.1 * dW
+print(loss)
+""",
+    "file-and-lock-in-the-network": """
+import tempfile, threading
+class Net:
+    def __init__(self):
+        self.w, self.log, self.lock = np.zeros(3), tempfile.TemporaryFile("w"), threading.Lock()
+    def loss(self, X, Y):
+        return np.mean((X @ self.w - Y) ** 2)
+    def gradient(self, X, Y):
+        with self.lock:
+            self.log.write("called")
+            return 2 * X.T @ (X @ self.w - Y) / len(Y)
+net = Net()
+for i in range(30):
+    dw = net.gradient(X, Y)
+    net.w -= 0.1 * dw
+print(net.loss(X, Y))
+""",
+    "batches-from-a-generator-by-next": """
+def batches():
+    while True:
+        rows = rng.choice(20, 5)
+        yield X[rows], Y[rows]
+def forward(w, x):
+    return x @ w
+def loss_of(p, y):
+    return np.mean((p - y) ** 2)
+def backward(p, x, y):
+    return 2 * x.T @ (p - y) / len(y)
+w, stream = np.zeros(3), batches()
+for i in range(40):
+    x, y = next(stream)
+    p = forward(w, x)
+    loss = loss_of(p, y)
+    grad_w = backward(p, x, y)
+    w -= 0.1 * grad_w
+print(loss)
+""",
+    "dataclasses": """
+from dataclasses import dataclass
+@dataclass
+class Weights:
+    W: np.ndarray
+    b: float
+def loss(p, X, Y):
+    return np.mean((X @ p.W + p.b - Y) ** 2)
+def gradients(p, X, Y):
+    R = 2 * (X @ p.W + p.b - Y) / len(Y)
+    return Weights(X.T @ R, R.sum())
+p = Weights(np.zeros(3), 0.0)
+for i in range(30):
+    g = gradients(p, X, Y)
+    p.W = p.W - 0.1 * g.W
+    p.b = p.b - 0.1 * g.b
+print(loss(p, X, Y))
+""",
+    "keyword-only-penalty": """
+def loss(w, *, reg=0.0):
+    return np.mean((X @ w - Y) ** 2) + reg * np.sum(w ** 2)
+def gradient(w, *, reg=0.0):
+    dw = 2 * X.T @ (X @ w - Y) / len(Y) + 2 * reg * w
+    return dw
+w = rng.normal(size=3)
+for i in range(20):
+    dw = gradient(w, reg=0.3)
+    w -= 0.1 * dw
+print(loss(w), loss(w, reg=0.3))
+""",
+    "dead-units-and-zero-gradients": """
+W1, W2 = -np.abs(rng.normal(size=(3, 4))), rng.normal(size=4)
+A = np.abs(X)
+def loss(W1, W2):
+    return np.mean((np.maximum(A @ W1, 0) @ W2 - Y) ** 2)
+def gradients(W1, W2):
+    H = np.maximum(A @ W1, 0)
+    R = 2 * (H @ W2 - Y) / len(Y)
+    return A.T @ (np.outer(R, W2) * (H > 0)), H.T @ R
+for i in range(10):
+    dW1, dW2 = gradients(W1, W2)
+    W1 -= 0.1 * dW1
+    W2 -= 0.1 * dW2
+print(loss(W1, W2))
+""",
+    "tiny-loss": """
+def loss(w):
+    return 1e-12 * np.mean((X @ w - Y) ** 2)
+def gradient(w):
+    return 2e-12 * X.T @ (X @ w - Y) / len(Y)
+w = np.zeros(3)
+for i in range(10):
+    w = w - 1e10 * gradient(w)
+print(loss(w))
+""",
+    "huge-loss": """
+def loss(w):
+    return 1e12 * np.mean((X @ w - Y) ** 2)
+def gradient(w):
+    return 2e12 * X.T @ (X @ w - Y) / len(Y)
+w = np.zeros(3)
+for i in range(10):
+    w = w - 1e-14 * gradient(w)
+print(loss(w))
+""",
+    "already-at-the-optimum": """
+Y = X @ np.array([1.0, 2.0, 3.0])
+def loss(w):
+    return np.mean((X @ w - Y) ** 2)
+def gradient(w):
+    return 2 * X.T @ (X @ w - Y) / len(Y)
+w = np.array([1.0, 2.0, 3.0])
+for i in range(10):
+    w -= 0.1 * gradient(w)
+print(loss(w))
+""",
+    "gradient-of-one-sample-and-total-loss": """
+def predict(x, w, b):
+    return x @ w + b
+def total_loss(w, b):
+    return np.mean([(predict(x, w, b) - y) ** 2 for x, y in zip(X, Y)])
+def backward(x, y, w, b):
+    e = predict(x, w, b) - y
+    return 2 * e * x, 2 * e
+w, b = np.zeros(3), 0.0
+for epoch in range(5):
+    for x, y in zip(X, Y):
+        dw, db = backward(x, y, w, b)
+        w -= 0.05 * dw
+        b -= 0.05 * db
+    print(total_loss(w, b))
+""",
+    "running-mean-of-the-loss": """
+W = np.zeros(3)
+def forward(x):
+    return x @ W
+def backward(x, p, y):
+    return 2 * (p - y) * x
+for epoch in range(5):
+    loss = 0
+    for x, y in zip(X, Y):
+        p = forward(x)
+        loss = loss + (p - y) ** 2 / len(X)
+        dW = backward(x, p, y)
+        W -= 0.01 * dW
+    print(loss)
+""",
+    "smoothed-loss": """
+W, smooth_loss = np.zeros(3), 0.0
+def forward(x):
+    return x @ W
+def backward(x, p, y):
+    return 2 * (p - y) * x
+for epoch in range(5):
+    for x, y in zip(X, Y):
+        p = forward(x)
+        smooth_loss = 0.9 * smooth_loss + 0.1 * (p - y) ** 2
+        dW = backward(x, p, y)
+        W -= 0.01 * dW
+    print(smooth_loss)
+""",
+    "metric-only": """
+def predict(w):
+    return X @ w
+def rmse(w):
+    return np.sqrt(np.mean((predict(w) - Y) ** 2))
+def gradient(w):
+    return 2 * X.T @ (predict(w) - Y) / len(Y)
+w = rng.normal(size=3)
+for i in range(30):
+    w -= 0.1 * gradient(w)
+print(rmse(w))
+""",
+    "clipped-gradient": """
+def loss(w):
+    return np.mean((30 * X @ w - Y) ** 2)
+def gradient(w):
+    dw = 60 * X.T @ (30 * X @ w - Y) / len(Y)
+    return np.clip(dw, -1, 1)
+w = rng.normal(size=3)
+for i in range(50):
+    w -= 0.01 * gradient(w)
+print(loss(w))
+""",
+    "script-that-changes-its-generator-state": """
+def loss(w, rows):
+    return np.mean((X[rows] @ w - Y[rows]) ** 2)
+def step(w):
+    rows = rng.permutation(20)[:8]
+    value = loss(w, rows)
+    grad_w = 2 * X[rows].T @ (X[rows] @ w - Y[rows]) / 8
+    return value, grad_w
+w = np.zeros(3)
+for i in range(30):
+    value, grad_w = step(w)
+    w -= 0.1 * grad_w
+print(value)
+""",
+    "parameters-changed-inside-the-backward-function": """
+class Net:
+    def __init__(self):
+        self.w = np.zeros(3)
+    def loss(self):
+        return np.mean((X @ self.w - Y) ** 2)
+    def backward(self, lr):
+        dw = 2 * X.T @ (X @ self.w - Y) / len(Y)
+        loss = self.loss()
+        self.w -= lr * dw
+        return loss, dw
+net = Net()
+for i in range(10):
+    loss, dw = net.backward(0.1)
+print(loss)
+""",
+}
+FALSELY_ACCUSED = {
+    "gradient-of-one-sample-and-total-loss": "the loss of all samples is taken for the loss of one",
+    "running-mean-of-the-loss": "a loss that is accumulated over rounds is taken for the loss",
+    "smoothed-loss": "a smoothed loss is taken for the loss",
+    "metric-only": "a metric is taken for the loss, though no gradient agrees with it",
+    "clipped-gradient": "a clipped gradient is called wrong",
+    "already-at-the-optimum": "a derivative that is pure round-off is called wrong",
+}
+
+
+@pytest.mark.parametrize("text", [case(name, text, FALSELY_ACCUSED.get(name)) for name, text in CORRECT.items()])
+def test_correct_code_is_never_a_mismatch(tmp_path, text):
+    assert check(tmp_path, DATA + text).verdict != "mismatch"
+
+
+WRONG = {
+    "reversed-sign-in-scipy-style": """
+def fun(w):
+    return np.mean((X @ w - Y) ** 2)
+def jac(w):
+    return -2 * X.T @ (X @ w - Y) / len(Y)
+w = np.zeros(3)
+for i in range(20):
+    w = w - 0.01 * jac(w)
+print(fun(w))
+""",
+    "reversed-signs-handed-to-an-update-function": """
+def loss(w, b):
+    return np.mean((X @ w + b - Y) ** 2)
+def gradients(w, b):
+    R = Y - (X @ w + b)
+    return {"dw": 2 * X.T @ R / len(Y), "db": 2 * np.mean(R)}
+def update(w, b, grads, lr):
+    return w - lr * grads["dw"], b - lr * grads["db"]
+w, b = np.zeros(3), 0.0
+for i in range(30):
+    grads = gradients(w, b)
+    w, b = update(w, b, grads, 0.1)
+print(loss(w, b))
+""",
+    "reversed-signs-with-the-rate-folded-in": """
+def loss(w, b):
+    return np.mean((X @ w + b - Y) ** 2)
+def gradients(w, b):
+    R = 2 * (Y - (X @ w + b)) / len(Y)
+    return 0.1 * X.T @ R, 0.1 * R.sum()
+w, b = np.zeros(3), 0.0
+for i in range(20):
+    dw, db = gradients(w, b)
+    w = w - dw
+    b = b - db
+print(loss(w, b))
+""",
+    "one-of-two-updates-goes-the-wrong-way": """
+def loss(w, b):
+    return np.mean((X @ w + b - Y) ** 2)
+def gradients(w, b):
+    R = 2 * (Y - (X @ w + b)) / len(Y)
+    return X.T @ R, R.sum()
+w, b = np.zeros(3), 0.0
+for i in range(20):
+    dw, db = gradients(w, b)
+    w = w + 0.1 * dw
+    b = b - 0.1 * db
+print(loss(w, b))
+""",
+    "a-factor-that-happens-to-be-a-step-size": """
+alpha = 0.5
+def loss(w):
+    return np.mean((X @ w - Y) ** 2)
+def gradient(w):
+    dw = X.T @ (X @ w - Y) / len(Y) + 0 * alpha * w
+    return dw
+w = np.zeros(3)
+for i in range(20):
+    dw = gradient(w)
+    w -= 0.1 * dw
+print(loss(w))
+""",
+    "half-with-the-rate-in-the-update": """
+lr = 0.1
+def loss(w):
+    return np.mean((X @ w - Y) ** 2)
+def gradient(w):
+    dw = X.T @ (X @ w - Y) / len(Y)
+    return dw
+w = np.zeros(3)
+for i in range(20):
+    dw = gradient(w)
+    w -= lr * dw
+print(loss(w))
+""",
+    "everything-wrong-but-the-step": """
+lr = 0.1
+def loss(w, b):
+    return np.mean((np.tanh(X @ w + b) - Y) ** 2)
+def backward(w, b):
+    P = np.tanh(X @ w + b)
+    D = 2 * (P - Y) / len(Y) * P
+    return lr * X.T @ D, lr * D.sum()
+w, b = np.zeros(3) + 0.1, 0.2
+for i in range(20):
+    delta_w, delta_b = backward(w, b)
+    w -= delta_w
+    b -= delta_b
+print(loss(w, b))
+""",
+    "wrong-only-away-from-zero-biases": """
+def loss(w, b):
+    return np.mean((X @ w + b ** 2 - Y) ** 2)
+def gradients(w, b):
+    R = 2 * (X @ w + b ** 2 - Y) / len(Y)
+    return X.T @ R, 0 * R.sum() * b
+w, b = np.zeros(3), 0.0
+for i in range(20):
+    dw, db = gradients(w, b)
+    w -= 0.1 * dw
+    b -= 0.1 * db
+print(loss(w, b))
+""",
+    "wrong-in-one-entry-of-many": """
+W = rng.normal(size=(3, 30))
+T = rng.normal(size=(20, 30))
+def loss(W):
+    return np.mean((X @ W - T) ** 2)
+def gradient(W):
+    dW = 2 * X.T @ (X @ W - T) / T.size
+    dW[1, 17] *= 1.001
+    return dW
+for i in range(10):
+    dW = gradient(W)
+    W -= 0.1 * dW
+print(loss(W))
+""",
+    "layers-that-keep-their-gradients": """
+class Linear:
+    def __init__(self, n, m):
+        self.W = rng.normal(size=(n, m))
+    def forward(self, x):
+        self.x = x
+        return x @ self.W
+    def backward(self, dout):
+        self.dW = 3 * self.x.T @ dout
+        return dout @ self.W.T
+def mse(p, y):
+    return np.mean((p - y) ** 2)
+def mse_grad(p, y):
+    return 2 * (p - y) / y.size
+layers, T = [Linear(3, 5), Linear(5, 2)], rng.normal(size=(20, 2))
+for i in range(50):
+    out = X
+    for layer in layers:
+        out = layer.forward(out)
+    loss = mse(out, T)
+    grad = mse_grad(out, T)
+    for layer in reversed(layers):
+        grad = layer.backward(grad)
+    for layer in layers:
+        layer.W -= 0.01 * layer.dW
+print(loss)
+""",
+}
+OVERLOOKED = {
+    "reversed-sign-in-scipy-style": "any sign is accepted where no update statement was recognised",
+    "reversed-signs-handed-to-an-update-function": "any sign is accepted where no update statement was recognised",
+    "reversed-signs-with-the-rate-folded-in": "a negative constant is accepted though the script subtracts",
+    "one-of-two-updates-goes-the-wrong-way": "one added step is enough for a negative gradient of all parameters",
+    "a-factor-that-happens-to-be-a-step-size": "a step size is divided out though the update has its own",
+    "layers-that-keep-their-gradients": "the gradient of the prediction is checked, those of the weights are not",
+}
+
+
+@pytest.mark.parametrize("text", [case(name, text, OVERLOOKED.get(name)) for name, text in WRONG.items()])
+def test_wrong_code_is_never_a_match(tmp_path, text):
+    assert check(tmp_path, DATA + text).verdict != "match"
+
+
+LINEAR = (
+    DATA
+    + """
+def loss(w):
+    return np.mean((X @ w - Y) ** 2)
+def other_loss(w):
+    return 3 * np.mean((X @ w - Y) ** 2)
+def gradient(w):
+    dw = {gradient}
+    return dw
+w = np.zeros(3)
+for i in range(10):
+    dw = gradient(w)
+    w -= 0.1 * {applied}
+print(loss(w), other_loss(w))
+"""
+)
+RIGHT = "2 * X.T @ (X @ w - Y) / len(Y)"
+
+
+def linear(gradient=RIGHT, applied="dw"):
+    return LINEAR.replace("{gradient}", gradient).replace("{applied}", applied)
+
+
+def test_a_loss_can_be_named(tmp_path):
+    assert check(tmp_path, linear(), loss="loss", isolated=True).verdict == "match"
+    assert check(tmp_path, linear(), loss="other_loss").verdict == "mismatch"
+
+
+def test_a_loss_can_be_an_expression(tmp_path):
+    assert check(tmp_path, linear(), loss="np.mean((X @ w - Y) ** 2)").verdict == "match"
+
+
+def test_a_comment_in_the_script_names_the_loss_and_a_flag_wins_over_it(tmp_path):
+    text = "# gradcheck: loss=other_loss\n" + linear()
+    assert check(tmp_path, text).verdict == "mismatch"
+    assert check(tmp_path, text, loss="loss").verdict == "match"
+
+
+def test_parameters_can_be_narrowed(tmp_path):
+    (pair,) = (pair for pair in PAIRS if pair.name == "positional-parameters")
+    assert set(verdicts(check(tmp_path, pair.planted, params=("W2", "b2")))) == {"W2", "b2"}
+    assert check(tmp_path, "# gradcheck: params=W2,b2\n" + pair.planted).verdict == "match"
+
+
+def test_of_two_networks_none_is_chosen_silently(tmp_path):
+    text = (
+        DATA
+        + """
+u, v, Z = np.zeros(3), np.zeros(2), rng.normal(size=(20, 2))
+def loss_a(u):
+    return np.mean((X @ u - Y) ** 2)
+def grad_a(u):
+    return 2 * X.T @ (X @ u - Y) / len(Y)
+def loss_b(v):
+    return np.mean((Z @ v - Y) ** 2)
+def grad_b(v):
+    return 2 * Z.T @ (Z @ v - Y) / len(Y)
+for i in range(20):
+    u -= 0.1 * grad_a(u)
+    v -= 0.1 * grad_b(v)
+"""
+    )
+    error = check(tmp_path, text).error
+    assert error.slug == "ambiguous"
+    assert "`grad_a`" in error.message
+    assert "--backward grad_a" in error.message
+    result = check(tmp_path, text, backward="grad_b")
+    assert verdicts(result) == {"v": "match"}
+    assert "loss_b" in result.entry_points.loss
+
+
+@pytest.mark.parametrize(
+    ("text", "options", "slug", "said"),
+    [
+        (linear().replace("loss", "shown"), {}, "no-loss", "--loss NAME"),
+        (linear(), {"backward": "nothing"}, "no-gradient", "no function `nothing`; its functions: loss, other_loss"),
+        (linear() + "def unused():\n    return 1\n", {"backward": "unused"}, "no-gradient", "was not called"),
+        (linear(), {"loss": "nothing"}, "no-loss", "nothing"),
+        (linear(), {"loss": "Y"}, "loss-not-scalar", "not a scalar"),
+        (linear(), {"params": ("q",)}, "no-gradient", "q"),
+        (linear().replace("np.mean((X @ w - Y) ** 2)\ndef o", "np.log(-1.0 - w @ w)\ndef o"), {"loss": "loss"}, "", ""),
+        ("x = 1\nprint(x)\n", {}, "no-gradient", "no call of a function"),
+        (linear("2 * (X @ w - Y)", "dw[:3]"), {}, "bad-input", "(3,), got (20,)"),
+    ],
+)
+def test_what_is_not_understood_is_an_error_that_says_what_to_do(tmp_path, text, options, slug, said):
+    result = check(tmp_path, text, **options)
+    assert result.verdict == "error"
+    assert slug in result.error.slug
+    assert said in result.error.message
+
+
+@pytest.mark.xfail(strict=True, reason="the error does not mention --params or the parameters that there are")
+def test_an_unknown_parameter_is_named_in_the_error(tmp_path):
+    message = check(tmp_path, linear(), params=("q",)).error.message
+    assert "`q`" in message
+    assert "`w`" in message
+
+
+def test_one_unknown_parameter_beside_known_ones_is_not_dropped_silently(tmp_path):
+    result = check(tmp_path, linear(), params=("w", "q"))
+    if result.error is None:
+        pytest.xfail("params=w,q checks w and says nothing about q")
+    assert "q" in result.error.message
+
+
+def test_a_nan_in_a_gradient_is_a_mismatch_with_its_reason(tmp_path):
+    text = linear("np.where(np.arange(3) == 0, np.nan, 2 * X.T @ (X @ w - Y) / len(Y))", "np.nan_to_num(dw)")
+    result = check(tmp_path, text)
+    (parameter,) = result.parameters
+    assert verdicts(result) == {"w": "mismatch"}
+    assert parameter.mismatched == 1
+    assert parameter.worst_index == (0,)
+    assert parameter.reason.value == "non-finite-gradient"
+    assert "not finite" in dict(result.signatures)["w"]
+
+
+def test_a_transposed_gradient_is_told(tmp_path):
+    text = DATA + (
+        "T = rng.normal(size=(20, 2))\n"
+        "def loss(W): return np.mean((X @ W - T) ** 2)\n"
+        "def gradient(W): return 2 * (X @ W - T).T @ X / T.size\n"
+        "W = np.ones((3, 2))\nfor i in range(3):\n    dW = gradient(W)\n    W -= 0.1 * dW.T\n"
+    )
+    error = check(tmp_path, text).error
+    assert error.slug == "bad-input"
+    assert "transposed" in error.message
+    assert error.line == 7
+
+
+@pytest.mark.xfail(strict=True, reason="the reason, draws that cannot be repeated, is not told")
+def test_gradients_that_cannot_be_repeated_are_an_error_that_says_so(tmp_path):
+    text = linear("2 * np.random.default_rng().normal() * X.T @ (X @ w - Y) / len(Y)")
+    error = check(tmp_path, text).error
+    assert error is not None
+    assert "twice" in error.message or "random" in error.message
+
+
+def test_a_script_that_breaks_off_later_is_checked_with_a_note(tmp_path):
+    result = check(tmp_path, linear() + "raise ValueError('late')\n")
+    assert result.verdict == "match"
+    assert any("ValueError: late" in note for note in result.notes)
+
+
+def test_the_learning_rate_that_is_divided_out_is_named(tmp_path):
+    (pair,) = (pair for pair in PAIRS if pair.name == "learning-rate-folded-in")
+    result = check(tmp_path, pair.correct)
+    assert any("lr = 0.3" in note for note in result.notes)
+
+
+def test_the_source_of_a_wrong_gradient_is_its_assignment(tmp_path):
+    (pair,) = (pair for pair in PAIRS if pair.name == "learning-rate-folded-in")
+    result = check(tmp_path, pair.planted)
+    spans = {source.parameter: source.span for source in result.sources}
+    assert result.lines[spans["a"].line - 1].strip().startswith("delta_a =")
+
+
+def test_entry_points_are_told(tmp_path):
+    (pair,) = (pair for pair in PAIRS if pair.name == "positional-parameters")
+    points = check(tmp_path, pair.correct).entry_points
+    assert (points.backward, points.forward) == ("backprop", "forward")
+    assert points.parameters == ("W1", "b1", "W2", "b2")
+    assert points.loss.startswith("mse(")
+
+
+def test_the_seed_changes_the_points_and_not_the_verdict(tmp_path):
+    one, again, other = (check(tmp_path, linear(), seed=seed) for seed in (0, 0, 1))
+    assert one.verdict == other.verdict == "match"
+    assert one.parameters[0].numerical.tolist() == again.parameters[0].numerical.tolist()
+    assert one.evaluations > 0
+
+
+@pytest.mark.parametrize("points", [1, 3])
+def test_the_number_of_points(tmp_path, points):
+    assert check(tmp_path, linear(), points=points).check.points == points
+
+
+def test_more_points_than_there_are_calls_are_told(tmp_path):
+    """A script with one call of its gradient has two points: that one and a perturbed one."""
+    text = linear().replace("range(10)", "range(1)")
+    assert check(tmp_path, text, points=50).check.points in {2, 50}
