@@ -1,25 +1,14 @@
 """Central differences: the value lies within its bound, at two evaluations where that is enough."""
 
-from collections.abc import Callable
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcheck.finite_difference import (
-    MAX_EVALUATIONS,
-    RATIO,
-    Derivative,
-    Levels,
-    Noise,
-    Samples,
-    analyse,
-    differentiate,
-    kink_at_point,
-)
-
-Function = Callable[[np.ndarray], np.ndarray]
+from gradcheck.finite_difference import MAX_EVALUATIONS, Derivative, differentiate
+from gradcheck.levels import Samples
+from gradcheck.noise import Noise
+from ladders import Function
 
 
 def derivative(f: Function, x: float | np.ndarray, rtol: float = 1e-8, step: float | None = None) -> Derivative:
@@ -146,49 +135,3 @@ def test_a_constant_that_is_too_coarse_to_change_is_not_resolved() -> None:
     offset = 2.0**52
     d = derivative(lambda x: offset + 1e-3 * x, 1.0, step=1e-4)
     assert abs(d.value[0] - 1e-3) <= d.error[0]
-
-
-@pytest.mark.parametrize(
-    ("values", "expected"),
-    [
-        (np.float64(1) / np.arange(3, 9), 1.1e-16),
-        (np.float32(1) / np.arange(3, 9, dtype=np.float32), 2.0**-24),
-        (np.float16(1) / np.arange(3, 9, dtype=np.float16), 2.0**-11),
-        (np.array([np.nan, 0.0]), 1.1e-16),
-    ],
-    ids=["float64", "float32", "float16", "nothing to see"],
-)
-def test_precision_shows_in_the_bits(values: np.ndarray, expected: float) -> None:
-    assert Noise(1.1e-16).informed_by(values.astype(float)).unit_roundoff == expected
-
-
-def levels_of(f: Function, x: float, steps: list[float]) -> Levels:
-    h = np.array(steps)[:, None]
-    plus, minus, at = f(x + h), f(x - h), f(np.array(x))
-    return Levels(h, (plus - minus) / (2 * h), (plus - 2 * at + minus) / (2 * h), np.zeros_like(h))
-
-
-@pytest.mark.parametrize(("levels", "order"), [(2, 4), (3, 6)])
-def test_convergence_order_of_the_extrapolation(levels: int, order: int) -> None:
-    """Two steps cancel the h^2 term, three the h^4 term."""
-
-    def error(h: float) -> float:
-        ladder = levels_of(np.exp, 0.3, [h / RATIO**k for k in range(levels)])
-        return abs(float(analyse(ladder).value[0]) - float(np.exp(0.3)))
-
-    assert np.log2(error(0.4) / error(0.2)) == pytest.approx(order, abs=0.3)
-
-
-def test_a_finer_step_vetoes() -> None:
-    h = np.array([[1e-2], [1e-2 / RATIO], [1e-5]])
-    flat = np.zeros_like(h)
-    agreeing = Levels(h, np.array([[1.0], [1.0], [1.0]]), flat, flat)
-    contradicted = Levels(h, np.array([[1.0], [1.0], [3.0]]), flat, flat)
-    assert analyse(agreeing).error[0] < 1e-12
-    assert analyse(contradicted).error[0] >= 2.0
-
-
-def test_spread_tells_a_kink_from_curvature() -> None:
-    steps = [1e-3, 1e-3 / RATIO]
-    assert kink_at_point(levels_of(np.abs, 0.0, steps))[0] == pytest.approx(1.0)
-    assert kink_at_point(levels_of(np.square, 1.0, steps))[0] == 0

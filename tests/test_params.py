@@ -1,7 +1,6 @@
-"""Structures of parameters: names, leaves, restoration, and matching a gradient to them."""
+"""Structures of parameters: names, leaves, and restoration."""
 
-from collections import OrderedDict, namedtuple
-from dataclasses import dataclass
+from collections import OrderedDict
 from types import MappingProxyType
 from typing import Any
 
@@ -9,24 +8,10 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from hypothesis.extra import numpy as hnp
 
 from gradcheck.errors import InputError
 from gradcheck.params import Parameters
-
-Pair = namedtuple("Pair", "W b")
-
-
-@dataclass
-class Layer:
-    W: Any
-    b: Any
-
-
-@dataclass(frozen=True)
-class FrozenLayer:
-    W: Any
-    b: float
+from structures import FrozenLayer, Layer, Pair, trees
 
 
 def names(tree: object, root: str = "params") -> list[str]:
@@ -209,27 +194,6 @@ def test_negative_zero_is_a_change() -> None:
     assert not np.signbit(W[0])
 
 
-arrays = hnp.arrays(np.float64, hnp.array_shapes(max_dims=3, max_side=3), elements=st.floats(-9, 9))
-trees = st.recursive(
-    arrays | st.floats(-9, 9),
-    lambda child: (
-        st.dictionaries(st.sampled_from("abc"), child, min_size=1)
-        | st.tuples(child, child)
-        | st.builds(Layer, child, child)
-    ),
-    max_leaves=6,
-)
-
-
-@given(trees)
-def test_round_trip(tree: object) -> None:
-    parameters = Parameters(tree)
-    copy = parameters.assemble([leaf.values() for leaf in parameters.leaves])
-    gradient, _ = parameters.match_gradient(copy)
-    for leaf, flat in zip(parameters.leaves, gradient, strict=True):
-        np.testing.assert_array_equal(flat, leaf.values())
-
-
 @given(trees, st.integers(0, 10**6))
 def test_restore_after_any_write(tree: object, seed: int) -> None:
     parameters = Parameters(tree)
@@ -241,59 +205,3 @@ def test_restore_after_any_write(tree: object, seed: int) -> None:
     parameters.restore()
     assert [leaf.values().tobytes() for leaf in parameters.leaves] == before
     assert parameters.changed() == []
-
-
-@pytest.mark.parametrize("pattern", ["{}", "d{}", "d_{}", "grad{}", "grad_{}", "{}_grad"])
-def test_gradient_keys(pattern: str) -> None:
-    parameters = Parameters({"W1": np.ones(2), "b1": np.ones(1)})
-    # in another order: only the names count
-    flat, _ = parameters.match_gradient(
-        {pattern.format("b1"): np.array([3.0]), pattern.format("W1"): np.array([1.0, 2])}
-    )
-    assert [values.tolist() for values in flat] == [[1.0, 2.0], [3.0]]
-
-
-@pytest.mark.parametrize(
-    ("tree", "gradient"),
-    [
-        ((1.0, 2.0), np.array([3.0, 4.0])),
-        ((1.0, 2.0), [3.0, 4.0]),
-        ({"w": Pair(1.0, 2.0)}, {"w": (3.0, 4.0)}),
-        ({"w": Pair(1.0, 2.0)}, {"w": {"dW": 3.0, "db": 4.0}}),
-        ({"w": Layer(1.0, 2.0)}, {"w": Pair(3.0, 4.0)}),
-        ((np.array([1.0, 2.0]),), np.array([3.0, 4.0])),
-        ({"w": [1.0, 2.0]}, {"w": np.array([3, 4])}),
-        ({"a": np.array(1.0), "b": 2.0}, {"a": 3.0, "b": np.array([[4.0]])}),
-    ],
-)
-def test_gradient_structures(tree: object, gradient: object) -> None:
-    flat, _ = Parameters(tree).match_gradient(gradient)
-    assert np.concatenate(flat).tolist() == [3.0, 4.0]
-
-
-@pytest.mark.parametrize(
-    ("gradient", "message"),
-    [
-        ({"W": np.ones((3, 2)), "b": 1.0}, r"`W` must have the parameter's shape \(2, 3\), got \(3, 2\).*transposed"),
-        ({"W": np.ones((2, 3)), "b": np.ones(2)}, r"`b` must have the parameter's shape \(\), got \(2,\)"),
-        ({"W": np.ones((2, 3))}, r"missing \['b'\], unexpected \[\]"),
-        ({"W": np.ones((2, 3)), "b": 1.0, "dX": 1.0}, r"missing \[\], unexpected \['dX'\]"),
-        ((np.ones((2, 3)), 1.0), "got a tuple of length 2"),
-        (None, "is None. Does the function end without a `return`"),
-        ({"W": None, "b": 1.0}, "the gradient of `W` is None"),
-        ({"W": np.ones((2, 3), dtype=complex), "b": 1.0}, "of type complex128"),
-        ({"W": [[1.0], [1.0, 2.0]], "b": 1.0}, "the gradient of `W`"),
-        (1.0, "got float 1.0"),
-    ],
-)
-def test_gradients_that_do_not_fit(gradient: object, message: str) -> None:
-    with pytest.raises(InputError, match=message):
-        Parameters({"W": np.ones((2, 3)), "b": 1.0}).match_gradient(gradient)
-
-
-def test_gradient_is_copied() -> None:
-    W = np.ones(2)
-    parameters = Parameters({"W": W})
-    (flat,), _ = parameters.match_gradient({"W": W})
-    W[0] = 5.0
-    assert flat.tolist() == [1.0, 1.0]

@@ -16,9 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from gradcheck.errors import ScriptError
+from gradcheck.random_state import RandomState
 from gradcheck.script.instrument import HOOK, instrument
 from gradcheck.script.source import SourceFile
-from gradcheck.script.state import Copier, RandomState, module_variables
+from gradcheck.script.state import Copier, module_variables
 
 # early calls, because gradients near the optimum say nothing, and later ones for what goes wrong with time
 RECORDED_CALLS = frozenset({1, 2, 3, 10, 100})

@@ -10,11 +10,12 @@ from typing import Any, cast
 
 import numpy as np
 
+from gradcheck.random_state import RandomState
 from gradcheck.script.gradients import RESULT, Backward, Slot
 from gradcheck.script.leaves import Leaf, follow
 from gradcheck.script.record import Call, Recording
 from gradcheck.script.region import body_of
-from gradcheck.script.state import RandomState, Undo, same_bits
+from gradcheck.script.state import Undo, same_bits
 from gradcheck.script.widen import widened
 
 

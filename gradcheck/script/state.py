@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck.random_state import RandomState as RandomState
 from gradcheck.script.objects import own_attributes
 
 _ATOMS = (types.ModuleType, types.FunctionType, types.BuiltinFunctionType, type)
@@ -70,33 +71,6 @@ def module_variables(namespace: Mapping[str, object]) -> dict[str, object]:
         for name, value in namespace.items()
         if not (name.startswith("__") and name.endswith("__")) and not isinstance(value, _ATOMS)
     }
-
-
-@dataclass(frozen=True, eq=False)
-class RandomState:
-    """The state of Python's and of NumPy's global random number generators."""
-
-    python: Any
-    numpy: Any
-
-    @classmethod
-    def capture(cls) -> RandomState:
-        """Read both states."""
-        return cls(random.getstate(), np.random.get_state())  # noqa: NPY002 - the users' own generator
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, RandomState) and self._comparable() == other._comparable()
-
-    __hash__ = None  # type: ignore[assignment]
-
-    def _comparable(self) -> tuple[Any, ...]:
-        name, key, *rest = self.numpy
-        return self.python, name, key.tobytes(), *rest
-
-    def restore(self) -> None:
-        """Set both states."""
-        random.setstate(self.python)
-        np.random.set_state(self.numpy)  # noqa: NPY002
 
 
 class Undo:

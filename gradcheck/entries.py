@@ -1,0 +1,73 @@
+"""Which entries of which parameters are under test, in one row."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gradcheck.arrays import FloatArray, IntArray
+from gradcheck.leaf import Leaf
+
+
+@dataclass(frozen=True)
+class Entries:
+    """The entries under test, those of all parameters in one row.
+
+    Parameters
+    ----------
+    owner : int array, shape (entries,)
+        Position of the leaf that an entry belongs to.
+    index : int array, shape (entries,)
+        Flat (C order) index of the entry in its leaf.
+    """
+
+    owner: IntArray
+    index: IntArray
+
+    @classmethod
+    def choose(cls, leaves: Sequence[Leaf], budget: int | None, seed: int) -> Entries:
+        """Choose the entries: all of a parameter up to the budget, beyond it a random sample.
+
+        Parameters
+        ----------
+        leaves : sequence of Leaf
+            The parameters.
+        budget : int or None
+            Largest number of entries per parameter; None for no limit.
+        seed : int
+            Seed of the samples.
+        """
+        chosen = []
+        for k, leaf in enumerate(leaves):
+            if budget is None or leaf.size <= budget:
+                chosen.append(np.arange(leaf.size))
+            else:
+                rng = np.random.default_rng([seed, k])
+                chosen.append(np.sort(rng.choice(leaf.size, size=budget, replace=False)))
+        owner = np.repeat(np.arange(len(leaves)), [part.size for part in chosen])
+        return cls(owner, np.concatenate(chosen))
+
+    def gather(self, per_leaf: Sequence[FloatArray]) -> FloatArray:
+        """Return the chosen entries of flat arrays, one array per leaf."""
+        return np.concatenate([values[self.index[self.owner == k]] for k, values in enumerate(per_leaf)])
+
+    def spread(self, per_leaf: Sequence[float]) -> FloatArray:
+        """Return one number per leaf for each of its entries."""
+        return np.array(per_leaf, dtype=np.float64)[self.owner]
+
+    def split(self, values: FloatArray) -> list[FloatArray]:
+        """Return values of the chosen entries as one array per leaf."""
+        return [values[self.owner == k] for k in range(self._count)]
+
+    def largest(self, values: FloatArray) -> FloatArray:
+        """Return for each entry the largest of `values` among the entries of its leaf; at least 0."""
+        found = np.zeros(self._count)
+        np.maximum.at(found, self.owner, values)
+        return found[self.owner]
+
+    @property
+    def _count(self) -> int:
+        """Number of leaves; each has at least one entry."""
+        return int(self.owner[-1]) + 1

@@ -1,0 +1,143 @@
+"""The verdict on each entry, from its analytic derivative, its numerical one and the tolerance."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from gradcheck.arrays import BoolArray, FloatArray
+from gradcheck.finite_difference import Derivative
+from gradcheck.noise import Noise
+from gradcheck.tolerance import Tolerance
+from gradcheck.verdict import Reason, Verdict
+
+_COARSE_ROUNDOFF = 1e-10
+_COARSE_MARGIN = 4.0
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """Verdict of each entry on the evidence so far; arrays of shape (entries,).
+
+    Parameters
+    ----------
+    verdicts : array of Verdict
+        The outcome.
+    reasons : array of Reason or None
+        Why.
+    allowed : float array
+        Largest accepted difference.
+    settled : bool array
+        True where more evaluations are not worth their cost.
+    target : float array
+        Error that would settle the others.
+    """
+
+    verdicts: npt.NDArray[np.object_]
+    reasons: npt.NDArray[np.object_]
+    allowed: FloatArray
+    settled: BoolArray
+    target: FloatArray
+
+
+def judge(
+    analytic: FloatArray,
+    derivative: Derivative,
+    tolerance: Tolerance,
+    *,
+    gradient_scale: FloatArray,
+    entry_scale: FloatArray,
+    zero: FloatArray,
+    noise: Noise,
+) -> Judgement:
+    """Compare analytic with numerical derivatives.
+
+    An entry is a mismatch only if the difference exceeds the allowed one plus the error bound; a match only if it does
+    not and the bound is small against the gradient; otherwise it is inconclusive. Every pass is a comparison that must
+    be true, so NaN never passes.
+
+    Parameters
+    ----------
+    analytic : float array, shape (entries,)
+        The gradient under test.
+    derivative : Derivative
+        The numerical derivatives.
+    tolerance : Tolerance
+        The tolerance in effect.
+    gradient_scale : float array, shape (entries,)
+        Largest numerical derivative of the parameter that an entry belongs to.
+    entry_scale : float array, shape (entries,)
+        Natural scale of each entry.
+    zero : float array, shape (entries,)
+        Relative size below which an analytic derivative is zero up to its own round-off.
+    noise : Noise
+        Error of single values of the loss; tells randomness from round-off.
+    """
+    d, bound = derivative, derivative.error
+    # coarse arithmetic needs steps so long that several kinks fall between them, which the bound can understate
+    margin = _COARSE_MARGIN if d.unit_roundoff > _COARSE_ROUNDOFF else 1.0
+    with np.errstate(all="ignore"):
+        allowed = tolerance.allowed(analytic, d.value, gradient_scale)
+        difference = np.abs(analytic - d.value)
+        within = difference <= allowed + bound
+        coarse = tolerance.resolution * gradient_scale
+        resolved = bound <= np.maximum(allowed, coarse)
+        at_kink = (d.kink > 0) & within & (bound - d.kink <= np.maximum(allowed, 0.1 * d.kink))
+        is_zero = _is_zero(analytic, d, entry_scale, zero, tolerance.resolution)
+        finite = np.isfinite(analytic)
+        match = finite & ((within & resolved) | at_kink | is_zero)
+        mismatch = ~finite | (np.isfinite(d.value) & np.isfinite(bound) & (difference > allowed + margin * bound))
+        quick = match & (difference <= allowed) & (bound <= allowed)
+        clear = (bound <= 0.1 * coarse) & (d.evaluations > 2)
+        # a verdict against the code is confirmed at a third step
+        settled = quick | (match & (clear | at_kink | is_zero)) | ~finite | (mismatch & (d.evaluations >= 6))
+        small = bound <= np.maximum(allowed, tolerance.resolution * np.maximum(np.abs(analytic), np.abs(d.value)))
+        target = np.fmax(allowed, 0.25 * difference)
+    verdicts = _assign(Verdict.INCONCLUSIVE, bound.size, (match, Verdict.MATCH), (mismatch, Verdict.MISMATCH))
+    reasons = _assign(
+        Reason.UNSETTLED,
+        bound.size,
+        *_doubts(d, noise),
+        (match, Reason.ZERO),
+        (match & resolved, Reason.COARSE),
+        (match & resolved & small, None),
+        (match & at_kink, Reason.KINK),
+        (mismatch, None),
+        (~finite, Reason.NON_FINITE_GRADIENT),
+    )
+    return Judgement(verdicts, reasons, allowed, settled, target)
+
+
+def _is_zero(
+    analytic: FloatArray, derivative: Derivative, entry_scale: FloatArray, zero: FloatArray, resolution: float
+) -> BoolArray:
+    """Tell where both derivatives are zero, to within errors that are small against the influence of other entries.
+
+    Influence on the loss is derivative times natural scale, so that parameters of different units can be compared.
+    """
+    influence = np.max(derivative.certain * entry_scale)
+    negligible = (np.abs(analytic) * entry_scale <= zero * influence) & (np.abs(derivative.value) <= derivative.error)
+    resolved = derivative.error * entry_scale <= resolution * influence
+    return np.asarray(negligible & resolved & (derivative.evaluations > 2))
+
+
+def _doubts(derivative: Derivative, noise: Noise) -> list[tuple[BoolArray, Reason]]:
+    """Return where and why entries could not be decided, the strongest reason last."""
+    d = derivative
+    with np.errstate(all="ignore"):
+        return [
+            (d.noise >= 0.3 * d.error, Reason.RANDOM if noise.floor > 0 else Reason.NOISE),
+            (d.suspect > 0.3 * d.error, Reason.KINK),
+            (~np.isfinite(d.value), Reason.NON_FINITE_LOSS),
+        ]
+
+
+def _assign(default: object, size: int, *cases: tuple[BoolArray, object]) -> npt.NDArray[np.object_]:
+    """Return an array of objects: of each entry that of the last case that it falls into."""
+    chosen = np.empty(size, dtype=object)
+    chosen.fill(default)  # numpy.full would make a plain string of a verdict
+    for where, value in cases:
+        chosen[where] = value
+    return chosen

@@ -1,0 +1,109 @@
+"""One parameter, an array, a number or a nested list of numbers, as a row of entries that can be read and written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from gradcheck.arrays import FloatArray
+from gradcheck.containers import Path
+
+
+class Leaf:
+    """One parameter: the cells that hold its entries, in C order.
+
+    Parameters
+    ----------
+    name : str
+        How the user's code calls the parameter.
+    path : Path
+        Where it sits in the structure.
+    shape : tuple of int
+        Its shape; () for a number.
+    dtype : dtype
+        Type in which the entries are stored.
+    array : array, optional
+        The array, if the parameter is one.
+    cells : sequence of (container, key)
+        Where each entry is found otherwise.
+    rebuilt : bool
+        True if the cells are private, so that the structure must be built anew around them.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        path: Path,
+        shape: tuple[int, ...],
+        dtype: np.dtype[Any],
+        *,
+        array: npt.NDArray[Any] | None = None,
+        cells: Sequence[tuple[Any, Any]] = (),
+        rebuilt: bool = False,
+    ) -> None:
+        self.name, self.path, self.shape, self.dtype, self.rebuilt = name, path, shape, dtype, rebuilt
+        self.array = array
+        self._flat = None if array is None else array.flat
+        self._cells = tuple(cells)
+
+    @property
+    def size(self) -> int:
+        """Number of entries."""
+        return len(self._cells) if self.array is None else self.array.size
+
+    @property
+    def content(self) -> object:
+        """What stands in a rebuilt structure in place of the original: the private array or number."""
+        return self.array if self.array is not None else self.get(0)
+
+    def get(self, i: int) -> Any:
+        """Return the stored object of entry `i`, as it is."""
+        if self._flat is not None:
+            return self._flat[i]
+        container, key = self._cells[i]
+        return container[key]
+
+    def put(self, i: int, stored: Any) -> None:
+        """Store an object in entry `i`, as it is."""
+        if self._flat is not None:
+            self._flat[i] = stored
+            return
+        container, key = self._cells[i]
+        container[key] = stored
+
+    def values(self) -> FloatArray:
+        """Return all entries as a new flat float64 array."""
+        if self.array is not None:
+            return np.array(self.array, dtype=np.float64).reshape(-1)
+        return np.array([float(self.get(i)) for i in range(self.size)], dtype=np.float64)
+
+    def write(self, values: FloatArray) -> None:
+        """Store all entries, each in the type that it has.
+
+        Parameters
+        ----------
+        values : float array, shape (size,)
+            New values.
+        """
+        if self.array is not None:
+            self.array[...] = values.reshape(self.shape)
+            return
+        for i, value in enumerate(values):
+            kind = type(self.get(i))
+            self.put(i, float(value) if kind is int else kind(value))
+
+
+class Attributes:
+    """The attributes of an object, read and written like items, so that they can be the cells of a `Leaf`."""
+
+    def __init__(self, owner: Any) -> None:
+        self.owner = owner
+
+    def __getitem__(self, name: str) -> Any:
+        return getattr(self.owner, name)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        setattr(self.owner, name, value)

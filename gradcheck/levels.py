@@ -1,0 +1,130 @@
+"""Differences of the loss at several steps, and what their spread tells of kinks.
+
+Notation, per entry and step h: ``D = (f(x+h) - f(x-h)) / 2h`` is the central difference, ``S = (f(x+h) - 2 f(x) +
+f(x-h)) / 2h`` is half the difference of the two one-sided slopes, and ``n`` bounds the round-off in D. S costs nothing
+and tells a kink from curvature: it shrinks with h where the loss is smooth and stays where its slope jumps.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from gradcheck.arrays import FloatArray, IntArray
+from gradcheck.noise import Noise
+
+
+class Samples(NamedTuple):
+    """Values of the loss on both sides of x, one per entry, and half the distance really travelled between them."""
+
+    plus: FloatArray
+    minus: FloatArray
+    half_width: FloatArray
+
+
+class Round(NamedTuple):
+    """One round of evaluations: arrays of shape (all entries,), NaN where an entry took no part or was not finite.
+
+    A step that was tried in vain is kept in `step`; `magnitude` is that of the largest value of the loss.
+    """
+
+    step: FloatArray
+    central: FloatArray
+    spread: FloatArray
+    magnitude: FloatArray
+
+    @classmethod
+    def of(cls, samples: Samples, origin: float, entries: IntArray, h: FloatArray, size: int) -> Round:
+        """Form the differences of one round.
+
+        Parameters
+        ----------
+        samples : Samples
+            The loss at one step for each of `entries`.
+        origin : float
+            The loss at x.
+        entries : int array
+            Positions among all entries.
+        h : float array
+            The steps that were asked for.
+        size : int
+            Number of all entries.
+        """
+        plus, minus, width = samples
+        with np.errstate(all="ignore"):
+            central = (plus - minus) / (2 * width)
+            spread = ((plus - origin) - (origin - minus)) / (2 * width)
+            valid = np.isfinite(central) & np.isfinite(spread) & (width > 0)
+            magnitude = np.maximum(np.maximum(np.abs(plus), np.abs(minus)), abs(origin))
+        one_round = cls(*(np.full(size, np.nan) for _ in cls._fields))
+        one_round.step[entries] = np.where(valid, width, h)
+        for whole, part in zip(one_round[1:], (central, spread, magnitude), strict=True):
+            whole[entries] = np.where(valid, part, np.nan)
+        return one_round
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Differences at several steps; arrays of shape (levels, entries), coarsest step first, NaN where not known.
+
+    Parameters
+    ----------
+    step, central, spread, noise : float array
+        h, D, S and n of the module's notation. A step that was tried in vain has NaN in all but `step`.
+    """
+
+    step: FloatArray
+    central: FloatArray
+    spread: FloatArray
+    noise: FloatArray
+
+    @classmethod
+    def of(cls, rounds: Sequence[Round], entries: IntArray, size: FloatArray, noise: Noise) -> Levels:
+        """Order all rounds of some entries by descending step, those that are not finite last.
+
+        Parameters
+        ----------
+        rounds : sequence of Round
+            At least one.
+        entries : int array
+            Positions among all entries.
+        size : float array
+            Magnitude of each of `entries`.
+        noise : Noise
+            Error of single values of the loss.
+        """
+        step, central, spread, magnitude = (
+            np.array([part[entries] for part in parts]) for parts in zip(*rounds, strict=True)
+        )
+        order = np.argsort(np.where(np.isfinite(central), -step, np.inf), axis=0, kind="stable")
+        step, central, spread, magnitude = (
+            np.take_along_axis(field, order, axis=0) for field in (step, central, spread, magnitude)
+        )
+        # a loss computed in a coarser type than x rounds x as well
+        round_off = (noise.of(magnitude) + noise.unit_roundoff * size * np.abs(central)) / step
+        return cls(step, central, spread, round_off)
+
+    def only(self, entries: IntArray) -> Levels:
+        """Return the levels of some of the entries."""
+        return Levels(self.step[:, entries], self.central[:, entries], self.spread[:, entries], self.noise[:, entries])
+
+    @property
+    def count(self) -> IntArray:
+        """Number of finite levels of each entry."""
+        return np.asarray(np.isfinite(self.central).sum(axis=0), dtype=np.intp)
+
+    def finest_two(self, field: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return `field` at the second finest and at the finest finite level of each entry."""
+        last = np.maximum(self.count - 1, 0)[None]
+        before = np.maximum(last - 1, 0)
+        return np.take_along_axis(field, before, axis=0)[0], np.take_along_axis(field, last, axis=0)[0]
+
+    def kink(self) -> FloatArray:
+        """Return half the jump of the slope where the spread persists down to the finest two steps, else 0."""
+        coarse, fine = self.finest_two(self.spread)
+        noise = self.finest_two(self.noise)[1]
+        persists = (coarse * fine > 0) & (np.abs(fine) > 0.6 * np.abs(coarse)) & (np.abs(fine) < 1.6 * np.abs(coarse))
+        return np.where(persists & (np.abs(fine) > 3 * noise), np.abs(fine), 0.0)

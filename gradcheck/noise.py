@@ -1,0 +1,50 @@
+"""How far a single value of the loss may be off, told by its floating-point type, its bits and its repetition."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from gradcheck.arrays import FloatArray
+
+# significant bits of bfloat16, float16 and float32, with their unit round-off
+_ROUNDOFF_BY_BITS = ((8, 2.0**-8), (11, 2.0**-11), (24, 2.0**-24))
+
+
+@dataclass(frozen=True)
+class Noise:
+    """How far a value of the loss may be off.
+
+    Parameters
+    ----------
+    unit_roundoff : float
+        Half the machine epsilon of the precision in which the loss is computed.
+    floor : float
+        Spread of values at one and the same point.
+    """
+
+    unit_roundoff: float
+    floor: float = 0.0
+
+    def of(self, magnitude: FloatArray) -> FloatArray:
+        """Return the bound for values of this `magnitude`: four units, as a sum is rarely rounded only once."""
+        return np.asarray(4 * self.unit_roundoff * magnitude + self.floor, dtype=np.float64)
+
+    def informed_by(self, values: FloatArray) -> Noise:
+        """Return the noise that the bits of `values` of the loss tell of.
+
+        Values whose mantissas end in zeros were computed in a coarser type than the one they are returned in.
+
+        Parameters
+        ----------
+        values : float array
+            The loss at several points.
+        """
+        telling = values[np.isfinite(values) & (values != 0)]
+        if not telling.size:
+            return self
+        mantissas = (np.abs(np.frexp(telling)[0]) * 2.0**53).astype(np.int64)
+        bits = 53 - int(np.log2((mantissas & -mantissas).min()))
+        coarsest = next((u for limit, u in _ROUNDOFF_BY_BITS if bits <= limit), 0.0)
+        return replace(self, unit_roundoff=max(self.unit_roundoff, coarsest))

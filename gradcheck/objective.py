@@ -1,0 +1,218 @@
+"""The loss and its analytic gradient, as functions of the parameters as they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import numpy as np
+
+from gradcheck.arrays import FloatArray
+from gradcheck.calls import Call, resolve_call
+from gradcheck.errors import InputError
+from gradcheck.gradient import Gradient, match_gradient
+from gradcheck.noise import Noise
+from gradcheck.params import Parameters
+from gradcheck.random_state import RandomState
+from gradcheck.shadow import float64_shadow
+from gradcheck.step_size import coarsest_epsilon
+
+
+class Objective:
+    """The user's loss and gradient with the parameters that they are evaluated at.
+
+    Differences are taken on `probe`: the caller's parameters, or float64 copies of coarser ones, see `reference`.
+    Where the loss draws from the global random generators, these are brought back before every call.
+
+    Parameters
+    ----------
+    loss : callable
+        The user's loss.
+    params : object
+        The caller's structure of parameters.
+    args : sequence
+        Further arguments of the user's functions.
+
+    Attributes
+    ----------
+    parameters, probe : Parameters
+        The caller's, and those that differences are taken on.
+    evaluations : int
+        How often the loss was called.
+    dtype : dtype
+        Type of the loss at the probe.
+    gradient_from : {"loss", "grad", None}
+        The user's function that gives the gradient, if one does.
+
+    Raises
+    ------
+    InputError
+        If `loss` cannot be called with the parameters, or these cannot be checked.
+    """
+
+    def __init__(self, loss: Any, params: object, args: Sequence[object]) -> None:
+        if not isinstance(args, (tuple, list)):
+            raise InputError(f"`args` must be a tuple of further arguments, got {type(args).__name__}: write (value,).")
+        self._loss = resolve_call(loss, "loss", params, args)
+        self.parameters = self.probe = Parameters(params, *self._loss.names(params))
+        self.evaluations = 0
+        self.dtype: np.dtype[Any] = np.dtype(np.float64)
+        self.gradient_from: Literal["loss", "grad"] | None = None
+        self._gradient: Call | Gradient | None = None
+        self._random_state = RandomState.capture()
+        self._is_random = False
+
+    @classmethod
+    def with_gradient(cls, loss: Any, grad: object, params: object, args: Sequence[object]) -> Objective:
+        """Validate everything that can be validated without an evaluation.
+
+        Parameters
+        ----------
+        loss, params, args
+            As for the class.
+        grad : callable, True or gradient
+            The user's gradient; True if `loss` returns ``(value, gradient)``.
+        """
+        objective = cls(loss, params, args)
+        if grad is None:
+            raise InputError("`grad` must be a callable, True (`loss` returns both) or a gradient, got None.")
+        if grad is True:
+            objective.gradient_from = "loss"
+        elif callable(grad):
+            objective.gradient_from = "grad"
+            objective._gradient = resolve_call(grad, "grad", params, args)
+        else:
+            objective._gradient = match_gradient(objective.parameters, grad)
+        return objective
+
+    # -- evaluation ---------------------------------------------------------------------------------------------
+
+    def start(self) -> float:
+        """Return the loss at the point, after a first call under supervision.
+
+        Raises
+        ------
+        InputError
+            If the loss is not a finite scalar, or changes the parameters.
+        """
+        first = self._loss_at(self.parameters)
+        self.forbid_changes("loss")
+        self._is_random = self._random_state != RandomState.capture()
+        origin = _scalar(first)
+        self.dtype = np.asarray(first).dtype
+        if self._is_random:
+            origin = self.value_at(self.parameters)
+        if not np.isfinite(origin):
+            raise InputError(f"the loss must be finite at the point that is checked, got {origin}.")
+        return origin
+
+    def gradient(self) -> Gradient:
+        """Return the analytic gradient at the caller's parameters.
+
+        To be called right after the loss there: a backward pass may read what the forward pass has left behind.
+        """
+        if isinstance(self._gradient, Gradient):
+            return self._gradient
+        if self._gradient is None:
+            self.evaluations += 1
+            returned = _split(self._call(self._loss, self.parameters))[1]
+        else:
+            returned = self._call(self._gradient, self.parameters)
+        return match_gradient(self.parameters, returned)
+
+    def reference(self, origin: float) -> tuple[float, Noise]:
+        """Choose the probe; return the loss there and how far its values may be off.
+
+        Float64 copies of the parameters are the probe where any parameter is coarser and the copies can stand in.
+
+        Parameters
+        ----------
+        origin : float
+            The loss at the caller's parameters.
+        """
+        dtypes = [leaf.dtype for leaf in self.parameters.leaves]
+        if coarsest_epsilon(dtypes) > np.finfo(np.float64).eps:
+            shadow = float64_shadow(self.parameters, self.value_at, origin, coarsest_epsilon([*dtypes, self.dtype]))
+            if shadow is not None:
+                self.probe, self.dtype, dtypes = shadow, np.dtype(np.float64), []
+                origin = self.value()
+        again = [self.value()]
+        if again[0] != origin:
+            again += [self.value() for _ in range(6)]
+        floor = 2 * (max(origin, *again) - min(origin, *again))
+        return origin, Noise(coarsest_epsilon([*dtypes, self.dtype]) / 2, floor)
+
+    def value(self) -> float:
+        """Return the loss at the probe."""
+        return self.value_at(self.probe)
+
+    def value_at(self, parameters: Parameters) -> float:
+        """Return the loss at the caller's parameters or at others of the same structure."""
+        return _scalar(self._loss_at(parameters))
+
+    def _loss_at(self, parameters: Parameters) -> Any:
+        self.evaluations += 1
+        returned = self._call(self._loss, parameters)
+        return _split(returned)[0] if self.gradient_from == "loss" else returned
+
+    def _call(self, call: Call, parameters: Parameters) -> Any:
+        if self._is_random:
+            self._random_state.restore()
+        return call(parameters.tree())
+
+    # -- the parameters -----------------------------------------------------------------------------------------
+
+    def move(self, values: Sequence[FloatArray]) -> None:
+        """Set all parameters, the caller's and the probe's.
+
+        Parameters
+        ----------
+        values : sequence of float array
+            Flat values, one array per leaf.
+        """
+        for leaf, twin, flat in zip(self.parameters.leaves, self.probe.leaves, values, strict=True):
+            leaf.write(flat)
+            if twin is not leaf:
+                twin.write(leaf.values())
+
+    def forbid_changes(self, role: str) -> None:
+        """Raise InputError if the user's function `role` has changed a parameter."""
+        changed = self.parameters.changed()
+        if changed:
+            raise InputError(
+                f"`{role}` changes the parameters it is given ({', '.join(changed)}); they were brought back. Let it "
+                "work on copies, or take the update out of the function."
+            )
+
+    def restore(self) -> None:
+        """Bring back parameters and random states to what they were before the check."""
+        self.parameters.restore()
+        self._random_state.restore()
+
+
+def _split(returned: object) -> tuple[Any, Any]:
+    if not isinstance(returned, (tuple, list)) or len(returned) != 2:
+        raise InputError(f"with `grad=True` the loss must return (value, gradient), got {_shown(returned)}.")
+    return returned[0], returned[1]
+
+
+def _scalar(value: Any) -> float:
+    """Return a loss as a float, or raise InputError if it is not one real number."""
+    if type(value) is float:
+        return value
+    if isinstance(value, (tuple, list, dict, str)) or value is None:
+        advice = " Pass grad=True if it returns (value, gradient)." if isinstance(value, tuple) else ""
+        raise InputError(f"the loss must be one real number, got {_shown(value)}.{advice}")
+    array = np.asarray(value)
+    if array.size != 1:
+        raise InputError(
+            f"the loss must be a scalar, got an array of shape {array.shape}. Did you mean its sum or mean?"
+        )
+    if not (np.issubdtype(array.dtype, np.floating) or np.issubdtype(array.dtype, np.integer)):
+        raise InputError(f"the loss must be one real number, got {_shown(value)} of type {array.dtype}.")
+    return float(array.reshape(-1)[0])
+
+
+def _shown(value: object) -> str:
+    length = f" of length {len(value)}" if isinstance(value, (tuple, list, dict)) else ""
+    return f"{type(value).__name__}{length}"

@@ -1,0 +1,79 @@
+"""The options of a check, validated before anything is evaluated."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple, TypeGuard
+
+import numpy as np
+
+from gradcheck.errors import InputError
+from gradcheck.tolerance import validate_tolerance
+
+EntriesOption = int | Literal["auto", "all"]
+
+ENTRY_BUDGET = 2000
+_METHODS = ("auto", "central")
+
+
+class Options(NamedTuple):
+    """The options in effect.
+
+    Parameters
+    ----------
+    rtol, atol : float or None
+        As given by the user.
+    points : int
+        Number of points.
+    budget : int or None
+        Largest number of entries per parameter; None for no limit.
+    seed : int
+        Seed of the random entries and points.
+    """
+
+    rtol: float | None
+    atol: float | None
+    points: int
+    budget: int | None
+    seed: int
+
+    @classmethod
+    def validated(
+        cls,
+        *,
+        rtol: float | None = None,
+        atol: float | None = None,
+        method: str = "auto",
+        points: int = 1,
+        entries: object = "auto",
+        workers: object = None,
+        seed: int = 0,
+    ) -> Options:
+        """Return the options, or raise InputError; for their meaning see `gradcheck.check_grad`."""
+        validate_tolerance("rtol", rtol)
+        validate_tolerance("atol", atol)
+        if method not in _METHODS:
+            raise InputError(f"`method` must be one of {list(_METHODS)}, got {method!r}.")
+        if workers is not None:
+            raise InputError(
+                f"`workers` must be None: this version evaluates one loss after the other, got {workers!r}."
+            )
+        _require_int("points", points, 1)
+        _require_int("seed", seed, 0)
+        return cls(rtol, atol, points, _entry_budget(entries), seed)
+
+
+def _entry_budget(entries: object) -> int | None:
+    if isinstance(entries, str) and entries in ("auto", "all"):
+        return ENTRY_BUDGET if entries == "auto" else None
+    if _is_int(entries, 1):
+        return int(entries)
+    raise InputError(f'`entries` must be "auto", "all" or an integer of at least 1, got {entries!r}.')
+
+
+def _require_int(name: str, value: object, least: int) -> None:
+    if not _is_int(value, least):
+        raise InputError(f"`{name}` must be an integer of at least {least}, got {value!r}.")
+
+
+def _is_int(value: object, least: int) -> TypeGuard[int]:
+    return isinstance(value, (int, np.integer)) and not isinstance(value, bool) and bool(value >= least)

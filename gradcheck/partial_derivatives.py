@@ -1,0 +1,96 @@
+"""The loss differentiated with respect to chosen entries: steps to suit each, and the loss on both sides of it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradcheck.arrays import FloatArray, IntArray
+from gradcheck.entries import Entries
+from gradcheck.finite_difference import Derivative, Goal, Sampler, differentiate
+from gradcheck.leaf import Leaf
+from gradcheck.levels import Samples
+from gradcheck.noise import Noise
+from gradcheck.objective import Objective
+from gradcheck.step_size import (
+    absolute_step,
+    coarser,
+    coarsest_epsilon,
+    parameter_scale,
+    relative_step,
+    typical_scale,
+)
+
+
+def partial_derivatives(objective: Objective, entries: Entries, origin: float, noise: Noise, goal: Goal) -> Derivative:
+    """Differentiate the loss with respect to the chosen entries, as the parameters stand.
+
+    Parameters
+    ----------
+    objective : Objective
+        The loss, with its probe chosen.
+    entries : Entries
+        Which of the probe's.
+    origin : float
+        The loss at the probe.
+    noise : Noise
+        Error of single values of the loss.
+    goal : Goal
+        Decides after each round which entries need no more.
+    """
+    leaves = objective.probe.leaves
+    dtypes = [leaf.dtype for leaf in leaves]
+    values = [leaf.values() for leaf in leaves]
+    magnitudes = [np.abs(x) for x in values]
+    scales = [typical_scale(x) for x in values]
+    relative = [relative_step(coarser(dtype, objective.dtype)) for dtype in dtypes]
+    first = [absolute_step(x, dtype, relative=rel) for x, dtype, rel in zip(values, dtypes, relative, strict=True)]
+    smallest = [64 * coarsest_epsilon([dtype]) * x for x, dtype in zip(magnitudes, dtypes, strict=True)]
+    return differentiate(
+        _sampler(objective, entries),
+        origin,
+        entries.gather(first),
+        size=entries.gather(magnitudes),
+        smallest=entries.gather(smallest),
+        typical=entries.spread([rel * scale for rel, scale in zip(relative, scales, strict=True)]),
+        largest=np.maximum(1.0, np.maximum(entries.gather(magnitudes), entries.spread(scales))),
+        noise=noise,
+        goal=goal,
+    )
+
+
+def natural_scale(objective: Objective, entries: Entries) -> FloatArray:
+    """Return the natural scale of each entry, as the parameters stand."""
+    return entries.gather([parameter_scale(leaf.values()) for leaf in objective.probe.leaves])
+
+
+def _sampler(objective: Objective, entries: Entries) -> Sampler:
+    """Return the function that evaluates the loss on both sides of entries, one after the other."""
+    leaves = objective.probe.leaves
+
+    def sample(positions: IntArray, steps: FloatArray) -> Samples:
+        rows = [
+            _two_sided(objective, leaves[owner], index, step)
+            for owner, index, step in zip(
+                entries.owner[positions].tolist(), entries.index[positions].tolist(), steps.tolist(), strict=True
+            )
+        ]
+        return Samples(*np.array(rows, dtype=np.float64).reshape(-1, 3).T)
+
+    return sample
+
+
+def _two_sided(objective: Objective, leaf: Leaf, i: int, step: float) -> tuple[float, float, float]:
+    """Return the loss above and below one entry, and half the distance between the two, as stored."""
+    saved = leaf.get(i)
+    try:
+        leaf.put(i, saved + step)
+        upper = leaf.get(i)
+        plus = objective.value()
+        leaf.put(i, saved - step)
+        lower = leaf.get(i)
+        minus = objective.value()
+    finally:
+        leaf.put(i, saved)
+    # the difference of coarser types is exact in float64; that of long doubles is not
+    exact = upper - lower if isinstance(saved, np.longdouble) else float(upper) - float(lower)
+    return plus, minus, 0.5 * float(exact)

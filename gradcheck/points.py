@@ -1,0 +1,151 @@
+"""The comparison of the two gradients at the user's point, and at others drawn around it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gradcheck.arrays import BoolArray, FloatArray
+from gradcheck.entries import Entries
+from gradcheck.finite_difference import Derivative
+from gradcheck.judge import Judgement, judge
+from gradcheck.noise import Noise
+from gradcheck.objective import Objective
+from gradcheck.options import Options
+from gradcheck.partial_derivatives import natural_scale, partial_derivatives
+from gradcheck.result import CheckResult, ParameterResult
+from gradcheck.step_size import coarsest_epsilon
+from gradcheck.tolerance import Tolerance, make_tolerance
+
+# A further point that is not usable is moved towards the first by these factors before it is given up.
+_SHRINKING = (1.0, 0.25, 0.0625)
+
+
+def check_points(objective: Objective, options: Options) -> list[CheckResult]:
+    """Check the gradient at the parameters as they stand, and at further points.
+
+    Parameters
+    ----------
+    objective : Objective
+        The loss and its gradient.
+    options : Options
+        The options in effect.
+
+    Returns
+    -------
+    list of CheckResult
+        One per point at which loss and gradient are finite.
+
+    Raises
+    ------
+    InputError
+        If the loss is not a finite scalar at the first point, a function changes the parameters, or the gradient does
+        not fit them.
+    """
+    start = objective.start()
+    gradient = objective.gradient()
+    if objective.gradient_from is not None:
+        objective.forbid_changes(objective.gradient_from)
+    tolerance = make_tolerance(options.rtol, options.atol, _float_dtypes(objective, gradient.dtypes))
+    origin, noise = objective.reference(start)
+    entries = Entries.choose(objective.parameters.leaves, options.budget, options.seed)
+    zero = entries.spread([1e3 * coarsest_epsilon([dtype]) for dtype in gradient.dtypes])
+    comparison = _Comparison(objective, entries, tolerance, noise, zero, options.seed)
+    results = [comparison.at_point(origin, gradient.values)]
+    home = [leaf.values() for leaf in objective.parameters.leaves]
+    for point in range(1, options.points):
+        results += comparison.near(home, np.random.default_rng([options.seed, point]))
+        objective.move(home)
+    return results
+
+
+@dataclass(frozen=True)
+class _Comparison:
+    """What is the same at all points; `zero` is the relative size below which an analytic derivative is zero."""
+
+    objective: Objective
+    entries: Entries
+    tolerance: Tolerance
+    noise: Noise
+    zero: FloatArray
+    seed: int
+
+    def near(self, home: Sequence[FloatArray], rng: np.random.Generator) -> list[CheckResult]:
+        """Check at a random point near `home`, closer where need be; return nothing if no point is usable."""
+        shifts = [rng.normal(size=values.size) * _deviation(values) for values in home]
+        for shrink in _SHRINKING:
+            self.objective.move([values + shrink * shift for values, shift in zip(home, shifts, strict=True)])
+            self.objective.value_at(self.objective.parameters)
+            gradient = self.objective.gradient().values
+            origin = self.objective.value()
+            if np.isfinite(origin) and all(np.isfinite(part).all() for part in gradient):
+                return [self.at_point(origin, gradient)]
+        return []
+
+    def at_point(self, origin: float, gradient: Sequence[FloatArray]) -> CheckResult:
+        """Check the parameters as they stand, where the loss is `origin`."""
+        before = self.objective.evaluations
+        analytic = self.entries.gather(gradient)
+        entry_scale = natural_scale(self.objective, self.entries)
+
+        def judged(derivative: Derivative) -> Judgement:
+            return judge(
+                analytic,
+                derivative,
+                self.tolerance,
+                gradient_scale=self.entries.largest(derivative.certain),
+                entry_scale=entry_scale,
+                zero=self.zero,
+                noise=self.noise,
+            )
+
+        def goal(derivative: Derivative) -> tuple[BoolArray, FloatArray]:
+            judgement = judged(derivative)
+            return judgement.settled, judgement.target
+
+        derivative = partial_derivatives(self.objective, self.entries, origin, self.noise, goal)
+        parameters = self._results(analytic, derivative, judged(derivative))
+        return CheckResult(parameters, self.tolerance, self.objective.evaluations - before, 1, self.seed)
+
+    def _results(
+        self, analytic: FloatArray, derivative: Derivative, judgement: Judgement
+    ) -> tuple[ParameterResult, ...]:
+        error = _shown_error(analytic, derivative)
+        results = []
+        for k, leaf in enumerate(self.objective.parameters.leaves):
+            mine = self.entries.owner == k
+            results.append(
+                ParameterResult(
+                    name=leaf.name,
+                    shape=leaf.shape,
+                    indices=self.entries.index[mine],
+                    analytic=analytic[mine],
+                    numerical=derivative.value[mine],
+                    numerical_error=error[mine],
+                    verdicts=tuple(judgement.verdicts[mine]),
+                    reasons=tuple(judgement.reasons[mine]),
+                    tolerance=judgement.allowed[mine],
+                )
+            )
+        return tuple(results)
+
+
+def _shown_error(analytic: FloatArray, derivative: Derivative) -> FloatArray:
+    with np.errstate(invalid="ignore"):
+        # two evaluations show no truncation error, but agreement with the gradient says that it is no larger
+        agreed = derivative.error + np.abs(analytic - derivative.value)
+    return np.where((derivative.evaluations == 2) & np.isfinite(agreed), agreed, derivative.error)
+
+
+def _float_dtypes(objective: Objective, dtypes: Sequence[np.dtype[Any]]) -> list[np.dtype[Any]]:
+    every = [*dtypes, objective.dtype, *(leaf.dtype for leaf in objective.parameters.leaves)]
+    return [dtype for dtype in every if np.issubdtype(dtype, np.floating)]
+
+
+def _deviation(values: FloatArray) -> float:
+    """Return the standard deviation with which a parameter is perturbed for a further point."""
+    size = max(float(np.std(values)), float(np.median(np.abs(values))))
+    return 0.3 * size if size > 0 else 0.15

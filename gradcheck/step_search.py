@@ -1,0 +1,148 @@
+"""The next step of every entry in doubt, chosen by what dominates its error: round-off, a kink or truncation."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradcheck.arrays import BoolArray, FloatArray, IntArray
+from gradcheck.levels import Levels
+from gradcheck.richardson import Extrapolation, extrapolate
+
+# Ratio of neighbouring steps: no power of two, so that an oscillation is not sampled at the same phase twice.
+RATIO = 2.6
+
+
+class StepSearch:
+    """Chooses the next step of every entry in doubt, and remembers what was tried.
+
+    Parameters
+    ----------
+    steps : float array, shape (entries,)
+        First step per entry.
+    smallest : float array, shape (entries,)
+        Steps below it would vanish in the floating-point grid of the parameter.
+    typical : float array, shape (entries,)
+        A step that suits the other entries of the same parameter.
+    largest : float array, shape (entries,)
+        Steps are not enlarged beyond it.
+
+    Attributes
+    ----------
+    stopped : bool array, shape (entries,)
+        Entries for which no step is left to try.
+    kink : float array, shape (entries,)
+        Half the jump of the slope at x where a kink was found, else 0.
+    """
+
+    def __init__(self, steps: FloatArray, smallest: FloatArray, typical: FloatArray, largest: FloatArray) -> None:
+        size = steps.size
+        self.stopped = np.zeros(size, dtype=bool)
+        self.kink = np.zeros(size)
+        self._smallest, self._typical = smallest, typical
+        # beyond the size of its neighbours (or 1) an entry would leave the region in which the loss makes sense
+        self._largest = np.maximum(largest, steps)
+        self._tried_kink = np.zeros(size, dtype=bool)
+        self._tried_typical = np.zeros(size, dtype=bool)
+        self._grown = np.zeros(size, dtype=bool)
+        self._lower, self._upper = np.zeros(size), np.full(size, np.inf)
+        self._last_error, self._improved = np.full(size, np.inf), np.ones(size, dtype=bool)
+
+    def note(self, entries: IntArray, levels: Levels, found: Extrapolation) -> None:
+        """Take note of the latest analysis of some entries."""
+        # only steps chosen to leave a distant kink behind show that it is at the point itself
+        self.kink[entries] = levels.kink() * self._tried_kink[entries]
+        self._improved[entries] = found.error < 0.5 * self._last_error[entries]
+        self._last_error[entries] = found.error
+
+    def propose(self, entries: IntArray, levels: Levels, target: FloatArray) -> tuple[FloatArray, BoolArray]:
+        """Choose the next step of some entries.
+
+        Parameters
+        ----------
+        entries : int array
+            Positions among all entries.
+        levels : Levels
+            What is known of them.
+        target : float array
+            The error that is wanted of each.
+
+        Returns
+        -------
+        float array, bool array
+            The steps, not finite for an entry that is given up; and whether a finer companion belongs to a step.
+        """
+        with np.errstate(all="ignore"):
+            finite = np.where(np.isfinite(levels.central), levels.step, np.nan)
+            finest = np.fmin.reduce(finite, axis=0)
+            smallest_tried = np.fmin.reduce(levels.step, axis=0)
+            wanted = np.where(levels.count == 0, smallest_tried / 100, finest / RATIO)
+            paired = np.zeros(entries.size, dtype=bool)
+            several = np.flatnonzero(levels.count >= 2)
+            if several.size:
+                refined = self._refine(entries[several], levels.only(several), target[several])
+                wanted[several], paired[several] = refined
+            repeated = (np.abs(np.log(wanted / levels.step)) < 0.25).any(axis=0)
+        wanted = np.where(repeated | (wanted < self._smallest[entries]), np.nan, wanted)
+        self.stopped[entries] = ~np.isfinite(wanted)
+        return wanted, paired
+
+    def _refine(self, entries: IntArray, levels: Levels, target: FloatArray) -> tuple[FloatArray, BoolArray]:
+        """Choose the next step for entries with at least two levels, by the largest part of their error."""
+        found = extrapolate(levels)
+        noisy = found.noise >= 0.5 * found.error
+        kinky = ~noisy & (found.suspect > 0.3 * found.error)
+        smooth, smooth_paired = self._for_truncation(entries, levels, found, target)
+        grown, grown_paired = self._for_noise(entries, levels, found, target, noisy)
+        jumped = self._for_kink(entries, levels, found, kinky)
+        wanted = np.where(noisy, grown, np.where(kinky, jumped, smooth))
+        return wanted, np.where(noisy, grown_paired, kinky | smooth_paired)
+
+    def _for_noise(
+        self, entries: IntArray, levels: Levels, found: Extrapolation, target: FloatArray, noisy: BoolArray
+    ) -> tuple[FloatArray, BoolArray]:
+        """Return larger steps: a leap where nothing is resolved yet, else a moderate one as long as it helps."""
+        base = np.where(np.isfinite(found.error), found.step, levels.step[0])
+        unresolved = found.error > 0.1 * np.abs(found.value)
+        leap = self._typical[entries] / base
+        to_typical = unresolved & (leap > 8) & ~self._tried_typical[entries]
+        factor = np.where(to_typical, leap, np.where(unresolved, 200.0, 6.0))
+        h = base * np.minimum(factor, np.maximum(4.0, found.error / target))
+        upper = self._upper[entries]
+        h = np.where(h > upper / 1.5, np.sqrt(base * upper), h)
+        h = np.minimum(h, self._largest[entries])
+        futile = (4 * base >= upper) | (self._grown[entries] & ~unresolved & ~self._improved[entries])
+        self._tried_typical[entries] |= noisy & to_typical
+        self._grown[entries] |= noisy & ~unresolved
+        self._lower[entries] = np.where(noisy, np.maximum(self._lower[entries], base), self._lower[entries])
+        return np.where(futile, np.nan, h), h > 8 * base
+
+    def _for_kink(self, entries: IntArray, levels: Levels, found: Extrapolation, kinky: BoolArray) -> FloatArray:
+        """Return a step short of the kink where its distance shows, else one so small that a kink can only be at x.
+
+        A kink of jump J at distance d < h has S = J/2 - (J d / 2) / h, so two steps give d.
+        """
+        (h, fine), (s, fine_spread) = levels.finest_two(levels.step), levels.finest_two(levels.spread)
+        slope = (s - fine_spread) / (1 / fine - 1 / h)
+        distance = slope / (fine_spread + slope / fine)
+        distance = np.where(np.isfinite(distance) & (distance > 0.02 * fine), distance, 0.0)
+        coarse_noise = levels.noise[0] * levels.step[0]
+        at_point = 1e5 * coarse_noise / found.suspect
+        tried = self._tried_kink[entries]
+        self._tried_kink[entries] |= kinky
+        self._upper[entries] = np.where(kinky, np.minimum(self._upper[entries], fine), self._upper[entries])
+        return np.where(tried, np.nan, np.minimum(np.maximum(0.6 * distance, at_point), fine / 2))
+
+    def _for_truncation(
+        self, entries: IntArray, levels: Levels, found: Extrapolation, target: FloatArray
+    ) -> tuple[FloatArray, BoolArray]:
+        """Return smaller steps: by the h^4 law where the ladder is regular, else far down to a fresh pair."""
+        fine = levels.finest_two(levels.step)[1]
+        largest = np.fmax.reduce(np.abs(levels.central), axis=0)
+        regular = found.truncation < 0.1 * largest
+        by_law = fine * np.clip((target / (2 * found.error)) ** 0.25, 1 / 40, 1 / RATIO)
+        lower = self._lower[entries]
+        far = np.where(fine / 30 <= lower, np.sqrt(fine * lower), fine / 30)
+        real = (found.truncation > 3 * found.noise) & (found.noise < 0.5 * found.error)
+        upper = self._upper[entries]
+        self._upper[entries] = np.where(real, np.minimum(upper, found.step), upper)
+        return np.where(regular, np.where(found.is_triple, by_law, fine / RATIO), far), ~regular

@@ -1,0 +1,49 @@
+"""The outcome of a comparison, and why it came out so where the numbers alone do not say it."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterable
+
+
+class Verdict(enum.StrEnum):
+    """Outcome of a comparison, for an entry, a parameter or a whole check."""
+
+    MATCH = "match"
+    MISMATCH = "mismatch"
+    INCONCLUSIVE = "inconclusive"
+
+    @property
+    def severity(self) -> int:
+        """Rank: 0 for match, 1 for inconclusive, 2 for mismatch."""
+        return _SEVERITY[self]
+
+    @staticmethod
+    def worst(verdicts: Iterable[Verdict]) -> Verdict:
+        """Return the gravest of `verdicts`; `INCONCLUSIVE` if there is none, as nothing was shown then."""
+        return max(verdicts, key=lambda verdict: verdict.severity, default=Verdict.INCONCLUSIVE)
+
+
+_SEVERITY = {Verdict.MATCH: 0, Verdict.INCONCLUSIVE: 1, Verdict.MISMATCH: 2}
+
+
+class Reason(enum.Enum):
+    """Why an entry got its verdict, where the numbers alone do not say it. The value is a slug."""
+
+    sentence: str
+
+    def __new__(cls, slug: str, sentence: str) -> Reason:
+        """Make a member whose value is `slug` and that carries its sentence."""
+        member = object.__new__(cls)
+        member._value_ = slug
+        member.sentence = sentence
+        return member
+
+    KINK = "kink", "the loss has a kink at this point: the slopes on its two sides differ"
+    NOISE = "noise", "round-off in the loss is too large against this derivative"
+    RANDOM = "random", "two evaluations of the loss at the same point differ, which hides this derivative"
+    UNSETTLED = "unsettled", "the finite differences do not settle at any step size"
+    NON_FINITE_LOSS = "non-finite-loss", "the loss is not finite close to this point"
+    NON_FINITE_GRADIENT = "non-finite-gradient", "the analytic gradient is not finite"
+    ZERO = "zero", "both derivatives are zero to within the round-off in the loss"
+    COARSE = "coarse", "agrees within an error that is small against the parameter's gradient, not against this entry"

@@ -1,0 +1,90 @@
+"""Verdicts at the edges: kinks, zeros, noise, values that are not finite."""
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+
+from gradcheck import GradientMismatch, Verdict, assert_grad, check_grad
+from gradcheck.verdict import Reason
+from problems import cubic, cubic_grad, weights
+
+
+def only_entry(result: Any) -> tuple[Verdict, Reason | None]:
+    (parameter,) = result.parameters
+    return parameter.verdicts[0], parameter.reasons[0]
+
+
+@pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
+def test_an_analytic_gradient_that_is_not_finite(bad: float) -> None:
+    result = check_grad(cubic, lambda _: np.array([bad, 3 * 0.49, 3 * 1.21]), weights())
+    assert only_entry(result) == (Verdict.MISMATCH, Reason.NON_FINITE_GRADIENT)
+    assert result.parameters[0].mismatched == 1
+
+
+@pytest.mark.parametrize("analytic", [1.0, math.nan])
+def test_a_loss_that_is_not_finite_nearby(analytic: float) -> None:
+    result = check_grad(lambda x: x if x <= 1 else math.nan, lambda _: analytic, 1.0)
+    verdict, reason = only_entry(result)
+    if math.isnan(analytic):
+        assert (verdict, reason) == (Verdict.MISMATCH, Reason.NON_FINITE_GRADIENT)
+    else:
+        assert (verdict, reason) == (Verdict.INCONCLUSIVE, Reason.NON_FINITE_LOSS)
+        assert math.isnan(result.parameters[0].numerical[0])
+
+
+@pytest.mark.parametrize("slope", [-1.0, -0.3, 0.0, 1.0])
+def test_any_subgradient_is_accepted_at_a_kink(slope: float) -> None:
+    assert only_entry(check_grad(abs, lambda _: slope, 0.0)) == (Verdict.MATCH, Reason.KINK)
+
+
+@pytest.mark.parametrize("slope", [-1.01, 1.001, 3.0])
+def test_what_is_no_subgradient_is_not(slope: float) -> None:
+    assert only_entry(check_grad(abs, lambda _: slope, 0.0)) == (Verdict.MISMATCH, None)
+
+
+def test_a_gradient_of_zero_that_nothing_is_known_of() -> None:
+    # a loss of 3 could hide any derivative below its round-off, and there is no other entry to compare with
+    result = check_grad(lambda x: 3.0 + 0 * x, lambda _: 0.0, 1.0)
+    assert result.verdict is Verdict.INCONCLUSIVE
+    with pytest.raises(GradientMismatch, match="could not be decided"):
+        assert_grad(lambda x: 3.0 + 0 * x, lambda _: 0.0, 1.0)
+
+
+def test_a_gradient_of_zero_beside_others() -> None:
+    result = check_grad(lambda x: 3.0 + x[0] ** 2, lambda x: np.array([2 * x[0], 1e-17]), np.array([1.0, 1.0]))
+    assert result.verdict is Verdict.MATCH
+
+
+def test_a_missing_gradient_beside_others() -> None:
+    result = check_grad(
+        lambda x: 3.0 + x[0] ** 2 + 1e-6 * x[1], lambda x: np.array([2 * x[0], 0.0]), np.array([1.0, 1.0])
+    )
+    assert result.parameters[0].verdicts == (Verdict.MATCH, Verdict.MISMATCH)
+
+
+def test_a_random_loss_is_not_accused() -> None:
+    rng = np.random.default_rng(0)
+    result = check_grad(lambda x: np.sum(x**2) * (1 + 1e-3 * rng.normal()), lambda x: 2 * x, weights())
+    assert result.verdict is Verdict.INCONCLUSIVE
+    assert result.parameters[0].reason is Reason.RANDOM
+
+
+def test_an_entry_that_is_large_does_not_hide_a_small_one() -> None:
+    result = check_grad(
+        lambda x: 1e3 * np.sin(x[0]) + 1e-4 * np.sin(x[1]),
+        lambda x: np.array([1e3 * np.cos(x[0]), -1e-4 * np.cos(x[1])]),
+        np.array([0.5, 0.5]),
+    )
+    assert result.parameters[0].verdicts == (Verdict.MATCH, Verdict.MISMATCH)
+
+
+def test_tolerances_are_used() -> None:
+    def wrong(x: Any) -> Any:
+        return 1.01 * cubic_grad(x)
+
+    assert check_grad(cubic, wrong, weights(), rtol=0.02).passed
+    assert not check_grad(cubic, wrong, weights(), rtol=0.005).passed
+    assert check_grad(cubic, wrong, weights(), atol=0.1).passed
+    assert not check_grad(cubic, lambda x: cubic_grad(x) * (1 + 1e-7), weights(), rtol=1e-9).passed

@@ -1,0 +1,275 @@
+"""Scripts that hang, crash, flood or leave things running: an answer comes in time, and nothing is left behind."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from gradcheck.api import examine_script
+from gradcheck.config import Options
+from script_runs import check, write
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="sessions and signals of POSIX")
+
+GOOD = """
+x, y = [1.0, 2.0, 3.0], [2.0, 4.1, 5.9]
+def loss(w):
+    return sum((w * a - b) ** 2 for a, b in zip(x, y))
+def gradient(w):
+    dw = sum(2 * (w * a - b) * a for a, b in zip(x, y))
+    return dw
+w = 0.5
+for i in range(5):
+    dw = gradient(w)
+    w -= 0.01 * dw
+"""
+LIMIT, SLACK = 1.0, 3.0
+
+
+def timed(folder, text, **options):
+    began = time.perf_counter()
+    result = check(folder, text, **{"timeout": LIMIT, **options})
+    return result, time.perf_counter() - began
+
+
+def alive(pid):
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state not in "ZX"
+
+
+def gone(pid, seconds=3.0):
+    end = time.monotonic() + seconds
+    while alive(pid) and time.monotonic() < end:
+        time.sleep(0.02)
+    return not alive(pid)
+
+
+HANGS = {
+    "busy": ("x = 1\nwhile True:\n    pass\n", (2, 3)),
+    "sleep": ("import time\ntime.sleep(600)\n", (2,)),
+    "bare-except": ("x = 1\nwhile True:\n    try:\n        x += 1\n    except:\n        pass\n", (2, 3, 4, 5, 6)),
+    "swallows-everything": (
+        "while True:\n    try:\n        while True: pass\n    except BaseException:\n        continue\n",
+        (1, 2, 3, 4, 5),
+    ),
+    "in-c": ("import re\nre.match('(a+)+$', 'a' * 60 + 'b')\n", (2,)),
+    "lock": ("import threading\nlock = threading.Lock()\nlock.acquire()\nlock.acquire()\n", (4,)),
+    "alarm-switched-off": ("import signal\nsignal.setitimer(signal.ITIMER_REAL, 0)\nwhile True: pass\n", (3,)),
+    "signals-ignored": (
+        "import signal\nfor s in (signal.SIGALRM, signal.SIGTERM, signal.SIGINT):\n"
+        "    signal.signal(s, signal.SIG_IGN)\nwhile True: pass\n",
+        (4,),
+    ),
+    "waits-for-a-thread": (
+        "import threading, time\nt = threading.Thread(target=time.sleep, args=(600,))\nt.start()\nt.join()\n",
+        (4,),
+    ),
+    "waits-for-a-child": ("import subprocess\nsubprocess.run(['sleep', '600'])\n", (2,)),
+}
+
+
+@pytest.mark.parametrize(("text", "lines"), HANGS.values(), ids=HANGS)
+def test_a_script_that_hangs_is_ended_in_time_with_its_line(tmp_path, text, lines):
+    result, seconds = timed(tmp_path, text)
+    assert result.error.slug == "timeout"
+    assert result.error.line in lines
+    assert "--timeout" in result.error.message
+    assert seconds < LIMIT + SLACK
+
+
+def test_a_script_that_hangs_where_exceptions_are_dropped_is_ended_in_time(tmp_path):
+    text = "class A:\n    def __del__(self):\n        while True: pass\na = A()\ndel a\n"
+    result, seconds = timed(tmp_path, text)
+    assert result.verdict == "error"
+    assert seconds < LIMIT + SLACK
+
+
+@pytest.mark.parametrize(
+    "loop",
+    [
+        "for j in range(10**9):\n        pass",
+        "while True:\n        try:\n            pass\n        except:\n            pass",
+    ],
+)
+def test_a_gradient_that_hangs_in_a_replay_is_ended_in_time(tmp_path, loop):
+    """The first call returns; it is the replay that does not."""
+    body = f"dw = 2 * w\n    global calls\n    calls += 1\n    if calls > 5:\n        {loop}\n    return dw\ncalls = 0"
+    text = GOOD.replace("dw = sum(2 * (w * a - b) * a for a, b in zip(x, y))\n    return dw", body)
+    _, seconds = timed(tmp_path, text.replace("range(5)", "range(6)"))
+    assert seconds < LIMIT + SLACK
+
+
+def test_a_loss_that_hangs_away_from_the_recorded_point_is_ended_in_time(tmp_path):
+    text = GOOD.replace("return sum((w", "while w != 0.5: pass\n    return sum((w")
+    result, seconds = timed(tmp_path, text.replace("range(5)", "range(1)"))
+    assert result.error.slug == "timeout"
+    assert seconds < LIMIT + SLACK
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("import os\nos._exit(0)\n", "exit code 0"),
+        ("import os\nos._exit(7)\n", "exit code 7"),
+        ("import ctypes\nctypes.string_at(0)\n", "SIGSEGV"),
+        ("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n", "SIGKILL"),
+        ("import os\nos.abort()\n", "SIGABRT"),
+        ("import sys\nsys.setrecursionlimit(10**9)\ndef f(): f()\nf()\n", ""),
+    ],
+    ids=["exit-0", "exit-7", "segfault", "killed", "abort", "stack-overflow"],
+)
+def test_a_script_that_takes_its_process_with_it_is_an_error(tmp_path, text, said):
+    result, _ = timed(tmp_path, text, timeout=10)
+    assert result.error.slug in {"crashed", "script-raised", "timeout", "memory"}
+    assert said in result.error.message
+
+
+def test_a_segfault_is_told_with_its_line(tmp_path):
+    result, _ = timed(tmp_path, "import ctypes\n\nctypes.string_at(0)\n", timeout=10)
+    assert (result.error.slug, result.error.line) == ("crashed", 3)
+
+
+def printed(folder, text, **options):
+    pieces: list[bytes] = []
+    result = examine_script(write(folder, text), Options(**options), pieces.append)
+    return result, b"".join(pieces).decode().split()
+
+
+def test_children_that_are_left_running_are_killed(tmp_path):
+    text = GOOD + (
+        "import os, subprocess, time\n"
+        "child = subprocess.Popen(['sh', '-c', 'sleep 600 & echo $! > grandchild; wait'])\n"
+        "while not (os.path.exists('grandchild') and open('grandchild').read()):\n"
+        "    time.sleep(0.01)\n"
+        "print(child.pid, open('grandchild').read(), flush=True)\n"
+    )
+    result, pids = printed(tmp_path, text, timeout=10)
+    assert result.verdict == "match"
+    assert len(pids) == 2
+    assert all(gone(int(pid)) for pid in pids)
+
+
+def test_children_of_a_script_that_hangs_are_killed(tmp_path):
+    text = (
+        "import subprocess\nchild = subprocess.Popen(['sleep', '600'])\n"
+        "print(child.pid, flush=True)\nwhile True: pass\n"
+    )
+    result, (pid,) = printed(tmp_path, text, timeout=LIMIT)
+    assert result.error.slug == "timeout"
+    assert gone(int(pid))
+
+
+HARMLESS = {
+    "thread": "import threading, time\nthreading.Thread(target=time.sleep, args=(600,)).start()\n",
+    "exit-handler": "import atexit, time\natexit.register(time.sleep, 600)\n",
+    "exit-handler-that-fails": "import atexit\natexit.register(lambda: 1 / 0)\n",
+    "other-folder": "import os\nos.chdir('/')\n",
+    "deleted-folder": "import os, tempfile\nd = tempfile.mkdtemp()\nos.chdir(d)\nos.rmdir(d)\n",
+    "closed-streams": "import sys\nsys.stdout.close()\n",
+    "closed-descriptors": "import os\nos.close(1)\nos.close(2)\n",
+    "replaced-print": "print = None\n",
+    "shadowed-builtins": "id = list = dict = sum_ = sorted = None\n",
+    "shadowed-numpy": "np = numpy = None\n",
+    "changed-excepthook": "import sys\nsys.excepthook = None\n",
+    "random-seeded": "import random\nrandom.seed(0)\n",
+    "warnings-are-errors": "import warnings\nwarnings.simplefilter('error')\n",
+    "numpy-errors-are-raised": "import numpy as np\nnp.seterr(all='raise')\n",
+    "garbage-collector-off": "import gc\ngc.disable()\n",
+    "path-emptied": "import sys\nsys.path.clear()\n",
+    "modules-removed": "import sys\nfor name in [n for n in sys.modules if n.startswith('json')]: del sys.modules[name]\n",
+    "locale-and-recursion": "import sys\nsys.setrecursionlimit(200)\n",
+    "profiled": "import sys\nsys.setprofile(lambda *_: None)\n",
+    "traced": "import sys\nsys.settrace(lambda *_: None)\n",
+    "print-options": "import numpy as np\nnp.set_printoptions(precision=1)\n",
+    "own-main": "import sys\nsys.modules['__main__'] = sys\n",
+    "deletes-itself": "import os\nos.remove(__file__)\n",
+}
+BREAKS = {
+    "path-emptied": "what gradcheck imports later is not found, and the script is said to have raised it",
+}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        pytest.param(text, id=n, marks=[pytest.mark.xfail(strict=True, reason=BREAKS[n])] if n in BREAKS else [])
+        for n, text in HARMLESS.items()
+    ],
+)
+def test_what_a_script_does_to_its_process_does_not_change_the_verdict(tmp_path, text):
+    result, seconds = timed(tmp_path, text + GOOD, timeout=10)
+    assert result.verdict == "match", result.error
+    assert seconds < 10
+
+
+def test_megabytes_of_output_are_dropped(tmp_path):
+    result, _ = timed(tmp_path, GOOD + "for i in range(300):\n    print('x' * 100_000)\n", timeout=20)
+    assert result.verdict == "match"
+
+
+def test_prints_in_the_loss_are_not_repeated_in_replays(tmp_path):
+    text = GOOD.replace("return sum((w", "print('LOSS')\n    return sum((w") + "loss(w)\nprint('END')\n"
+    result, words = printed(tmp_path, text)
+    assert result.verdict == "match"
+    assert words == ["LOSS", "END"]
+
+
+def test_the_end_of_a_flood_still_names_the_line(tmp_path):
+    result, _ = timed(tmp_path, "import os\nprint('x' * 1_000_000, flush=True)\nos.abort()\n", timeout=10)
+    assert (result.error.slug, result.error.line) == ("crashed", 3)
+
+
+def test_memory_is_limited(tmp_path):
+    result, _ = timed(tmp_path, "x = []\nwhile True:\n    x.append(bytearray(10**7))\n", timeout=20, memory=600)
+    assert result.error.slug == "memory"
+    assert result.error.line == 3
+
+
+def test_a_memory_limit_leaves_a_small_script_alone(tmp_path):
+    assert timed(tmp_path, GOOD, timeout=10, memory=2000)[0].verdict == "match"
+
+
+def test_a_fork_of_the_script_does_not_answer_for_it(tmp_path):
+    result, _ = timed(tmp_path, "import os\npid = os.fork()\nif pid == 0: w_child = 1\n" + GOOD, timeout=10)
+    assert result.verdict == "match"
+
+
+def test_a_pool_of_processes_in_the_script_works(tmp_path):
+    text = GOOD + (
+        "import multiprocessing\n"
+        "if __name__ == '__main__':\n"
+        "    with multiprocessing.get_context('fork').Pool(2) as pool:\n"
+        "        print(pool.map(loss, [0.1, 0.2]))\n"
+    )
+    assert timed(tmp_path, text, timeout=20)[0].verdict == "match"
+
+
+def test_the_users_folder_is_left_as_it_was(tmp_path):
+    """A script that writes files beside itself was asked to by its author; gradcheck writes none of its own."""
+    write(tmp_path, "VALUE = 2.0\n", "beside.py")
+    before = sorted(p.name for p in tmp_path.rglob("*"))
+    assert timed(tmp_path, "from beside import VALUE\n" + GOOD, timeout=10)[0].verdict == "match"
+    assert sorted(p.name for p in tmp_path.rglob("*")) == sorted([*before, "script.py"])
+
+
+def test_no_temporary_folders_are_left(tmp_path, monkeypatch):
+    temporary = tmp_path / "tmp"
+    temporary.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(temporary))
+    timed(tmp_path, GOOD, timeout=10)
+    timed(tmp_path, "while True: pass\n", timeout=0.5)
+    assert os.listdir(temporary) == []  # noqa: PTH208
+
+
+@pytest.mark.parametrize("name", ["with space.py", "ümläut.py", "-dash.py", "quote'.py", "json.py", "numpy.py", "a.b.py"])
+def test_odd_file_names(tmp_path, name):
+    """``json.py`` and ``numpy.py`` would hide the modules of that name from a script that imports them."""
+    result = examine_script(write(tmp_path, GOOD, name), Options(timeout=10))
+    assert result.verdict == "match", result.error
