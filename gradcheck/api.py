@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from gradcheck.config import Options, resolve
-from gradcheck.errors import ScriptError
+from gradcheck.config import Options, from_texts, resolve
+from gradcheck.errors import ScriptError, UsageError
 from gradcheck.report.record import Report
 from gradcheck.script.examine import Request
 from gradcheck.script.isolate import examine_isolated
@@ -44,17 +44,35 @@ def check_script(path: str | Path, options: Options | None = None) -> Report:
     """
     options = options or Options()
     result = examine_script(path, options)
-    return Report((result,), seed=options.seed or 0)
+    return Report((result,))
+
+
+def options_of_comment(source: SourceFile) -> Options:
+    """Return the settings of the script's ``# gradcheck:`` comments.
+
+    Raises
+    ------
+    ScriptError
+        If a setting is unknown or has a wrong value.
+    """
+    try:
+        return from_texts(source.directive, "the # gradcheck: comment")
+    except UsageError as error:
+        line = next(n for n, text in enumerate(source.lines, 1) if source.is_directive(text))
+        raise ScriptError(error.message, slug="bad-setting", line=line) from None
 
 
 def examine_script(path: str | Path, options: Options, output: Callable[[bytes], object] | None = None) -> ScriptResult:
     """Check one script; `output` receives what it prints."""
     shown, place = str(path), Path(path).absolute()
     try:
+        if place.suffix == ".ipynb":
+            raise ScriptError("notebooks are not read yet; save it as a script (.py)", slug="unreadable")
         source = SourceFile.read(place)
+        comment = options_of_comment(source)
     except ScriptError as error:
         return ScriptResult(shown, error=error)
-    settled = resolve(options, source.directive, place).over(_DEFAULTS)
+    settled = resolve(options, comment, place).over(_DEFAULTS)
     request = Request(
         path=str(place),
         argv=settled.argv,

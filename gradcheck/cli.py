@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from pathlib import Path
@@ -96,6 +97,9 @@ def demo(force: bool) -> None:
 
 def main() -> None:
     """Run the command line; the exit codes are those of the documentation, also on Ctrl-C."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):  # a letter that the terminal does not have is no reason to fail
+            stream.reconfigure(errors="backslashreplace")
     try:
         code = cli.main(standalone_mode=False, prog_name="gradcheck")
         sys.stdout.flush()
@@ -152,9 +156,9 @@ def _check_all(paths: tuple[str, ...], options: Options, flags: dict[str, Any]) 
     results = []
     for path, function in _targets(paths, flags["only"]):
         chosen = options if function is None else replace(options, backward=function)
-        with progress.status(f"checking {path}") if progress.is_terminal and not forward else _nothing():
+        with progress.status(f"checking {path}") if sys.stderr.isatty() and not forward else _nothing():
             results.append(examine_script(path, chosen, forward))
-    return Report(tuple(results), seed=options.seed or 0)
+    return Report(tuple(results))
 
 
 def _targets(paths: tuple[str, ...], only: str | None) -> list[tuple[str, str | None]]:

@@ -100,15 +100,15 @@ _KINDS: dict[str, Callable[[str], Any]] = {
 _KIND_NAMES = {int: "a whole number", float: "a number"}
 
 
-def resolve(flags: Options, directive: Mapping[str, str], script: Path) -> Options:
+def resolve(flags: Options, comment: Options, script: Path) -> Options:
     """Return the options for one script, each from the first place that says something about it.
 
     Parameters
     ----------
     flags : Options
         From the command line or the caller.
-    directive : mapping
-        The settings of the script's ``# gradcheck:`` comments.
+    comment : Options
+        From the script's ``# gradcheck:`` comments.
     script : Path
         The script; the nearest pyproject.toml above it counts.
 
@@ -117,7 +117,7 @@ def resolve(flags: Options, directive: Mapping[str, str], script: Path) -> Optio
     UsageError
         If a setting is unknown or has a wrong value; the message says where it stands.
     """
-    options = flags.over(from_texts(directive, f"the # gradcheck: comment in {script.name}"))
+    options = flags.over(comment)
     if flags.isolated:
         return options
     return options.over(_from_environment()).over(_from_pyproject(script))

@@ -21,7 +21,7 @@ def _generator(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.mark.usefixtures("_generator")
 @pytest.mark.filterwarnings("ignore:get_state and legacy")
-@pytest.mark.parametrize("draw", [np.random.rand, np.random.randn, random.random])  # noqa: NPY002
+@pytest.mark.parametrize("draw", [np.random.rand, np.random.randn, random.random])
 def test_a_draw_changes_the_state_and_can_be_repeated(draw):
     before = RandomState.capture()
     assert RandomState.capture() == before

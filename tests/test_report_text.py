@@ -87,8 +87,8 @@ def test_a_place_beyond_the_file_does_no_harm():
     assert "net.py" in shown(result(factor=3.0, lines=("x",), span=Span(5, 1, 9, 3)))
 
 
-def test_names_are_whole_in_a_pipe():
-    text = shown(result((LONG, "b"), factor=3.0), width=40)
+def test_names_are_whole_in_a_log():
+    text = shown(result((LONG, "b"), factor=3.0), width=10_000)
     assert sum(LONG in line and "mismatch" in line for line in text.splitlines()) == 1
     assert "…" not in text
 

@@ -27,12 +27,14 @@ class Report:
     ----------
     scripts : tuple of ScriptResult
         In the order in which they were asked for.
-    seed : int
-        Seed of the perturbed points of the first script.
     """
 
     scripts: tuple[ScriptResult, ...]
-    seed: int = 0
+
+    @property
+    def seed(self) -> int:
+        """Seed of the perturbed points of the first script that was checked."""
+        return next((script.check.seed for script in self.scripts if script.check is not None), 0)
 
     @property
     def passed(self) -> bool:

@@ -60,12 +60,17 @@ def _headline(script: ScriptResult) -> Text:
     total, wrong = len(script.parameters), len(script.mismatching)
     gradients = "gradient" if total == 1 else "gradients"
     if wrong:
-        verb = "is" if wrong == 1 else "are"
-        return text.append(f"{wrong} of {total} {gradients} {verb} wrong", STYLES["mismatch"])
+        said = (
+            "the gradient is wrong"
+            if total == 1
+            else f"{wrong} of {total} gradients {'is' if wrong == 1 else 'are'} wrong"
+        )
+        return text.append(said, STYLES["mismatch"])
     unsure = sum(p.verdict is Verdict.INCONCLUSIVE for p in script.parameters)
     if unsure:
         return text.append(f"{unsure} of {total} {gradients} could not be decided", STYLES["inconclusive"])
-    return text.append("the gradient matches" if total == 1 else f"all {total} gradients match", STYLES["match"])
+    said = {1: "the gradient matches", 2: "both gradients match"}.get(total, f"all {total} gradients match")
+    return text.append(said, STYLES["match"])
 
 
 def _show_error(script: ScriptResult, console: Console) -> None:

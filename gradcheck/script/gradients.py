@@ -278,9 +278,29 @@ def map_gradients(
         pair = _by_update(output, places, updates) or _by_name(function, output, places, updates)
         if pair is not None and all(pair.slot != other.slot for other in pairs):
             pairs.append(pair)
-    if not pairs and len(found) == 1 and is_gradient_function(function.short_name):
-        pairs = _by_position(found[0], places)
+    whole = [output for output in found if np.size(output.leaf.value) > 1] if len(found) > 1 else list(found)
+    if not pairs and len(whole) == 1:
+        words = (function.short_name, *whole[0].labels) if len(found) > 1 else (function.short_name,)
+        if any(is_gradient_function(word) for word in words):
+            return _by_position(whole[0], places)
     return pairs
+
+
+def pair_in_order(found: Sequence[Output], places: list[Slot], names: Sequence[str]) -> list[GradientMap]:
+    """Pair the outputs of a function, in their order, with the parameters that the user named, in theirs.
+
+    Scalars that the function returns beside the gradients are passed over where there are more outputs than names.
+    """
+    chosen = [next((p for p in places if name in (p.name, base_name(p.name))), None) for name in names]
+    extra = len(found) - len(names)
+    pairs: list[GradientMap] = []
+    for output in found:
+        slot = chosen[len(pairs)] if len(pairs) < len(chosen) else None
+        if slot is None or not fits(output.leaf.value, slot.leaf.shape):
+            extra -= 1
+        else:
+            pairs.append(GradientMap(slot, output, None, "the order in which you named them"))
+    return pairs if extra >= 0 and len(pairs) == len(names) else []
 
 
 def _by_update(output: Output, places: list[Slot], updates: tuple[Update, ...]) -> GradientMap | None:

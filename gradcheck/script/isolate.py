@@ -115,8 +115,9 @@ def _explain(request: Request, code: int | None, trace: str) -> ScriptError:
     line = int(own[1]) if own else None
     if code is None:
         return ScriptError(timeout_message(request.seconds, line), slug="timeout", line=line)
-    if "MemoryError" in trace:
-        return ScriptError("the script ran out of memory", slug="memory", line=line)
+    if "MemoryError" in trace or (request.memory is not None and code):
+        limit = f" of {request.memory} MiB (--memory)" if request.memory is not None else ""
+        return ScriptError(f"the script ran out of memory{limit}", slug="memory", line=line)
     place = f" in line {line}" if line else ""
     how = f"was ended by signal {signal.Signals(-code).name}" if code < 0 else f"left Python with exit code {code}"
     return ScriptError(f"the script's process {how}{place}, without an answer", slug="crashed", line=line)

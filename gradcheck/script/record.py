@@ -238,7 +238,8 @@ def _alarm(recorder: Recorder, seconds: float, awaited: Set[str], path: Path) ->
         now = time.monotonic()
         if now - began > seconds:
             line = line_in(path, frame)
-            raise StopScript(ScriptError(timeout_message(seconds, line), slug="timeout", line=line))
+            message = f"{timeout_message(seconds, line)}, half of which is the script's"
+            raise StopScript(ScriptError(message, slug="timeout", line=line))
         if now - recorder.last_news > QUIET_SECONDS and any(call.function in awaited for call in recorder.calls):
             raise StopScript
 
@@ -254,7 +255,7 @@ def _alarm(recorder: Recorder, seconds: float, awaited: Set[str], path: Path) ->
 def timeout_message(seconds: float, line: int | None) -> str:
     """Say where a script hung."""
     place = f", in line {line}" if line else ""
-    return f"the script was still running after {seconds:.3g} s{place}; give it more time with --timeout"
+    return f"the script was still running after {seconds:.3g} s{place}; give it more time with --timeout SECONDS"
 
 
 def line_in(path: Path, frame: types.FrameType | None) -> int | None:

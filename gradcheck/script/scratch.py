@@ -10,7 +10,7 @@ import os
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +86,18 @@ class Scratch:
             raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(path))
         mirror.mkdir(parents=True)
 
+    def entries(self, path: Any) -> list[os.DirEntry[Any]] | None:
+        """Return what is in a folder, the mirror's files among it; None where there is no such folder here."""
+        real = self._layered("." if path is None else path)
+        if real is None:
+            return None
+        mirror = self._mirror(real)
+        own = {entry.name: entry for entry in os.scandir(mirror)} if mirror.is_dir() else {}
+        if self._is_removed(real) or not real.is_dir():
+            return list(own.values()) if mirror.is_dir() else None
+        found = {entry.name: entry for entry in os.scandir(real) if real / entry.name not in self._removed}
+        return list((found | own).values())
+
     def _layered(self, path: Any) -> Path | None:
         """Return the absolute path of what belongs to the layer, else None."""
         if not isinstance(path, str | bytes | os.PathLike):
@@ -103,12 +115,35 @@ class Scratch:
         return self._mirror(real.parent).is_dir() or (real.parent.is_dir() and not self._is_removed(real.parent))
 
 
+class _Entries:
+    """What ``os.scandir`` gives: an iterator that can be closed."""
+
+    def __init__(self, entries: list[os.DirEntry[Any]]) -> None:
+        self._entries = iter(entries)
+
+    def __iter__(self) -> Iterator[os.DirEntry[Any]]:
+        return self._entries
+
+    def __next__(self) -> os.DirEntry[Any]:
+        return next(self._entries)
+
+    def __enter__(self) -> _Entries:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Forget what is left."""
+        self._entries = iter(())
+
+
 def divert_writes(folder: Path) -> None:
     """From now on, lead what this process's Python code writes to `folder`.
 
-    Covered are ``open``, and with it ``pathlib``, NumPy, pandas, pickle and json, and removing, renaming and making
-    files and folders. Libraries that write through C code of their own are not, nor are those that were imported
-    before and kept ``open`` for themselves.
+    Covered are ``open`` and ``os.open``, and with them ``pathlib``, NumPy, pandas, pickle and json, and removing,
+    renaming, truncating and making files and folders. Links are not, nor are libraries that write through C code of
+    their own (SQLite, HDF5), nor those that were imported before and kept ``open`` for themselves.
 
     Parameters
     ----------
@@ -116,7 +151,8 @@ def divert_writes(folder: Path) -> None:
         An empty folder; what is written into it directly is left alone.
     """
     layer = Scratch(folder)
-    really_open, really_stat = builtins.open, os.stat
+    really_open, really_open_low, really_truncate = builtins.open, os.open, os.truncate
+    really_stat, really_scandir, really_listdir = os.stat, os.scandir, os.listdir
 
     def open_(file: Any, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
         place = layer.writing(file) if _WRITING & set(mode) else layer.reading(file)
@@ -124,6 +160,24 @@ def divert_writes(folder: Path) -> None:
 
     def stat(path: Any, *args: Any, **kwargs: Any) -> os.stat_result:
         return really_stat(layer.reading(path), *args, **kwargs)
+
+    def low_level_open(path: Any, flags: int, *args: Any, **kwargs: Any) -> int:
+        writes = flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+        return really_open_low(layer.writing(path) if writes else layer.reading(path), flags, *args, **kwargs)
+
+    def truncate(path: Any, length: int) -> None:
+        really_truncate(layer.writing(path), length)
+
+    def change(path: Any, *_: Any, **__: Any) -> None:
+        really_stat(layer.reading(path))  # modes and times are nobody's business here, a missing file is
+
+    def scandir(path: Any = None) -> Any:
+        found = layer.entries(path)
+        return really_scandir(path) if found is None else _Entries(found)
+
+    def listdir(path: Any = None) -> list[Any]:
+        found = layer.entries(path)
+        return really_listdir(path) if found is None else [entry.name for entry in found]
 
     def rename(source: Any, target: Any, **_: Any) -> None:
         content = Path(layer.reading(source)).read_bytes()
@@ -134,6 +188,13 @@ def divert_writes(folder: Path) -> None:
         (builtins, "open", open_),
         (io, "open", open_),
         (os, "stat", stat),
+        (os, "open", low_level_open),
+        (os, "truncate", truncate),
+        (os, "chmod", change),
+        (os, "utime", change),
+        (shutil, "copystat", lambda *_, **__: None),
+        (os, "listdir", listdir),
+        (os, "scandir", scandir),
         (os, "rename", rename),
         (os, "replace", rename),
         (os, "mkdir", lambda path, *_, **__: layer.make_folder(path)),

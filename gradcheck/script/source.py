@@ -15,7 +15,8 @@ from gradcheck.errors import ScriptError
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 _DIRECTIVE = re.compile(r"^\s*#\s*gradcheck:\s*(?P<settings>\S.*)$")
-_SETTING = re.compile(r"(?P<key>\w+)\s*=\s*(?P<value>[^=]*?)\s*(?=,\s*\w+\s*=|$)")
+# a value goes on to the next key, so it may be an expression with commas; `=` in it belongs to a call
+_SETTING = re.compile(r"(?P<key>\w+)\s*=(?!=)\s*(?P<value>(?:[^(),]|\([^()]*(?:\([^()]*\)[^()]*)*\)|,(?!\s*\w+\s*=))*)")
 
 
 @dataclass(frozen=True)
@@ -210,8 +211,14 @@ class SourceFile:
         settings: dict[str, str] = {}
         for line in self.lines:
             if found := _DIRECTIVE.match(line):
-                settings |= {m["key"]: m["value"] for m in _SETTING.finditer(found["settings"])}
+                pairs = {m["key"]: m["value"].strip() for m in _SETTING.finditer(found["settings"])}
+                settings |= pairs or {found["settings"].strip(): ""}
         return settings
+
+    @staticmethod
+    def is_directive(line: str) -> bool:
+        """Whether a line is a ``# gradcheck:`` comment."""
+        return bool(_DIRECTIVE.match(line))
 
     def span(self, node: ast.expr | ast.stmt) -> Span:
         """Return where a node stands, its columns in characters (``ast`` counts UTF-8 bytes)."""

@@ -10,7 +10,16 @@ import numpy as np
 
 from gradcheck.errors import ScriptError
 from gradcheck.result import CheckResult
-from gradcheck.script.gradients import Backward, map_gradients, outputs, possible_labels, slots, updates_in
+from gradcheck.script.gradients import (
+    Backward,
+    GradientMap,
+    map_gradients,
+    outputs,
+    pair_in_order,
+    possible_labels,
+    slots,
+    updates_in,
+)
 from gradcheck.script.loss_choice import Rejected, choose_loss
 from gradcheck.script.losses import loss_candidates, named_loss, unnamed_candidates
 from gradcheck.script.names import base_name, fold, is_gradient_word, loss_rank, parameter_of
@@ -151,15 +160,23 @@ def _backwards(source: SourceFile, recording: Recording, overrides: Overrides) -
             moments = recording.of(region.name)
             if not moments:
                 continue
-            pairs = map_gradients(function, found, slots(region, moments[0], read), updates)
+            places = slots(region, moments[0], read)
+            pairs = map_gradients(function, found, places, updates)
             pairs = [pair.called(names.get(pair.output.leaf.path, pair.slot.name)) for pair in pairs]
-            chosen = tuple(p for p in pairs if not overrides.params or p.slot.name in overrides.params)
-            backward = Backward(function, calls[0], found, chosen, region, moments)
+            chosen = _chosen(pairs, overrides.params)
+            if not chosen and overrides.backward:
+                chosen = pair_in_order(found, places, overrides.params)
+            backward = Backward(function, calls[0], found, tuple(chosen), region, moments)
             # the first that works is kept, unless one further down sees more of the parameters
             if chosen and (best is None or len(chosen) > len(best.pairs)) and _replays(recording, backward):
                 best = backward
         if best is not None:
             yield best
+
+
+def _chosen(pairs: list[GradientMap], wanted: Sequence[str]) -> list[GradientMap]:
+    """Return the pairs of the parameters that the user wants, whole names or their last parts."""
+    return [p for p in pairs if not wanted or p.slot.name in wanted or base_name(p.slot.name) in wanted]
 
 
 def _read(source: SourceFile) -> frozenset[str]:
