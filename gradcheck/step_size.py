@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-FloatArray = npt.NDArray[np.float64]
+from gradcheck.arrays import FloatArray
 
 # The step that balances truncation against round-off is a power of the machine epsilon [1]: 1/2 for one forward
 # difference, 1/3 for one central difference. "ladder" is the first rung of several central differences: after

@@ -8,9 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from gradcheck.arrays import FloatArray
 from gradcheck.errors import InputError
-
-FloatArray = npt.NDArray[np.float64]
 
 # Default rtol by machine epsilon, coarsest first: what correct code of that precision reaches on small networks.
 _DEFAULT_RTOL = (("float16", 5e-2), ("float32", 2e-3), ("float64", 1e-5))
