@@ -125,9 +125,10 @@ def differentiate(
         again = again[record.was_finite(again) & (record.evaluations[again] + 2 <= MAX_EVALUATIONS)]
         record.measure(again, record.last_step(again) / RATIO)
         levels = record.levels(entries)
-        found = extrapolate(levels)
-        search.note(entries, levels, found)
-        best = _update(best, entries, found, search.kink)
+        if len(levels.step) > 1:  # else no entry had room for a second step
+            found = extrapolate(levels)
+            search.note(entries, levels, found)
+            best = _update(best, entries, found, search.kink)
 
 
 class _Record:

@@ -213,7 +213,8 @@ class CheckResult:
     def merge(cls, results: Sequence[CheckResult]) -> CheckResult:
         """Return one result for checks of the same parameters at several points.
 
-        Of each entry the worst verdict is kept, among equal ones that with the largest relative error.
+        Of each entry the worst verdict is kept, among equal ones that with the largest relative error. A point at
+        which the loss has a kink gives way to any other.
 
         Parameters
         ----------
@@ -251,8 +252,14 @@ def summary_table(parameters: Sequence[ParameterResult]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
+def _weights(parameter: ParameterResult) -> list[int]:
+    """Return how much the verdict of each entry counts against those at other points."""
+    outcomes = zip(parameter.verdicts, parameter.reasons, strict=True)
+    return [-1 if reason is Reason.KINK else verdict.severity for verdict, reason in outcomes]
+
+
 def _merge_parameter(group: Sequence[ParameterResult]) -> ParameterResult:
-    severity = np.array([[verdict.severity for verdict in parameter.verdicts] for parameter in group])
+    severity = np.array([_weights(parameter) for parameter in group])
     error = np.array([np.where(np.isnan(parameter.rel_error), np.inf, parameter.rel_error) for parameter in group])
     # lexsort sorts by its last key first; the last row of the order is the worst point of each entry
     chosen = np.lexsort((error, severity), axis=0)[-1]

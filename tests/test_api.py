@@ -51,6 +51,12 @@ def test_what_cannot_be_read_is_a_verdict_and_no_exception(tmp_path, name):
     assert (script.verdict, script.error.slug) == ("error", "unreadable")
 
 
+def test_a_wrong_comment_is_an_error_of_the_script_with_its_line(tmp_path):
+    (script,) = check_script(write(tmp_path, "x = 1\n# gradcheck: backwards=f\n")).scripts
+    assert (script.error.slug, script.error.line) == ("bad-setting", 2)
+    assert "unknown setting 'backwards'" in script.error.message
+
+
 def test_a_wrong_setting_of_the_caller_is_raised():
     with pytest.raises(UsageError, match="points: expected a number of at least 1, got 0"):
         check_script("net.py", Options(points=0))

@@ -46,36 +46,36 @@ def test_the_first_place_that_says_something_wins(project, monkeypatch, key, val
         monkeypatch.setenv(f"GRADCHECK_{key.upper()}", texts["environment"])
     script = project(f'[tool.gradcheck]\n{key} = "{texts["pyproject"]}"\n' if "pyproject" in said else "")
     expected = values[4 - count] if count else None
-    assert getattr(resolve(flags, directive, script), key) == expected
+    assert getattr(resolve(flags, from_texts(directive, "the comment"), script), key) == expected
 
 
 def test_isolated_leaves_environment_and_files_aside_but_not_the_comment(project, monkeypatch):
     monkeypatch.setenv("GRADCHECK_POINTS", "3")
     script = project("[tool.gradcheck]\nseed = 5\n")
-    options = resolve(Options(isolated=True), {"loss": "cost"}, script)
+    options = resolve(Options(isolated=True), Options(loss="cost"), script)
     assert (options.points, options.seed, options.loss) == (None, None, "cost")
 
 
 def test_isolated_does_not_even_look_at_them(project, monkeypatch):
     monkeypatch.setenv("GRADCHECK_POINTS", "none")
-    assert resolve(Options(isolated=True), {}, project("broken")).points is None
+    assert resolve(Options(isolated=True), Options(), project("broken")).points is None
 
 
 def test_kinds_of_toml_values(project):
     script = project('[tool.gradcheck]\nparams = ["W1", "b1"]\npoints = 2\nrtol = 1e-3\nloss = "cost(E)"\n')
-    options = resolve(Options(), {}, script)
+    options = resolve(Options(), Options(), script)
     assert (options.params, options.points, options.rtol, options.loss) == (("W1", "b1"), 2, 1e-3, "cost(E)")
 
 
 def test_the_nearest_pyproject_counts(project, tmp_path):
     script = project("[tool.gradcheck]\npoints = 2\n")
     (tmp_path / "deep" / "pyproject.toml").write_text("[tool.gradcheck]\nseed = 7\n")
-    options = resolve(Options(), {}, script)
+    options = resolve(Options(), Options(), script)
     assert (options.points, options.seed) == (None, 7)
 
 
 def test_a_pyproject_without_a_table_says_nothing(project):
-    assert resolve(Options(), {}, project('[project]\nname = "x"\n')) == Options()
+    assert resolve(Options(), Options(), project('[project]\nname = "x"\n')) == Options()
 
 
 @pytest.mark.parametrize(
@@ -93,32 +93,27 @@ def test_a_wrong_pyproject_is_named(project, toml, said):
     if "gradcheck = 3" in toml:
         pytest.xfail("a table that is no table is an AttributeError")
     with pytest.raises(UsageError, match=said):
-        resolve(Options(), {}, project(toml))
+        resolve(Options(), Options(), project(toml))
 
 
 def test_a_pyproject_that_is_not_utf8_is_named(project, tmp_path):
     script = project()
     (tmp_path / "pyproject.toml").write_bytes(b"[tool.gradcheck]\nloss = '\xe4'\n")
     with pytest.raises(UsageError, match="cannot be read"):
-        resolve(Options(), {}, script)
+        resolve(Options(), Options(), script)
 
 
 def test_a_wrong_environment_variable_is_named(project, monkeypatch):
     monkeypatch.setenv("GRADCHECK_RTOL", "small")
     with pytest.raises(UsageError, match=r"GRADCHECK_.*rtol: expected a number, got 'small'"):
-        resolve(Options(), {}, project())
+        resolve(Options(), Options(), project())
 
 
 @pytest.mark.xfail(strict=True, reason="the message names the group of variables, not the one that is wrong")
 def test_the_name_of_a_wrong_environment_variable_is_written_out(project, monkeypatch):
     monkeypatch.setenv("GRADCHECK_RTOL", "small")
     with pytest.raises(UsageError, match="GRADCHECK_RTOL"):
-        resolve(Options(), {}, project())
-
-
-def test_a_wrong_comment_is_named(project):
-    with pytest.raises(UsageError, match=r"comment in script\.py: unknown setting 'backwards'"):
-        resolve(Options(), {"backwards": "f"}, project())
+        resolve(Options(), Options(), project())
 
 
 @pytest.mark.parametrize(

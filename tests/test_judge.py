@@ -40,8 +40,28 @@ def test_any_subgradient_is_accepted_at_a_kink(slope: float) -> None:
 
 
 @pytest.mark.parametrize("slope", [-1.01, 1.001, 3.0])
-def test_what_is_no_subgradient_is_not(slope: float) -> None:
-    assert only_entry(check_grad(abs, lambda _: slope, 0.0)) == (Verdict.MISMATCH, None)
+def test_what_lies_outside_the_slopes_of_a_kink_is_neither_right_nor_wrong(slope: float) -> None:
+    assert only_entry(check_grad(abs, lambda _: slope, 0.0)) == (Verdict.INCONCLUSIVE, Reason.KINK)
+
+
+def test_a_sum_of_subgradients_may_lie_outside_the_slopes_of_the_sum() -> None:
+    """Zero weights in front of a ReLU: every sample stands on its kink, and 0 is right code's answer."""
+    x, c = np.array([1.0, 2.0, -3.0]), np.array([2.0, -0.5, -1.0])
+    result = check_grad(lambda w: c @ np.maximum(w * x, 0), lambda w: float(c @ (x * (w * x > 0))), 0.0)
+    assert only_entry(result) == (Verdict.INCONCLUSIVE, Reason.KINK)
+
+
+def test_a_kink_gives_way_to_a_point_that_decides() -> None:
+    def gradient(w: float) -> float:
+        return 3.0 if w == 0 else float(np.sign(w))
+
+    assert only_entry(check_grad(abs, gradient, 0.0, points=3)) == (Verdict.MATCH, None)
+
+
+def test_half_precision_parameters_of_a_single_precision_loss_have_no_room_for_a_second_step() -> None:
+    x = np.array([0.3, -0.7, 1.1], np.float16)
+    result = check_grad(lambda x: np.float32(np.sum(np.asarray(x, np.float32) ** 3)), lambda x: 3 * x**2, x)
+    assert result.verdict is not Verdict.MISMATCH
 
 
 def test_a_gradient_of_zero_that_nothing_is_known_of() -> None:

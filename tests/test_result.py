@@ -111,13 +111,13 @@ def test_text() -> None:
 def test_merge_keeps_the_worst_of_each_entry() -> None:
     first = result(parameter([1.0, 2.0, 3.0], [1.0, 2.2, 3.0], (M, X, M)), evaluations=7)
     second = result(
-        parameter([5.0, 6.0, 7.0], [5.0, 6.0, 7.1], (M, M, I), reasons=(None, None, Reason.KINK)), evaluations=8
+        parameter([5.0, 6.0, 7.0], [5.0, 6.0, 7.1], (M, M, I), reasons=(None, None, Reason.NOISE)), evaluations=8
     )
     third = result(parameter([1.0, 2.0, 3.0], [1.1, 2.4, 3.0], (M, X, M)), evaluations=9)
     merged = CheckResult.merge([first, second, third])
     (p,) = merged.parameters
     assert p.verdicts == (M, X, I)
-    assert p.reasons == (None, None, Reason.KINK)
+    assert p.reasons == (None, None, Reason.NOISE)
     # equal verdicts: the larger relative error
     assert p.analytic.tolist() == [1.0, 2.0, 7.0]
     assert p.numerical.tolist() == [1.1, 2.4, 7.1]

@@ -332,7 +332,9 @@ def test_random_arithmetic_programs_do_what_they_did(tmp_path, seed):
         lines.append(f"    for i in range({rng.randint(1, 4)}):")
         callee = f"f{rng.randrange(number)}(x)" if number else "y"
         lines.append(f"        x = x * {rng.randint(1, 3)} % 17 + {callee}")
-        lines.append(f"        if x % {rng.randint(2, 5)} == 0: {rng.choice(['return x', 'continue', 'break', 'pass'])}")
+        lines.append(
+            f"        if x % {rng.randint(2, 5)} == 0: {rng.choice(['return x', 'continue', 'break', 'pass'])}"
+        )
         lines.append(rng.choice(["    return x + y", "    return x, y", "    return x"]).replace("x, y", "x - y"))
     lines += ["values = []", "for k in range(5):", "    values.append(f5(k))", "print(values)"]
     path = write(tmp_path, "\n".join(lines))

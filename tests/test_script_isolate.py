@@ -27,7 +27,7 @@ for i in range(5):
     dw = gradient(w)
     w -= 0.01 * dw
 """
-LIMIT, SLACK = 1.0, 3.0
+LIMIT, SLACK = 0.6, 3.0
 
 
 def timed(folder, text, **options):
@@ -121,13 +121,12 @@ def test_a_loss_that_hangs_away_from_the_recorded_point_is_ended_in_time(tmp_pat
         ("import ctypes\nctypes.string_at(0)\n", "SIGSEGV"),
         ("import os, signal\nos.kill(os.getpid(), signal.SIGKILL)\n", "SIGKILL"),
         ("import os\nos.abort()\n", "SIGABRT"),
-        ("import sys\nsys.setrecursionlimit(10**9)\ndef f(): f()\nf()\n", ""),
     ],
-    ids=["exit-0", "exit-7", "segfault", "killed", "abort", "stack-overflow"],
+    ids=["exit-0", "exit-7", "segfault", "killed", "abort"],
 )
 def test_a_script_that_takes_its_process_with_it_is_an_error(tmp_path, text, said):
     result, _ = timed(tmp_path, text, timeout=10)
-    assert result.error.slug in {"crashed", "script-raised", "timeout", "memory"}
+    assert result.error.slug == "crashed"
     assert said in result.error.message
 
 
@@ -268,7 +267,9 @@ def test_no_temporary_folders_are_left(tmp_path, monkeypatch):
     assert os.listdir(temporary) == []  # noqa: PTH208
 
 
-@pytest.mark.parametrize("name", ["with space.py", "ümläut.py", "-dash.py", "quote'.py", "json.py", "numpy.py", "a.b.py"])
+@pytest.mark.parametrize(
+    "name", ["with space.py", "ümläut.py", "-dash.py", "quote'.py", "json.py", "numpy.py", "a.b.py"]
+)
 def test_odd_file_names(tmp_path, name):
     """``json.py`` and ``numpy.py`` would hide the modules of that name from a script that imports them."""
     result = examine_script(write(tmp_path, GOOD, name), Options(timeout=10))

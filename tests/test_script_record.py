@@ -167,7 +167,12 @@ def test_dataclasses_and_pickles_of_the_script_work(recorded):
         ("class E(Exception):\n    def __str__(self): return 'x' * 3\nraise E\n", "script-raised", 3, "xxx"),
         ("while True: pass\n", "timeout", 1, "still running after 0.3 s"),
         ("import time\n\ntime.sleep(60)\n", "timeout", 3, "in line 3"),
-        ("for i in range(10**9):\n    try:\n        len('')\n    except Exception:\n        pass\n", "timeout", None, ""),
+        (
+            "for i in range(10**9):\n    try:\n        len('')\n    except Exception:\n        pass\n",
+            "timeout",
+            None,
+            "",
+        ),
     ],
 )
 def test_what_ended_the_script_is_told_with_its_line(recorded, script, slug, line, said):

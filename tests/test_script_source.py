@@ -117,7 +117,6 @@ def test_later_directives_win_and_add(read):
     assert source.directive == {"loss": "b", "points": "2"}
 
 
-@pytest.mark.xfail(strict=True, reason="a keyword argument inside the call of a loss ends the setting")
 def test_a_loss_may_be_called_with_keyword_arguments(read):
     source = read("# gradcheck: loss=cost(E, reg=0.1), backward=f\nx = 1\n")
     assert source.directive == {"loss": "cost(E, reg=0.1)", "backward": "f"}

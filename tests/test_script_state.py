@@ -269,7 +269,7 @@ def test_cyclic_structures_come_back():
 
 @pytest.mark.parametrize(
     "make",
-    [lambda: random.Random(1), lambda: np.random.default_rng(1), lambda: np.random.RandomState(1)],  # noqa: NPY002
+    [lambda: random.Random(1), lambda: np.random.default_rng(1), lambda: np.random.RandomState(1)],
     ids=["python", "generator", "random-state"],
 )
 def test_generators_of_random_numbers_come_back(make):

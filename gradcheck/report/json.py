@@ -8,7 +8,7 @@ from typing import Any
 
 from gradcheck._version import __version__
 from gradcheck.report.record import Report
-from gradcheck.result import ParameterResult, Verdict
+from gradcheck.result import ParameterResult
 from gradcheck.script.result import ScriptResult
 
 SCHEMA = 1
@@ -61,7 +61,7 @@ def _parameter(parameter: ParameterResult) -> dict[str, Any]:
         "numerical": number(parameter.numerical[worst]),
         "numerical_error": number(parameter.numerical_error[worst]),
         "verdict": parameter.verdict.value,
-        "reason": None if parameter.verdict is Verdict.MATCH or parameter.reason is None else parameter.reason.value,
+        "reason": None if parameter.reason is None else parameter.reason.value,
     }
 
 

@@ -90,7 +90,7 @@ def _show_check(script: ScriptResult, console: Console, *, verbose: bool) -> Non
         ]
         parts += [f"forward {points.forward}"] if points.forward else []
         _line(console, Text("  " + "   ".join(parts), "dim"))
-    for note in (*script.notes, *_not_checked(script)):
+    for note in (*script.notes, *_remarks(script)):
         _line(console, Text().append("  note: ", "cyan").append(note))
     _line(console, "")
     _show_table(script, console)
@@ -103,8 +103,10 @@ def _show_check(script: ScriptResult, console: Console, *, verbose: bool) -> Non
         _show_details(script, console)
 
 
-def _not_checked(script: ScriptResult) -> Iterator[str]:
+def _remarks(script: ScriptResult) -> Iterator[str]:
     for parameter in script.parameters:
+        if parameter.verdict is Verdict.MATCH and parameter.reason is not None:
+            yield f"{parameter.name}: {parameter.reason.sentence}"
         if parameter.checked < parameter.size:
             yield f"{parameter.name}: {parameter.checked} of {parameter.size} entries were checked, drawn at random"
 
