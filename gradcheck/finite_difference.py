@@ -44,6 +44,8 @@ class Derivative:
         The part of `error` that is round-off.
     suspect : float array
         The part of `error` that looks like a kink.
+    curvature : float array
+        Magnitude of the second derivative, as the first step saw it.
     unit_roundoff : float
         Precision in which the loss was seen to be computed, not an array.
     """
@@ -55,6 +57,7 @@ class Derivative:
     kink: FloatArray
     noise: FloatArray
     suspect: FloatArray
+    curvature: FloatArray
     unit_roundoff: float = 0.0
 
     @property
@@ -185,6 +188,7 @@ def _first_estimate(levels: Levels) -> Derivative:
         kink=np.zeros(step.size),
         noise=noise,
         suspect=suspect,
+        curvature=np.nan_to_num(2 * np.maximum(spread - noise, 0.0) / step, nan=0.0, posinf=0.0),
     )
 
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -17,3 +19,20 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in list(os.environ):
         if name in {"FORCE_COLOR", "NO_COLOR"} or name.startswith("GRADCHECK_"):
             monkeypatch.delenv(name)
+
+
+@pytest.fixture(scope="session")
+def examiner() -> Iterator[Any]:
+    """Start a process that examines scripts in forks of itself."""
+    from forked_examiner import Examiner
+
+    started = Examiner()
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def forked(monkeypatch: pytest.MonkeyPatch, examiner: Any) -> None:
+    """Examine scripts in forks, which is quicker; a mark for tests that are about what is found in a script."""
+    if hasattr(os, "fork"):
+        monkeypatch.setattr("gradcheck.api.examine_isolated", examiner)

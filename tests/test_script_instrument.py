@@ -34,7 +34,7 @@ class Listener:
     def record_round(self, name, variables):
         self.heard.append(("round", name, sorted(variables)))
 
-    def leave(self, name, variables, result):
+    def leave(self, name, _, result):
         self.heard.append(("leave", name, result))
         return result
 

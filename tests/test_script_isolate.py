@@ -63,8 +63,7 @@ HANGS = {
     "lock": ("import threading\nlock = threading.Lock()\nlock.acquire()\nlock.acquire()\n", (4,)),
     "alarm-switched-off": ("import signal\nsignal.setitimer(signal.ITIMER_REAL, 0)\nwhile True: pass\n", (3,)),
     "signals-ignored": (
-        "import signal\nfor s in (signal.SIGALRM, signal.SIGTERM, signal.SIGINT):\n"
-        "    signal.signal(s, signal.SIG_IGN)\nwhile True: pass\n",
+        "from signal import *\nfor s in (SIGALRM, SIGTERM, SIGINT):\n    signal(s, SIG_IGN)\nwhile True: pass\n",
         (4,),
     ),
     "waits-for-a-thread": (
@@ -182,7 +181,7 @@ HARMLESS = {
     "numpy-errors-are-raised": "import numpy as np\nnp.seterr(all='raise')\n",
     "garbage-collector-off": "import gc\ngc.disable()\n",
     "path-emptied": "import sys\nsys.path.clear()\n",
-    "modules-removed": "import sys\nfor name in [n for n in sys.modules if n.startswith('json')]: del sys.modules[name]\n",
+    "modules-removed": "import sys\nfor n in [n for n in sys.modules if n[:4] == 'json']: del sys.modules[n]\n",
     "locale-and-recursion": "import sys\nsys.setrecursionlimit(200)\n",
     "profiled": "import sys\nsys.setprofile(lambda *_: None)\n",
     "traced": "import sys\nsys.settrace(lambda *_: None)\n",

@@ -6,6 +6,8 @@ import pytest
 
 from script_runs import check, snippet, write
 
+pytestmark = pytest.mark.usefixtures("forked")
+
 UNDERSTOOD = """
 from pathlib import Path
 import numpy as np
@@ -161,7 +163,7 @@ for i in range(3):
     dw = backward(p)
     w -= 0.01 * dw
 """,
-        "the loop in line 9",
+        "the loop in line 10",
     ),
     "a-loop-in-a-function": (
         """
@@ -176,7 +178,7 @@ def train():
         if dw[0] < 0: break
 train()
 """,
-        "the loop in line 10",
+        "the loop in line 11",
     ),
     "the-caller": (
         """
@@ -202,7 +204,7 @@ for epoch in range(2):
         dw = backward(p, t)
         w -= 0.1 * dw
 """,
-        "the loop in line 10",
+        "the loop in line 11",
     ),
 }
 LOSSES = {

@@ -7,6 +7,8 @@ import pytest
 from script_runs import check, verdicts
 from small_scripts import PAIRS
 
+pytestmark = pytest.mark.usefixtures("forked")
+
 DATA = """
 import numpy as np
 rng = np.random.default_rng(0)
@@ -342,6 +344,16 @@ for i in range(50):
     w -= 0.01 * gradient(w)
 print(loss(w))
 """,
+    "rounded-loss": """
+def loss(w):
+    return round(float(np.mean((X @ w - Y) ** 2)), 4)
+def gradient(w):
+    return 2 * X.T @ (X @ w - Y) / len(Y)
+w = np.zeros(3)
+for i in range(10):
+    w = w - 0.1 * gradient(w)
+print(loss(w))
+""",
     "script-that-changes-its-generator-state": """
 def loss(w, rows):
     return np.mean((X[rows] @ w - Y[rows]) ** 2)
@@ -379,6 +391,7 @@ FALSELY_ACCUSED = {
     "smoothed-loss": "a smoothed loss is taken for the loss",
     "metric-only": "a metric is taken for the loss, though no gradient agrees with it",
     "clipped-gradient": "a clipped gradient is called wrong",
+    "rounded-loss": "a loss that is flat between its steps is taken to have no slope",
     "already-at-the-optimum": "a derivative that is pure round-off is called wrong",
 }
 
@@ -662,11 +675,11 @@ def test_an_unknown_parameter_is_named_in_the_error(tmp_path):
     assert "`w`" in message
 
 
+@pytest.mark.xfail(strict=True, reason="params=w,q checks w and says nothing about q")
 def test_one_unknown_parameter_beside_known_ones_is_not_dropped_silently(tmp_path):
     result = check(tmp_path, linear(), params=("w", "q"))
-    if result.error is None:
-        pytest.xfail("params=w,q checks w and says nothing about q")
-    assert "q" in result.error.message
+    said = [*result.notes, result.error.message if result.error is not None else ""]
+    assert any("`q`" in sentence for sentence in said)
 
 
 def test_a_nan_in_a_gradient_is_a_mismatch_with_its_reason(tmp_path):

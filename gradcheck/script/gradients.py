@@ -31,6 +31,8 @@ class Update:
         Whether the step is added.
     bare : bool
         Whether the step is one name alone, with no factor.
+    steps : bool
+        Whether a step size or a number is in it.
     line : int
         Where it stands.
     """
@@ -39,6 +41,7 @@ class Update:
     sources: frozenset[str]
     adds: bool
     bare: bool
+    steps: bool
     line: int
 
 
@@ -122,6 +125,8 @@ class Backward:
         What a replay runs: the function itself, or a loop or function around its call.
     moments : tuple of Call
         Recorded calls or rounds of the region, at least one.
+    updates : tuple of Update
+        The statements of the script that move something by a step.
     """
 
     function: Function
@@ -130,6 +135,7 @@ class Backward:
     pairs: tuple[GradientMap, ...]
     region: Function | Loop
     moments: tuple[Call, ...]
+    updates: tuple[Update, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -161,9 +167,11 @@ def _updates(node: ast.AST) -> Iterator[Update]:
 
 
 def _update(target: ast.expr, step: ast.expr, adds: bool, line: int) -> Update:
-    sources = frozenset(name for name in _terms(step) if not is_step_size(name))
+    terms = set(_terms(step))
+    sources = frozenset(name for name in terms if not is_step_size(name))
     bare = isinstance(step, ast.Name | ast.Attribute | ast.Subscript)
-    return Update(ast.unparse(target), sources, adds, bare, line)
+    steps = terms != sources or any(isinstance(part, ast.Constant) for part in ast.walk(step))
+    return Update(ast.unparse(target), sources, adds, bare, steps, line)
 
 
 def _terms(step: ast.expr) -> Iterator[str]:
@@ -339,7 +347,7 @@ def _update_of(slot: Slot, updates: tuple[Update, ...]) -> Update | None:
 
 def _by_position(output: Output, places: list[Slot]) -> list[GradientMap]:
     for slot in places:
-        if slot.is_argument and slot.leaf.shape == output.leaf.shape and not slot.leaf.is_integer:
+        if slot.is_argument and slot.leaf.shape == output.leaf.shape:
             evidence = f"one gradient of the shape of `{slot.name}`, the first such argument"
             return [GradientMap(slot, output, None, evidence)]
     return []

@@ -16,7 +16,7 @@ from gradcheck.script.names import loss_rank
 from gradcheck.script.perturb import moved
 from gradcheck.script.record import Recording
 from gradcheck.script.replay import LossExpression, Stage
-from gradcheck.script.scale import agreeing, folded_scale
+from gradcheck.script.scale import agreeing, common_ratio, folded_scale, is_of_another_function
 
 _PROBED_MOMENTS, _PROBED_ENTRIES = 3, 6
 _SMALL_MOVE = 1e-3
@@ -71,14 +71,26 @@ def choose_loss(
             probes = probe(recording, backward, loss)
             if not any(_same_gradients(probes, others) for _, others in different):
                 different.append((loss, probes))
-    if len(different) == 1:
-        return different[0]
+    different = [choice for choice in different if _is_plausible(backward, *choice, rejected)]
+    if len(different) <= 1:
+        return different[0] if different else None
     votes = [agreeing(backward, folded_scale(backward, probes).value, probes) for _, probes in different]
     winners = [choice for choice, vote in zip(different, votes, strict=True) if vote == max(votes)]
     winners = _wholes(backward, winners)
     if len(winners) > 1:
         raise _ambiguous(backward, [loss for loss, _ in winners])
     return winners[0]
+
+
+def _is_plausible(backward: Backward, loss: LossExpression, probes: list[CheckResult], rejected: Rejected) -> bool:
+    """Whether a loss may be the one that the gradients belong to; the reason is noted where it cannot."""
+    if is_of_another_function(backward, probes):
+        rejected.add(loss, "has gradients that are proportional at each point, but by a factor that changes")
+        return False
+    if not loss.near and not common_ratio(backward, probes):
+        rejected.add(loss, "agrees with none of the gradients, up to a factor")
+        return False
+    return True
 
 
 def _wholes(

@@ -130,10 +130,10 @@ def _around(backward: Backward) -> Iterator[LossExpression]:
     owner = region if isinstance(region, Function) else region.function
     for statement in ast.walk(region.node):
         if isinstance(statement, ast.Assign):
-            for name in assigned_names(statement):
+            for name in assigned_names(statement) - loaded_names(statement.value):  # not what adds up over rounds
                 if loss_rank(name) and name.isidentifier():
                     shown = _shown(owner, name) if owner is not None else name
-                    yield LossExpression(name, shown, statement.lineno, name, "computed around the call")
+                    yield LossExpression(name, shown, statement.lineno, name, "computed around the call", near=False)
 
 
 def _calls(source: SourceFile, backward: Backward, loss: Function) -> Iterator[LossExpression]:
@@ -143,8 +143,11 @@ def _calls(source: SourceFile, backward: Backward, loss: Function) -> Iterator[L
     if callee is None:
         return
 
-    def expression(text: str, evidence: str) -> LossExpression:
-        return LossExpression(text, text, loss.line, loss.short_name, evidence)
+    data = set(function.arguments) - {pair.slot.variable for pair in backward.pairs} - _parameter_names(backward)
+
+    def expression(text: str, evidence: str, near: bool = True) -> LossExpression:
+        near = near and data <= _names(text) | {"self", "cls"}
+        return LossExpression(text, text, loss.line, loss.short_name, evidence, near)
 
     bound = loss.arguments[:1] if loss.owner and "staticmethod" not in loss.decorators else ()
     required = [name for name in loss.required_arguments if name not in bound]
@@ -160,7 +163,12 @@ def _calls(source: SourceFile, backward: Backward, loss: Function) -> Iterator[L
     elif len(required) == 2:
         for one, other in _residuals(function):
             for first, second in ((one, other), (other, one)):
-                yield expression(f"{callee}({first}, {second})", "applied to the sides of the residual")
+                yield expression(f"{callee}({first}, {second})", "applied to the sides of the residual", near=False)
+
+
+def _parameter_names(backward: Backward) -> set[str]:
+    """Return the names of the backward function's arguments that hold parameters."""
+    return {pair.slot.name.split(".")[0].split("[")[0] for pair in backward.pairs}
 
 
 def _callee(function: Function, loss: Function) -> str | None:

@@ -36,6 +36,9 @@ class LossExpression:
         The name that makes it a loss: of the variable or of the called function.
     evidence : str
         How it was seen.
+    near : bool
+        Whether it is of the same data for sure: computed with the gradients, or from all that the function is given.
+        Another loss has to agree with a gradient, up to a factor, to be taken.
     """
 
     text: str
@@ -43,6 +46,7 @@ class LossExpression:
     line: int
     name: str
     evidence: str
+    near: bool = True
 
 
 # the first replays, and now and then a later one, are looked at for what they change

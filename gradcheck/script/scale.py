@@ -14,6 +14,8 @@ from gradcheck.script.names import is_step_size
 from gradcheck.script.source import Function, loaded_names
 
 _AGREEMENT = 1e-4
+# values that can agree up to a factor by more than chance
+_ENOUGH = 3
 
 
 @dataclass(frozen=True)
@@ -58,23 +60,53 @@ def folded_scale(backward: Backward, probes: Sequence[CheckResult]) -> Scale:
         Numerical and unscaled analytic gradients at several points.
     """
     pairs = backward.pairs
-    steps = _step_sizes(backward)
+    descends = not _only_adds(backward)
+    # an update with a step size of its own leaves no room for another in the gradient
+    own_step = any(pair.update is not None and pair.update.steps for pair in pairs)
+    steps = {} if own_step else _step_sizes(backward)
     candidates = [Scale(), *(Scale(value, text) for text, value in steps.items())]
-    if any(pair.update is None or pair.update.adds for pair in pairs):
+    if not descends:
         candidates += [Scale(-scale.value, f"-{scale.text or 1}") for scale in candidates]
     votes = [agreeing(backward, scale.value, probes) for scale in candidates]
     best = int(np.argmax(votes))
     if all(pair.update is not None and pair.update.bare for pair in pairs):
         constant, count = _common_constant(backward, probes)
-        if count > max(votes[best], (len(pairs) - 1) / 2):
+        if count > max(votes[best], (len(pairs) - 1) / 2) and (constant > 0 or not descends):
             return Scale(constant)
     if votes[best]:
         return candidates[best]
     for text, value in steps.items():
         if all(_flows_into(backward.function, text, pair) for pair in pairs):
-            negative = all(pair.update is not None and pair.update.adds for pair in pairs)
-            return Scale(-value, f"-{text}") if negative else Scale(value, text)
+            return Scale(value, text) if descends else Scale(-value, f"-{text}")
     return Scale()
+
+
+def _only_adds(backward: Backward) -> bool:
+    """Whether the script adds its steps: its updates of the parameters or, where none was seen, all with a step size.
+
+    Where no update is to be seen at all, as with an optimizer that calls the function, nothing speaks for it.
+    """
+    own = [pair.update for pair in backward.pairs if pair.update is not None]
+    updates = own or [update for update in backward.updates if update.steps and update.sources]
+    return bool(updates) and all(update.adds for update in updates)
+
+
+def common_ratio(backward: Backward, probes: Sequence[CheckResult]) -> bool:
+    """Whether some parameter's analytic gradient is a constant times the numerical one, over several values."""
+    constant, count = _common_constant(backward, probes)
+    several = any(_values(name, probes)[0].size > 1 for name in backward.names)
+    return count > 0 and several and np.isfinite(constant)
+
+
+def is_of_another_function(backward: Backward, probes: Sequence[CheckResult]) -> bool:
+    """Whether all gradients are proportional at each probe, with a factor that changes: of a function of the loss."""
+    factors = []
+    for single in probes:
+        constant, count = _common_constant(backward, [single])
+        if count < len(backward.names) or sum(_values(n, [single])[0].size for n in backward.names) < _ENOUGH:
+            return False
+        factors.append(constant)
+    return len(factors) > 1 and not np.allclose(factors, factors[0], rtol=_AGREEMENT)
 
 
 def agreeing(backward: Backward, scale: float, probes: Sequence[CheckResult]) -> int:

@@ -166,7 +166,7 @@ def _backwards(source: SourceFile, recording: Recording, overrides: Overrides) -
             chosen = _chosen(pairs, overrides.params)
             if not chosen and overrides.backward:
                 chosen = pair_in_order(found, places, overrides.params)
-            backward = Backward(function, calls[0], found, tuple(chosen), region, moments)
+            backward = Backward(function, calls[0], found, tuple(chosen), region, moments, updates)
             # the first that works is kept, unless one further down sees more of the parameters
             if chosen and (best is None or len(chosen) > len(best.pairs)) and _replays(recording, backward):
                 best = backward
