@@ -58,8 +58,7 @@ def options_of_comment(source: SourceFile) -> Options:
     try:
         return from_texts(source.directive, "the # gradcheck: comment")
     except UsageError as error:
-        line = next(n for n, text in enumerate(source.lines, 1) if source.is_directive(text))
-        raise ScriptError(error.message, slug="bad-setting", line=line) from None
+        raise ScriptError(error.message, slug="bad-setting", line=next(iter(source.directive_lines))) from None
 
 
 def examine_script(path: str | Path, options: Options, output: Callable[[bytes], object] | None = None) -> ScriptResult:

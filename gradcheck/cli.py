@@ -72,6 +72,7 @@ def run(context: click.Context, /, paths: tuple[str, ...], **flags: Any) -> None
     if not paths:
         raise click.UsageError("expected at least one PATH before --")
     options = _options(flags, script_arguments)
+    _refuse_unwritable(flags["output"])
     report = _check_all(paths, options, flags)
     _write(report, flags)
     context.exit(int(report.exit_code(strict=flags["strict"], exit_zero=flags["exit_zero"])))
@@ -176,6 +177,13 @@ def _targets(paths: tuple[str, ...], only: str | None) -> list[tuple[str, str | 
 
 def _hidden(path: Path) -> bool:
     return any(part.startswith(".") or part == "__pycache__" for part in path.parts)
+
+
+def _refuse_unwritable(target: Path | None) -> None:
+    """Say at once that a report could not be written, not after a minute's work."""
+    folder = target.absolute().parent if target is not None else Path()
+    if not folder.is_dir() or not os.access(folder, os.W_OK):
+        raise click.UsageError(f"cannot write {target}: {folder} is not a folder that can be written")
 
 
 def _write(report: Report, flags: dict[str, Any]) -> None:

@@ -147,8 +147,12 @@ def from_texts(settings: Mapping[str, str], place: str) -> Options:
 
 
 def _from_environment() -> Options:
-    found = {key: os.environ[name] for key in _KINDS if (name := ENVIRONMENT_PREFIX + key.upper()) in os.environ}
-    return from_texts(found, f"the {ENVIRONMENT_PREFIX}* environment variables")
+    options = Options()
+    for key in _KINDS:
+        name = ENVIRONMENT_PREFIX + key.upper()
+        if name in os.environ:
+            options = options.over(from_texts({key: os.environ[name]}, f"the environment variable {name}"))
+    return options
 
 
 def _from_pyproject(script: Path) -> Options:
@@ -157,7 +161,8 @@ def _from_pyproject(script: Path) -> Options:
         if file.is_file():
             try:
                 table = tomllib.loads(file.read_text(encoding="utf-8")).get("tool", {}).get("gradcheck", {})
-            except (OSError, ValueError) as error:
+                table = dict(table)
+            except (OSError, ValueError, AttributeError, TypeError) as error:
                 raise UsageError(f"{file} cannot be read: {error}") from None
             texts = {k: ",".join(map(str, v)) if isinstance(v, list) else str(v) for k, v in table.items()}
             return from_texts(texts, f"[tool.gradcheck] in {file}")

@@ -48,7 +48,7 @@ def folder(tmp_path):
 
 
 @pytest.fixture
-def invoke(folder, monkeypatch):
+def invoke(folder, monkeypatch, forked):
     """Return a way to call the command line in this process, in the folder."""
 
     def of(*arguments):

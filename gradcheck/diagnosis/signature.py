@@ -8,7 +8,8 @@ import numpy as np
 
 from gradcheck.result import CheckResult, ParameterResult, Verdict
 
-_SAME = 1e-4
+# of an entry, and of the largest one
+_SAME, _TINY = 1e-4, 1e-9
 
 
 def signature(name: str, checks: Sequence[CheckResult]) -> str:
@@ -27,7 +28,8 @@ def signature(name: str, checks: Sequence[CheckResult]) -> str:
     analytic = np.concatenate([p.analytic for p in found])
     numerical = np.concatenate([p.numerical for p in found])
     if not np.all(np.isfinite(analytic)):
-        return f"the analytic gradient has {int(np.sum(~np.isfinite(analytic)))} entries that are not finite"
+        count = max(int(np.sum(~np.isfinite(p.analytic))) for p in found)
+        return f"the analytic gradient has {count} {'entry' if count == 1 else 'entries'} that are not finite"
     finite = np.isfinite(numerical)
     return _shape_of(analytic[finite], numerical[finite]) or _part_of(found)
 
@@ -39,7 +41,7 @@ def _shape_of(analytic: np.ndarray, numerical: np.ndarray) -> str:
     if size == 0 or size <= 1e-9 * float(np.max(np.abs(analytic))):
         return "the numerical gradient is zero, the analytic one is not"
     ratio = float(analytic @ numerical) / float(numerical @ numerical)
-    if np.max(np.abs(analytic - ratio * numerical)) > _SAME * size * abs(ratio):
+    if np.any(np.abs(analytic - ratio * numerical) > abs(ratio) * (_SAME * np.abs(numerical) + _TINY * size)):
         return ""
     if abs(ratio + 1) < _SAME:
         return "the sign is reversed: analytic = -numerical in every entry, at every point"

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
@@ -16,6 +18,8 @@ from gradcheck.script.source import Span
 
 STYLES = {"match": "green", "mismatch": "bold red", "inconclusive": "yellow", "error": "bold red"}
 _CONTEXT_LINES, _INDENT = 1, 2
+# but for tabs; a terminal would obey them
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 
 
 def render(report: Report, console: Console, *, verbosity: int = 0) -> None:
@@ -172,7 +176,7 @@ def _snippet(script: ScriptResult, span: Span, console: Console) -> None:
     last = min(span.end_line, span.line + 3)
     gutter = len(str(last + _CONTEXT_LINES))
     for number in range(max(1, span.line - _CONTEXT_LINES), min(last + _CONTEXT_LINES, len(script.lines)) + 1):
-        source = script.lines[number - 1]
+        source = _CONTROL.sub("?", script.lines[number - 1])
         _line(console, Text().append(f"  {number:>{gutter}} | ", "blue").append(source.rstrip()))
         if span.line <= number <= last:
             _line(console, Text().append(f"  {'':>{gutter}} | ", "blue").append(_carets(source, number, span), "red"))
@@ -181,8 +185,9 @@ def _snippet(script: ScriptResult, span: Span, console: Console) -> None:
 def _carets(source: str, number: int, span: Span) -> str:
     first = span.column - 1 if number == span.line else len(source) - len(source.lstrip())
     end = span.end_column - 1 if number == span.end_line else len(source.rstrip())
-    # tabs stay tabs, so that the carets stand below what they mark
-    return "".join("\t" if c == "\t" else " " for c in source[:first]) + "^" * max(end - first, 1)
+    # tabs stay tabs and wide characters take two columns, so that the carets stand below what they mark
+    lead = "".join("\t" if c == "\t" else " " * cell_len(c) for c in source[:first])
+    return lead + "^" * max(cell_len(source[first:end]), 1)
 
 
 def _show_details(script: ScriptResult, console: Console) -> None:

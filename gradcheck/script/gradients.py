@@ -169,20 +169,29 @@ def _updates(node: ast.AST) -> Iterator[Update]:
 def _update(target: ast.expr, step: ast.expr, adds: bool, line: int) -> Update:
     terms = set(_terms(step))
     sources = frozenset(name for name in terms if not is_step_size(name))
-    bare = isinstance(step, ast.Name | ast.Attribute | ast.Subscript)
-    steps = terms != sources or any(isinstance(part, ast.Constant) for part in ast.walk(step))
+    bare = isinstance(step, ast.Name | ast.Attribute | ast.Subscript | ast.Call)
+    steps = terms != sources or any(isinstance(part, ast.Constant) for part in _factors(step))
     return Update(ast.unparse(target), sources, adds, bare, steps, line)
 
 
 def _terms(step: ast.expr) -> Iterator[str]:
-    """Return the names that a step is a product, quotient or sum of; what is inside calls and dot products is not."""
+    """Return the names that a step is a product, quotient or sum of; what is inside dot products is not."""
+    for factor in _factors(step):
+        if isinstance(factor, ast.Name | ast.Attribute | ast.Subscript):
+            yield ast.unparse(factor)
+        elif isinstance(factor, ast.Call):
+            yield f"{called_name(factor)}()"
+
+
+def _factors(step: ast.expr) -> Iterator[ast.expr]:
+    """Return what a step is a product, quotient or sum of."""
     if isinstance(step, ast.BinOp) and isinstance(step.op, ast.Mult | ast.Div | ast.Add | ast.Sub):
-        yield from _terms(step.left)
-        yield from _terms(step.right)
+        yield from _factors(step.left)
+        yield from _factors(step.right)
     elif isinstance(step, ast.UnaryOp):
-        yield from _terms(step.operand)
-    elif isinstance(step, ast.Name | ast.Attribute | ast.Subscript):
-        yield ast.unparse(step)
+        yield from _factors(step.operand)
+    else:
+        yield step
 
 
 def outputs(source: SourceFile, function: Function, call: Call) -> list[Output]:
@@ -194,6 +203,8 @@ def outputs(source: SourceFile, function: Function, call: Call) -> list[Output]:
     found = []
     for leaf in leaves(RESULT, call.result):
         labels = [_label(target, leaf) for target in [*targets, *expressions]]
+        if not leaf.path:
+            labels.append(f"{function.short_name}()")
         named = tuple(dict.fromkeys(label for label in labels if label))
         found.append(Output(leaf, named, _element(expressions[-1], leaf) if expressions else None))
     return found
@@ -290,7 +301,7 @@ def map_gradients(
     if not pairs and len(whole) == 1:
         words = (function.short_name, *whole[0].labels) if len(found) > 1 else (function.short_name,)
         if any(is_gradient_function(word) for word in words):
-            return _by_position(whole[0], places)
+            return _by_position(whole[0], places, updates)
     return pairs
 
 
@@ -345,9 +356,13 @@ def _update_of(slot: Slot, updates: tuple[Update, ...]) -> Update | None:
     return same[0] if same else None
 
 
-def _by_position(output: Output, places: list[Slot]) -> list[GradientMap]:
+def _by_position(output: Output, places: list[Slot], updates: tuple[Update, ...]) -> list[GradientMap]:
+    """Pair with the first argument of the same shape, unless the script moves other things than that."""
+    moved = any(update.steps for update in updates)
     for slot in places:
         if slot.is_argument and slot.leaf.shape == output.leaf.shape:
+            if moved and _update_of(slot, updates) is None:
+                return []
             evidence = f"one gradient of the shape of `{slot.name}`, the first such argument"
             return [GradientMap(slot, output, None, evidence)]
     return []

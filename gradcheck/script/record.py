@@ -120,7 +120,7 @@ class Recorder:
         self.namespace: dict[str, Any] = {}
         self.watched: str | None = None
         self.returned: Callable[[dict[str, Any], Any], object] | None = None
-        self._open: list[Call] = []
+        self._open: list[tuple[Call, types.FrameType]] = []
         self._copier = Copier()
         self._wanted = wanted
         self._thread = threading.get_ident()
@@ -135,7 +135,7 @@ class Recorder:
     def record(self, function: str, arguments: dict[str, Any]) -> None:
         """Keep a call's arguments, the module's variables and the random states."""
         with self._undisturbed():
-            self._open.append(self._call(function, arguments))
+            self._open.append((self._call(function, arguments), sys._getframe(1)))
 
     def record_round(self, loop: str, variables: dict[str, Any]) -> None:
         """Keep the same at the beginning of a loop's round; a round is complete at once."""
@@ -155,12 +155,12 @@ class Recorder:
         return result
 
     def _close(self, function: str, local_variables: dict[str, Any], result: Any) -> None:
-        count = self.counts[function]
-        position = next((i for i, c in enumerate(self._open) if (c.function, c.number) == (function, count)), None)
+        frame = sys._getframe(2)
+        position = next((i for i, (_, own) in enumerate(self._open) if own is frame), None)
         if position is None:
             return
         with self._undisturbed():
-            call = self._open[position]
+            call = self._open[position][0]
             del self._open[position:]  # calls above it were left by an exception
             copied = self._copier.copy({"result": result}, local_variables)
             call.result, call.local_variables = copied[0]["result"], copied[1]
@@ -279,10 +279,9 @@ def script_raised(error: BaseException, source: SourceFile) -> ScriptError:
         )
     if isinstance(error, MemoryError):
         return ScriptError("the script ran out of memory", slug="memory", line=line)
-    text = str(error)
-    return ScriptError(
-        f"the script raised {type(error).__name__}{': ' if text else ''}{text}", slug="script-raised", line=line
-    )
+    # the last line of a traceback, made by the standard library because an exception's own text may fail
+    text = "".join(traceback.format_exception_only(error)).strip()
+    return ScriptError(f"the script raised {text}", slug="script-raised", line=line)
 
 
 def _exited(error: SystemExit, source: SourceFile) -> ScriptError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import io
 import re
 import tokenize
 import warnings
@@ -209,16 +210,18 @@ class SourceFile:
     def directive(self) -> dict[str, str]:
         """Settings of the ``# gradcheck: key=value, ...`` comments; later ones win."""
         settings: dict[str, str] = {}
-        for line in self.lines:
+        for line in self.directive_lines.values():
             if found := _DIRECTIVE.match(line):
                 pairs = {m["key"]: m["value"].strip() for m in _SETTING.finditer(found["settings"])}
                 settings |= pairs or {found["settings"].strip(): ""}
         return settings
 
-    @staticmethod
-    def is_directive(line: str) -> bool:
-        """Whether a line is a ``# gradcheck:`` comment."""
-        return bool(_DIRECTIVE.match(line))
+    @cached_property
+    def directive_lines(self) -> dict[int, str]:
+        """The ``# gradcheck:`` comments that have a line of their own, by line."""
+        tokens = tokenize.generate_tokens(io.StringIO(self.text).readline)
+        comments = {token.start[0]: token.line for token in tokens if token.type == tokenize.COMMENT}
+        return {number: line.rstrip() for number, line in comments.items() if _DIRECTIVE.match(line)}
 
     def span(self, node: ast.expr | ast.stmt) -> Span:
         """Return where a node stands, its columns in characters (``ast`` counts UTF-8 bytes)."""
@@ -280,8 +283,8 @@ def _read_text(path: Path) -> str:
             "line: # -*- coding: latin-1 -*-",
             slug="unreadable",
         ) from None
-    except OSError as error:
-        raise ScriptError(f"cannot be read: {error.strerror or error}", slug="unreadable") from None
+    except (OSError, ValueError) as error:
+        raise ScriptError(f"cannot be read: {getattr(error, 'strerror', None) or error}", slug="unreadable") from None
     if "\0" in text:
         raise ScriptError(
             "holds null bytes, so it is not a Python script",

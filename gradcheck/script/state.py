@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import copy
 import random
 import types
@@ -134,7 +135,7 @@ def reachable(roots: Iterable[object], keep: Set[int] = frozenset()) -> Iterator
 def _parts(value: object) -> list[object]:
     if isinstance(value, dict):
         return list(value.values())
-    if isinstance(value, list | tuple | set | frozenset):
+    if isinstance(value, list | tuple | set | frozenset | collections.deque):
         return list(value)
     if isinstance(value, np.ndarray):
         return list(value.flat) if value.dtype == object else []
@@ -159,6 +160,17 @@ def _remember(value: object) -> _Memory | None:
             value.update(content)
 
         return _Memory(lambda: not _same_mapping(value, content), put_back)
+    if isinstance(value, bytearray):
+        data = bytes(value)
+        return _Memory(lambda: value != data, lambda: value.__setitem__(slice(None), data))
+    if isinstance(value, collections.deque):
+        queue = list(value)
+
+        def requeue() -> None:
+            value.clear()
+            value.extend(queue)
+
+        return _Memory(lambda: not _same_items(list(value), queue), requeue)
     if isinstance(value, set):
         members = set(value)
 
