@@ -183,7 +183,6 @@ def test_an_output_file_that_cannot_be_written_is_wrong_usage(folder):
     assert "cannot write nowhere" in done.stderr.replace(os.sep, "/")
 
 
-@pytest.mark.xfail(strict=True, reason="the output file is opened after all scripts were run")
 def test_an_output_file_that_cannot_be_written_is_told_before_anything_runs(folder):
     write(folder, "import time\ntime.sleep(1)\n" + RIGHT, "slow.py")
     began = time.monotonic()

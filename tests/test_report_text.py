@@ -137,7 +137,6 @@ def test_an_error_shows_its_line():
     assert caret_place(text) == "def f(x)"
 
 
-@pytest.mark.xfail(strict=True, reason="escape codes in a source line are printed as they are")
 def test_control_characters_of_a_script_do_not_reach_the_terminal():
     script = ScriptResult("net.py", error=ScriptError("bad", slug="syntax-error", line=1), lines=("x = '\x1b[31m'",))
     assert "\x1b" not in shown(script)

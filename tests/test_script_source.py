@@ -122,7 +122,6 @@ def test_a_loss_may_be_called_with_keyword_arguments(read):
     assert source.directive == {"loss": "cost(E, reg=0.1)", "backward": "f"}
 
 
-@pytest.mark.xfail(strict=True, reason="comments are looked for line by line, not token by token")
 def test_a_directive_inside_a_string_is_no_directive(read):
     assert read('"""How to use it:\n\n# gradcheck: loss=cost\n"""\nx = 1\n').directive == {}
 

@@ -207,15 +207,15 @@ CONTAINERS = {
     "inside-a-tuple": (([1],), lambda v: v[0].append(2)),
     "inside-an-object": (Box({"a": [1]}), lambda v: v.value["a"].append(2)),
     "inside-an-object-array": (np.array([[1], [2]], dtype=object), lambda v: v.fill(None)),
+    "deque": (deque([1, 2]), lambda v: v.append(3)),
+    "deque-rotated": (deque([1, 2]), lambda v: v.rotate()),
+    "bytearray": (bytearray(b"ab"), lambda v: v.append(1)),
+    "list-inside-a-deque": (deque([[1]]), lambda v: v[0].append(2)),
 }
 NOT_YET = {
     "ordered-dict": (OrderedDict(a=1, b=2), lambda v: v.move_to_end("a")),
     "dict-order": ({"a": 1, "b": 2}, lambda v: v.update(a=v.pop("a"))),
     "slots": (Slotted(1), lambda v: setattr(v, "value", 2)),
-    "deque": (deque([1, 2]), lambda v: v.append(3)),
-    "deque-rotated": (deque([1, 2]), lambda v: v.rotate()),
-    "bytearray": (bytearray(b"ab"), lambda v: v.append(1)),
-    "list-inside-a-deque": (deque([[1]]), lambda v: v[0].append(2)),
 }
 
 

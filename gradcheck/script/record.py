@@ -151,10 +151,10 @@ class Recorder:
         if function == self.watched and self.returned is not None:
             self.returned(local_variables, result)
         elif self.recording and self._open and threading.get_ident() == self._thread:
-            self._close(function, local_variables, result)
+            self._close(local_variables, result)
         return result
 
-    def _close(self, function: str, local_variables: dict[str, Any], result: Any) -> None:
+    def _close(self, local_variables: dict[str, Any], result: Any) -> None:
         frame = sys._getframe(2)
         position = next((i for i, (_, own) in enumerate(self._open) if own is frame), None)
         if position is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -12,7 +12,6 @@ from gradcheck.errors import ScriptError
 from gradcheck.result import CheckResult
 from gradcheck.script.gradients import (
     Backward,
-    GradientMap,
     map_gradients,
     outputs,
     pair_in_order,
@@ -121,9 +120,11 @@ def understand(source: SourceFile, recording: Recording, overrides: Overrides) -
         With slug ``no-gradient``, ``no-loss``, ``loss-not-scalar``, ``loss-not-finite`` or ``ambiguous``; the message
         says what was seen and which flag or comment settles it.
     """
-    candidates = sorted(_backwards(source, recording, overrides), key=_rank, reverse=True)
-    if not candidates:
-        raise _no_gradient(source, recording, overrides)
+    unrepeatable: dict[str, Function] = {}
+    found = list(_backwards(source, recording, overrides, unrepeatable))
+    if not found:
+        raise _not_repeatable(unrepeatable) if unrepeatable else _no_gradient(source, recording, overrides)
+    candidates = sorted(_narrowed(found, overrides.params), key=_rank, reverse=True)
     refused: list[tuple[Backward, Rejected]] = []
     subjects: list[Subject] = []
     for backward in candidates:
@@ -145,8 +146,13 @@ def _rank(backward: Backward) -> tuple[int, bool]:
     return len(backward.pairs), is_gradient_word(backward.function.short_name)
 
 
-def _backwards(source: SourceFile, recording: Recording, overrides: Overrides) -> Iterator[Backward]:
-    """Return the functions that returned gradients, each with the best start of a replay."""
+def _backwards(
+    source: SourceFile, recording: Recording, overrides: Overrides, unrepeatable: dict[str, Function]
+) -> Iterator[Backward]:
+    """Return the functions that returned gradients, each with the best start of a replay.
+
+    Those whose replays fail or differ are noted in `unrepeatable`.
+    """
     updates, read = updates_in(source), _read(source)
     for name, function in source.functions.items():
         calls = recording.of(name)
@@ -163,20 +169,45 @@ def _backwards(source: SourceFile, recording: Recording, overrides: Overrides) -
             places = slots(region, moments[0], read)
             pairs = map_gradients(function, found, places, updates)
             pairs = [pair.called(names.get(pair.output.leaf.path, pair.slot.name)) for pair in pairs]
-            chosen = _chosen(pairs, overrides.params)
-            if not chosen and overrides.backward:
-                chosen = pair_in_order(found, places, overrides.params)
-            backward = Backward(function, calls[0], found, tuple(chosen), region, moments, updates)
+            if not pairs and overrides.backward:
+                pairs = pair_in_order(found, places, overrides.params)
+            backward = Backward(function, calls[0], found, tuple(pairs), region, moments, updates)
             # the first that works is kept, unless one further down sees more of the parameters
-            if chosen and (best is None or len(chosen) > len(best.pairs)) and _replays(recording, backward):
+            if pairs and (best is None or len(pairs) > len(best.pairs)) and _replays(recording, backward):
                 best = backward
+            elif pairs and best is None:
+                unrepeatable[name] = function
         if best is not None:
             yield best
 
 
-def _chosen(pairs: list[GradientMap], wanted: Sequence[str]) -> list[GradientMap]:
-    """Return the pairs of the parameters that the user wants, whole names or their last parts."""
-    return [p for p in pairs if not wanted or p.slot.name in wanted or base_name(p.slot.name) in wanted]
+def _narrowed(found: Sequence[Backward], wanted: Sequence[str]) -> list[Backward]:
+    """Return what is left with the parameters that the user wants, by their whole names or their last parts.
+
+    Raises
+    ------
+    ScriptError
+        If one of them was not found; nothing is left out silently.
+    """
+    if not wanted:
+        return list(found)
+    names = {name for backward in found for name in backward.names}
+    missing = [name for name in wanted if name not in names | {base_name(n) for n in names}]
+    if missing:
+        raise ScriptError(
+            f"no gradient of {_listed(missing)} was found (--params); there are gradients of {_listed(sorted(names))}",
+            slug="no-gradient",
+            line=found[0].function.line,
+        )
+    kept = [
+        replace(b, pairs=tuple(p for p in b.pairs if p.slot.name in wanted or base_name(p.slot.name) in wanted))
+        for b in found
+    ]
+    return [backward for backward in kept if backward.pairs]
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def _read(source: SourceFile) -> frozenset[str]:
@@ -239,6 +270,17 @@ def _refuse_ambiguity(source: SourceFile, subjects: Sequence[Subject]) -> None:
             slug="ambiguous",
             line=first.function.line,
         )
+
+
+def _not_repeatable(functions: dict[str, Function]) -> ScriptError:
+    name, function = next(iter(functions.items()))
+    return ScriptError(
+        f"`{name}` returns gradients, but called again with the same arguments, variables and random state it does not "
+        "return the same twice: it depends on something that was not recorded (a random generator of its own, a file, the "
+        "time)",
+        slug="not-repeatable",
+        line=function.line,
+    )
 
 
 def _no_gradient(source: SourceFile, recording: Recording, overrides: Overrides) -> ScriptError:
