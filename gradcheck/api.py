@@ -9,11 +9,11 @@ from pathlib import Path
 from gradcheck.config import Options, from_texts, resolve
 from gradcheck.errors import ScriptError, UsageError
 from gradcheck.report.record import Report
+from gradcheck.script.candidates import Overrides
 from gradcheck.script.examine import Request
 from gradcheck.script.isolate import examine_isolated
 from gradcheck.script.result import ScriptResult
 from gradcheck.script.source import SourceFile
-from gradcheck.script.understand import Overrides
 
 _DEFAULTS = Options(points=4, seed=0, method="auto", timeout=60.0, params=())
 

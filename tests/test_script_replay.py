@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 from gradcheck.script.record import record
 from gradcheck.script.source import SourceFile
-from gradcheck.script.understand import Overrides, gradient_functions, regions_of, understand
+from gradcheck.script.candidates import Overrides, gradient_functions, regions_of
+from gradcheck.script.understand import understand
 from gradcheck.script.replay import Stage
 source = SourceFile.read(Path("script.py").absolute())
 functions = gradient_functions(source, Overrides())

@@ -16,14 +16,15 @@ from gradcheck.check import check_grad
 from gradcheck.diagnosis.signature import signature
 from gradcheck.errors import InputError, ScriptError
 from gradcheck.result import CheckResult
-from gradcheck.script.gradients import GradientMap
+from gradcheck.script.candidates import Overrides, gradient_functions, regions_of
+from gradcheck.script.pairing import GradientMap
 from gradcheck.script.perturb import moved
 from gradcheck.script.record import Recording, record, script_raised
 from gradcheck.script.replay import Stage
 from gradcheck.script.result import EntryPoints, GradientSource, ScriptResult
 from gradcheck.script.source import Function, SourceFile
 from gradcheck.script.stale import computed_before
-from gradcheck.script.understand import Overrides, Subject, gradient_functions, regions_of, understand
+from gradcheck.script.understand import Subject, understand
 
 # of the time limit; the rest is for understanding and checking
 _SHARE_OF_RUN = 0.5

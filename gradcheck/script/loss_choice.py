@@ -11,7 +11,7 @@ import numpy as np
 from gradcheck.check import check_grad
 from gradcheck.errors import InputError, ScriptError
 from gradcheck.result import CheckResult
-from gradcheck.script.gradients import Backward
+from gradcheck.script.backward import Backward
 from gradcheck.script.names import loss_rank
 from gradcheck.script.perturb import moved
 from gradcheck.script.record import Recording

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.script.gradients import RESULT, Backward
+from gradcheck.script.backward import Backward
 from gradcheck.script.names import is_derivative_function, loss_rank
+from gradcheck.script.outputs import RESULT
 from gradcheck.script.replay import LossExpression
 from gradcheck.script.source import Function, SourceFile, assigned_names, called_name, loaded_names
 

@@ -11,8 +11,10 @@ from typing import Any, cast
 import numpy as np
 
 from gradcheck.random_state import RandomState
-from gradcheck.script.gradients import RESULT, Backward, Slot
+from gradcheck.script.backward import Backward
 from gradcheck.script.leaves import Leaf, follow
+from gradcheck.script.outputs import RESULT
+from gradcheck.script.pairing import Slot
 from gradcheck.script.record import Call, Recording
 from gradcheck.script.region import body_of
 from gradcheck.script.state import Undo, same_bits

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from gradcheck.result import CheckResult, FloatArray
-from gradcheck.script.gradients import Backward, GradientMap
+from gradcheck.script.backward import Backward
 from gradcheck.script.leaves import leaves
 from gradcheck.script.names import is_step_size
+from gradcheck.script.pairing import GradientMap
 from gradcheck.script.source import Function, loaded_names
 
 _AGREEMENT = 1e-4

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradcheck.script.gradients import Backward
+from gradcheck.script.backward import Backward
 from gradcheck.script.leaves import leaves
 from gradcheck.script.record import Recording
 

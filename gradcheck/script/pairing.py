@@ -2,66 +2,18 @@
 
 from __future__ import annotations
 
-import ast
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from gradcheck.script.leaves import Leaf, Path, leaves
-from gradcheck.script.names import base_name, fold, is_gradient_function, is_gradient_word, is_step_size, parameter_of
+from gradcheck.script.names import base_name, fold, is_gradient_function, is_gradient_word, parameter_of
+from gradcheck.script.outputs import Output
 from gradcheck.script.record import Call
-from gradcheck.script.source import Function, Loop, SourceFile, called_name, flat_targets
-
-RESULT = "result"
-
-
-@dataclass(frozen=True)
-class Update:
-    """A statement that moves a parameter: ``w -= rate * grad`` or ``w = w - rate * grad``.
-
-    Attributes
-    ----------
-    target : str
-        What is moved, as written.
-    sources : frozenset of str
-        The names that the step is a product or sum of, step sizes left out.
-    adds : bool
-        Whether the step is added.
-    bare : bool
-        Whether the step is one name alone, with no factor.
-    steps : bool
-        Whether a step size or a number is in it.
-    line : int
-        Where it stands.
-    """
-
-    target: str
-    sources: frozenset[str]
-    adds: bool
-    bare: bool
-    steps: bool
-    line: int
-
-
-@dataclass(frozen=True)
-class Output:
-    """One number, array or list of numbers within what a function returns.
-
-    Attributes
-    ----------
-    leaf : Leaf
-        Its place in the returned structure.
-    labels : tuple of str
-        What the script calls it, in the caller and in the ``return``.
-    expression : ast.expr or None
-        The returned expression it is or lies in.
-    """
-
-    leaf: Leaf
-    labels: tuple[str, ...]
-    expression: ast.expr | None
+from gradcheck.script.source import Function, Loop
+from gradcheck.script.updates import Update
 
 
 @dataclass(frozen=True)
@@ -105,154 +57,6 @@ class GradientMap:
     def called(self, name: str) -> GradientMap:
         """Return the same pair, with the parameter under the name that the backward function has for it."""
         return replace(self, slot=replace(self.slot, leaf=replace(self.slot.leaf, name=name)))
-
-
-@dataclass(frozen=True)
-class Backward:
-    """A function that returns gradients, and where its replays start.
-
-    Attributes
-    ----------
-    function : Function
-        The function.
-    example : Call
-        The first recorded call of it.
-    outputs : tuple of Output
-        The numeric parts of what that call returned.
-    pairs : tuple of GradientMap
-        The gradients among them; the parameters are places in the moments.
-    region : Function or Loop
-        What a replay runs: the function itself, or a loop or function around its call.
-    moments : tuple of Call
-        Recorded calls or rounds of the region, at least one.
-    updates : tuple of Update
-        The statements of the script that move something by a step.
-    """
-
-    function: Function
-    example: Call
-    outputs: tuple[Output, ...]
-    pairs: tuple[GradientMap, ...]
-    region: Function | Loop
-    moments: tuple[Call, ...]
-    updates: tuple[Update, ...] = ()
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names of the parameters."""
-        return tuple(pair.slot.name for pair in self.pairs)
-
-    @property
-    def is_narrow(self) -> bool:
-        """Whether a parameter is in single or half precision."""
-        return any(pair.slot.leaf.is_narrow for pair in self.pairs)
-
-
-def updates_in(source: SourceFile) -> tuple[Update, ...]:
-    """Return all statements of the script that add a step to something, or subtract it."""
-    return tuple(update for node in ast.walk(source.tree) for update in _updates(node))
-
-
-def _updates(node: ast.AST) -> Iterator[Update]:
-    if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add | ast.Sub):
-        yield _update(node.target, node.value, isinstance(node.op, ast.Add), node.lineno)
-    elif isinstance(node, ast.Assign) and len(node.targets) == 1:
-        targets, values = [node.targets[0]], [node.value]
-        if isinstance(node.targets[0], ast.Tuple) and isinstance(node.value, ast.Tuple):
-            targets, values = node.targets[0].elts, node.value.elts
-        for target, value in zip(targets, values, strict=False):
-            match value:
-                case ast.BinOp(left, ast.Add() | ast.Sub() as sign, right) if ast.unparse(left) == ast.unparse(target):
-                    yield _update(target, right, isinstance(sign, ast.Add), node.lineno)
-
-
-def _update(target: ast.expr, step: ast.expr, adds: bool, line: int) -> Update:
-    terms = set(_terms(step))
-    sources = frozenset(name for name in terms if not is_step_size(name))
-    bare = isinstance(step, ast.Name | ast.Attribute | ast.Subscript | ast.Call)
-    steps = terms != sources or any(isinstance(part, ast.Constant) for part in _factors(step))
-    return Update(ast.unparse(target), sources, adds, bare, steps, line)
-
-
-def _terms(step: ast.expr) -> Iterator[str]:
-    """Return the names that a step is a product, quotient or sum of; what is inside dot products is not."""
-    for factor in _factors(step):
-        if isinstance(factor, ast.Name | ast.Attribute | ast.Subscript):
-            yield ast.unparse(factor)
-        elif isinstance(factor, ast.Call):
-            yield f"{called_name(factor)}()"
-
-
-def _factors(step: ast.expr) -> Iterator[ast.expr]:
-    """Return what a step is a product, quotient or sum of."""
-    if isinstance(step, ast.BinOp) and isinstance(step.op, ast.Mult | ast.Div | ast.Add | ast.Sub):
-        yield from _factors(step.left)
-        yield from _factors(step.right)
-    elif isinstance(step, ast.UnaryOp):
-        yield from _factors(step.operand)
-    else:
-        yield step
-
-
-def outputs(source: SourceFile, function: Function, call: Call) -> list[Output]:
-    """Return the numeric parts of what a call returned, with their names."""
-    if call.result is None:
-        return []
-    expressions = [s.value for s in function.returns if s.value is not None]
-    targets = list(_call_targets(source, function))
-    found = []
-    for leaf in leaves(RESULT, call.result):
-        labels = [_label(target, leaf) for target in [*targets, *expressions]]
-        if not leaf.path:
-            labels.append(f"{function.short_name}()")
-        named = tuple(dict.fromkeys(label for label in labels if label))
-        found.append(Output(leaf, named, _element(expressions[-1], leaf) if expressions else None))
-    return found
-
-
-def _call_targets(source: SourceFile, function: Function) -> Iterator[ast.expr]:
-    for node in ast.walk(source.tree):
-        match node:
-            case ast.Assign([target, *_], ast.Call() as call) if called_name(call) == function.short_name:
-                yield target
-
-
-def possible_labels(source: SourceFile, function: Function) -> set[str]:
-    """Return the names that parts of a function's result may have, as far as the text shows them."""
-    expressions = [*_call_targets(source, function), *(s.value for s in function.returns if s.value is not None)]
-    parts = [part for expression in expressions for part in flat_targets(expression)]
-    keys = [key for part in parts if isinstance(part, ast.Dict) for key in part.keys]
-    labels = {str(key.value) for key in keys if isinstance(key, ast.Constant)}
-    return labels | {ast.unparse(part) for part in parts if isinstance(part, ast.Name | ast.Attribute | ast.Subscript)}
-
-
-def _element(expression: ast.expr, leaf: Leaf) -> ast.expr:
-    """Return the part of a returned expression that the leaf lies in."""
-    if not leaf.path or leaf.path[0].attribute:
-        return expression
-    key = leaf.path[0].key
-    if isinstance(expression, ast.Tuple | ast.List) and isinstance(key, int) and key < len(expression.elts):
-        return expression.elts[key]
-    if isinstance(expression, ast.Dict):
-        for name, value in zip(expression.keys, expression.values, strict=True):
-            if isinstance(name, ast.Constant) and name.value == key:
-                return value
-    return expression
-
-
-def _label(expression: ast.expr, leaf: Leaf) -> str:
-    """Return the name of a leaf in terms of the tuple or the name that holds the result."""
-    parts = flat_targets(expression)
-    path = leaf.path
-    if isinstance(expression, ast.Tuple | ast.List):
-        if not path or not isinstance(path[0].key, int) or path[0].key >= len(parts):
-            return ""
-        expression, path = parts[path[0].key], path[1:]
-    if isinstance(expression, ast.Dict) and path:
-        return str(path[0].key) + "".join(step.text for step in path[1:])
-    if not isinstance(expression, ast.Name | ast.Attribute | ast.Subscript):
-        return ""
-    return ast.unparse(expression) + "".join(step.text for step in path)
 
 
 def slots(region: Function | Loop, moment: Call, read: Set[str]) -> list[Slot]:

@@ -1,0 +1,84 @@
+"""What is told where a script was not understood: what was seen, and which flag or comment settles it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gradcheck.errors import ScriptError
+from gradcheck.script.backward import Backward
+from gradcheck.script.candidates import Overrides
+from gradcheck.script.loss_choice import Rejected
+from gradcheck.script.record import Recording
+from gradcheck.script.source import Function, SourceFile
+
+
+_SHOWN = 4
+
+
+def no_gradient(source: SourceFile, recording: Recording, overrides: Overrides) -> ScriptError:
+    """Say that no function was found that returns gradients."""
+    named = next((f for n, f in source.functions.items() if overrides.backward in (n, f.short_name)), None)
+    if overrides.backward and named is None:
+        known = ", ".join(source.functions) or "none"
+        text = f"the script has no function `{overrides.backward}` at module or class level; its functions: {known}"
+        return ScriptError(text, slug="no-gradient")
+    if named is not None and named.name not in recording.counts:
+        return ScriptError(f"`{named.name}` was not called while the script ran", slug="no-gradient", line=named.line)
+    return ScriptError(
+        f"found no function that returns gradients: {_seen(source, recording)}. Expected are numbers named after "
+        "parameters (dW for W, grad_b for b). Name the function with --backward NAME and its parameters, in the order "
+        "of its results, with --params A,B, or with a comment in the script: # gradcheck: backward=NAME, params=A,B",
+        slug="no-gradient",
+    )
+
+
+def _seen(source: SourceFile, recording: Recording) -> str:
+    counts = {name: recording.counts[name] for name in source.functions if name in recording.counts}
+    if counts:
+        shown = [f"`{name}` ({count} {'call' if count == 1 else 'calls'})" for name, count in counts.items()]
+        return f"saw {', '.join(shown[:8])}{' and others' if len(shown) > 8 else ''}"
+    if source.functions:
+        return (
+            f"the script defines {', '.join(f'`{name}`' for name in list(source.functions)[:8])}, but calls none of it"
+        )
+    return "the script defines no function at module or class level"
+
+
+def not_repeatable(functions: dict[str, Function]) -> ScriptError:
+    """Say that a function does not return the same gradients twice."""
+    name, function = next(iter(functions.items()))
+    return ScriptError(
+        f"`{name}` returns gradients, but called again with the same arguments, variables and random state it does "
+        "not return the same twice: it depends on something that was not recorded (a random generator of its own, a "
+        "file, the time)",
+        slug="not-repeatable",
+        line=function.line,
+    )
+
+
+def no_loss(backward: Backward, rejected: Rejected) -> ScriptError:
+    """Say that no scalar was found that the gradients belong to, and what was tried."""
+    function = backward.function
+    tried = [f"`{shown}` {reason}" for shown, reason in rejected.reasons.items()]
+    listed = "; ".join(tried[:_SHOWN]) + (f"; and {len(tried) - _SHOWN} more" if len(tried) > _SHOWN else "")
+    text = f"`{function.name}` returns gradients of {', '.join(backward.names)}, but "
+    if rejected.slug == "loss-not-finite":
+        text += f"the loss is not finite: {listed}. Start from values at which it is"
+    elif rejected.slug == "loss-not-scalar":
+        text += f"the loss is not a scalar: {listed}. Reduce it with a mean or a sum, or name another: --loss NAME"
+    else:
+        text += f"no loss was found that they belong to{f' (tried: {listed})' if listed else ''}. "
+        text += "Name it with --loss NAME, or with a comment in the script: # gradcheck: loss=NAME"
+    return ScriptError(text, slug=rejected.slug, line=function.line)
+
+
+def several_candidates(source: SourceFile, found: Sequence[Backward]) -> ScriptError:
+    """Say that several functions return gradients of different parameters."""
+    shown = ", ".join(f"`{b.function.name}` in line {b.function.line} (of {', '.join(b.names)})" for b in found)
+    first = found[0].function
+    return ScriptError(
+        f"several functions return gradients: {shown}. Choose one with {source.path.name}::{first.name} or "
+        f"--backward {first.name}",
+        slug="ambiguous",
+        line=first.line,
+    )

@@ -1,0 +1,84 @@
+"""The statements of a script that move its parameters by a step."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gradcheck.script.names import is_step_size
+from gradcheck.script.source import SourceFile, called_name
+
+
+@dataclass(frozen=True)
+class Update:
+    """A statement that moves a parameter: ``w -= rate * grad`` or ``w = w - rate * grad``.
+
+    Attributes
+    ----------
+    target : str
+        What is moved, as written.
+    sources : frozenset of str
+        The names that the step is a product or sum of, step sizes left out.
+    adds : bool
+        Whether the step is added.
+    bare : bool
+        Whether the step is one name alone, with no factor.
+    steps : bool
+        Whether a step size or a number is in it.
+    line : int
+        Where it stands.
+    """
+
+    target: str
+    sources: frozenset[str]
+    adds: bool
+    bare: bool
+    steps: bool
+    line: int
+
+
+def updates_in(source: SourceFile) -> tuple[Update, ...]:
+    """Return all statements of the script that add a step to something, or subtract it."""
+    return tuple(update for node in ast.walk(source.tree) for update in _updates(node))
+
+
+def _updates(node: ast.AST) -> Iterator[Update]:
+    if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add | ast.Sub):
+        yield _update(node.target, node.value, isinstance(node.op, ast.Add), node.lineno)
+    elif isinstance(node, ast.Assign) and len(node.targets) == 1:
+        targets, values = [node.targets[0]], [node.value]
+        if isinstance(node.targets[0], ast.Tuple) and isinstance(node.value, ast.Tuple):
+            targets, values = node.targets[0].elts, node.value.elts
+        for target, value in zip(targets, values, strict=False):
+            match value:
+                case ast.BinOp(left, ast.Add() | ast.Sub() as sign, right) if ast.unparse(left) == ast.unparse(target):
+                    yield _update(target, right, isinstance(sign, ast.Add), node.lineno)
+
+
+def _update(target: ast.expr, step: ast.expr, adds: bool, line: int) -> Update:
+    terms = set(_terms(step))
+    sources = frozenset(name for name in terms if not is_step_size(name))
+    bare = isinstance(step, ast.Name | ast.Attribute | ast.Subscript | ast.Call)
+    steps = terms != sources or any(isinstance(part, ast.Constant) for part in _factors(step))
+    return Update(ast.unparse(target), sources, adds, bare, steps, line)
+
+
+def _terms(step: ast.expr) -> Iterator[str]:
+    """Return the names that a step is a product, quotient or sum of; what is inside dot products is not."""
+    for factor in _factors(step):
+        if isinstance(factor, ast.Name | ast.Attribute | ast.Subscript):
+            yield ast.unparse(factor)
+        elif isinstance(factor, ast.Call):
+            yield f"{called_name(factor)}()"
+
+
+def _factors(step: ast.expr) -> Iterator[ast.expr]:
+    """Return what a step is a product, quotient or sum of."""
+    if isinstance(step, ast.BinOp) and isinstance(step.op, ast.Mult | ast.Div | ast.Add | ast.Sub):
+        yield from _factors(step.left)
+        yield from _factors(step.right)
+    elif isinstance(step, ast.UnaryOp):
+        yield from _factors(step.operand)
+    else:
+        yield step
