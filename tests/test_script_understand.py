@@ -671,13 +671,13 @@ for i in range(20):
     ("text", "options", "slug", "said"),
     [
         (WITHOUT_LOSS, {}, "no-loss", "--loss NAME"),
-        (linear(), {"backward": "nothing"}, "no-gradient", "no function `nothing`; its functions: loss, other_loss"),
+        (linear(), {"backward": "nothing"}, "no-gradient", "nothing"),
         (linear() + "def unused():\n    return 1\n", {"backward": "unused"}, "no-gradient", "was not called"),
         (linear(), {"loss": "nothing"}, "no-loss", "nothing"),
         (linear(), {"loss": "Y"}, "loss-not-scalar", "not a scalar"),
         (linear(), {"params": ("q",)}, "no-gradient", "--params"),
         (linear().replace("np.mean(", "np.log(-1 - w @ w) * np.mean("), {}, "loss-not-finite", "Start from values"),
-        ("x = 1\nprint(x)\n", {}, "no-gradient", "no call of a function"),
+        ("x = 1\nprint(x)\n", {}, "no-gradient", "found no function"),
         (linear("2 * (X @ w - Y)", "dw[:3]"), {}, "bad-input", "(3,), got (20,)"),
     ],
 )

@@ -11,7 +11,6 @@ from gradcheck.script.loss_choice import Rejected
 from gradcheck.script.record import Recording
 from gradcheck.script.source import Function, SourceFile
 
-
 _SHOWN = 4
 
 
