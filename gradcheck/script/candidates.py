@@ -10,6 +10,7 @@ import numpy as np
 
 from gradcheck.errors import ScriptError
 from gradcheck.script.backward import Backward
+from gradcheck.script.motion import motion_of
 from gradcheck.script.names import base_name, fold, is_gradient_word, parameter_of
 from gradcheck.script.outputs import outputs, possible_labels
 from gradcheck.script.pairing import map_gradients, pair_in_order, slots
@@ -85,9 +86,14 @@ def find_backwards(
                 continue
             places = slots(region, moments[0], read)
             pairs = map_gradients(function, found, places, updates)
-            pairs = [pair.called(names.get(pair.output.leaf.path, pair.slot.name)) for pair in pairs]
             if not pairs and overrides.backward:
                 pairs = pair_in_order(found, places, overrides.params)
+            pairs = [
+                replace(pair, motion=motion_of(recording, function, moments, pair)).called(
+                    names.get(pair.output.leaf.path, pair.slot.name)
+                )
+                for pair in pairs
+            ]
             backward = Backward(function, calls[0], found, tuple(pairs), region, moments, updates)
             # the first that works is kept, unless one further down sees more of the parameters
             if pairs and (best is None or len(pairs) > len(best.pairs)) and _replays(recording, backward):

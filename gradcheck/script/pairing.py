@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence, Set
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +13,7 @@ from gradcheck.script.names import base_name, fold, is_gradient_function, is_gra
 from gradcheck.script.outputs import Output
 from gradcheck.script.record import Call
 from gradcheck.script.source import Function, Loop
-from gradcheck.script.updates import Update
+from gradcheck.script.updates import Motion, Update
 
 
 @dataclass(frozen=True)
@@ -53,6 +53,28 @@ class GradientMap:
     output: Output
     update: Update | None
     evidence: str
+    motion: Motion = field(default_factory=Motion)
+
+    @property
+    def adds(self) -> bool | None:
+        """Whether the script moves the parameter along what was returned; None where that was not to be seen."""
+        if self.motion.sign:
+            return self.motion.sign > 0
+        return None if self.update is None else self.update.adds
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether the script moves the parameter by just what was returned."""
+        if self.motion.factor is not None:
+            return self.motion.is_bare
+        return self.update is not None and self.update.bare
+
+    @property
+    def has_own_step(self) -> bool:
+        """Whether the script multiplies what was returned by a step size of its own."""
+        if self.motion.factor is not None:
+            return not self.motion.is_bare
+        return self.update is not None and self.update.steps
 
     def called(self, name: str) -> GradientMap:
         """Return the same pair, with the parameter under the name that the backward function has for it."""
@@ -101,12 +123,14 @@ def map_gradients(
         pair = _by_update(output, places, updates) or _by_name(function, output, places, updates)
         if pair is not None and all(pair.slot != other.slot for other in pairs):
             pairs.append(pair)
-    whole = [output for output in found if np.size(output.leaf.value) > 1] if len(found) > 1 else list(found)
-    if not pairs and len(whole) == 1:
-        words = (function.short_name, *whole[0].labels) if len(found) > 1 else (function.short_name,)
-        if any(is_gradient_function(word) for word in words):
-            return _by_position(whole[0], places, updates)
-    return pairs
+    if pairs or not found:
+        return pairs
+    # one gradient, or a value and its gradient
+    last, words = found[-1], [function.short_name] if len(found) == 1 else found[-1].labels
+    alone = len(found) == 1 or (len(found) == 2 and np.size(found[0].leaf.value) == 1 < np.size(last.leaf.value))
+    if alone and any(is_gradient_function(word) for word in words):
+        return _by_position(last, places, updates)
+    return []
 
 
 def pair_in_order(found: Sequence[Output], places: list[Slot], names: Sequence[str]) -> list[GradientMap]:

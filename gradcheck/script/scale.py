@@ -50,8 +50,8 @@ def folded_scale(backward: Backward, probes: Sequence[CheckResult]) -> Scale:
 
     Candidates are 1, -1 where the script adds its step, and the script's own step sizes that the function mentions;
     the one on which most parameters agree at all probes wins, and 1 wins a tie. Where the script applies the step
-    bare (``w -= delta``), any constant on which most parameters agree is a step size. Where no parameter agrees with
-    anything, a step size that flows into every returned gradient is taken.
+    bare (``w -= delta``), a number of the function's text on which most parameters agree is a step size. Where no
+    parameter agrees with anything, a step size that flows into every returned gradient is taken.
 
     Parameters
     ----------
@@ -63,16 +63,17 @@ def folded_scale(backward: Backward, probes: Sequence[CheckResult]) -> Scale:
     pairs = backward.pairs
     descends = not _only_adds(backward)
     # an update with a step size of its own leaves no room for another in the gradient
-    own_step = any(pair.update is not None and pair.update.steps for pair in pairs)
+    own_step = any(pair.has_own_step for pair in pairs)
     steps = {} if own_step else _step_sizes(backward)
     candidates = [Scale(), *(Scale(value, text) for text, value in steps.items())]
     if not descends:
         candidates += [Scale(-scale.value, f"-{scale.text or 1}") for scale in candidates]
     votes = [agreeing(backward, scale.value, probes) for scale in candidates]
     best = int(np.argmax(votes))
-    if all(pair.update is not None and pair.update.bare for pair in pairs):
+    if all(pair.is_bare for pair in pairs):
         constant, count = _common_constant(backward, probes)
-        if count > max(votes[best], (len(pairs) - 1) / 2) and (constant > 0 or not descends):
+        stands_there = any(np.isclose(abs(constant), number, rtol=_AGREEMENT) for number in backward.function.numbers)
+        if count > max(votes[best], (len(pairs) - 1) / 2) and stands_there and (constant > 0 or not descends):
             return Scale(constant)
     if votes[best]:
         return candidates[best]
@@ -83,13 +84,13 @@ def folded_scale(backward: Backward, probes: Sequence[CheckResult]) -> Scale:
 
 
 def _only_adds(backward: Backward) -> bool:
-    """Whether the script adds its steps: its updates of the parameters or, where none was seen, all with a step size.
+    """Whether the script adds its steps: all of the parameters' or, where none was seen, all with a step size.
 
     Where no update is to be seen at all, as with an optimizer that calls the function, nothing speaks for it.
     """
-    own = [pair.update for pair in backward.pairs if pair.update is not None]
-    updates = own or [update for update in backward.updates if update.steps and update.sources]
-    return bool(updates) and all(update.adds for update in updates)
+    own = [pair.adds for pair in backward.pairs if pair.adds is not None]
+    added = own or [update.adds for update in backward.updates if update.steps and update.sources]
+    return bool(added) and all(added)
 
 
 def common_ratio(backward: Backward, probes: Sequence[CheckResult]) -> bool:

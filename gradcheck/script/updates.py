@@ -1,8 +1,9 @@
-"""The statements of a script that move its parameters by a step."""
+"""How a script moves its parameters: the statements that add a step to something, and what was seen to happen."""
 
 from __future__ import annotations
 
 import ast
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -36,6 +37,27 @@ class Update:
     bare: bool
     steps: bool
     line: int
+
+
+@dataclass(frozen=True)
+class Motion:
+    """A parameter's change from one recorded moment to the next, against the gradient returned in between.
+
+    Attributes
+    ----------
+    sign : int
+        1 where it moved along what was returned, -1 against it, 0 where neither was to be seen.
+    factor : float or None
+        The change as a multiple of what was returned; None where it was none.
+    """
+
+    sign: int = 0
+    factor: float | None = None
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether just what was returned was added or subtracted."""
+        return self.factor is not None and math.isclose(abs(self.factor), 1, rel_tol=1e-6)
 
 
 def updates_in(source: SourceFile) -> tuple[Update, ...]:

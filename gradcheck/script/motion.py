@@ -1,0 +1,61 @@
+"""How the script moved its parameters with what the backward function returned: observed, not read."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from gradcheck.arrays import FloatArray
+from gradcheck.script.leaves import follow
+from gradcheck.script.pairing import GradientMap, Slot
+from gradcheck.script.record import Call, Recording
+from gradcheck.script.source import Function
+from gradcheck.script.updates import Motion
+
+_ALONG, _PROPORTIONAL = 0.3, 1e-6
+
+
+def motion_of(recording: Recording, function: Function, moments: tuple[Call, ...], pair: GradientMap) -> Motion:
+    """Compare a parameter's first changes with the first gradients that were returned for it.
+
+    Parameters
+    ----------
+    recording : Recording
+        What the script's run showed.
+    function : Function
+        The backward function.
+    moments : tuple of Call
+        Recorded rounds or calls in which it was called once each.
+    pair : GradientMap
+        The parameter and its gradient.
+    """
+    seen = {moment.number: moment for moment in moments}
+    changes, returned = [], []
+    for call in recording.of(function.name):
+        if call.number in seen and call.number + 1 in seen:
+            try:
+                before, after = (_value(seen[n], pair.slot) for n in (call.number, call.number + 1))
+                gradient = np.asarray(follow(call.result, pair.output.leaf.path), dtype=float).reshape(-1)
+            except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+                continue
+            if before.size == after.size == gradient.size:
+                changes.append(after - before)
+                returned.append(gradient)
+    if not changes:
+        return Motion()
+    return _compare(np.concatenate(changes), np.concatenate(returned))
+
+
+def _value(moment: Call, slot: Slot) -> FloatArray:
+    root = moment.arguments if slot.is_argument else moment.variables
+    return np.asarray(follow(root[slot.variable], slot.path), dtype=float).reshape(-1)
+
+
+def _compare(change: FloatArray, returned: FloatArray) -> Motion:
+    size = float(np.linalg.norm(change) * np.linalg.norm(returned))
+    if not np.isfinite(size) or size == 0:
+        return Motion()
+    product = float(change @ returned)
+    sign = int(np.sign(product)) if abs(product) > _ALONG * size else 0
+    factor = product / float(returned @ returned)
+    rest = float(np.linalg.norm(change - factor * returned))
+    return Motion(sign, factor if rest <= _PROPORTIONAL * float(np.linalg.norm(change)) else None)
