@@ -242,7 +242,7 @@ def test_a_factor_between_activations_and_their_use_is_found_by_replaying_the_lo
         ("X.T @ R", "w -= 0.01 * dw", "mismatch", ""),
         ("-2 * X.T @ R", "w -= 0.01 * dw", "mismatch", ""),
         ("2 * X.T @ R", "w += 0.01 * dw", "match", ""),
-        ("lr * X.T @ R", "w -= dw", "match", "the constant 0.005"),
+        ("lr * X.T @ R", "w -= dw", "mismatch", "lr = 0.01"),
         ("2 * X.T @ R * np.arange(1, 4)", "w -= 0.01 * dw", "mismatch", ""),
         ("lr * 2 * X.T @ np.abs(R)", "w -= dw", "mismatch", "lr = 0.01"),
     ],

@@ -50,8 +50,9 @@ def folded_scale(backward: Backward, probes: Sequence[CheckResult]) -> Scale:
 
     Candidates are 1, -1 where the script adds its step, and the script's own step sizes that the function mentions;
     the one on which most parameters agree at all probes wins, and 1 wins a tie. Where the script applies the step
-    bare (``w -= delta``), a number of the function's text on which most parameters agree is a step size. Where no
-    parameter agrees with anything, a step size that flows into every returned gradient is taken.
+    bare (``w -= delta``) and the function has a number below 1 but no named step size, any constant on which most
+    parameters agree is a step size. Where no parameter agrees with anything, a step size that flows into every returned
+    gradient is taken.
 
     Parameters
     ----------
@@ -72,8 +73,9 @@ def folded_scale(backward: Backward, probes: Sequence[CheckResult]) -> Scale:
     best = int(np.argmax(votes))
     if all(pair.is_bare for pair in pairs):
         constant, count = _common_constant(backward, probes)
-        stands_there = any(np.isclose(abs(constant), number, rtol=_AGREEMENT) for number in backward.function.numbers)
-        if count > max(votes[best], (len(pairs) - 1) / 2) and stands_there and (constant > 0 or not descends):
+        # a number such as 0.02 in the function is a rate, perhaps merged with a factor; a named rate is just itself
+        written = not steps and any(0 < number < 1 for number in backward.function.numbers)
+        if count > max(votes[best], (len(pairs) - 1) / 2) and written and (constant > 0 or not descends):
             return Scale(constant)
     if votes[best]:
         return candidates[best]
