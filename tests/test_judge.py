@@ -108,3 +108,13 @@ def test_tolerances_are_used() -> None:
     assert not check_grad(cubic, wrong, weights(), rtol=0.005).passed
     assert check_grad(cubic, wrong, weights(), atol=0.1).passed
     assert not check_grad(cubic, lambda x: cubic_grad(x) * (1 + 1e-7), weights(), rtol=1e-9).passed
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [(1.0, Verdict.MATCH), (1.01, Verdict.MISMATCH)])
+def test_a_loss_with_noise_of_its_own_still_rules_out_an_error_of_a_thousandth(factor: float, verdict: Verdict) -> None:
+    rng = np.random.default_rng(4)
+
+    def loss(x: float) -> float:
+        return math.sin(x) * (1 + 3e-7 * rng.uniform(-1, 1))
+
+    assert check_grad(loss, lambda x: factor * math.cos(x), 0.7).verdict is verdict
