@@ -46,4 +46,4 @@ class Reason(enum.Enum):
     NON_FINITE_LOSS = "non-finite-loss", "the loss is not finite close to this point"
     NON_FINITE_GRADIENT = "non-finite-gradient", "the analytic gradient is not finite"
     ZERO = "zero", "both derivatives are zero to within the round-off in the loss"
-    COARSE = "coarse", "agrees within an error that is small against the parameter's gradient, not against this entry"
+    COARSE = "coarse", "agrees within the error bound, which is coarser than the tolerance but still small"

@@ -1,0 +1,1 @@
+"""Measurements that compare with peers or with a bare loop; run by hand, never as tests."""
