@@ -181,7 +181,9 @@ def _hidden(path: Path) -> bool:
 
 def _refuse_unwritable(target: Path | None) -> None:
     """Say at once that a report could not be written, not after a minute's work."""
-    folder = target.absolute().parent if target is not None else Path()
+    if target is None:
+        return
+    folder = target.absolute().parent
     if not folder.is_dir() or not os.access(folder, os.W_OK):
         raise click.UsageError(f"cannot write {target}: {folder} is not a folder that can be written")
 

@@ -78,8 +78,6 @@ def test_what_lies_in_a_tuple_cannot_be_replaced_but_an_array_can_be_filled():
 def test_shape_and_kind_of_a_leaf():
     (leaf,) = leaves("v", [[1, 2, 3], [4, 5, 6]])
     assert leaf.shape == (2, 3)
-    assert leaf.is_integer
-    assert not leaves("v", [1, 2.0])[0].is_integer
 
 
 def test_a_very_long_list_of_numbers_is_one_leaf():

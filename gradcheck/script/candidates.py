@@ -86,8 +86,9 @@ def find_backwards(
                 continue
             places = slots(region, moments[0], read)
             pairs = map_gradients(function, found, places, updates)
-            if not pairs and overrides.backward:
-                pairs = pair_in_order(found, places, overrides.params)
+            known = {part for pair in pairs for part in (pair.slot.name, base_name(pair.slot.name))}
+            if overrides.backward and not known.issuperset(overrides.params):
+                pairs = pair_in_order(found, places, overrides.params) or pairs
             pairs = [
                 replace(pair, motion=motion_of(recording, function, moments, pair)).called(
                     names.get(pair.output.leaf.path, pair.slot.name)

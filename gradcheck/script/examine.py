@@ -108,9 +108,11 @@ def _examine(source: SourceFile, request: Request) -> ScriptResult:
         subject = understand(source, recording, request.overrides)
     except ScriptError as error:
         # a script that broke off before its gradients explains itself better than what was not found then
-        raise recording.problem or error from None
+        reached = any(call.function in functions for call in recording.calls)
+        raise (recording.problem if recording.problem is not None and not reached else error) from None
     checks, evaluations = [], 0
-    for result, count in _checks(source, recording, subject, request):
+    stale = computed_before(recording, subject.backward)
+    for result, count in _checks(recording, subject, request, perturb=stale is None):
         checks.append(result)
         evaluations += count
     merged = CheckResult.merge(checks)
@@ -121,20 +123,26 @@ def _examine(source: SourceFile, request: Request) -> ScriptResult:
         entry_points=_entry_points(subject),
         sources=tuple(s for pair in subject.backward.pairs if (s := _gradient_source(source, function, pair))),
         signatures=tuple((name, signature(name, checks)) for name in subject.backward.names),
-        notes=tuple(_notes(recording, subject)),
+        notes=tuple(_notes(recording, subject, stale)),
         evidence=subject.evidence,
         evaluations=evaluations,
     )
 
 
-def _notes(recording: Recording, subject: Subject) -> Iterator[str]:
+def _notes(recording: Recording, subject: Subject, stale: str | None) -> Iterator[str]:
     """Say which conventions were recognised, and what the user should know about the check."""
     function = subject.backward.function
     if subject.scale.value != 1:
         yield subject.scale.sentence(function.name)
     if subject.backward.is_narrow:
         yield "the script computes in single precision; its loss is differentiated in double where it allows that"
-    if stale := computed_before(recording, subject.backward):
+    if unpaired := [output.shown for output in subject.unpaired]:
+        yield (
+            f"not checked: {', '.join(f'`{name}`' for name in unpaired)}, also returned by {function.name}, was not "
+            f"recognised as the gradient of a parameter; --backward {function.short_name} --params A,B,... pairs all "
+            "of them in order"
+        )
+    if stale is not None:
         yield (
             f"checked at recorded points only: {function.name} is handed what `{stale}` has computed from the "
             "parameters, and no loop or function calls both"
@@ -144,18 +152,17 @@ def _notes(recording: Recording, subject: Subject) -> Iterator[str]:
 
 
 def _checks(
-    source: SourceFile, recording: Recording, subject: Subject, request: Request
+    recording: Recording, subject: Subject, request: Request, *, perturb: bool
 ) -> Iterator[tuple[CheckResult, int]]:
-    """Check at recorded points and at perturbed ones, in turn, until there are enough."""
+    """Check at recorded points and, with `perturb`, at perturbed ones, in turn, until there are enough."""
     backward = subject.backward
     problem: ScriptError | None = None
     done = 0
-    stale = computed_before(recording, backward)
     for number in range(2 * len(backward.moments)):
         if done >= request.points:
             return
         perturbed = backward.names if number % 2 else ()
-        if perturbed and stale:
+        if perturbed and not perturb:
             continue
         stage = Stage(recording, backward, backward.moments[number // 2])
         with moved(stage.parameters, perturbed, np.random.default_rng([request.seed, number])):
@@ -164,7 +171,7 @@ def _checks(
             except InputError as error:
                 problem = ScriptError(error.message, slug=error.slug, line=backward.function.line)
             except Exception as error:  # noqa: BLE001 - the user's functions may raise anything
-                problem = script_raised(error, source)
+                problem = script_raised(error, recording.source)
             else:
                 done += 1
                 yield result, stage.evaluations

@@ -115,7 +115,8 @@ def _explain(request: Request, code: int | None, trace: str) -> ScriptError:
     line = int(own[1]) if own else None
     if code is None:
         return ScriptError(timeout_message(request.seconds, line), slug="timeout", line=line)
-    if "MemoryError" in trace or (request.memory is not None and code):
+    killed = request.memory is not None and code < 0
+    if "MemoryError" in trace or "Cannot allocate memory" in trace or killed:
         limit = f" of {request.memory} MiB (--memory)" if request.memory is not None else ""
         return ScriptError(f"the script ran out of memory{limit}", slug="memory", line=line)
     place = f" in line {line}" if line else ""

@@ -76,11 +76,6 @@ class Leaf:
         dtype = np.asarray(self.value).dtype
         return dtype.kind == "f" and dtype.itemsize < np.dtype(np.float64).itemsize
 
-    @property
-    def is_integer(self) -> bool:
-        """Whether it holds integers."""
-        return np.asarray(self.value).dtype.kind in "iu"
-
 
 def follow(value: Any, path: Path) -> Any:
     """Return what lies at the end of a path."""

@@ -46,7 +46,7 @@ class Rejected:
 def choose_loss(
     recording: Recording, backward: Backward, losses: Sequence[LossExpression], rejected: Rejected
 ) -> tuple[LossExpression, list[CheckResult]] | None:
-    """Choose among the losses that depend on most parameters and have the best names.
+    """Choose among the losses that depend on most parameters, have the best names and are nearest to the gradients.
 
     Where several with different gradients are left, it is the one with which most of the analytic gradients agree.
 
@@ -64,10 +64,10 @@ def choose_loss(
     usable = [(count, loss) for loss in losses if (count := _dependence(recording, backward, loss, rejected))]
     if not usable:
         return None
-    top = max((count, loss_rank(loss.name)) for count, loss in usable)
+    top = max((count, loss_rank(loss.name), loss.near) for count, loss in usable)
     different: list[tuple[LossExpression, list[CheckResult]]] = []
     for count, loss in usable:
-        if (count, loss_rank(loss.name)) == top:
+        if (count, loss_rank(loss.name), loss.near) == top:
             probes = probe(recording, backward, loss)
             if not any(_same_gradients(probes, others) for _, others in different):
                 different.append((loss, probes))

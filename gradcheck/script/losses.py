@@ -13,7 +13,7 @@ from gradcheck.script.backward import Backward
 from gradcheck.script.names import is_derivative_function, loss_rank
 from gradcheck.script.outputs import RESULT
 from gradcheck.script.replay import LossExpression
-from gradcheck.script.source import Function, SourceFile, assigned_names, called_name, loaded_names
+from gradcheck.script.source import Function, Loop, SourceFile, assigned_names, called_name, loaded_names
 
 
 def loss_candidates(source: SourceFile, backward: Backward) -> list[LossExpression]:
@@ -165,6 +165,16 @@ def _calls(source: SourceFile, backward: Backward, loss: Function) -> Iterator[L
         for one, other in _residuals(function):
             for first, second in ((one, other), (other, one)):
                 yield expression(f"{callee}({first}, {second})", "applied to the sides of the residual", near=False)
+    for text in _written_calls(source, loss):
+        if not _names(text) - {callee} <= known and _names(text) - {callee} <= known | _in_sight(backward):
+            yield expression(text, "called so in the script", near=False)
+
+
+def _in_sight(backward: Backward) -> set[str]:
+    """Return the variables around the call of the backward function."""
+    moment = backward.moments[0]
+    in_module = isinstance(backward.region, Loop) and backward.region.function is None
+    return {*moment.arguments, *(moment.variables if in_module else ())}
 
 
 def _parameter_names(backward: Backward) -> set[str]:

@@ -31,6 +31,11 @@ class Output:
     labels: tuple[str, ...]
     expression: ast.expr | None
 
+    @property
+    def shown(self) -> str:
+        """The script's first name for it."""
+        return self.labels[0] if self.labels else self.leaf.name
+
 
 def outputs(source: SourceFile, function: Function, call: Call) -> list[Output]:
     """Return the numeric parts of what a call returned, with their names."""

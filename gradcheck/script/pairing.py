@@ -120,8 +120,9 @@ def map_gradients(
     """
     pairs: list[GradientMap] = []
     for output in found:
-        pair = _by_update(output, places, updates) or _by_name(function, output, places, updates)
-        if pair is not None and all(pair.slot != other.slot for other in pairs):
+        free = [place for place in places if all(place != pair.slot for pair in pairs)]
+        pair = _by_update(output, free, updates) or _by_name(function, output, free, updates)
+        if pair is not None:
             pairs.append(pair)
     if pairs or not found:
         return pairs
@@ -151,8 +152,8 @@ def pair_in_order(found: Sequence[Output], places: list[Slot], names: Sequence[s
 
 
 def _by_update(output: Output, places: list[Slot], updates: tuple[Update, ...]) -> GradientMap | None:
-    for update in updates:
-        for label in output.labels:
+    for label in output.labels:  # the caller's names come first
+        for update in updates:
             if label in update.sources and label != update.target:
                 slot = _named(update.target, output, places)
                 if slot is not None:

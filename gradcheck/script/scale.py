@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,8 +14,10 @@ from gradcheck.script.leaves import leaves
 from gradcheck.script.names import is_step_size
 from gradcheck.script.pairing import GradientMap
 from gradcheck.script.source import Function, loaded_names
+from gradcheck.script.updates import factors
 
 _AGREEMENT = 1e-4
+_SMALLEST_RATE = 1e-6
 # values that can agree up to a factor by more than chance
 _ENOUGH = 3
 
@@ -48,11 +51,11 @@ class Scale:
 def folded_scale(backward: Backward, probes: Sequence[CheckResult]) -> Scale:
     """Find the constant that is folded into the gradients.
 
-    Candidates are 1, -1 where the script adds its step, and the script's own step sizes that the function mentions;
-    the one on which most parameters agree at all probes wins, and 1 wins a tie. Where the script applies the step
-    bare (``w -= delta``) and the function has a number below 1 but no named step size, any constant on which most
-    parameters agree is a step size. Where no parameter agrees with anything, a step size that flows into every returned
-    gradient is taken.
+    A step size can only be folded in where the script moves its parameters by just what was returned (``w -= delta``):
+    then it is a named step size that the function mentions, or a number below 1 that is a factor of the gradients,
+    perhaps merged with the 2 of a square. The sign may be reversed where the script adds its steps. The candidate on
+    which most parameters agree at all probes wins, 1 first. Where no parameter agrees with anything, a named step size
+    that flows into every returned gradient is taken.
 
     Parameters
     ----------
@@ -61,28 +64,36 @@ def folded_scale(backward: Backward, probes: Sequence[CheckResult]) -> Scale:
     probes : sequence of CheckResult
         Numerical and unscaled analytic gradients at several points.
     """
-    pairs = backward.pairs
-    descends = not _only_adds(backward)
-    # an update with a step size of its own leaves no room for another in the gradient
-    own_step = any(pair.has_own_step for pair in pairs)
-    steps = {} if own_step else _step_sizes(backward)
+    descends, bare = not _only_adds(backward), all(pair.is_bare for pair in backward.pairs)
+    steps = _step_sizes(backward) if bare else {}
+    rates = _written_rates(backward) if bare and not steps else []
     candidates = [Scale(), *(Scale(value, text) for text, value in steps.items())]
+    candidates += [Scale(merged * rate) for merged in (1.0, 2.0, 0.5) for rate in rates]
     if not descends:
-        candidates += [Scale(-scale.value, f"-{scale.text or 1}") for scale in candidates]
+        candidates += [Scale(-scale.value, f"-{scale.text or f'{scale.value:.6g}'}") for scale in candidates]
     votes = [agreeing(backward, scale.value, probes) for scale in candidates]
-    best = int(np.argmax(votes))
-    if all(pair.is_bare for pair in pairs):
-        constant, count = _common_constant(backward, probes)
-        # a number such as 0.02 in the function is a rate, perhaps merged with a factor; a named rate is just itself
-        written = not steps and any(0 < number < 1 for number in backward.function.numbers)
-        if count > max(votes[best], (len(pairs) - 1) / 2) and written and (constant > 0 or not descends):
-            return Scale(constant)
-    if votes[best]:
-        return candidates[best]
+    if max(votes):
+        return candidates[int(np.argmax(votes))]
     for text, value in steps.items():
-        if all(_flows_into(backward.function, text, pair) for pair in pairs):
+        if all(_flows_into(backward.function, text, pair) for pair in backward.pairs):
             return Scale(value, text) if descends else Scale(-value, f"-{text}")
     return Scale()
+
+
+def _written_rates(backward: Backward) -> list[float]:
+    """Return the numbers between 0 and 1 that are factors of what flows into the gradients."""
+    function = backward.function
+    names = {n for p in backward.pairs if p.output.expression is not None for n in loaded_names(p.output.expression)}
+    reached = names | function.feeds(names)
+    values = [s.value for name in reached for s in function.assignments(name) if s.value is not None]
+    values += [pair.output.expression for pair in backward.pairs if pair.output.expression is not None]
+    numbers = {
+        float(factor.value)
+        for value in values
+        for factor in factors(value, dots=True)
+        if isinstance(factor, ast.Constant) and isinstance(factor.value, float)
+    }
+    return sorted(number for number in numbers if _SMALLEST_RATE < number < 1)
 
 
 def _only_adds(backward: Backward) -> bool:

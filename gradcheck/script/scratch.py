@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import bz2
 import errno
 import functools
 import io
@@ -47,12 +48,15 @@ class Scratch:
     def writing(self, path: Any) -> Any:
         """Return what to open to write `path`: its mirror, with what the file holds now.
 
-        Devices, and what is not a path (a file descriptor), are left alone.
+        Devices, what is not a path (a file descriptor), and new temporary files are left alone.
         """
         real = self._layered(path)
         if real is None or not self._has_parent(real) or (real.exists() and not real.is_file()):
             return path
         mirror = self._mirror(real)
+        if real.parent == self._temporary and not real.exists() and not mirror.exists():
+            self._own.add(real)
+            return path
         mirror.parent.mkdir(parents=True, exist_ok=True)
         if real.is_file() and not self._is_removed(real) and not mirror.exists():
             shutil.copyfile(real, mirror)
@@ -138,85 +142,115 @@ class _Entries:
         self._entries = iter(())
 
 
+class _Diversion:
+    """The functions that stand in for those of `os`, `io` and `shutil`, over a scratch layer."""
+
+    def __init__(self, layer: Scratch) -> None:
+        self._layer = layer
+        self._inside = threading.local()
+        self._real: dict[str, Callable[..., Any]] = {}
+
+    def install(self) -> None:
+        """Put the functions in their places."""
+        places: dict[Any, dict[str, Callable[..., Any]]] = {
+            builtins: {"open": self._open},
+            io: {"open": self._open},
+            shutil: {"rmtree": self._remove_tree, "copystat": lambda *_, **__: None},
+            os: {
+                "open": self._open_descriptor,
+                "truncate": lambda path, length: self._real["truncate"](self._layer.writing(path), length),
+                "rename": self._rename,
+                "replace": self._rename,
+                "mkdir": lambda path, *_, **__: self._layer.make_folder(path),
+                "listdir": self._listdir,
+                "scandir": self._scandir,
+                **dict.fromkeys(("remove", "unlink", "rmdir"), self._remover),
+                # modes and times are nobody's business here, a missing file is
+                **dict.fromkeys(("chmod", "utime"), self._look),
+                **{name: self._reader(name) for name in ("stat", "lstat", "access", "chdir")},
+            },
+        }
+        for owner, functions in places.items():
+            for name, replacement in functions.items():
+                key = "open_file" if name == "open" and owner is not os else name
+                self._real[key] = original = getattr(owner, name)
+                setattr(owner, name, self._once(replacement, original))
+        # these were imported before, and keep what they met
+        vars(bz2)["_builtin_open"] = builtins.open
+        if (closer := getattr(tempfile, "_TemporaryFileCloser", None)) is not None:
+            closer.unlink = staticmethod(os.unlink)
+
+    def _open(self, file: Any, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
+        if kwargs.get("opener") is not None:  # it opens by itself, and is to meet the layer
+            self._inside.busy = False
+            return self._real["open_file"](file, mode, *args, **kwargs)
+        place = self._layer.writing(file) if _WRITING & set(mode) else self._layer.reading(file)
+        return self._real["open_file"](place, mode, *args, **kwargs)
+
+    def _open_descriptor(self, path: Any, flags: int, *args: Any, **kwargs: Any) -> Any:
+        writes = flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC)
+        place = self._layer.writing(path) if writes else self._layer.reading(path)
+        return self._real["open"](place, flags, *args, **kwargs)
+
+    def _reader(self, name: str) -> Callable[..., Any]:
+        return lambda path, *args, **kwargs: self._real[name](self._layer.reading(path), *args, **kwargs)
+
+    def _look(self, path: Any, *_: Any, **__: Any) -> None:
+        self._real["stat"](self._layer.reading(path))
+
+    def _remover(self, path: Any, *_: Any, **__: Any) -> None:
+        self._layer.remove(path)
+
+    def _remove_tree(self, path: Any, ignore_errors: bool = False, *_: Any, **handlers: Any) -> None:
+        try:
+            self._layer.remove(path)
+        except OSError:
+            if not ignore_errors and not any(handlers.values()):
+                raise
+
+    def _rename(self, source: Any, target: Any, **_: Any) -> None:
+        old = Path(self._layer.reading(source))
+        if old.is_dir():
+            self._layer.make_folder(target)
+            shutil.copytree(old, self._layer.reading(target), dirs_exist_ok=True)
+        else:
+            Path(self._layer.writing(target)).write_bytes(old.read_bytes())
+        self._layer.remove(source)
+
+    def _scandir(self, path: Any = None) -> Any:
+        found = self._layer.entries(path)
+        return self._real["scandir"](path) if found is None else _Entries(found)
+
+    def _listdir(self, path: Any = None) -> Any:
+        found = self._layer.entries(path)
+        return self._real["listdir"](path) if found is None else [entry.name for entry in found]
+
+    def _once(self, replacement: Callable[..., Any], original: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the replacement; what it calls itself meets the originals."""
+
+        @functools.wraps(original)
+        def call(*args: Any, **kwargs: Any) -> Any:
+            if getattr(self._inside, "busy", False):
+                return original(*args, **kwargs)
+            self._inside.busy = True
+            try:
+                return replacement(*args, **kwargs)
+            finally:
+                self._inside.busy = False
+
+        return call
+
+
 def divert_writes(folder: Path) -> None:
     """From now on, lead what this process's Python code writes to `folder`.
 
     Covered are ``open`` and ``os.open``, and with them ``pathlib``, NumPy, pandas, pickle and json, and removing,
     renaming, truncating and making files and folders. Links are not, nor are libraries that write through C code of
-    their own (SQLite, HDF5), nor those that were imported before and kept ``open`` for themselves.
+    their own (SQLite, HDF5), other programs, nor libraries that were imported before and kept ``open`` for themselves.
 
     Parameters
     ----------
     folder : Path
         An empty folder; what is written into it directly is left alone.
     """
-    layer = Scratch(folder)
-    really_open, really_open_low, really_truncate = builtins.open, os.open, os.truncate
-    really_stat, really_scandir, really_listdir = os.stat, os.scandir, os.listdir
-
-    def open_(file: Any, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
-        place = layer.writing(file) if _WRITING & set(mode) else layer.reading(file)
-        return really_open(place, mode, *args, **kwargs)
-
-    def stat(path: Any, *args: Any, **kwargs: Any) -> os.stat_result:
-        return really_stat(layer.reading(path), *args, **kwargs)
-
-    def low_level_open(path: Any, flags: int, *args: Any, **kwargs: Any) -> int:
-        writes = flags & (os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC)
-        return really_open_low(layer.writing(path) if writes else layer.reading(path), flags, *args, **kwargs)
-
-    def truncate(path: Any, length: int) -> None:
-        really_truncate(layer.writing(path), length)
-
-    def change(path: Any, *_: Any, **__: Any) -> None:
-        really_stat(layer.reading(path))  # modes and times are nobody's business here, a missing file is
-
-    def scandir(path: Any = None) -> Any:
-        found = layer.entries(path)
-        return really_scandir(path) if found is None else _Entries(found)
-
-    def listdir(path: Any = None) -> list[Any]:
-        found = layer.entries(path)
-        return really_listdir(path) if found is None else [entry.name for entry in found]
-
-    def rename(source: Any, target: Any, **_: Any) -> None:
-        content = Path(layer.reading(source)).read_bytes()
-        Path(layer.writing(target)).write_bytes(content)
-        layer.remove(source)
-
-    patches: list[tuple[Any, str, Callable[..., Any]]] = [
-        (builtins, "open", open_),
-        (io, "open", open_),
-        (os, "stat", stat),
-        (os, "open", low_level_open),
-        (os, "truncate", truncate),
-        (os, "chmod", change),
-        (os, "utime", change),
-        (shutil, "copystat", lambda *_, **__: None),
-        (os, "listdir", listdir),
-        (os, "scandir", scandir),
-        (os, "rename", rename),
-        (os, "replace", rename),
-        (os, "mkdir", lambda path, *_, **__: layer.make_folder(path)),
-    ]
-    removers = ((os, "remove"), (os, "unlink"), (os, "rmdir"), (shutil, "rmtree"))
-    patches += [(owner, name, lambda path, *_, **__: layer.remove(path)) for owner, name in removers]
-    inside = threading.local()
-    for owner, name, replacement in patches:
-        setattr(owner, name, _once(replacement, getattr(owner, name), inside))
-
-
-def _once(replacement: Callable[..., Any], original: Callable[..., Any], inside: threading.local) -> Callable[..., Any]:
-    """Return the replacement; what it calls itself meets the originals."""
-
-    @functools.wraps(original)
-    def call(*args: Any, **kwargs: Any) -> Any:
-        if getattr(inside, "busy", False):
-            return original(*args, **kwargs)
-        inside.busy = True
-        try:
-            return replacement(*args, **kwargs)
-        finally:
-            inside.busy = False
-
-    return call
+    _Diversion(Scratch(folder)).install()

@@ -98,13 +98,6 @@ class Function:
         return frozenset(found)
 
     @cached_property
-    def numbers(self) -> frozenset[float]:
-        """Every number that the body writes out."""
-        nodes = (node for statement in self.node.body for node in ast.walk(statement))
-        values = (node.value for node in nodes if isinstance(node, ast.Constant))
-        return frozenset(float(v) for v in values if isinstance(v, int | float) and not isinstance(v, bool))
-
-    @cached_property
     def calls(self) -> frozenset[str]:
         """The names of the functions and methods that the body calls, without what stands before the dot."""
         nodes = (node for statement in self.node.body for node in ast.walk(statement))

@@ -78,8 +78,8 @@ class Undo:
     """Remembers every mutable object within reach of some roots, and puts back what has changed since.
 
     Objects are restored in place, so that everything that refers to them goes on doing so. The first calls of
-    `restore` compare everything; once it is known which objects a call changes, only those are compared, and
-    `settle` looks at all of them once more.
+    `restore`, and now and then a later one, compare everything; in between, only the objects that are known to change
+    are compared. `settle` compares everything at once.
 
     Parameters
     ----------
@@ -89,7 +89,7 @@ class Undo:
         Identities of objects that are somebody else's to change and are left alone.
     """
 
-    _LEARNING = 3
+    _LEARNING, _LEARNING_AGAIN = 3, 64
 
     def __init__(self, roots: Iterable[object], keep: Set[int] = frozenset()) -> None:
         found = (_remember(value) for value in reachable(roots, keep))
@@ -100,7 +100,7 @@ class Undo:
     def restore(self) -> None:
         """Put back what the last call changed."""
         self._restores += 1
-        if self._restores <= self._LEARNING:
+        if self._restores <= self._LEARNING or self._restores % self._LEARNING_AGAIN == 0:
             self.settle()
             return
         for memory in self._changing.values():

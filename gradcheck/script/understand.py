@@ -11,6 +11,7 @@ from gradcheck.script.complaints import no_gradient, no_loss, not_repeatable, se
 from gradcheck.script.loss_choice import Rejected, choose_loss
 from gradcheck.script.losses import loss_candidates, named_loss, unnamed_candidates
 from gradcheck.script.names import is_gradient_word, loss_rank
+from gradcheck.script.outputs import Output
 from gradcheck.script.record import Recording
 from gradcheck.script.replay import LossExpression
 from gradcheck.script.scale import Scale, agreeing, folded_scale
@@ -37,6 +38,21 @@ class Subject:
     loss: LossExpression
     scale: Scale
     forward: str | None
+
+    @property
+    def unpaired(self) -> list[Output]:
+        """What the backward function also returned: neither a parameter's gradient nor the loss nor handed to it."""
+        backward = self.backward
+        paired = {pair.output.leaf.path for pair in backward.pairs}
+        handed = {*backward.function.arguments, self.loss.name, self.loss.shown}
+        return [
+            output
+            for output in backward.outputs
+            if output.leaf.path not in paired
+            and output.leaf.name != self.loss.text
+            and not handed.intersection(output.labels)
+            and not any(loss_rank(label) for label in output.labels)
+        ]
 
     @property
     def evidence(self) -> tuple[str, ...]:
@@ -105,7 +121,7 @@ def _subject(
     if choice is None:
         return None
     loss, probes = choice
-    return Subject(backward, loss, folded_scale(backward, probes), _forward(source, backward.function))
+    return Subject(backward, loss, folded_scale(backward, probes), _forward(source, backward))
 
 
 def _unnamed_loss(
@@ -118,10 +134,12 @@ def _unnamed_loss(
     return choice
 
 
-def _forward(source: SourceFile, function: Function) -> str | None:
-    """Return the script's function that the backward function calls for its prediction, if it calls one."""
+def _forward(source: SourceFile, backward: Backward) -> str | None:
+    """Return the function of the parameters that the backward function calls for its prediction, if it calls one."""
+    variables = {pair.slot.name.split(".")[0].split("[")[0] for pair in backward.pairs}
     for name, other in source.functions.items():
         word = other.short_name
-        if word in function.calls and not is_gradient_word(word) and not loss_rank(word) and len(other.arguments) > 1:
+        predicts = word in backward.function.calls and not is_gradient_word(word) and not loss_rank(word)
+        if predicts and variables & ({*other.arguments} | other.names):
             return name
     return None

@@ -82,25 +82,28 @@ def _update(target: ast.expr, step: ast.expr, adds: bool, line: int) -> Update:
     terms = set(_terms(step))
     sources = frozenset(name for name in terms if not is_step_size(name))
     bare = isinstance(step, ast.Name | ast.Attribute | ast.Subscript | ast.Call)
-    steps = terms != sources or any(isinstance(part, ast.Constant) for part in _factors(step))
+    steps = terms != sources or any(isinstance(part, ast.Constant) for part in factors(step))
     return Update(ast.unparse(target), sources, adds, bare, steps, line)
 
 
 def _terms(step: ast.expr) -> Iterator[str]:
     """Return the names that a step is a product, quotient or sum of; what is inside dot products is not."""
-    for factor in _factors(step):
+    for factor in factors(step):
         if isinstance(factor, ast.Name | ast.Attribute | ast.Subscript):
             yield ast.unparse(factor)
         elif isinstance(factor, ast.Call):
             yield f"{called_name(factor)}()"
 
 
-def _factors(step: ast.expr) -> Iterator[ast.expr]:
-    """Return what a step is a product, quotient or sum of."""
-    if isinstance(step, ast.BinOp) and isinstance(step.op, ast.Mult | ast.Div | ast.Add | ast.Sub):
-        yield from _factors(step.left)
-        yield from _factors(step.right)
+def factors(step: ast.expr, *, dots: bool = False) -> Iterator[ast.expr]:
+    """Return what an expression is a product, quotient or sum of, also within dot products where `dots` is set."""
+    if isinstance(step, ast.BinOp) and isinstance(step.op, _ARITHMETIC if not dots else (*_ARITHMETIC, ast.MatMult)):
+        yield from factors(step.left, dots=dots)
+        yield from factors(step.right, dots=dots)
     elif isinstance(step, ast.UnaryOp):
-        yield from _factors(step.operand)
+        yield from factors(step.operand, dots=dots)
     else:
         yield step
+
+
+_ARITHMETIC = (ast.Mult, ast.Div, ast.Add, ast.Sub)
