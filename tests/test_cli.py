@@ -511,3 +511,12 @@ def test_latin_1_terminals_do_not_break_the_report(folder):
     )
     assert b"Traceback" not in done.stderr
     assert done.returncode in {0, 1}
+
+
+def test_a_folder_that_cannot_be_written_is_no_hindrance_without_an_output_file(folder, monkeypatch):
+    from gradcheck import cli
+
+    monkeypatch.setattr(os, "access", lambda *_, **__: False)
+    cli._refuse_unwritable(None)
+    with pytest.raises(click.UsageError, match="cannot write"):
+        cli._refuse_unwritable(folder / "report.json")

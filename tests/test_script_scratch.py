@@ -64,6 +64,37 @@ PROGRAMS = {
         assert Path('p.txt').exists()
         assert Path('p.txt').read_text() == 'q'
         """,
+    "remove-a-tree-that-is-not-there": """
+        import os, shutil
+        shutil.rmtree('results', ignore_errors=True)
+        shutil.rmtree('results', onerror=lambda *_: None)
+        os.makedirs('results')
+        assert os.listdir('results') == []
+        """,
+    "change-into-a-new-folder": """
+        import os
+        os.makedirs('run')
+        os.chdir('run')
+        assert not os.path.islink('a.txt') and not os.access('a.txt', os.R_OK)
+        """,
+    "rename-a-folder": """
+        import os
+        os.makedirs('old')
+        open('old/a.txt', 'w').write('1')
+        os.rename('old', 'new')
+        assert os.listdir('new') == ['a.txt'] and not os.path.exists('old')
+        """,
+    "temporary-file-beside-the-script": """
+        import tempfile
+        with tempfile.NamedTemporaryFile('w', dir='.', delete=False) as f:
+            f.write('1')
+        assert open(f.name).read() == '1'
+        """,
+    "bz2": """
+        import bz2
+        bz2.open('x.bz2', 'wb').close()
+        assert bz2.open('x.bz2').read() == b''
+        """,
     "touch": """
         from pathlib import Path
         Path('t.txt').touch()

@@ -409,6 +409,44 @@ def test_negative_gradients_that_are_added_are_right_however_the_addition_is_wri
 
 
 WRONG = {
+    "a-number-that-is-no-rate": """
+def loss(w):
+    p = np.clip(X @ w, -1e9, 1e9)
+    return np.mean((p - Y) ** 2)
+def gradient(w):
+    p = np.clip(X @ w, -0.5e9, 1e9)
+    r = np.clip(p - Y, -1e-3 * 1e9, 1e9)
+    return 2 * X.T @ r
+w = np.zeros(3)
+for i in range(5):
+    dw = gradient(w)
+    w = w - dw
+print(loss(w))
+""",
+    "a-hyperparameter-with-the-name-of-a-rate": """
+from scipy.optimize import fmin_bfgs
+gamma = 0.5
+def loss(w):
+    return gamma * np.mean((X @ w - Y) ** 2)
+def loss_grad(w):
+    return gamma ** 2 * 2 * X.T @ (X @ w - Y) / len(Y)
+fmin_bfgs(loss, np.zeros(3), fprime=loss_grad, disp=False, maxiter=5)
+""",
+    "one-of-two-with-its-rate-right": """
+def loss(w, b):
+    return np.mean((X @ w + b - Y) ** 2)
+def deltas(w, b):
+    r = X @ w + b - Y
+    dw = 0.05 * X.T @ r
+    db = 0.05 * 2 * np.mean(r)
+    return dw, db
+w, b = np.zeros(3), 0.0
+for i in range(5):
+    dw, db = deltas(w, b)
+    w = w - dw
+    b = b - db
+print(loss(w, b))
+""",
     "missing-factor-where-the-step-is-bare": """
 def loss(w):
     return np.mean((X @ w - Y) ** 2)
@@ -621,6 +659,55 @@ for i in range(10):
 
 def linear(gradient=RIGHT, applied="dw"):
     return LINEAR.replace("{gradient}", gradient).replace("{applied}", applied)
+
+
+UNUSUAL = (
+    DATA
+    + """
+def loss(w, b):
+    return np.mean((X @ w + b - Y) ** 2)
+def gradients(w, b):
+    r = 2 * (X @ w + b - Y) / len(Y)
+    dw, other = X.T @ r, 0.5 * r.sum()
+    return dw, other
+w, b = np.zeros(3), 0.0
+for i in range(5):
+    dw, change = gradients(w, b)
+    w = w - 0.1 * dw
+    b = np.add(b, -0.1 * change)
+"""
+)
+SWAPPED = (
+    DATA
+    + """
+def loss(w, v):
+    return np.mean((X @ w + 2 * X @ v - Y) ** 2)
+def gradients(w, v):
+    r = 2 * (X @ w + 2 * X @ v - Y) / len(Y)
+    dw, dv = X.T @ r, 2 * X.T @ r
+    return dv, dw
+w, v = np.zeros(3), np.zeros(3)
+for i in range(5):
+    dw, dv = gradients(w, v)
+    w = w - 0.05 * dw
+    v = v - 0.05 * dv
+"""
+)
+
+
+def test_gradients_that_the_caller_takes_in_another_order_are_both_wrong(tmp_path):
+    assert verdicts(check(tmp_path, SWAPPED)) == {"w": "mismatch", "v": "mismatch"}
+
+
+def test_what_is_returned_and_not_checked_is_told(tmp_path):
+    result = check(tmp_path, UNUSUAL)
+    assert verdicts(result) == {"w": "match"}
+    assert any("not checked: `change`" in note for note in result.notes)
+
+
+def test_parameters_that_were_named_are_paired_in_order(tmp_path):
+    result = check(tmp_path, UNUSUAL, backward="gradients", params=("w", "b"))
+    assert verdicts(result) == {"w": "match", "b": "mismatch"}
 
 
 def test_a_loss_can_be_named(tmp_path):
