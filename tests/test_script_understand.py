@@ -865,3 +865,26 @@ def test_more_points_than_there_are_calls_are_told(tmp_path):
     """A script with one call of its gradient has two points: that one and a perturbed one."""
     text = linear().replace("range(10)", "range(1)")
     assert check(tmp_path, text, points=50).check.points in {2, 50}
+
+
+@pytest.mark.parametrize(
+    ("body", "line"),
+    [
+        ("dw = 2 * X.T @ R\n    return {'dw': dw}", "dw = 2 * X.T @ R"),
+        ("grads = {}\n    grads['dw'] = X.T @ R\n    return grads", "grads['dw'] = X.T @ R"),
+        ("grads = []\n    grads.append(X.T @ R)\n    return grads[0], 0 * R", "grads.append(X.T @ R)"),
+        ("return dict(dw=X.T @ R)", "X.T @ R"),
+        ("a = X.T @ R\n    b = a\n    return {'dw': b}", "a = X.T @ R"),
+        ("return X.T @ R", "X.T @ R"),
+    ],
+)
+def test_the_place_of_a_wrong_gradient_is_where_it_gets_its_value(tmp_path, body, line):
+    text = (
+        "def loss(w):\n    return np.mean((X @ w - Y) ** 2)\n"
+        f"def gradient(w):\n    R = X @ w - Y\n    {body}\n"
+        "w = np.zeros(3)\nfor i in range(3):\n    out = gradient(w)\n    w = w - 0.01\n"
+    )
+    result = check(tmp_path, DATA + text, backward="gradient", params=("w",))
+    (source,) = result.sources
+    span = source.span
+    assert result.lines[span.line - 1][span.column - 1 : span.end_column - 1] == line

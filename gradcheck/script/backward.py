@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from gradcheck.script.outputs import Output
 from gradcheck.script.pairing import GradientMap
 from gradcheck.script.record import Call
-from gradcheck.script.source import Function, Loop
+from gradcheck.script.syntax import Function, Loop
 from gradcheck.script.updates import Update
 
 

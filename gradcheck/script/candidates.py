@@ -17,7 +17,8 @@ from gradcheck.script.pairing import map_gradients, pair_in_order, slots
 from gradcheck.script.record import Recording
 from gradcheck.script.region import regions
 from gradcheck.script.replay import Stage
-from gradcheck.script.source import Function, SourceFile
+from gradcheck.script.source import SourceFile
+from gradcheck.script.syntax import Function
 from gradcheck.script.updates import updates_in
 
 

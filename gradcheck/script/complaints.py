@@ -9,7 +9,8 @@ from gradcheck.script.backward import Backward
 from gradcheck.script.candidates import Overrides
 from gradcheck.script.loss_choice import Rejected
 from gradcheck.script.record import Recording
-from gradcheck.script.source import Function, SourceFile
+from gradcheck.script.source import SourceFile
+from gradcheck.script.syntax import Function
 
 _SHOWN = 4
 
@@ -25,8 +26,10 @@ def no_gradient(source: SourceFile, recording: Recording, overrides: Overrides) 
         return ScriptError(f"`{named.name}` was not called while the script ran", slug="no-gradient", line=named.line)
     return ScriptError(
         f"found no function that returns gradients: {_seen(source, recording)}. Expected are numbers named after "
-        "parameters (dW for W, grad_b for b). Name the function with --backward NAME and its parameters, in the order "
-        "of its results, with --params A,B, or with a comment in the script: # gradcheck: backward=NAME, params=A,B",
+        "parameters (dW for W, grad_b for b), returned by a function or method that is not defined inside another one; "
+        "gradients that are only applied or stored in place are not read yet. Name the function with --backward NAME "
+        "and its parameters, in the order of its results, with --params A,B, or with a comment in the script: "
+        "# gradcheck: backward=NAME, params=A,B",
         slug="no-gradient",
     )
 

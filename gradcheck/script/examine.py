@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import time
 import traceback
 from collections.abc import Iterator, Mapping
@@ -17,12 +16,12 @@ from gradcheck.diagnosis.signature import signature
 from gradcheck.errors import InputError, ScriptError
 from gradcheck.result import CheckResult
 from gradcheck.script.candidates import Overrides, gradient_functions, regions_of
-from gradcheck.script.pairing import GradientMap
+from gradcheck.script.origin import gradient_source
 from gradcheck.script.perturb import moved
 from gradcheck.script.record import Recording, record, script_raised
 from gradcheck.script.replay import Stage
-from gradcheck.script.result import EntryPoints, GradientSource, ScriptResult
-from gradcheck.script.source import Function, SourceFile
+from gradcheck.script.result import EntryPoints, ScriptResult
+from gradcheck.script.source import SourceFile
 from gradcheck.script.stale import computed_before
 from gradcheck.script.understand import Subject, understand
 
@@ -121,7 +120,7 @@ def _examine(source: SourceFile, request: Request) -> ScriptResult:
         request.path,
         check=merged,
         entry_points=_entry_points(subject),
-        sources=tuple(s for pair in subject.backward.pairs if (s := _gradient_source(source, function, pair))),
+        sources=tuple(s for pair in subject.backward.pairs if (s := gradient_source(source, function, pair))),
         signatures=tuple((name, signature(name, checks)) for name in subject.backward.names),
         notes=tuple(_notes(recording, subject, stale)),
         evidence=subject.evidence,
@@ -228,41 +227,3 @@ def _entry_points(subject: Subject) -> EntryPoints:
         backward_line=function.line,
         loss_line=subject.loss.line,
     )
-
-
-def _gradient_source(source: SourceFile, function: Function, pair: GradientMap) -> GradientSource | None:
-    """Return the last statement that gives the returned gradient its value, or the ``return`` itself."""
-    if pair.output.expression is None:
-        return None
-    key = next((step.key for step in pair.output.leaf.path if isinstance(step.key, str)), None)
-    node = _origin(function, pair.output.expression, key)
-    return GradientSource(pair.slot.name, source.span(node))
-
-
-def _origin(function: Function, expression: ast.expr, key: str | None) -> ast.expr | ast.stmt:
-    """Follow a name to the statement that assigns it, and a dictionary's key to what is stored under it."""
-    node: ast.expr | ast.stmt = expression
-    seen: set[str] = set()
-    while isinstance(expression, ast.Name | ast.Attribute | ast.Dict):
-        if isinstance(expression, ast.Dict):
-            stored = dict(zip((_constant(k) for k in expression.keys), expression.values, strict=True))
-            if key not in stored:
-                return node
-            expression = node = stored[key]
-            continue
-        name = ast.unparse(expression)
-        statements = function.assignments(name)
-        statements = [s for s in statements if key is not None and f"[{key!r}]" in ast.unparse(s)] or statements
-        if not statements or name in seen:
-            return node
-        seen.add(name)
-        node = statements[-1]
-        value = node.value
-        if not isinstance(value, ast.Name | ast.Dict):
-            return node
-        expression = value
-    return node
-
-
-def _constant(node: ast.expr | None) -> object:
-    return node.value if isinstance(node, ast.Constant) else None

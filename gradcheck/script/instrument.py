@@ -9,7 +9,8 @@ import ast
 import copy
 from typing import cast
 
-from gradcheck.script.source import Function, FunctionNode, SourceFile
+from gradcheck.script.source import SourceFile
+from gradcheck.script.syntax import Function, FunctionNode
 
 HOOK = "__gradcheck__"
 _HARMLESS_DECORATORS = {"staticmethod", "classmethod"}

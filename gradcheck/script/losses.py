@@ -13,7 +13,8 @@ from gradcheck.script.backward import Backward
 from gradcheck.script.names import is_derivative_function, loss_rank
 from gradcheck.script.outputs import RESULT
 from gradcheck.script.replay import LossExpression
-from gradcheck.script.source import Function, Loop, SourceFile, assigned_names, called_name, loaded_names
+from gradcheck.script.source import SourceFile
+from gradcheck.script.syntax import Function, Loop, assigned_names, called_name, loaded_names
 
 
 def loss_candidates(source: SourceFile, backward: Backward) -> list[LossExpression]:

@@ -8,7 +8,7 @@ from gradcheck.arrays import FloatArray
 from gradcheck.script.leaves import follow
 from gradcheck.script.pairing import GradientMap, Slot
 from gradcheck.script.record import Call, Recording
-from gradcheck.script.source import Function
+from gradcheck.script.syntax import Function
 from gradcheck.script.updates import Motion
 
 _ALONG, _PROPORTIONAL = 0.3, 1e-6

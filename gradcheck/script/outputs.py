@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from gradcheck.script.leaves import Leaf, leaves
 from gradcheck.script.record import Call
-from gradcheck.script.source import Function, SourceFile, called_name, flat_targets
+from gradcheck.script.source import SourceFile
+from gradcheck.script.syntax import Function, called_name, flat_targets
 
 RESULT = "result"
 

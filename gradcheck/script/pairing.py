@@ -12,7 +12,7 @@ from gradcheck.script.leaves import Leaf, Path, leaves
 from gradcheck.script.names import base_name, fold, is_gradient_function, is_gradient_word, parameter_of
 from gradcheck.script.outputs import Output
 from gradcheck.script.record import Call
-from gradcheck.script.source import Function, Loop
+from gradcheck.script.syntax import Function, Loop
 from gradcheck.script.updates import Motion, Update
 
 

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from gradcheck.script.instrument import can_be_replayed
-from gradcheck.script.source import Function, Loop, SourceFile
+from gradcheck.script.source import SourceFile
+from gradcheck.script.syntax import Function, Loop
 
 Region = Function | Loop
 _NAME = "__gradcheck_round__"

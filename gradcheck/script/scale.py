@@ -13,7 +13,7 @@ from gradcheck.script.backward import Backward
 from gradcheck.script.leaves import leaves
 from gradcheck.script.names import is_step_size
 from gradcheck.script.pairing import GradientMap
-from gradcheck.script.source import Function, loaded_names
+from gradcheck.script.syntax import Function, loaded_names
 from gradcheck.script.updates import factors
 
 _AGREEMENT = 1e-4

@@ -15,7 +15,8 @@ from gradcheck.script.outputs import Output
 from gradcheck.script.record import Recording
 from gradcheck.script.replay import LossExpression
 from gradcheck.script.scale import Scale, agreeing, folded_scale
-from gradcheck.script.source import Function, Loop, SourceFile
+from gradcheck.script.source import SourceFile
+from gradcheck.script.syntax import Function, Loop
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gradcheck.script.names import is_step_size
-from gradcheck.script.source import SourceFile, called_name
+from gradcheck.script.source import SourceFile
+from gradcheck.script.syntax import called_name
 
 
 @dataclass(frozen=True)

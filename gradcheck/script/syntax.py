@@ -1,0 +1,208 @@
+"""Functions and loops of a script as its syntax tree shows them: names, assignments, what flows where."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+@dataclass(frozen=True)
+class Function:
+    """A function or method as the script defines it.
+
+    Attributes
+    ----------
+    name : str
+        Qualified name without the module: ``backprop``, ``Net.backward``.
+    node : ast.FunctionDef
+        Its definition.
+    owner : str or None
+        The class that a method belongs to.
+    """
+
+    name: str
+    node: FunctionNode
+    owner: str | None
+
+    @property
+    def line(self) -> int:
+        """Line of the ``def``."""
+        return self.node.lineno
+
+    @property
+    def short_name(self) -> str:
+        """The name after the last dot."""
+        return self.node.name
+
+    @cached_property
+    def decorators(self) -> frozenset[str]:
+        """Its decorators as written."""
+        return frozenset(ast.unparse(d) for d in self.node.decorator_list)
+
+    @cached_property
+    def arguments(self) -> tuple[str, ...]:
+        """Names of all named arguments, in order."""
+        a = self.node.args
+        return tuple(arg.arg for arg in [*a.posonlyargs, *a.args, *a.kwonlyargs])
+
+    @cached_property
+    def required_arguments(self) -> tuple[str, ...]:
+        """Names of the arguments without a default."""
+        a = self.node.args
+        positional = [arg.arg for arg in [*a.posonlyargs, *a.args]]
+        keyword = [arg.arg for arg, default in zip(a.kwonlyargs, a.kw_defaults, strict=True) if default is None]
+        return tuple(positional[: len(positional) - len(a.defaults)] + keyword)
+
+    @cached_property
+    def statements(self) -> tuple[ast.stmt, ...]:
+        """Every statement of the body, nested functions and classes left out."""
+        return tuple(_own_statements(self.node.body))
+
+    @cached_property
+    def returns(self) -> tuple[ast.Return, ...]:
+        """The ``return`` statements that give back a value."""
+        return tuple(s for s in self.statements if isinstance(s, ast.Return) and s.value is not None)
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Every name and dotted name that the body mentions."""
+        found: set[str] = set()
+        for statement in self.node.body:
+            for node in ast.walk(statement):
+                if isinstance(node, ast.Name | ast.Attribute):
+                    found.add(ast.unparse(node))
+        return frozenset(found)
+
+    @cached_property
+    def calls(self) -> frozenset[str]:
+        """The names of the functions and methods that the body calls, without what stands before the dot."""
+        nodes = (node for statement in self.node.body for node in ast.walk(statement))
+        return frozenset(called_name(node) for node in nodes if isinstance(node, ast.Call))
+
+    def assignments(self, name: str) -> list[ast.Assign | ast.AugAssign | ast.AnnAssign]:
+        """Return the statements of the body that assign to `name`, in order; item assignments count."""
+        return [s for s in self.statements if isinstance(s, _ASSIGNMENTS) and name in assigned_names(s)]
+
+    def feeds(self, names: set[str]) -> set[str]:
+        """Return the names whose values flow into `names` through the assignments of the body."""
+        flow: dict[str, set[str]] = {}
+        for statement in self.statements:
+            if isinstance(statement, _ASSIGNMENTS) and statement.value is not None:
+                for target in assigned_names(statement):
+                    flow.setdefault(target, set()).update(loaded_names(statement.value))
+        reached: set[str] = set()
+        frontier = set(names)
+        while frontier:
+            frontier = {source for name in frontier for source in flow.get(name, ())} - reached
+            reached |= frontier
+        return reached
+
+
+@dataclass(frozen=True)
+class Loop:
+    """A loop whose body calls functions of the script.
+
+    Attributes
+    ----------
+    name : str
+        How it is named in messages: ``the loop in line 59``.
+    node : ast.For or ast.While
+        Its definition.
+    function : Function or None
+        The function that it stands in; None at module level.
+    calls : frozenset of str
+        The names of what its body calls, inner loops left out.
+    """
+
+    name: str
+    node: ast.For | ast.While
+    function: Function | None
+    calls: frozenset[str]
+
+    @property
+    def line(self) -> int:
+        """Line of its head."""
+        return self.node.lineno
+
+
+_ASSIGNMENTS = (ast.Assign, ast.AugAssign, ast.AnnAssign)
+
+
+def called_name(call: ast.Call) -> str:
+    """Return the name after the last dot of what is called, or an empty string."""
+    if isinstance(call.func, ast.Name):
+        return call.func.id
+    return call.func.attr if isinstance(call.func, ast.Attribute) else ""
+
+
+def assigned_names(statement: ast.Assign | ast.AugAssign | ast.AnnAssign) -> set[str]:
+    """Return the names that a statement assigns to: ``a``, ``self.W`` and, for ``grads['W'] = ...``, ``grads``."""
+    targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+    found: set[str] = set()
+    for target in targets:
+        for part in flat_targets(target):
+            while isinstance(part, ast.Subscript | ast.Starred):
+                part = part.value
+            found.add(ast.unparse(part))
+    return found
+
+
+def flat_targets(target: ast.expr) -> list[ast.expr]:
+    """Return the elements of a (nested) tuple or list target, or the target itself."""
+    if isinstance(target, ast.Tuple | ast.List):
+        return [part for element in target.elts for part in flat_targets(element)]
+    return [target]
+
+
+def loaded_names(expression: ast.expr) -> set[str]:
+    """Return the names and dotted names that an expression reads."""
+    return {ast.unparse(node) for node in ast.walk(expression) if isinstance(node, ast.Name | ast.Attribute)}
+
+
+def functions_in(body: list[ast.stmt], prefix: str, owner: str | None) -> Iterator[Function]:
+    """Return the functions and methods that a block defines at its own level, and in its classes."""
+    for statement in body:
+        if isinstance(statement, FunctionNode):
+            yield Function(prefix + statement.name, statement, owner)
+        elif isinstance(statement, ast.ClassDef):
+            name = prefix + statement.name
+            yield from functions_in(statement.body, prefix=f"{name}.", owner=name)
+        else:
+            for block in _blocks(statement):
+                yield from functions_in(block, prefix, owner)
+
+
+def loops_in(body: list[ast.stmt], function: Function | None) -> list[Loop]:
+    """Return the loops of a block, inner ones too, functions and classes left out."""
+    loops = [s for s in _own_statements(body) if isinstance(s, ast.For | ast.While)]
+    return [Loop(f"the loop in line {s.lineno}", s, function, frozenset(_calls_outside_loops(s.body))) for s in loops]
+
+
+def _calls_outside_loops(body: list[ast.stmt]) -> Iterator[str]:
+    for statement in body:
+        if isinstance(statement, ast.For | ast.While | FunctionNode | ast.ClassDef):
+            continue
+        inner = [block for block in _blocks(statement) if block]
+        for block in inner:
+            yield from _calls_outside_loops(block)
+        if not inner:
+            yield from (called_name(node) for node in ast.walk(statement) if isinstance(node, ast.Call))
+
+
+def _own_statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    for statement in body:
+        yield statement
+        if not isinstance(statement, FunctionNode | ast.ClassDef):
+            for block in _blocks(statement):
+                yield from _own_statements(block)
+
+
+def _blocks(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
+    for field in ("body", "orelse", "finalbody"):
+        yield getattr(statement, field, [])
+    for part in [*getattr(statement, "handlers", []), *getattr(statement, "cases", [])]:
+        yield part.body
