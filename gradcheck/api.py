@@ -1,10 +1,11 @@
-"""What the command line and the plugin call: check scripts, print nothing."""
+"""What the command line calls: check scripts, print nothing."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from gradcheck.config import Options, from_texts, resolve
 from gradcheck.errors import ScriptError, UsageError
@@ -15,11 +16,9 @@ from gradcheck.script.isolate import examine_isolated
 from gradcheck.script.result import ScriptResult
 from gradcheck.script.source import SourceFile
 
-_DEFAULTS = Options(points=4, seed=0, method="auto", timeout=60.0, params=())
-
 
 def check_script(path: str | Path, options: Options | None = None) -> Report:
-    """Check the gradients of a script that nobody has touched or configured.
+    """Check the gradients of a script as it is.
 
     The script is run in a process of its own, real calls of its functions are recorded, and its gradients are
     compared with finite differences of its own loss, at recorded points and at perturbed ones.
@@ -71,17 +70,17 @@ def examine_script(path: str | Path, options: Options, output: Callable[[bytes],
         comment = options_of_comment(source)
     except ScriptError as error:
         return ScriptResult(shown, error=error)
-    settled = resolve(options, comment, place).over(_DEFAULTS)
+    settled = resolve(options, comment, place)
+    # what nobody has said is left to the request's own defaults
+    said: dict[str, Any] = {name: getattr(settled, name) for name in ("points", "seed", "method")}
+    said["seconds"] = settled.timeout
     request = Request(
         path=str(place),
         argv=settled.argv,
         overrides=Overrides(settled.loss, settled.backward, settled.params or ()),
-        points=settled.points or 1,
-        seed=settled.seed or 0,
         rtol=settled.rtol,
         atol=settled.atol,
-        method=settled.method or "auto",
-        seconds=settled.timeout or 60.0,
         memory=settled.memory,
+        **{field: value for field, value in said.items() if value is not None},
     )
     return replace(examine_isolated(request, output), path=shown)

@@ -19,7 +19,7 @@ from gradcheck.script.replay import Stage
 source = SourceFile.read(Path("script.py").absolute())
 functions = gradient_functions(source, Overrides())
 recording = record(source, (), 10.0, regions_of(source, functions), functions)
-subject = understand(source, recording, Overrides())
+subject = understand(recording, Overrides())
 backward = subject.backward
 def stage(number=0):
     return Stage(recording, backward, backward.moments[number])

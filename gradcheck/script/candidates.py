@@ -65,13 +65,12 @@ def regions_of(source: SourceFile, functions: Iterable[str]) -> set[str]:
     return {region.name for name in functions for region in regions(source, source.functions[name])}
 
 
-def find_backwards(
-    source: SourceFile, recording: Recording, overrides: Overrides, unrepeatable: dict[str, Function]
-) -> Iterator[Backward]:
+def find_backwards(recording: Recording, overrides: Overrides, unrepeatable: dict[str, Function]) -> Iterator[Backward]:
     """Return the functions that returned gradients, each with the best start of a replay.
 
     Those whose replays fail or differ are noted in `unrepeatable`.
     """
+    source = recording.source
     updates, read = updates_in(source), _read(source)
     for name, function in source.functions.items():
         calls = recording.of(name)

@@ -15,8 +15,9 @@ from gradcheck.script.syntax import Function
 _SHOWN = 4
 
 
-def no_gradient(source: SourceFile, recording: Recording, overrides: Overrides) -> ScriptError:
+def no_gradient(recording: Recording, overrides: Overrides) -> ScriptError:
     """Say that no function was found that returns gradients."""
+    source = recording.source
     named = next((f for n, f in source.functions.items() if overrides.backward in (n, f.short_name)), None)
     if overrides.backward and named is None:
         known = ", ".join(source.functions) or "none"
@@ -25,7 +26,7 @@ def no_gradient(source: SourceFile, recording: Recording, overrides: Overrides) 
     if named is not None and named.name not in recording.counts:
         return ScriptError(f"`{named.name}` was not called while the script ran", slug="no-gradient", line=named.line)
     return ScriptError(
-        f"found no function that returns gradients: {_seen(source, recording)}. Expected are numbers named after "
+        f"found no function that returns gradients: {_seen(recording)}. Expected are numbers named after "
         "parameters (dW for W, grad_b for b), returned by a function or method that is not defined inside another one; "
         "gradients that are only applied or stored in place are not read yet. Name the function with --backward NAME "
         "and its parameters, in the order of its results, with --params A,B, or with a comment in the script: "
@@ -34,7 +35,8 @@ def no_gradient(source: SourceFile, recording: Recording, overrides: Overrides) 
     )
 
 
-def _seen(source: SourceFile, recording: Recording) -> str:
+def _seen(recording: Recording) -> str:
+    source = recording.source
     counts = {name: recording.counts[name] for name in source.functions if name in recording.counts}
     if counts:
         shown = [f"`{name}` ({count} {'call' if count == 1 else 'calls'})" for name, count in counts.items()]

@@ -104,7 +104,7 @@ def _examine(source: SourceFile, request: Request) -> ScriptResult:
     wanted = regions_of(source, functions)
     recording = record(source, request.argv, _SHARE_OF_RUN * request.seconds, wanted, functions)
     try:
-        subject = understand(source, recording, request.overrides)
+        subject = understand(recording, request.overrides)
     except ScriptError as error:
         # a script that broke off before its gradients explains itself better than what was not found then
         reached = any(call.function in functions for call in recording.calls)

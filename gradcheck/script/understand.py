@@ -73,7 +73,7 @@ def _where(backward: Backward) -> str:
     return backward.region.name if isinstance(backward.region, Loop) else f"the call of `{backward.region.name}`"
 
 
-def understand(source: SourceFile, recording: Recording, overrides: Overrides) -> Subject:
+def understand(recording: Recording, overrides: Overrides) -> Subject:
     """Find the backward function, its parameters and the loss from what was observed.
 
     Raises
@@ -83,9 +83,9 @@ def understand(source: SourceFile, recording: Recording, overrides: Overrides) -
         says what was seen and which flag or comment settles it.
     """
     unrepeatable: dict[str, Function] = {}
-    found = list(find_backwards(source, recording, overrides, unrepeatable))
+    found = list(find_backwards(recording, overrides, unrepeatable))
     if not found:
-        raise not_repeatable(unrepeatable) if unrepeatable else no_gradient(source, recording, overrides)
+        raise not_repeatable(unrepeatable) if unrepeatable else no_gradient(recording, overrides)
     candidates = sorted(narrowed(found, overrides.params), key=_rank, reverse=True)
     refused: list[tuple[Backward, Rejected]] = []
     subjects: list[Subject] = []
@@ -93,7 +93,7 @@ def understand(source: SourceFile, recording: Recording, overrides: Overrides) -
         if subjects and _rank(backward) < _rank(subjects[0].backward):
             break
         rejected = Rejected()
-        subject = _subject(source, recording, backward, overrides, rejected)
+        subject = _subject(recording, backward, overrides, rejected)
         if subject is not None:
             subjects.append(subject)
         else:
@@ -103,7 +103,7 @@ def understand(source: SourceFile, recording: Recording, overrides: Overrides) -
     first = subjects[0].backward
     rivals = [s.backward for s in subjects[1:] if set(s.backward.names) != set(first.names)]
     if rivals:
-        raise several_candidates(source, [first, *rivals])
+        raise several_candidates(recording.source, [first, *rivals])
     return subjects[0]
 
 
@@ -111,25 +111,22 @@ def _rank(backward: Backward) -> tuple[int, bool]:
     return len(backward.pairs), is_gradient_word(backward.function.short_name)
 
 
-def _subject(
-    source: SourceFile, recording: Recording, backward: Backward, overrides: Overrides, rejected: Rejected
-) -> Subject | None:
+def _subject(recording: Recording, backward: Backward, overrides: Overrides, rejected: Rejected) -> Subject | None:
+    source = recording.source
     if overrides.loss:
         choice = choose_loss(recording, backward, named_loss(source, backward, overrides.loss), rejected)
     else:
         choice = choose_loss(recording, backward, loss_candidates(source, backward), rejected)
-        choice = choice or _unnamed_loss(source, recording, backward)
+        choice = choice or _unnamed_loss(recording, backward)
     if choice is None:
         return None
     loss, probes = choice
     return Subject(backward, loss, folded_scale(backward, probes), _forward(source, backward))
 
 
-def _unnamed_loss(
-    source: SourceFile, recording: Recording, backward: Backward
-) -> tuple[LossExpression, list[CheckResult]] | None:
+def _unnamed_loss(recording: Recording, backward: Backward) -> tuple[LossExpression, list[CheckResult]] | None:
     """Return a function that depends on all parameters and has the gradient of at least one of them."""
-    choice = choose_loss(recording, backward, unnamed_candidates(source, backward), Rejected())
+    choice = choose_loss(recording, backward, unnamed_candidates(recording.source, backward), Rejected())
     if choice is None or not agreeing(backward, folded_scale(backward, choice[1]).value, choice[1]):
         return None
     return choice
