@@ -409,6 +409,26 @@ def test_negative_gradients_that_are_added_are_right_however_the_addition_is_wri
 
 
 WRONG = {
+    "one-method-called-for-two-layers": """
+class Linear:
+    def __init__(self, n, m):
+        self.W = rng.normal(size=(n, m))
+    def forward(self, x):
+        self.x = x
+        return x @ self.W
+    def backward(self, dout):
+        return self.x.T @ dout, dout @ self.W.T
+def loss_of(p, t):
+    return np.mean((p - t) ** 2)
+first, second, T = Linear(3, 4), Linear(4, 2), rng.normal(size=(20, 2))
+for i in range(5):
+    out = second.forward(np.tanh(first.forward(X)))
+    loss = loss_of(out, T)
+    dW2, dh = second.backward(2 * (out - T) / T.size)
+    dW1, _ = first.backward(dh)
+    first.W -= 0.01 * dW1
+    second.W -= 0.01 * dW2
+""",
     "a-number-that-is-no-rate": """
 def loss(w):
     p = np.clip(X @ w, -1e9, 1e9)
@@ -708,6 +728,14 @@ def test_what_is_returned_and_not_checked_is_told(tmp_path):
 def test_parameters_that_were_named_are_paired_in_order(tmp_path):
     result = check(tmp_path, UNUSUAL, backward="gradients", params=("w", "b"))
     assert verdicts(result) == {"w": "match", "b": "mismatch"}
+
+
+def test_a_value_beside_a_gradient_is_passed_over_when_parameters_are_named(tmp_path):
+    text = (
+        "def objective(th):\n    R = X @ th - Y\n    return np.mean(R ** 2), 2 * X.T @ R / len(Y)\n"
+        "th = np.zeros(3)\nfor i in range(3):\n    out = objective(th)\n    th = np.subtract(th, 0.1 * out[1])\n"
+    )
+    assert verdicts(check(tmp_path, DATA + text, backward="objective", params=("th",))) == {"th": "match"}
 
 
 def test_a_loss_can_be_named(tmp_path):

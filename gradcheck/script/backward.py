@@ -31,6 +31,8 @@ class Backward:
         Recorded calls or rounds of the region, at least one.
     updates : tuple of Update
         The statements of the script that move something by a step.
+    shared : bool
+        Whether one moment calls the function for several sets of parameters, of which a replay sees the first.
     """
 
     function: Function
@@ -40,6 +42,7 @@ class Backward:
     region: Function | Loop
     moments: tuple[Call, ...]
     updates: tuple[Update, ...] = ()
+    shared: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:

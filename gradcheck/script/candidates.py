@@ -10,16 +10,19 @@ import numpy as np
 
 from gradcheck.errors import ScriptError
 from gradcheck.script.backward import Backward
-from gradcheck.script.motion import motion_of
+from gradcheck.script.motion import motion_of, slot_value
 from gradcheck.script.names import base_name, fold, is_gradient_word, parameter_of
 from gradcheck.script.outputs import outputs, possible_labels
-from gradcheck.script.pairing import map_gradients, pair_in_order, slots
+from gradcheck.script.pairing import GradientMap, map_gradients, pair_in_order, slots
 from gradcheck.script.record import Recording
 from gradcheck.script.region import regions
 from gradcheck.script.replay import Stage
 from gradcheck.script.source import SourceFile
 from gradcheck.script.syntax import Function
 from gradcheck.script.updates import updates_in
+
+# calls per round, above which not every round can have just one
+_OFTEN = 1.5
 
 
 @dataclass(frozen=True)
@@ -102,7 +105,20 @@ def find_backwards(recording: Recording, overrides: Overrides, unrepeatable: dic
             elif pairs and best is None:
                 unrepeatable[name] = function
         if best is not None:
-            yield best
+            yield replace(best, shared=_is_shared(recording, best, own))
+
+
+def _is_shared(recording: Recording, backward: Backward, own: Sequence[GradientMap]) -> bool:
+    """Whether a moment calls the function more than once, and its first two calls are for different parameters."""
+    calls, name = recording.of(backward.function.name), backward.function.name
+    often = recording.counts[name] > _OFTEN * recording.counts.get(backward.region.name, 0)
+    if backward.region is backward.function or not often or len(calls) < 2:
+        return False
+    try:
+        pairs = [[slot_value(call, pair.slot) for call in calls[:2]] for pair in own]
+    except (AttributeError, IndexError, KeyError, TypeError):
+        return True
+    return any(not np.array_equal(one, other) for one, other in pairs)
 
 
 def _read(source: SourceFile) -> frozenset[str]:

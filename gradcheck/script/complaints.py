@@ -86,3 +86,15 @@ def several_candidates(source: SourceFile, found: Sequence[Backward]) -> ScriptE
         slug="ambiguous",
         line=first.line,
     )
+
+
+def several_objects(backward: Backward) -> ScriptError:
+    """Say that a function is called for several sets of parameters at once, of which only one could be checked."""
+    function = backward.function
+    where = f"`{backward.region.name}`" if isinstance(backward.region, Function) else backward.region.name
+    return ScriptError(
+        f"`{function.name}` is called several times in {where}, for different parameters (layers, or several nets); "
+        "only the first call could be checked, so nothing is said. Check a function that returns all gradients at once",
+        slug="ambiguous",
+        line=function.line,
+    )

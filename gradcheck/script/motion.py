@@ -33,7 +33,7 @@ def motion_of(recording: Recording, function: Function, moments: tuple[Call, ...
     for call in recording.of(function.name):
         if call.number in seen and call.number + 1 in seen:
             try:
-                before, after = (_value(seen[n], pair.slot) for n in (call.number, call.number + 1))
+                before, after = (slot_value(seen[n], pair.slot) for n in (call.number, call.number + 1))
                 gradient = np.asarray(follow(call.result, pair.output.leaf.path), dtype=float).reshape(-1)
             except (AttributeError, IndexError, KeyError, TypeError, ValueError):
                 continue
@@ -45,7 +45,8 @@ def motion_of(recording: Recording, function: Function, moments: tuple[Call, ...
     return _compare(np.concatenate(changes), np.concatenate(returned))
 
 
-def _value(moment: Call, slot: Slot) -> FloatArray:
+def slot_value(moment: Call, slot: Slot) -> FloatArray:
+    """Return the entries that lay in a slot at a recorded moment."""
     root = moment.arguments if slot.is_argument else moment.variables
     return np.asarray(follow(root[slot.variable], slot.path), dtype=float).reshape(-1)
 

@@ -144,7 +144,9 @@ def pair_in_order(found: Sequence[Output], places: list[Slot], names: Sequence[s
     pairs: list[GradientMap] = []
     for output in found:
         slot = chosen[len(pairs)] if len(pairs) < len(chosen) else None
-        if slot is None or not fits(output.leaf.value, slot.leaf.shape):
+        scalar = np.size(output.leaf.value) == 1
+        value = slot is not None and scalar and slot.leaf.shape != () and extra > 0
+        if slot is None or value or not fits(output.leaf.value, slot.leaf.shape):
             extra -= 1
         else:
             pairs.append(GradientMap(slot, output, None, "the order in which you named them"))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from gradcheck.result import CheckResult
 from gradcheck.script.backward import Backward
 from gradcheck.script.candidates import Overrides, find_backwards, narrowed
-from gradcheck.script.complaints import no_gradient, no_loss, not_repeatable, several_candidates
+from gradcheck.script.complaints import no_gradient, no_loss, not_repeatable, several_candidates, several_objects
 from gradcheck.script.loss_choice import Rejected, choose_loss
 from gradcheck.script.losses import loss_candidates, named_loss, unnamed_candidates
 from gradcheck.script.names import is_gradient_word, loss_rank
@@ -104,6 +104,8 @@ def understand(recording: Recording, overrides: Overrides) -> Subject:
     rivals = [s.backward for s in subjects[1:] if set(s.backward.names) != set(first.names)]
     if rivals:
         raise several_candidates(recording.source, [first, *rivals])
+    if first.shared:
+        raise several_objects(first)
     return subjects[0]
 
 
