@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gradcheck.arrays import BoolArray, FloatArray, IntArray
+from gradcheck.estimate import best_estimate
+from gradcheck.extrapolation import Extrapolation
 from gradcheck.levels import Levels, Round, Samples
 from gradcheck.noise import Noise
-from gradcheck.richardson import Extrapolation, extrapolate
 from gradcheck.step_search import RATIO, StepSearch
 
 # largest number of evaluations for one entry
-MAX_EVALUATIONS = 14
+MAX_EVALUATIONS = 32
 
 # called with positions of entries and their steps; evaluates the loss at x + h and x - h for each
 Sampler = Callable[[IntArray, FloatArray], Samples]
@@ -44,8 +45,10 @@ class Derivative:
         The part of `error` that is round-off.
     suspect : float array
         The part of `error` that looks like a kink.
+    finest : float array
+        Smallest step that was tried.
     curvature : float array
-        Magnitude of the second derivative, as the first step saw it.
+        Magnitude of the second derivative, the smallest that any step saw.
     unit_roundoff : float
         Precision in which the loss was seen to be computed, not an array.
     """
@@ -57,6 +60,7 @@ class Derivative:
     kink: FloatArray
     noise: FloatArray
     suspect: FloatArray
+    finest: FloatArray
     curvature: FloatArray
     unit_roundoff: float = 0.0
 
@@ -81,6 +85,8 @@ def differentiate(
     largest: FloatArray,
     noise: Noise,
     goal: Goal,
+    hint: FloatArray | None = None,
+    scatter: Callable[[float], float] | None = None,
 ) -> Derivative:
     """Differentiate a loss with respect to single entries.
 
@@ -104,6 +110,11 @@ def differentiate(
         Error of single values of the loss.
     goal : Goal
         Decides after each round which entries need no more.
+    hint : float array, shape (entries,), optional
+        Steps that are to be tried, if only larger ones were, before an entry is given up.
+    scatter : callable, optional
+        Measures the scatter of the loss; called once with the one that is expected, if any entry needs more than one
+        round and it is not known.
 
     Returns
     -------
@@ -114,13 +125,15 @@ def differentiate(
     everything = np.arange(steps.size)
     record.measure(everything, steps)
     best = _first_estimate(record.levels(everything))
-    search = StepSearch(steps, smallest, typical, largest)
+    search = StepSearch(steps, smallest, typical, largest, hint)
     while True:
         best = replace(best, evaluations=record.evaluations.copy(), unit_roundoff=record.noise().unit_roundoff)
         done, target = goal(best)
         entries = np.flatnonzero(~done & ~search.stopped & (best.evaluations + 2 <= MAX_EVALUATIONS))
         if not entries.size:
             return best
+        if scatter is not None and record.noise().scatter is None:
+            record.learn(scatter(2 * record.noise().unit_roundoff * abs(origin)))
         wanted, paired = search.propose(entries, record.levels(entries), target[entries])
         going = np.isfinite(wanted)
         record.measure(entries[going], wanted[going])
@@ -129,9 +142,9 @@ def differentiate(
         record.measure(again, record.last_step(again) / RATIO)
         levels = record.levels(entries)
         if len(levels.step) > 1:  # else no entry had room for a second step
-            found = extrapolate(levels)
+            found = best_estimate(levels)
             search.note(entries, levels, found)
-            best = _update(best, entries, found, search.kink)
+            best = _update(best, entries, levels, found, search.kink)
 
 
 class _Record:
@@ -150,6 +163,10 @@ class _Record:
             self._seen += samples[:2]
             self._rounds.append(Round.of(samples, self._origin, entries, h, self._size.size))
             self.evaluations[entries] += 2
+
+    def learn(self, scatter: float) -> None:
+        """Take note of the scatter of the loss."""
+        self._noise = replace(self._noise, scatter=scatter)
 
     def noise(self) -> Noise:
         """Return the noise in the light of all values seen."""
@@ -188,17 +205,21 @@ def _first_estimate(levels: Levels) -> Derivative:
         kink=np.zeros(step.size),
         noise=noise,
         suspect=suspect,
-        curvature=np.nan_to_num(2 * np.maximum(spread - noise, 0.0) / step, nan=0.0, posinf=0.0),
+        finest=step,
+        curvature=levels.curvature(),
     )
 
 
-def _update(best: Derivative, entries: IntArray, found: Extrapolation, kink: FloatArray) -> Derivative:
+def _update(best: Derivative, entries: IntArray, levels: Levels, found: Extrapolation, kink: FloatArray) -> Derivative:
     """Return `best` with what was found for some entries, where anything was."""
     better = np.isfinite(found.error)
     # an entry whose second step was consulted must not keep the first, unverified estimate
-    fields = {name: getattr(best, name).copy() for name in ("value", "error", "step", "kink", "noise", "suspect")}
+    names = ("value", "error", "step", "kink", "noise", "suspect", "finest", "curvature")
+    fields = {name: getattr(best, name).copy() for name in names}
     fields["error"][entries] = found.error
     fields["kink"][entries] = kink[entries]
+    fields["finest"][entries] = np.fmin.reduce(levels.step, axis=0)
+    fields["curvature"][entries] = np.minimum(best.curvature[entries], levels.curvature())
     for name in ("value", "step", "noise", "suspect"):
         fields[name][entries[better]] = getattr(found, name)[better]
     return replace(best, **fields)

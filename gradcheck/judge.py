@@ -51,6 +51,7 @@ def judge(
     *,
     gradient_scale: FloatArray,
     entry_scale: FloatArray,
+    hint: FloatArray,
     zero: FloatArray,
     noise: Noise,
 ) -> Judgement:
@@ -72,15 +73,19 @@ def judge(
         Largest numerical derivative of the parameter that an entry belongs to.
     entry_scale : float array, shape (entries,)
         Natural scale of each entry.
+    hint : float array, shape (entries,)
+        Steps that the analytic derivative suggests: a mismatch is not called before one of that order was tried.
     zero : float array, shape (entries,)
         Relative size below which an analytic derivative is zero up to its own round-off.
     noise : Noise
         Error of single values of the loss; tells randomness from round-off.
     """
     d, bound = derivative, derivative.error
-    # coarse arithmetic needs steps so long that several kinks fall between them, which the bound can understate
-    margin = _COARSE_MARGIN if d.unit_roundoff > _COARSE_ROUNDOFF else 1.0
     with np.errstate(all="ignore"):
+        # coarse arithmetic needs steps so long that several kinks fall between them, which the bound can understate;
+        # and what averages round-off out is a matter of chance
+        doubtful = (d.unit_roundoff > _COARSE_ROUNDOFF) | (d.noise > 0.5 * bound)
+        margin = np.where(doubtful, _COARSE_MARGIN, 1.0)
         # a gradient that is right for parameters within their own rounding is right: near an optimum the residuals
         # are round-off, and so is what is left of the derivative
         conditioning = _ROUNDINGS * np.finfo(np.float64).eps * entry_scale * d.curvature
@@ -98,11 +103,13 @@ def judge(
         # where the slope jumps at the point itself, correct code may return a subgradient of each of its terms, and
         # their sum need not lie between the slopes of the whole: no value is proof of a mistake there
         smooth = np.isfinite(d.value) & np.isfinite(bound) & (d.kink == 0)
-        mismatch = ~finite | (smooth & (difference > allowed + margin * bound))
+        explored = d.finest <= 20 * hint
+        mismatch = ~finite | (smooth & explored & (difference > allowed + margin * bound))
         quick = match & (difference <= allowed) & (bound <= allowed)
         clear = (bound <= 0.1 * coarse) & (d.evaluations > 2)
         # a verdict against the code is confirmed at a third step
         settled = quick | (match & (clear | at_kink | is_zero)) | ~finite | (mismatch & (d.evaluations >= 6))
+        settled |= (match | mismatch) & (d.evaluations >= 14)
         small = bound <= np.maximum(allowed, tolerance.resolution * np.maximum(np.abs(analytic), np.abs(d.value)))
         target = np.fmax(allowed, 0.25 * difference)
     verdicts = _assign(Verdict.INCONCLUSIVE, bound.size, (match, Verdict.MATCH), (mismatch, Verdict.MISMATCH))

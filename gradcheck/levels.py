@@ -8,7 +8,7 @@ and tells a kink from curvature: it shrinks with h where the loss is smooth and 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -111,6 +111,10 @@ class Levels:
         """Return the levels of some of the entries."""
         return Levels(self.step[:, entries], self.central[:, entries], self.spread[:, entries], self.noise[:, entries])
 
+    def showing(self, spread: FloatArray) -> Levels:
+        """Return the levels whose round-off leaves a spread of this size to be seen."""
+        return replace(self, central=np.where(self.noise <= 0.3 * spread, self.central, np.nan))
+
     @property
     def count(self) -> IntArray:
         """Number of finite levels of each entry."""
@@ -121,6 +125,37 @@ class Levels:
         last = np.maximum(self.count - 1, 0)[None]
         before = np.maximum(last - 1, 0)
         return np.take_along_axis(field, before, axis=0)[0], np.take_along_axis(field, last, axis=0)[0]
+
+    def curvature(self) -> FloatArray:
+        """Return the smallest magnitude of the second derivative that any step of an entry saw."""
+        with np.errstate(all="ignore"):
+            seen = 2 * np.maximum(np.abs(self.spread) - self.noise, 0.0) / self.step
+        smallest: FloatArray = np.fmin.reduce(seen, axis=0)
+        return np.nan_to_num(smallest, nan=0.0, posinf=0.0)
+
+    def persisting_spread(self) -> FloatArray:
+        """Return the spread of each step where it shrinks too slowly for curvature, else 0; shape (levels, entries).
+
+        The spread of a smooth loss shrinks like h. One that exceeds its round-off and shrinks slower than the root of
+        h, since a step 1.5 times as long or longer, tells of kinks.
+        """
+        size = np.abs(self.spread)
+        found = np.zeros_like(size)
+        with np.errstate(all="ignore"):
+            seen = size > self.noise
+            for row in range(1, len(size)):
+                ratio = self.step[:row] / self.step[row]
+                slow = seen[:row] & (ratio > 1.5) & (size[row] * np.sqrt(ratio) > size[:row] + self.noise[row])
+                found[row] = np.where(seen[row] & slow.any(axis=0), size[row], 0.0)
+        return found
+
+    def longest_without_jump(self) -> FloatArray:
+        """Return the longest step of each entry below which the spread nowhere grows as the step shrinks."""
+        size = np.abs(self.spread)
+        with np.errstate(all="ignore"):
+            grows = (size[1:] > 1.5 * size[:-1]) & (size[1:] > 2 * self.noise[1:])
+        longest: FloatArray = np.fmin.reduce(np.where(grows, self.step[1:], np.inf), axis=0)
+        return longest
 
     def kink(self) -> FloatArray:
         """Return half the jump of the slope where the spread persists down to the finest two steps, else 0."""

@@ -22,14 +22,23 @@ class Noise:
         Half the machine epsilon of the precision in which the loss is computed.
     floor : float
         Spread of values at one and the same point.
+    scatter : float, optional
+        Standard deviation of values at neighbouring points about a smooth curve, once it was measured.
     """
 
     unit_roundoff: float
     floor: float = 0.0
+    scatter: float | None = None
 
     def of(self, magnitude: FloatArray) -> FloatArray:
-        """Return the bound for values of this `magnitude`: four units, as a sum is rarely rounded only once."""
-        return np.asarray(4 * self.unit_roundoff * magnitude + self.floor, dtype=np.float64)
+        """Return the bound for values of this `magnitude`.
+
+        It is four standard deviations or two units of round-off where the scatter was measured. Where it was not, it
+        is four units, as a sum is rarely rounded only once, and the spread of repeated values.
+        """
+        if self.scatter is None:
+            return np.asarray(4 * self.unit_roundoff * magnitude + self.floor, dtype=np.float64)
+        return np.asarray(np.maximum(2 * self.unit_roundoff * magnitude, 4 * self.scatter), dtype=np.float64)
 
     def informed_by(self, values: FloatArray) -> Noise:
         """Return the noise that the bits of `values` of the loss tell of.

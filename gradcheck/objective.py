@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -136,11 +137,12 @@ class Objective:
             if shadow is not None:
                 self.probe, self.dtype, dtypes = shadow, np.dtype(np.float64), []
                 origin = self.value()
-        again = [self.value()]
-        if again[0] != origin:
-            again += [self.value() for _ in range(6)]
-        floor = 2 * (max(origin, *again) - min(origin, *again))
-        return origin, Noise(coarsest_epsilon([*dtypes, self.dtype]) / 2, floor)
+        noise = Noise(coarsest_epsilon([*dtypes, self.dtype]) / 2)
+        again = [origin, self.value()]
+        if again[1] == origin:
+            return origin, noise
+        again += [self.value() for _ in range(6)]
+        return origin, replace(noise, floor=2 * (max(again) - min(again)), scatter=float(np.std(again, ddof=1)))
 
     def value(self) -> float:
         """Return the loss at the probe."""

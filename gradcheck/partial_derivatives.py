@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from gradcheck.arrays import FloatArray, IntArray
@@ -10,6 +12,7 @@ from gradcheck.finite_difference import Derivative, Goal, Sampler, differentiate
 from gradcheck.leaf import Leaf
 from gradcheck.levels import Samples
 from gradcheck.noise import Noise
+from gradcheck.noise_scan import scatter
 from gradcheck.objective import Objective
 from gradcheck.step_size import (
     absolute_step,
@@ -21,7 +24,14 @@ from gradcheck.step_size import (
 )
 
 
-def partial_derivatives(objective: Objective, entries: Entries, origin: float, noise: Noise, goal: Goal) -> Derivative:
+def partial_derivatives(
+    objective: Objective,
+    entries: Entries,
+    origin: float,
+    noise: Noise,
+    goal: Goal,
+    hint: FloatArray | None = None,
+) -> Derivative:
     """Differentiate the loss with respect to the chosen entries, as the parameters stand.
 
     Parameters
@@ -36,6 +46,8 @@ def partial_derivatives(objective: Objective, entries: Entries, origin: float, n
         Error of single values of the loss.
     goal : Goal
         Decides after each round which entries need no more.
+    hint : float array, shape (entries,), optional
+        Steps that are to be tried before an entry is given up.
     """
     leaves = objective.probe.leaves
     dtypes = [leaf.dtype for leaf in leaves]
@@ -55,12 +67,56 @@ def partial_derivatives(objective: Objective, entries: Entries, origin: float, n
         largest=np.maximum(1.0, np.maximum(entries.gather(magnitudes), entries.spread(scales))),
         noise=noise,
         goal=goal,
+        hint=hint,
+        scatter=lambda expected: scatter(_along_a_line(objective), origin, expected),
     )
+
+
+def suggested_steps(objective: Objective, entries: Entries, origin: float, analytic: FloatArray) -> FloatArray:
+    """Return the steps at which the loss would change by a small part of itself, were the analytic derivatives right.
+
+    An entry that is exactly zero does not tell its own scale; a gradient that is right does. Others get infinity.
+
+    Parameters
+    ----------
+    objective : Objective
+        The loss, with its probe chosen.
+    entries : Entries
+        Which of the probe's.
+    origin : float
+        The loss at the probe.
+    analytic : float array, shape (entries,)
+        The gradient under test.
+    """
+    types = [relative_step(coarser(leaf.dtype, objective.dtype), "central") for leaf in objective.probe.leaves]
+    with np.errstate(all="ignore"):
+        steps = entries.spread(types) * abs(origin) / np.abs(analytic)
+    zero = entries.gather([leaf.values() for leaf in objective.probe.leaves]) == 0
+    return np.where(zero & np.isfinite(steps) & (steps > 0), steps, np.inf)
 
 
 def natural_scale(objective: Objective, entries: Entries) -> FloatArray:
     """Return the natural scale of each entry, as the parameters stand."""
     return entries.gather([parameter_scale(leaf.values()) for leaf in objective.probe.leaves])
+
+
+def _along_a_line(objective: Objective) -> Callable[[float], float]:
+    """Return the loss along a line through the probe in a random direction that moves every entry by its own scale."""
+    leaves = objective.probe.leaves
+    start = [leaf.values() for leaf in leaves]
+    rng = np.random.default_rng(0)
+    directions = [parameter_scale(x) * rng.uniform(0.6, 1, x.size) * rng.choice([-1, 1], x.size) for x in start]
+
+    def along(t: float) -> float:
+        try:
+            for leaf, x, direction in zip(leaves, start, directions, strict=True):
+                leaf.write(x + t * direction)
+            return objective.value()
+        finally:
+            for leaf, x in zip(leaves, start, strict=True):
+                leaf.write(x)
+
+    return along
 
 
 def _sampler(objective: Objective, entries: Entries) -> Sampler:

@@ -15,7 +15,7 @@ from gradcheck.judge import Judgement, judge
 from gradcheck.noise import Noise
 from gradcheck.objective import Objective
 from gradcheck.options import Options
-from gradcheck.partial_derivatives import natural_scale, partial_derivatives
+from gradcheck.partial_derivatives import natural_scale, partial_derivatives, suggested_steps
 from gradcheck.result import CheckResult, ParameterResult
 from gradcheck.step_size import coarsest_epsilon
 from gradcheck.tolerance import Tolerance, make_tolerance
@@ -90,6 +90,7 @@ class _Comparison:
         before = self.objective.evaluations
         analytic = self.entries.gather(gradient)
         entry_scale = natural_scale(self.objective, self.entries)
+        hint = suggested_steps(self.objective, self.entries, origin, analytic)
 
         def judged(derivative: Derivative) -> Judgement:
             return judge(
@@ -98,6 +99,7 @@ class _Comparison:
                 self.tolerance,
                 gradient_scale=self.entries.largest(derivative.certain),
                 entry_scale=entry_scale,
+                hint=hint,
                 zero=self.zero,
                 noise=self.noise,
             )
@@ -106,7 +108,7 @@ class _Comparison:
             judgement = judged(derivative)
             return judgement.settled, judgement.target
 
-        derivative = partial_derivatives(self.objective, self.entries, origin, self.noise, goal)
+        derivative = partial_derivatives(self.objective, self.entries, origin, self.noise, goal, hint)
         parameters = self._results(analytic, derivative, judged(derivative))
         return CheckResult(parameters, self.tolerance, self.objective.evaluations - before, 1, self.seed)
 

@@ -5,11 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from gradcheck.arrays import BoolArray, FloatArray, IntArray
+from gradcheck.estimate import best_estimate
+from gradcheck.extrapolation import Extrapolation
 from gradcheck.levels import Levels
-from gradcheck.richardson import Extrapolation, extrapolate
 
 # Ratio of neighbouring steps: no power of two, so that an oscillation is not sampled at the same phase twice.
 RATIO = 2.6
+
+# number of levels after which only averaging goes on
+_LEVELS = 7
+_GOLDEN = 0.6180339887
 
 
 class StepSearch:
@@ -25,6 +30,8 @@ class StepSearch:
         A step that suits the other entries of the same parameter.
     largest : float array, shape (entries,)
         Steps are not enlarged beyond it.
+    hint : float array, shape (entries,), optional
+        Steps that are to be tried before an entry is given up.
 
     Attributes
     ----------
@@ -34,11 +41,19 @@ class StepSearch:
         Half the jump of the slope at x where a kink was found, else 0.
     """
 
-    def __init__(self, steps: FloatArray, smallest: FloatArray, typical: FloatArray, largest: FloatArray) -> None:
+    def __init__(
+        self,
+        steps: FloatArray,
+        smallest: FloatArray,
+        typical: FloatArray,
+        largest: FloatArray,
+        hint: FloatArray | None = None,
+    ) -> None:
         size = steps.size
         self.stopped = np.zeros(size, dtype=bool)
         self.kink = np.zeros(size)
         self._smallest, self._typical = smallest, typical
+        self._hint = np.full(size, np.inf) if hint is None else np.maximum(hint, smallest)
         # beyond the size of its neighbours (or 1) an entry would leave the region in which the loss makes sense
         self._largest = np.maximum(largest, steps)
         self._tried_kink = np.zeros(size, dtype=bool)
@@ -77,44 +92,77 @@ class StepSearch:
             smallest_tried = np.fmin.reduce(levels.step, axis=0)
             wanted = np.where(levels.count == 0, smallest_tried / 100, finest / RATIO)
             paired = np.zeros(entries.size, dtype=bool)
+            averaging = np.zeros(entries.size, dtype=bool)
+            single = np.flatnonzero(levels.count == 1)
+            if single.size:
+                wanted[single] = self._second(entries[single], levels.only(single), target[single])
             several = np.flatnonzero(levels.count >= 2)
             if several.size:
                 refined = self._refine(entries[several], levels.only(several), target[several])
-                wanted[several], paired[several] = refined
-            repeated = (np.abs(np.log(wanted / levels.step)) < 0.25).any(axis=0)
+                wanted[several], paired[several], averaging[several] = refined
+            hinted = (levels.count >= 2) & (self._hint[entries] < 0.1 * smallest_tried)
+            wanted, paired = np.where(hinted, self._hint[entries], wanted), paired | hinted
+            repeated = (np.abs(np.log(wanted / levels.step)) < 0.25).any(axis=0) & ~averaging
         wanted = np.where(repeated | (wanted < self._smallest[entries]), np.nan, wanted)
         self.stopped[entries] = ~np.isfinite(wanted)
         return wanted, paired
 
-    def _refine(self, entries: IntArray, levels: Levels, target: FloatArray) -> tuple[FloatArray, BoolArray]:
+    def _second(self, entries: IntArray, levels: Levels, target: FloatArray) -> FloatArray:
+        """Return the second step: larger than the first where that drowns in round-off, else smaller."""
+        step, central, noise = levels.step[0], levels.central[0], levels.noise[0]
+        noisy = (noise > 0.1 * np.abs(central)) & (noise > target)
+        grown = self._grown_step(entries, step, noise / target, noisy, unresolved=noisy)
+        return np.where(noisy, grown, step / RATIO)
+
+    def _refine(self, entries: IntArray, levels: Levels, target: FloatArray) -> tuple[FloatArray, BoolArray, BoolArray]:
         """Choose the next step for entries with at least two levels, by the largest part of their error."""
-        found = extrapolate(levels)
-        noisy = found.noise >= 0.5 * found.error
+        found = best_estimate(levels)
+        # what the round-off explains is neither a kink nor truncation
+        noisy = (found.noise >= 0.5 * found.error) | (np.maximum(found.suspect, found.truncation) < found.noise)
+        seen = levels.showing(found.suspect)
+        noisy |= (found.suspect > 0.3 * found.error) & (seen.count < 2)
         kinky = ~noisy & (found.suspect > 0.3 * found.error)
-        smooth, smooth_paired = self._for_truncation(entries, levels, found, target)
-        grown, grown_paired = self._for_noise(entries, levels, found, target, noisy)
-        jumped = self._for_kink(entries, levels, found, kinky)
+        smooth, smooth_paired = self._for_truncation(entries, levels, found, target, ~noisy & ~kinky)
+        grown, averaging = self._for_noise(entries, levels, found, target, noisy)
+        jumped = self._for_kink(entries, seen, found, kinky)
         wanted = np.where(noisy, grown, np.where(kinky, jumped, smooth))
-        return wanted, np.where(noisy, grown_paired, kinky | smooth_paired)
+        wanted = np.where(~noisy & (levels.count >= _LEVELS), np.nan, wanted)
+        return wanted, ~noisy & (kinky | smooth_paired), noisy & averaging
 
     def _for_noise(
         self, entries: IntArray, levels: Levels, found: Extrapolation, target: FloatArray, noisy: BoolArray
     ) -> tuple[FloatArray, BoolArray]:
-        """Return larger steps: a leap where nothing is resolved yet, else a moderate one as long as it helps."""
-        base = np.where(np.isfinite(found.error), found.step, levels.step[0])
-        unresolved = found.error > 0.1 * np.abs(found.value)
+        """Return larger steps as long as they help, then more steps of the best size; and which are the latter."""
+        usable = np.isfinite(found.error)
+        top, central, noise = levels.step[0], levels.central[0], levels.noise[0]
+        unresolved = noise > 0.1 * np.abs(central)
+        # a coarsest step that was not used, or that the finer ones contradict, is too long
+        overshot = usable & ((found.step < 0.99 * top) | (np.abs(central - found.value) > 3 * (found.error + noise)))
+        upper = np.where(noisy & overshot, np.minimum(self._upper[entries], top), self._upper[entries])
+        self._upper[entries] = upper
+        base = np.where(usable & overshot, found.step, top)
+        futile = (3 * base >= upper) | (base >= 0.8 * self._largest[entries])
+        futile |= self._grown[entries] & ~unresolved & ~self._improved[entries]
+        error = np.where(unresolved, noise, found.error)
+        h = self._grown_step(entries, base, error / target, noisy & ~futile, unresolved=unresolved & ~overshot)
+        self._grown[entries] |= noisy & ~unresolved
+        # spread evenly on a logarithmic scale, none twice
+        more = base * 2.5 ** (0.2 - ((levels.count * _GOLDEN) % 1))
+        return np.where(futile, more, h), futile
+
+    def _grown_step(
+        self, entries: IntArray, base: FloatArray, excess: FloatArray, noisy: BoolArray, *, unresolved: BoolArray
+    ) -> FloatArray:
+        """Return larger steps: a leap where nothing is resolved yet, else a moderate one."""
         leap = self._typical[entries] / base
         to_typical = unresolved & (leap > 8) & ~self._tried_typical[entries]
         factor = np.where(to_typical, leap, np.where(unresolved, 200.0, 6.0))
-        h = base * np.minimum(factor, np.maximum(4.0, found.error / target))
+        h = base * np.minimum(factor, np.maximum(4.0, excess))
         upper = self._upper[entries]
         h = np.where(h > upper / 1.5, np.sqrt(base * upper), h)
-        h = np.minimum(h, self._largest[entries])
-        futile = (4 * base >= upper) | (self._grown[entries] & ~unresolved & ~self._improved[entries])
         self._tried_typical[entries] |= noisy & to_typical
-        self._grown[entries] |= noisy & ~unresolved
         self._lower[entries] = np.where(noisy, np.maximum(self._lower[entries], base), self._lower[entries])
-        return np.where(futile, np.nan, h), h > 8 * base
+        return np.minimum(h, self._largest[entries])
 
     def _for_kink(self, entries: IntArray, levels: Levels, found: Extrapolation, kinky: BoolArray) -> FloatArray:
         """Return a step short of the kink where its distance shows, else one so small that a kink can only be at x.
@@ -133,7 +181,7 @@ class StepSearch:
         return np.where(tried, np.nan, np.minimum(np.maximum(0.6 * distance, at_point), fine / 2))
 
     def _for_truncation(
-        self, entries: IntArray, levels: Levels, found: Extrapolation, target: FloatArray
+        self, entries: IntArray, levels: Levels, found: Extrapolation, target: FloatArray, smooth: BoolArray
     ) -> tuple[FloatArray, BoolArray]:
         """Return smaller steps: by the h^4 law where the ladder is regular, else far down to a fresh pair."""
         fine = levels.finest_two(levels.step)[1]
@@ -142,7 +190,7 @@ class StepSearch:
         by_law = fine * np.clip((target / (2 * found.error)) ** 0.25, 1 / 40, 1 / RATIO)
         lower = self._lower[entries]
         far = np.where(fine / 30 <= lower, np.sqrt(fine * lower), fine / 30)
-        real = (found.truncation > 3 * found.noise) & (found.noise < 0.5 * found.error)
+        real = smooth & (found.truncation > 3 * found.noise) & (found.noise < 0.5 * found.error)
         upper = self._upper[entries]
         self._upper[entries] = np.where(real, np.minimum(upper, found.step), upper)
-        return np.where(regular, np.where(found.is_triple, by_law, fine / RATIO), far), ~regular
+        return np.where(regular, np.where(found.is_regular, by_law, fine / RATIO), far), ~regular

@@ -19,7 +19,8 @@ def derivative(f: Function, x: float | np.ndarray, rtol: float = 1e-8, step: flo
 
     def sample(entries: np.ndarray, steps: np.ndarray) -> Samples:
         at = x[entries]
-        return Samples(f(at + steps), f(at - steps), ((at + steps) - (at - steps)) / 2)
+        shift = f(at) - origin  # each entry has a loss of its own, that of the first entry at x
+        return Samples(f(at + steps) - shift, f(at - steps) - shift, ((at + steps) - (at - steps)) / 2)
 
     def goal(d: Derivative) -> tuple[np.ndarray, np.ndarray]:
         target = rtol * np.abs(d.value)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from gradcheck.levels import Levels
-from gradcheck.richardson import extrapolate
+from gradcheck.richardson import richardson
 from gradcheck.step_search import RATIO
 from ladders import levels_of
 
@@ -15,7 +15,7 @@ def test_convergence_order_of_the_extrapolation(levels: int, order: int) -> None
 
     def error(h: float) -> float:
         ladder = levels_of(np.exp, 0.3, [h / RATIO**k for k in range(levels)])
-        return abs(float(extrapolate(ladder).value[0]) - float(np.exp(0.3)))
+        return abs(float(richardson(ladder).best().value[0]) - float(np.exp(0.3)))
 
     assert np.log2(error(0.4) / error(0.2)) == pytest.approx(order, abs=0.3)
 
@@ -25,5 +25,5 @@ def test_a_finer_step_vetoes() -> None:
     flat = np.zeros_like(h)
     agreeing = Levels(h, np.array([[1.0], [1.0], [1.0]]), flat, flat)
     contradicted = Levels(h, np.array([[1.0], [1.0], [3.0]]), flat, flat)
-    assert extrapolate(agreeing).error[0] < 1e-12
-    assert extrapolate(contradicted).error[0] >= 2.0
+    assert richardson(agreeing).best().error[0] < 1e-12
+    assert richardson(contradicted).best().error[0] >= 2.0
