@@ -19,8 +19,6 @@ _HIDDEN, _SHOWN = 1.0, 2.0
 _COMMON = 0.25
 # the largest share that a value may have in its own fit; with 1, nothing else checks it
 _LEVERAGE = 0.9
-# of the residuals of S, as a kink may hide in them
-_KINK = 0.5
 
 
 def polynomial_fits(levels: Levels) -> Extrapolation | None:
@@ -56,7 +54,10 @@ def _fit(levels: Levels, persisting: FloatArray, first: int, degree: int) -> Ext
     noise = quietest * np.maximum(curve.uncertainty, _COMMON)
     # round-off that the residuals show is round-off, however much was expected
     noise *= _HIDDEN + _SHOWN * curve.residual / quietest
-    suspect = _KINK * spread.residual + persisting[first]
+    # an odd polynomial of one term less leaves room for a constant, half the jump of a slope that hides in the round-off
+    with_jump = np.concatenate([even[..., :1], odd[..., :degree]], axis=-1)
+    jump = _weighted(with_jump, np.where(known, s, 0.0), weight)
+    suspect = np.abs(jump.constant) + persisting[first]
     fits = known[0] & (curve.residual <= quietest) & (spread.residual <= quietest) & (curve.leverage <= _LEVERAGE)
     error = or_infinite(np.where(fits, noise + suspect, np.inf))
     return Extrapolation(
