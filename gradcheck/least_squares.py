@@ -54,10 +54,13 @@ def _fit(levels: Levels, persisting: FloatArray, first: int, degree: int) -> Ext
     noise = quietest * np.maximum(curve.uncertainty, _COMMON)
     # round-off that the residuals show is round-off, however much was expected
     noise *= _HIDDEN + _SHOWN * curve.residual / quietest
-    # an odd polynomial of one term less leaves room for a constant, half the jump of a slope that hides in the round-off
+    # an odd polynomial of one term less leaves room for a constant: half the jump of a slope, which may hide in the
+    # round-off
     with_jump = np.concatenate([even[..., :1], odd[..., :degree]], axis=-1)
     jump = _weighted(with_jump, np.where(known, s, 0.0), weight)
-    suspect = np.abs(jump.constant) + persisting[first]
+    hidden = np.minimum(np.abs(jump.constant), quietest * jump.uncertainty)
+    suspect = np.abs(jump.constant) - hidden + persisting[first]
+    noise += hidden
     fits = known[0] & (curve.residual <= quietest) & (spread.residual <= quietest) & (curve.leverage <= _LEVERAGE)
     error = or_infinite(np.where(fits, noise + suspect, np.inf))
     return Extrapolation(

@@ -52,8 +52,8 @@ def test_cancellation_shows_although_the_loss_is_small() -> None:
 
 
 def test_a_constant_has_none() -> None:
-    assert scatter(lambda t: 2.0, 2.0, EPS) == 0.0
+    assert scatter(lambda _: 2.0, 2.0, EPS) == 0.0
 
 
 def test_a_loss_that_is_nowhere_finite_tells_nothing() -> None:
-    assert scatter(lambda t: float("nan"), 1.0, EPS) == 0.0
+    assert scatter(lambda _: float("nan"), 1.0, EPS) == 0.0
