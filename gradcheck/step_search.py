@@ -184,7 +184,12 @@ class StepSearch:
         self, entries: IntArray, levels: Levels, found: Extrapolation, target: FloatArray, smooth: BoolArray
     ) -> tuple[FloatArray, BoolArray]:
         """Return smaller steps: by the h^4 law where the ladder is regular, else far down to a fresh pair."""
-        fine = levels.finest_two(levels.step)[1]
+        # a step that drowned in round-off is no place to go on from
+        told = levels.noise <= found.error
+        fine = np.fmin.reduce(np.where(np.isfinite(levels.central) & told, levels.step, np.inf), axis=0)
+        fine = np.where(np.isfinite(fine), fine, levels.finest_two(levels.step)[1])
+        below = np.fmax.reduce(np.where(levels.step < 0.99 * found.step, levels.step, 0.0), axis=0)
+        gap = (found.step > 1.5 * RATIO * below) & ~found.is_regular
         largest = np.fmax.reduce(np.abs(levels.central), axis=0)
         regular = found.truncation < 0.1 * largest
         by_law = fine * np.clip((target / (2 * found.error)) ** 0.25, 1 / 40, 1 / RATIO)
@@ -193,4 +198,5 @@ class StepSearch:
         real = smooth & (found.truncation > 3 * found.noise) & (found.noise < 0.5 * found.error)
         upper = self._upper[entries]
         self._upper[entries] = np.where(real, np.minimum(upper, found.step), upper)
-        return np.where(regular, np.where(found.is_regular, by_law, fine / RATIO), far), ~regular
+        closer = np.where(found.is_regular, by_law, np.where(gap, np.sqrt(found.step * below), fine / RATIO))
+        return np.where(regular, closer, far), ~regular
