@@ -59,7 +59,9 @@ def check_grad(
         Number of points. The first is `params`; at the others all parameters are perturbed at random. Needs a `grad`
         that can be evaluated.
     entries : {"auto", "all"} or int
-        Largest number of entries to check per parameter, drawn at random where there are more; "auto" means 2,000.
+        Largest number of entries to compare one by one per parameter, drawn at random where there are more. "auto"
+        compares every entry up to 2,000 in all; beyond that, whole parameters are compared along random directions,
+        and the wrong entries of those that are wrong are located.
     workers : None
         Reserved.
     seed : int

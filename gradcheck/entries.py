@@ -11,6 +11,13 @@ from gradcheck.arrays import FloatArray, IntArray
 from gradcheck.leaf import Leaf
 
 
+def sample_entries(size: int, budget: int | None, seed: Sequence[int]) -> IntArray:
+    """Return all flat indices up to the budget, beyond it a random sample of them, ascending."""
+    if budget is None or size <= budget:
+        return np.arange(size)
+    return np.sort(np.random.default_rng(seed).choice(size, size=budget, replace=False))
+
+
 @dataclass(frozen=True)
 class Entries:
     """The entries under test, those of all parameters in one row.
@@ -39,14 +46,12 @@ class Entries:
         seed : int
             Seed of the samples.
         """
-        chosen = []
-        for k, leaf in enumerate(leaves):
-            if budget is None or leaf.size <= budget:
-                chosen.append(np.arange(leaf.size))
-            else:
-                rng = np.random.default_rng([seed, k])
-                chosen.append(np.sort(rng.choice(leaf.size, size=budget, replace=False)))
-        owner = np.repeat(np.arange(len(leaves)), [part.size for part in chosen])
+        return cls.of([sample_entries(leaf.size, budget, [seed, k]) for k, leaf in enumerate(leaves)])
+
+    @classmethod
+    def of(cls, chosen: Sequence[IntArray]) -> Entries:
+        """Return the given entries, one array of flat indices per leaf, none of them empty."""
+        owner = np.repeat(np.arange(len(chosen)), [part.size for part in chosen])
         return cls(owner, np.concatenate(chosen))
 
     def gather(self, per_leaf: Sequence[FloatArray]) -> FloatArray:

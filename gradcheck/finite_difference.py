@@ -41,6 +41,8 @@ class Derivative:
         Largest step that `value` was formed with.
     kink : float array
         Half the jump of the slope at x where a kink was found, else 0: the one-sided slopes are ``value -+ kink``.
+    kink_distance : float array
+        Where a kink was seen: how far above (positive) or below x; NaN where none was.
     noise : float array
         The part of `error` that is round-off.
     suspect : float array
@@ -49,8 +51,8 @@ class Derivative:
         Smallest step that was tried.
     curvature : float array
         Magnitude of the second derivative, the smallest that any step saw.
-    unit_roundoff : float
-        Precision in which the loss was seen to be computed, not an array.
+    of_loss : Noise
+        How far single values of the loss may be off; not an array.
     """
 
     value: FloatArray
@@ -58,11 +60,12 @@ class Derivative:
     evaluations: IntArray
     step: FloatArray
     kink: FloatArray
+    kink_distance: FloatArray
     noise: FloatArray
     suspect: FloatArray
     finest: FloatArray
     curvature: FloatArray
-    unit_roundoff: float = 0.0
+    of_loss: Noise
 
     @property
     def certain(self) -> FloatArray:
@@ -124,10 +127,10 @@ def differentiate(
     record = _Record(sample, origin, size, noise)
     everything = np.arange(steps.size)
     record.measure(everything, steps)
-    best = _first_estimate(record.levels(everything))
+    best = _first_estimate(record.levels(everything), record.noise())
     search = StepSearch(steps, smallest, typical, largest, hint)
     while True:
-        best = replace(best, evaluations=record.evaluations.copy(), unit_roundoff=record.noise().unit_roundoff)
+        best = replace(best, evaluations=record.evaluations.copy(), of_loss=record.noise())
         done, target = goal(best)
         entries = np.flatnonzero(~done & ~search.stopped & (best.evaluations + 2 <= MAX_EVALUATIONS))
         if not entries.size:
@@ -144,7 +147,7 @@ def differentiate(
         if len(levels.step) > 1:  # else no entry had room for a second step
             found = best_estimate(levels)
             search.note(entries, levels, found)
-            best = _update(best, entries, levels, found, search.kink)
+            best = _update(best, entries, levels, found, search)
 
 
 class _Record:
@@ -185,13 +188,15 @@ class _Record:
         return self._rounds[-1].step[entries]
 
 
-def _first_estimate(levels: Levels) -> Derivative:
+def _first_estimate(levels: Levels, noise_of_loss: Noise) -> Derivative:
     """Return the derivatives from one level of all entries: central differences with an estimate of their error.
 
     Parameters
     ----------
     levels : Levels
         Arrays of shape (1, entries).
+    noise_of_loss : Noise
+        How far single values of the loss may be off.
     """
     step, central, spread, noise = levels.step[0], levels.central[0], np.abs(levels.spread[0]), levels.noise[0]
     # with one step, curvature cannot be told from a kink: a spread this large calls for a second step
@@ -203,23 +208,27 @@ def _first_estimate(levels: Levels) -> Derivative:
         evaluations=np.full(step.size, 2, dtype=np.intp),
         step=step,
         kink=np.zeros(step.size),
+        kink_distance=np.full(step.size, np.nan),
         noise=noise,
         suspect=suspect,
         finest=step,
         curvature=levels.curvature(),
+        of_loss=noise_of_loss,
     )
 
 
-def _update(best: Derivative, entries: IntArray, levels: Levels, found: Extrapolation, kink: FloatArray) -> Derivative:
+def _update(
+    best: Derivative, entries: IntArray, levels: Levels, found: Extrapolation, search: StepSearch
+) -> Derivative:
     """Return `best` with what was found for some entries, where anything was."""
     better = np.isfinite(found.error)
     # an entry whose second step was consulted must not keep the first, unverified estimate
     names = ("value", "error", "step", "kink", "noise", "suspect", "finest", "curvature")
     fields = {name: getattr(best, name).copy() for name in names}
     fields["error"][entries] = found.error
-    fields["kink"][entries] = kink[entries]
+    fields["kink"][entries] = search.kink[entries]
     fields["finest"][entries] = np.fmin.reduce(levels.step, axis=0)
     fields["curvature"][entries] = np.minimum(best.curvature[entries], levels.curvature())
     for name in ("value", "step", "noise", "suspect"):
         fields[name][entries[better]] = getattr(found, name)[better]
-    return replace(best, **fields)
+    return replace(best, **fields, kink_distance=search.kink_distance(fields["value"]))

@@ -9,7 +9,6 @@ import numpy.typing as npt
 
 from gradcheck.arrays import BoolArray, FloatArray
 from gradcheck.finite_difference import Derivative
-from gradcheck.noise import Noise
 from gradcheck.tolerance import Tolerance
 from gradcheck.verdict import Reason, Verdict
 
@@ -53,7 +52,6 @@ def judge(
     entry_scale: FloatArray,
     hint: FloatArray,
     zero: FloatArray,
-    noise: Noise,
 ) -> Judgement:
     """Compare analytic with numerical derivatives.
 
@@ -77,14 +75,12 @@ def judge(
         Steps that the analytic derivative suggests: a mismatch is not called before one of that order was tried.
     zero : float array, shape (entries,)
         Relative size below which an analytic derivative is zero up to its own round-off.
-    noise : Noise
-        Error of single values of the loss; tells randomness from round-off.
     """
     d, bound = derivative, derivative.error
     with np.errstate(all="ignore"):
         # coarse arithmetic needs steps so long that several kinks fall between them, which the bound can understate;
         # and what averages round-off out is a matter of chance
-        doubtful = (d.unit_roundoff > _COARSE_ROUNDOFF) | (d.noise > 0.5 * bound)
+        doubtful = (d.of_loss.unit_roundoff > _COARSE_ROUNDOFF) | (d.noise > 0.5 * bound)
         margin = np.where(doubtful, _COARSE_MARGIN, 1.0)
         # a gradient that is right for parameters within their own rounding is right: near an optimum the residuals
         # are round-off, and so is what is left of the derivative
@@ -116,7 +112,7 @@ def judge(
     reasons = _assign(
         Reason.UNSETTLED,
         bound.size,
-        *_doubts(d, noise),
+        *_doubts(d),
         (match, Reason.ZERO),
         (match & (resolved | close), Reason.COARSE),
         (match & resolved & small, None),
@@ -140,12 +136,12 @@ def _is_zero(
     return np.asarray(negligible & resolved & (derivative.evaluations > 2))
 
 
-def _doubts(derivative: Derivative, noise: Noise) -> list[tuple[BoolArray, Reason]]:
+def _doubts(derivative: Derivative) -> list[tuple[BoolArray, Reason]]:
     """Return where and why entries could not be decided, the strongest reason last."""
     d = derivative
     with np.errstate(all="ignore"):
         return [
-            (d.noise >= 0.3 * d.error, Reason.RANDOM if noise.floor > 0 else Reason.NOISE),
+            (d.noise >= 0.3 * d.error, Reason.RANDOM if d.of_loss.floor > 0 else Reason.NOISE),
             ((d.suspect > 0.3 * d.error) | (d.kink > 0), Reason.KINK),
             (~np.isfinite(d.value), Reason.NON_FINITE_LOSS),
         ]

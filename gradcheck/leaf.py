@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gradcheck.arrays import FloatArray
+from gradcheck.arrays import FloatArray, IntArray
 from gradcheck.containers import Path
 
 
@@ -74,6 +74,32 @@ class Leaf:
         container, key = self._cells[i]
         container[key] = stored
 
+    def take(self, where: IntArray) -> Any:
+        """Return the stored objects of several entries, to be handed to `give`.
+
+        Parameters
+        ----------
+        where : int array
+            Flat (C order) indices.
+        """
+        return [self.get(int(i)) for i in where] if self._flat is None else self._flat[where]
+
+    def give(self, where: IntArray, stored: Any) -> None:
+        """Store what `take` returned for the same entries, bit for bit."""
+        if self._flat is not None:
+            self._flat[where] = stored
+            return
+        for i, value in zip(where, stored, strict=True):
+            self.put(int(i), value)
+
+    def shift(self, where: IntArray, stored: Any, by: FloatArray) -> None:
+        """Store what `take` returned for the same entries, each moved, in the type that it has."""
+        if self._flat is not None:
+            self._flat[where] = stored + by
+            return
+        for i, value, change in zip(where, stored, by, strict=True):
+            self.put(int(i), _like(value, value + change))
+
     def values(self) -> FloatArray:
         """Return all entries as a new flat float64 array."""
         if self.array is not None:
@@ -92,8 +118,12 @@ class Leaf:
             self.array[...] = values.reshape(self.shape)
             return
         for i, value in enumerate(values):
-            kind = type(self.get(i))
-            self.put(i, float(value) if kind is int else kind(value))
+            self.put(i, _like(self.get(i), value))
+
+
+def _like(stored: Any, value: Any) -> Any:
+    """Return a number as one of the type of the stored one; a float for an int."""
+    return float(value) if type(stored) is int else type(stored)(value)
 
 
 class Attributes:

@@ -40,6 +40,14 @@ class Noise:
             return np.asarray(4 * self.unit_roundoff * magnitude + self.floor, dtype=np.float64)
         return np.asarray(np.maximum(2 * self.unit_roundoff * magnitude, 4 * self.scatter), dtype=np.float64)
 
+    def sentence(self, loss: float) -> str:
+        """Return in words how well a value of the loss is known."""
+        bits = next((name for name, u in (("float16", 2.0**-12), ("float32", 2.0**-26)) if self.unit_roundoff > u), "")
+        size = float(self.of(np.array(abs(loss))))
+        relative = f" ({size / abs(loss):.1g} of it)" if loss else ""
+        cause = "differs from call to call" if self.floor else f"computed in {bits or 'float64'}"
+        return f"{cause}, reproducible to {size:.1g}{relative}"
+
     def informed_by(self, values: FloatArray) -> Noise:
         """Return the noise that the bits of `values` of the loss tell of.
 

@@ -26,6 +26,8 @@ class Options(NamedTuple):
         Number of points.
     budget : int or None
         Largest number of entries per parameter; None for no limit.
+    directional : bool
+        Whether parameters are compared along random directions where all of them have more entries than the budget.
     seed : int
         Seed of the random entries and points.
     """
@@ -34,6 +36,7 @@ class Options(NamedTuple):
     atol: float | None
     points: int
     budget: int | None
+    directional: bool
     seed: int
 
     @classmethod
@@ -59,7 +62,7 @@ class Options(NamedTuple):
             )
         _require_int("points", points, 1)
         _require_int("seed", seed, 0)
-        return cls(rtol, atol, points, _entry_budget(entries), seed)
+        return cls(rtol, atol, points, _entry_budget(entries), entries == "auto", seed)
 
 
 def _entry_budget(entries: object) -> int | None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 
 from gradcheck.arrays import FloatArray, IntArray
@@ -11,6 +9,7 @@ from gradcheck.entries import Entries
 from gradcheck.finite_difference import Derivative, Goal, Sampler, differentiate
 from gradcheck.leaf import Leaf
 from gradcheck.levels import Samples
+from gradcheck.line import Line
 from gradcheck.noise import Noise
 from gradcheck.noise_scan import scatter
 from gradcheck.objective import Objective
@@ -68,7 +67,7 @@ def partial_derivatives(
         noise=noise,
         goal=goal,
         hint=hint,
-        scatter=lambda expected: scatter(_along_a_line(objective), origin, expected),
+        scatter=lambda expected: scatter(Line.through_all(objective, np.random.default_rng(0)), origin, expected),
     )
 
 
@@ -98,25 +97,6 @@ def suggested_steps(objective: Objective, entries: Entries, origin: float, analy
 def natural_scale(objective: Objective, entries: Entries) -> FloatArray:
     """Return the natural scale of each entry, as the parameters stand."""
     return entries.gather([parameter_scale(leaf.values()) for leaf in objective.probe.leaves])
-
-
-def _along_a_line(objective: Objective) -> Callable[[float], float]:
-    """Return the loss along a line through the probe in a random direction that moves every entry by its own scale."""
-    leaves = objective.probe.leaves
-    start = [leaf.values() for leaf in leaves]
-    rng = np.random.default_rng(0)
-    directions = [parameter_scale(x) * rng.uniform(0.6, 1, x.size) * rng.choice([-1, 1], x.size) for x in start]
-
-    def along(t: float) -> float:
-        try:
-            for leaf, x, direction in zip(leaves, start, directions, strict=True):
-                leaf.write(x + t * direction)
-            return objective.value()
-        finally:
-            for leaf, x in zip(leaves, start, strict=True):
-                leaf.write(x)
-
-    return along
 
 
 def _sampler(objective: Objective, entries: Entries) -> Sampler:

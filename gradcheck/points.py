@@ -9,7 +9,9 @@ from typing import Any
 import numpy as np
 
 from gradcheck.arrays import BoolArray, FloatArray
-from gradcheck.entries import Entries
+from gradcheck.certify import Outcome, certify
+from gradcheck.directional import Directions
+from gradcheck.entries import Entries, sample_entries
 from gradcheck.finite_difference import Derivative
 from gradcheck.judge import Judgement, judge
 from gradcheck.noise import Noise
@@ -22,6 +24,9 @@ from gradcheck.tolerance import Tolerance, make_tolerance
 
 # A further point that is not usable is moved towards the first by these factors before it is given up.
 _SHRINKING = (1.0, 0.25, 0.0625)
+
+# Entries of a parameter that are shown because they are not finite, beyond those that are compared anyway.
+_NON_FINITE = 64
 
 
 def check_points(objective: Objective, options: Options) -> list[CheckResult]:
@@ -51,9 +56,9 @@ def check_points(objective: Objective, options: Options) -> list[CheckResult]:
         objective.forbid_changes(objective.gradient_from)
     tolerance = make_tolerance(options.rtol, options.atol, _float_dtypes(objective, gradient.dtypes))
     origin, noise = objective.reference(start)
-    entries = Entries.choose(objective.parameters.leaves, options.budget, options.seed)
-    zero = entries.spread([1e3 * coarsest_epsilon([dtype]) for dtype in gradient.dtypes])
-    comparison = _Comparison(objective, entries, tolerance, noise, zero, options.seed)
+    comparison = _Comparison(
+        objective, options, tolerance, noise, [coarsest_epsilon([dtype]) for dtype in gradient.dtypes]
+    )
     results = [comparison.at_point(origin, gradient.values)]
     home = [leaf.values() for leaf in objective.parameters.leaves]
     for point in range(1, options.points):
@@ -64,14 +69,13 @@ def check_points(objective: Objective, options: Options) -> list[CheckResult]:
 
 @dataclass(frozen=True)
 class _Comparison:
-    """What is the same at all points; `zero` is the relative size below which an analytic derivative is zero."""
+    """What is the same at all points; `epsilons` are those of the types in which the gradients came."""
 
     objective: Objective
-    entries: Entries
+    options: Options
     tolerance: Tolerance
     noise: Noise
-    zero: FloatArray
-    seed: int
+    epsilons: Sequence[float]
 
     def near(self, home: Sequence[FloatArray], rng: np.random.Generator) -> list[CheckResult]:
         """Check at a random point near `home`, closer where need be; return nothing if no point is usable."""
@@ -87,52 +91,79 @@ class _Comparison:
 
     def at_point(self, origin: float, gradient: Sequence[FloatArray]) -> CheckResult:
         """Check the parameters as they stand, where the loss is `origin`."""
-        before = self.objective.evaluations
-        analytic = self.entries.gather(gradient)
-        entry_scale = natural_scale(self.objective, self.entries)
-        hint = suggested_steps(self.objective, self.entries, origin, analytic)
+        before, options = self.objective.evaluations, self.options
+        leaves = self.objective.parameters.leaves
+        outcomes: Sequence[Outcome | None] = [None] * len(leaves)
+        if options.directional and options.budget and sum(leaf.size for leaf in leaves) > options.budget:
+            directions = Directions(self.objective, gradient, self.epsilons, origin, self.noise, options.seed)
+            outcomes = certify(directions, leaves, self.tolerance.rtol, options.seed)
+        chosen = []
+        for k, (leaf, outcome) in enumerate(zip(leaves, outcomes, strict=True)):
+            if outcome is not None and outcome.directions:
+                where = outcome.where
+            else:
+                where = sample_entries(leaf.size, options.budget, [options.seed, k])
+            # what is not finite is wrong without an evaluation
+            chosen.append(np.union1d(where, np.flatnonzero(~np.isfinite(gradient[k]))[:_NON_FINITE]))
+        parameters, noise = self._compare(origin, gradient, Entries.of(chosen), outcomes)
+        spent = self.objective.evaluations - before
+        return CheckResult(parameters, self.tolerance, spent, 1, options.seed, origin, noise)
+
+    def _compare(
+        self,
+        origin: float,
+        gradient: Sequence[FloatArray],
+        entries: Entries,
+        outcomes: Sequence[Outcome | None],
+    ) -> tuple[tuple[ParameterResult, ...], Noise]:
+        """Compare single entries, and combine what they show with what directions have shown."""
+        analytic = entries.gather(gradient)
+        entry_scale = natural_scale(self.objective, entries)
+        hint = suggested_steps(self.objective, entries, origin, analytic)
+        zero = 1e3 * entries.spread(self.epsilons)
 
         def judged(derivative: Derivative) -> Judgement:
             return judge(
                 analytic,
                 derivative,
                 self.tolerance,
-                gradient_scale=self.entries.largest(derivative.certain),
+                gradient_scale=entries.largest(derivative.certain),
                 entry_scale=entry_scale,
                 hint=hint,
-                zero=self.zero,
-                noise=self.noise,
+                zero=zero,
             )
 
         def goal(derivative: Derivative) -> tuple[BoolArray, FloatArray]:
             judgement = judged(derivative)
             return judgement.settled, judgement.target
 
-        derivative = partial_derivatives(self.objective, self.entries, origin, self.noise, goal, hint)
-        parameters = self._results(analytic, derivative, judged(derivative))
-        return CheckResult(parameters, self.tolerance, self.objective.evaluations - before, 1, self.seed)
-
-    def _results(
-        self, analytic: FloatArray, derivative: Derivative, judgement: Judgement
-    ) -> tuple[ParameterResult, ...]:
+        derivative = partial_derivatives(self.objective, entries, origin, self.noise, goal, hint)
+        judgement = judged(derivative)
         error = _shown_error(analytic, derivative)
         results = []
-        for k, leaf in enumerate(self.objective.parameters.leaves):
-            mine = self.entries.owner == k
+        for k, (leaf, outcome) in enumerate(zip(self.objective.parameters.leaves, outcomes, strict=True)):
+            mine = entries.owner == k
+            verdicts = tuple(judgement.verdicts[mine])
             results.append(
                 ParameterResult(
                     name=leaf.name,
                     shape=leaf.shape,
-                    indices=self.entries.index[mine],
+                    indices=entries.index[mine],
                     analytic=analytic[mine],
                     numerical=derivative.value[mine],
                     numerical_error=error[mine],
-                    verdicts=tuple(judgement.verdicts[mine]),
+                    verdicts=verdicts,
                     reasons=tuple(judgement.reasons[mine]),
                     tolerance=judgement.allowed[mine],
+                    step=derivative.step[mine],
+                    evaluations=derivative.evaluations[mine],
+                    noise=derivative.noise[mine],
+                    kink=derivative.kink[mine],
+                    kink_distance=derivative.kink_distance[mine],
+                    certificate=None if outcome is None else outcome.certificate(verdicts),
                 )
             )
-        return tuple(results)
+        return tuple(results), derivative.of_loss
 
 
 def _shown_error(analytic: FloatArray, derivative: Derivative) -> FloatArray:

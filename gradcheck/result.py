@@ -10,12 +10,15 @@ import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from gradcheck.arrays import FloatArray as FloatArray
 from gradcheck.arrays import IntArray
+from gradcheck.certificate import Certificate
+from gradcheck.noise import Noise
 from gradcheck.tolerance import Tolerance, relative_error
 from gradcheck.verdict import Reason as Reason
 from gradcheck.verdict import Verdict as Verdict
@@ -46,6 +49,18 @@ class ParameterResult:
         One per checked entry.
     tolerance : float array, shape (checked,)
         Largest accepted difference per entry.
+    step : float array, shape (checked,)
+        Largest step that `numerical` was formed with.
+    evaluations : int array, shape (checked,)
+        Number of evaluations of the loss.
+    noise : float array, shape (checked,)
+        The part of `numerical_error` that is round-off.
+    kink : float array, shape (checked,)
+        Half the jump of the slope where the loss has a kink at the point, else 0.
+    kink_distance : float array, shape (checked,)
+        Where a kink was seen: how far above (positive) or below the entry's value; NaN where none was.
+    certificate : Certificate or None
+        What random directions show of all entries, where not each of them was checked.
     """
 
     name: str
@@ -57,6 +72,12 @@ class ParameterResult:
     verdicts: tuple[Verdict, ...]
     reasons: tuple[Reason | None, ...]
     tolerance: FloatArray
+    step: FloatArray
+    evaluations: IntArray
+    noise: FloatArray
+    kink: FloatArray
+    kink_distance: FloatArray
+    certificate: Certificate | None = None
 
     @property
     def size(self) -> int:
@@ -78,10 +99,27 @@ class ParameterResult:
         """Number of checked entries whose verdict is `inconclusive`."""
         return self.verdicts.count(Verdict.INCONCLUSIVE)
 
+    @property
+    def coverage(self) -> str | None:
+        """What was and what was not checked, in words; None where every entry was compared."""
+        along = self.certificate
+        if self.checked == self.size:
+            return None
+        if along is None:
+            return f"{self.checked:,} of {self.size:,} entries were checked, drawn at random"
+        if not along.complete:
+            return f"at least {self.mismatched:,} of {self.size:,} entries are wrong; the search for more was stopped"
+        others = f"the other {self.size - self.checked:,}" if self.mismatched else f"all {self.size:,}"
+        return (
+            f"{others} entries were compared along {along.directions} random directions at once; one that is wrong by "
+            f"{along.sensitivity:.1g} times a typical entry would have shown"
+        )
+
     @cached_property
     def verdict(self) -> Verdict:
-        """The gravest verdict of any entry."""
-        return Verdict.worst(self.verdicts)
+        """The gravest verdict of any entry, and of the random directions."""
+        along = () if self.certificate is None else (self.certificate.verdict,)
+        return Verdict.worst((*self.verdicts, *along))
 
     @cached_property
     def abs_error(self) -> FloatArray:
@@ -123,8 +161,8 @@ class ParameterResult:
 
     @property
     def reason(self) -> Reason | None:
-        """Reason of the worst entry."""
-        return self.reasons[self.worst]
+        """Reason of the worst entry, or of the random directions where these alone are wrong."""
+        return self.reasons[self.worst] if self.verdicts[self.worst] is self.verdict else Reason.SPREAD
 
     def index(self, position: int) -> tuple[int, ...]:
         """Return the index in the parameter of the checked entry at `position`."""
@@ -146,7 +184,11 @@ class CheckResult:
     points : int
         Number of points the gradient was checked at.
     seed : int
-        Seed of the sampled entries and of the further points.
+        Seed of the sampled entries, the random directions and the further points.
+    loss : float
+        The loss at the first point.
+    noise : Noise
+        How far values of the loss may be off there.
     """
 
     parameters: tuple[ParameterResult, ...]
@@ -154,6 +196,8 @@ class CheckResult:
     evaluations: int
     points: int
     seed: int
+    loss: float
+    noise: Noise
 
     @cached_property
     def verdict(self) -> Verdict:
@@ -174,11 +218,17 @@ class CheckResult:
 
         return parameter_table(self)
 
-    def entries(self) -> pd.DataFrame:
-        """Return a data frame with one row per checked entry."""
+    def entries(self, *, details: bool = False) -> pd.DataFrame:
+        """Return a data frame with one row per checked entry.
+
+        Parameters
+        ----------
+        details : bool
+            Whether to add how `numerical` was found: step, evaluations, noise, kink and kink_distance.
+        """
         from gradcheck.report.table import entry_table
 
-        return entry_table(self)
+        return entry_table(self, details=details)
 
     def mismatches(self) -> pd.DataFrame:
         """Return a data frame with one row per mismatched entry, worst first."""
@@ -198,7 +248,8 @@ class CheckResult:
         )
 
     def __str__(self) -> str:
-        return "\n".join((summary_table(self.parameters), self.footer))
+        covered = [f"{p.name}: {p.coverage}" for p in self.parameters if p.coverage]
+        return "\n".join((summary_table(self.parameters), *covered, self.footer))
 
     @property
     def footer(self) -> str:
@@ -231,6 +282,8 @@ class CheckResult:
             evaluations=sum(result.evaluations for result in results),
             points=sum(result.points for result in results),
             seed=first.seed,
+            loss=first.loss,
+            noise=first.noise,
         )
 
 
@@ -244,7 +297,7 @@ def summary_table(parameters: Sequence[ParameterResult]) -> str:
     """
     rows = [("parameter", "shape", "checked", "mismatched", "max rel error", "verdict")]
     for p in parameters:
-        counted = f"{p.checked} of {p.size}" if p.checked < p.size else str(p.checked)
+        counted = str(p.size) if p.checked == p.size or p.certificate else f"{p.checked} of {p.size}"
         verdict = f"{p.verdict} ({p.reason.value})" if p.reason else str(p.verdict)
         rows.append((p.name, str(p.shape), counted, str(p.mismatched), f"{p.max_rel_error:.3g}", verdict))
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
@@ -259,24 +312,26 @@ def _weights(parameter: ParameterResult) -> list[int]:
 
 
 def _merge_parameter(group: Sequence[ParameterResult]) -> ParameterResult:
-    severity = np.array([_weights(parameter) for parameter in group])
-    error = np.array([np.where(np.isnan(parameter.rel_error), np.inf, parameter.rel_error) for parameter in group])
-    # lexsort sorts by its last key first; the last row of the order is the worst point of each entry
-    chosen = np.lexsort((error, severity), axis=0)[-1]
-    positions = np.arange(chosen.size)
+    index = np.concatenate([parameter.indices for parameter in group])
+    severity = np.concatenate([_weights(parameter) for parameter in group])
+    error = np.concatenate(
+        [np.where(np.isnan(parameter.rel_error), np.inf, parameter.rel_error) for parameter in group]
+    )
+    # lexsort sorts by its last key first; the last of each entry is its worst point
+    order = np.lexsort((error, severity, index))
+    chosen = order[np.flatnonzero(np.diff(index[order], append=-1))]
+    verdicts = [verdict for parameter in group for verdict in parameter.verdicts]
+    reasons = [reason for parameter in group for reason in parameter.reasons]
 
-    def pick(name: str) -> FloatArray:
-        stacked: FloatArray = np.array([getattr(parameter, name) for parameter in group], dtype=np.float64)
-        return np.asarray(stacked[chosen, positions], dtype=np.float64)
+    def pick(name: str) -> npt.NDArray[Any]:
+        return np.concatenate([getattr(parameter, name) for parameter in group])[chosen]
 
     return ParameterResult(
         name=group[0].name,
         shape=group[0].shape,
-        indices=group[0].indices,
-        analytic=pick("analytic"),
-        numerical=pick("numerical"),
-        numerical_error=pick("numerical_error"),
-        verdicts=tuple(group[k].verdicts[i] for i, k in enumerate(chosen)),
-        reasons=tuple(group[k].reasons[i] for i, k in enumerate(chosen)),
-        tolerance=pick("tolerance"),
+        **{name: pick(name) for name in ("indices", "analytic", "numerical", "numerical_error", "tolerance")},
+        **{name: pick(name) for name in ("step", "evaluations", "noise", "kink", "kink_distance")},
+        verdicts=tuple(verdicts[i] for i in chosen),
+        reasons=tuple(reasons[i] for i in chosen),
+        certificate=Certificate.merge([parameter.certificate for parameter in group]),
     )

@@ -59,6 +59,7 @@ class StepSearch:
         self._tried_kink = np.zeros(size, dtype=bool)
         self._tried_typical = np.zeros(size, dtype=bool)
         self._grown = np.zeros(size, dtype=bool)
+        self._distance, self._shifted, self._spread = (np.full(size, np.nan) for _ in range(3))
         self._lower, self._upper = np.zeros(size), np.full(size, np.inf)
         self._last_error, self._improved = np.full(size, np.inf), np.ones(size, dtype=bool)
 
@@ -68,6 +69,20 @@ class StepSearch:
         self.kink[entries] = levels.kink() * self._tried_kink[entries]
         self._improved[entries] = found.error < 0.5 * self._last_error[entries]
         self._last_error[entries] = found.error
+
+    def kink_distance(self, value: FloatArray) -> FloatArray:
+        """Return how far above (positive) or below x a kink was seen; 0 at x itself, NaN where none was seen.
+
+        A kink above x shifts the central difference by as much as the spread, one below x by as much the other way.
+
+        Parameters
+        ----------
+        value : float array, shape (entries,)
+            The derivatives.
+        """
+        with np.errstate(invalid="ignore"):
+            side = np.sign((self._shifted - value) * self._spread)
+        return np.where(self.kink > 0, 0.0, np.where(self._distance > 0, side * self._distance, np.nan))
 
     def propose(self, entries: IntArray, levels: Levels, target: FloatArray) -> tuple[FloatArray, BoolArray]:
         """Choose the next step of some entries.
@@ -176,6 +191,10 @@ class StepSearch:
         coarse_noise = levels.noise[0] * levels.step[0]
         at_point = 1e5 * coarse_noise / found.suspect
         tried = self._tried_kink[entries]
+        first = entries[kinky & ~tried]
+        self._distance[first] = distance[kinky & ~tried]
+        self._shifted[first] = levels.finest_two(levels.central)[1][kinky & ~tried]
+        self._spread[first] = fine_spread[kinky & ~tried]
         self._tried_kink[entries] |= kinky
         self._upper[entries] = np.where(kinky, np.minimum(self._upper[entries], fine), self._upper[entries])
         return np.where(tried, np.nan, np.minimum(np.maximum(0.6 * distance, at_point), fine / 2))

@@ -45,5 +45,6 @@ class Reason(enum.Enum):
     UNSETTLED = "unsettled", "the finite differences do not settle at any step size"
     NON_FINITE_LOSS = "non-finite-loss", "the loss is not finite close to this point"
     NON_FINITE_GRADIENT = "non-finite-gradient", "the analytic gradient is not finite"
+    SPREAD = "spread", "the gradient is wrong along random directions; which entries make it so was not found"
     ZERO = "zero", "both derivatives are zero to within the round-off in the loss"
     COARSE = "coarse", "agrees within the error bound, which is coarser than the tolerance but still small"

@@ -213,6 +213,7 @@ PARAMETER_KEYS = {
     "numerical_error": float,
     "verdict": str,
     "reason": type(None),
+    "certified": type(None),
 }
 
 

@@ -21,7 +21,21 @@ def test_entries_are_sampled_beyond_the_budget() -> None:
     assert not np.array_equal(parameter.indices, other.indices)
 
 
-@pytest.mark.parametrize(("entries", "expected"), [("auto", ENTRY_BUDGET), ("all", ENTRY_BUDGET + 5)])
+@pytest.mark.parametrize(("entries", "expected"), [("auto", 1), ("all", ENTRY_BUDGET + 5)])
 def test_auto_and_all_entries(entries: Any, expected: int) -> None:
-    x = np.ones(ENTRY_BUDGET + 5)
-    assert check_grad(cubic, cubic_grad, x, entries=entries).parameters[0].checked == expected
+    x = np.linspace(1, 2, ENTRY_BUDGET + 5)
+    (parameter,) = check_grad(cubic, cubic_grad, x, entries=entries).parameters
+    assert parameter.checked == expected
+    assert (parameter.certificate is None) == (entries == "all")
+
+
+@pytest.mark.parametrize("entries", ["auto", 10])
+def test_entries_that_are_not_finite_are_never_overlooked(entries: Any) -> None:
+    x = np.linspace(1, 2, ENTRY_BUDGET + 5)
+
+    def holed(x: np.ndarray) -> np.ndarray:
+        return np.where(np.arange(x.size) == 1234, np.nan, cubic_grad(x))
+
+    (parameter,) = check_grad(cubic, holed, x, entries=entries).parameters
+    assert parameter.mismatched == 1
+    assert parameter.worst_index == (1234,)

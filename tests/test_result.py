@@ -6,6 +6,7 @@ from dataclasses import FrozenInstanceError
 import numpy as np
 import pytest
 
+from gradcheck.noise import Noise
 from gradcheck.result import CheckResult, ParameterResult, Reason, Verdict
 from gradcheck.tolerance import Tolerance
 
@@ -32,11 +33,16 @@ def parameter(
         verdicts=verdicts,
         reasons=reasons or (None,) * n,
         tolerance=np.full(n, 1e-5),
+        step=np.full(n, 1e-4),
+        evaluations=np.full(n, 2),
+        noise=np.full(n, 1e-11),
+        kink=np.zeros(n),
+        kink_distance=np.full(n, np.nan),
     )
 
 
 def result(*parameters: ParameterResult, evaluations: int = 10, points: int = 1) -> CheckResult:
-    return CheckResult(parameters, Tolerance(1e-5), evaluations, points, 3)
+    return CheckResult(parameters, Tolerance(1e-5), evaluations, points, 3, 1.0, Noise(1.1e-16))
 
 
 @pytest.mark.parametrize(
@@ -104,6 +110,7 @@ def test_text() -> None:
         "parameter  shape   checked  mismatched  max rel error  verdict",
         "W          (2, 3)  2 of 6   1           0.5            mismatch",
         "b          ()      1        0           1              inconclusive (noise)",
+        "W: 2 of 6 entries were checked, drawn at random",
         "rtol=1e-05, atol=0, points=1, evaluations=10, seed=3",
     ]
 

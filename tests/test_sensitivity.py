@@ -3,7 +3,6 @@
 Both are asked of the same problems, in equal numbers: a checker that always accuses passes one half only.
 """
 
-import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -11,56 +10,7 @@ import numpy as np
 import pytest
 
 from gradcheck import Verdict, check_grad
-
-Params = dict[str, np.ndarray]
-Problem = tuple[Callable[[Params], Any], Callable[[Params], Params], Params]
-
-
-def network(
-    rng: np.random.Generator, activation: str, head: str, dtype: type = np.float64, zero_bias: bool = True
-) -> Problem:
-    """Return loss, gradient and parameters of a network with two hidden layers."""
-    sizes, n = (5, 8, 6, 3), 30
-    X: Any = rng.normal(size=(n, sizes[0])).astype(dtype)
-    labels = rng.integers(0, sizes[-1], n)
-    Y: Any = np.eye(sizes[-1], dtype=dtype)[labels]
-    params: Params = {}
-    for i, (a, b) in enumerate(itertools.pairwise(sizes)):
-        params[f"W{i}"] = (rng.normal(size=(a, b)) / np.sqrt(a)).astype(dtype)
-        params[f"b{i}"] = (np.zeros(b) if zero_bias else 0.1 * rng.normal(size=b)).astype(dtype)
-    functions: dict[str, tuple[Any, Any]] = {
-        "tanh": (np.tanh, lambda z: 1 - np.tanh(z) ** 2),
-        "relu": (lambda z: np.maximum(z, 0), lambda z: (z > 0).astype(z.dtype)),
-        "sigmoid": (lambda z: 1 / (1 + np.exp(-z)), lambda z: np.exp(-z) / (1 + np.exp(-z)) ** 2),
-    }
-    act, slope = functions[activation]
-
-    def forward(p: Params) -> tuple[list[np.ndarray], list[np.ndarray]]:
-        a, z = [X], []
-        for i in range(3):
-            z.append(a[-1] @ p[f"W{i}"] + p[f"b{i}"])
-            a.append(act(z[-1]) if i < 2 else z[-1])
-        return a, z
-
-    def softmax(z: Any) -> Any:
-        e = np.exp(z - z.max(axis=1, keepdims=True))
-        return e / e.sum(axis=1, keepdims=True)
-
-    def loss(p: Params) -> Any:
-        out = forward(p)[0][-1]
-        return -np.mean(np.log(softmax(out)[np.arange(n), labels])) if head == "softmax" else np.mean((out - Y) ** 2)
-
-    def grad(p: Params) -> Params:
-        a, z = forward(p)
-        d = (softmax(z[-1]) - Y) / n if head == "softmax" else 2 * (z[-1] - Y) / Y.size
-        found = {}
-        for i in (2, 1, 0):
-            found[f"W{i}"], found[f"b{i}"] = a[i].T @ d, d.sum(axis=0)
-            if i:
-                d = (d @ p[f"W{i}"].T) * slope(z[i - 1])
-        return found
-
-    return loss, grad, params
+from networks import Params, Problem, network
 
 
 def batch_norm(rng: np.random.Generator) -> Problem:
@@ -152,15 +102,15 @@ def scaled(
 
 
 def relu_softmax(rng: np.random.Generator) -> Problem:
-    return network(rng, "relu", "softmax")
+    return network(rng, activation="relu", head="softmax")
 
 
 PROBLEMS: dict[str, Callable[[np.random.Generator], Problem]] = {
-    "tanh-mse": lambda rng: network(rng, "tanh", "mse"),
-    "sigmoid-mse": lambda rng: network(rng, "sigmoid", "mse", zero_bias=False),
-    "relu-mse": lambda rng: network(rng, "relu", "mse", zero_bias=False),
+    "tanh-mse": lambda rng: network(rng, activation="tanh", head="mse"),
+    "sigmoid-mse": lambda rng: network(rng, activation="sigmoid", head="mse", zero_bias=False),
+    "relu-mse": lambda rng: network(rng, activation="relu", head="mse", zero_bias=False),
     "relu-softmax": relu_softmax,
-    "tanh-softmax": lambda rng: network(rng, "tanh", "softmax"),
+    "tanh-softmax": lambda rng: network(rng, activation="tanh", head="softmax"),
     "tiny-loss": scaled(relu_softmax, 1e-30),
     "huge-loss": scaled(relu_softmax, 1e30),
     "batch-norm": batch_norm,
@@ -214,7 +164,7 @@ MISTAKES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 @pytest.mark.parametrize("dtype", [np.float64, np.float32])
 @pytest.mark.parametrize("name", MISTAKES)
 def test_common_mistakes_are_found(name: str, dtype: type) -> None:
-    loss, grad, params = network(np.random.default_rng(3), "relu", "softmax", dtype)
+    loss, grad, params = network(np.random.default_rng(3), activation="relu", head="softmax", dtype=dtype)
     result = check_grad(loss, lambda p: {**grad(p), "W1": MISTAKES[name](grad(p)["W1"])}, params)
     assert [p.name for p in result.parameters if p.verdict is Verdict.MISMATCH] == ["W1"]
 
@@ -222,7 +172,7 @@ def test_common_mistakes_are_found(name: str, dtype: type) -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
 def test_correct_float32_code_matches(activation: str, seed: int) -> None:
-    loss, grad, params = network(np.random.default_rng(seed), activation, "softmax", np.float32)
+    loss, grad, params = network(np.random.default_rng(seed), activation=activation, head="softmax", dtype=np.float32)
     result = check_grad(loss, grad, params)
     assert result.verdict is Verdict.MATCH, str(result)
     assert result.tolerance.rtol == 2e-3
@@ -231,7 +181,7 @@ def test_correct_float32_code_matches(activation: str, seed: int) -> None:
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("activation", ["tanh", "relu"])
 def test_float32_code_that_casts_is_not_accused(activation: str, seed: int) -> None:
-    loss, grad, params = network(np.random.default_rng(seed), activation, "softmax", np.float32)
+    loss, grad, params = network(np.random.default_rng(seed), activation=activation, head="softmax", dtype=np.float32)
 
     def casting(p: Params) -> Any:
         return np.float32(loss({k: v.astype(np.float32) for k, v in p.items()}))
@@ -242,14 +192,14 @@ def test_float32_code_that_casts_is_not_accused(activation: str, seed: int) -> N
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_two_evaluations_per_entry_when_the_gradient_is_right(seed: int) -> None:
-    loss, grad, params = network(np.random.default_rng(seed), "tanh", "softmax")
+    loss, grad, params = network(np.random.default_rng(seed), activation="tanh", head="softmax")
     result = check_grad(loss, grad, params)
     assert result.evaluations <= 2.2 * sum(p.checked for p in result.parameters)
 
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_the_bound_of_a_correct_gradient_holds(seed: int) -> None:
-    loss, grad, params = network(np.random.default_rng(seed), "tanh", "mse")
+    loss, grad, params = network(np.random.default_rng(seed), activation="tanh", head="mse")
     for parameter in check_grad(loss, grad, params).parameters:
         assert np.all(parameter.abs_error <= parameter.numerical_error)
 
@@ -258,7 +208,7 @@ def test_the_bound_of_a_correct_gradient_holds(seed: int) -> None:
 @pytest.mark.parametrize("factor", [1e-300, 1e-20, 1e-8, 1e8, 1e100])
 def test_the_scale_of_the_loss_changes_no_verdict(factor: float, wrong: bool) -> None:
     def verdicts(scale: float) -> list[Verdict]:
-        loss, grad, params = network(np.random.default_rng(0), "tanh", "softmax")
+        loss, grad, params = network(np.random.default_rng(0), activation="tanh", head="softmax")
 
         def scaled_grad(p: Params) -> Params:
             found = {k: scale * g for k, g in grad(p).items()}

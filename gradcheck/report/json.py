@@ -7,6 +7,7 @@ import math
 from typing import Any
 
 from gradcheck._version import __version__
+from gradcheck.certificate import Certificate
 from gradcheck.report.record import Report
 from gradcheck.result import ParameterResult
 from gradcheck.script.result import ScriptResult
@@ -62,6 +63,18 @@ def _parameter(parameter: ParameterResult) -> dict[str, Any]:
         "numerical_error": number(parameter.numerical_error[worst]),
         "verdict": parameter.verdict.value,
         "reason": None if parameter.reason is None else parameter.reason.value,
+        "certified": _certified(parameter.certificate),
+    }
+
+
+def _certified(certificate: Certificate | None) -> dict[str, Any] | None:
+    if certificate is None:
+        return None
+    return {
+        "directions": certificate.directions,
+        "sensitivity": number(certificate.sensitivity),
+        "verdict": certificate.verdict.value,
+        "complete": certificate.complete,
     }
 
 

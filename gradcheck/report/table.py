@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from gradcheck.result import CheckResult, ParameterResult, Reason
 
 _ENTRY_COLUMNS = ["analytic", "numerical", "numerical_error", "abs_error", "rel_error", "verdict", "reason"]
+_DETAIL_COLUMNS = ["step", "evaluations", "noise", "kink", "kink_distance"]
 
 
 def parameter_table(result: CheckResult) -> pd.DataFrame:
@@ -50,21 +51,24 @@ def _parameter_row(parameter: ParameterResult) -> dict[str, object]:
     }
 
 
-def entry_table(result: CheckResult) -> pd.DataFrame:
+def entry_table(result: CheckResult, *, details: bool = False) -> pd.DataFrame:
     """Return one row per checked entry.
 
     Parameters
     ----------
     result : CheckResult
         What to show.
+    details : bool
+        Whether to add how the numerical derivative was found.
 
     Returns
     -------
     DataFrame
         Index (`parameter`, `index`), the latter a tuple; columns analytic, numerical, numerical_error, abs_error,
-        rel_error, verdict, reason.
+        rel_error, verdict, reason, and with details also step, evaluations, noise, kink, kink_distance.
     """
-    return pd.concat([_entry_frame(parameter, range(parameter.checked)) for parameter in result.parameters])
+    frames = [_entry_frame(parameter, range(parameter.checked)) for parameter in result.parameters]
+    return pd.concat(frames)[_ENTRY_COLUMNS + (_DETAIL_COLUMNS if details else [])]
 
 
 def mismatch_table(result: CheckResult) -> pd.DataFrame:
@@ -81,7 +85,7 @@ def mismatch_table(result: CheckResult) -> pd.DataFrame:
         Rows of `entry_table`; a relative error that is NaN counts as the largest.
     """
     frames = [_entry_frame(parameter, parameter.order[: parameter.mismatched]) for parameter in result.parameters]
-    frame = pd.concat(frames)
+    frame = pd.concat(frames)[_ENTRY_COLUMNS]
     return frame.iloc[np.argsort(-frame["rel_error"].fillna(np.inf).to_numpy(), kind="stable")]
 
 
@@ -98,9 +102,10 @@ def _entry_frame(parameter: ParameterResult, positions: Iterable[int]) -> pd.Dat
         "rel_error": parameter.rel_error[chosen],
         "verdict": [parameter.verdicts[position].value for position in chosen],
         "reason": [_slug(parameter.reasons[position]) for position in chosen],
+        **{name: getattr(parameter, name)[chosen] for name in _DETAIL_COLUMNS},
     }
     labels = pd.MultiIndex.from_arrays([[parameter.name] * chosen.size, indices], names=["parameter", "index"])
-    frame = pd.DataFrame(columns, index=labels, columns=_ENTRY_COLUMNS)
+    frame = pd.DataFrame(columns, index=labels)
     return frame.astype({"verdict": object, "reason": object})
 
 

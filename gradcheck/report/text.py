@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+import numpy as np
 from rich.cells import cell_len
 from rich.console import Console
 from rich.padding import Padding
@@ -111,8 +112,8 @@ def _remarks(script: ScriptResult) -> Iterator[str]:
     for parameter in script.parameters:
         if parameter.verdict is Verdict.MATCH and parameter.reason is not None:
             yield f"{parameter.name}: {parameter.reason.sentence}"
-        if parameter.checked < parameter.size:
-            yield f"{parameter.name}: {parameter.checked} of {parameter.size} entries were checked, drawn at random"
+        if parameter.coverage is not None:
+            yield f"{parameter.name}: {parameter.coverage}"
 
 
 # from the first to the last to give up where a terminal is too narrow
@@ -146,7 +147,7 @@ def _cells(parameter: ParameterResult) -> dict[str, str]:
     return {
         "parameter": parameter.name,
         "shape": " x ".join(map(str, parameter.shape)) or "scalar",
-        "wrong": f"{parameter.mismatched} of {parameter.checked}",
+        "wrong": _wrong(parameter),
         "analytic": f"{parameter.analytic[worst]:.6g}",
         "numerical": f"{parameter.numerical[worst]:.6g}",
         "rel. error": f"{parameter.rel_error[worst]:.2g}",
@@ -154,12 +155,21 @@ def _cells(parameter: ParameterResult) -> dict[str, str]:
     }
 
 
+def _place(parameter: ParameterResult) -> str:
+    return f"[{', '.join(map(str, parameter.worst_index))}]" if parameter.shape else ""
+
+
+def _wrong(parameter: ParameterResult) -> str:
+    if parameter.certificate is None:
+        return f"{parameter.mismatched} of {parameter.checked}"
+    return f"{parameter.mismatched}{'' if parameter.certificate.complete else '+'} of {parameter.size}"
+
+
 def _show_parameter(
     script: ScriptResult, parameter: ParameterResult, source: GradientSource | None, said: str, console: Console
 ) -> None:
     worst = parameter.worst
-    place = f"[{', '.join(map(str, parameter.worst_index))}]" if parameter.shape else ""
-    text = Text("\n").append(f"{parameter.name}{place}", "bold")
+    text = Text("\n").append(f"{parameter.name}{_place(parameter)}", "bold")
     text.append(f": analytic {parameter.analytic[worst]:.6g}, numerical {parameter.numerical[worst]:.6g}")
     text.append(f" +- {parameter.numerical_error[worst]:.1g}")
     _line(console, text)
@@ -203,6 +213,25 @@ def _check_details(script: ScriptResult) -> Iterator[str]:
         check = script.check
         yield f"checked at {check.points} points, {script.evaluations} evaluations, {script.seconds:.2f} s"
         yield f"tolerance: rtol {check.tolerance.rtol:g}, atol {check.tolerance.atol:g}"
+        yield f"loss: {check.loss:.6g}, {check.noise.sentence(check.loss)}"
+        for parameter in script.parameters:
+            yield f"{parameter.name}{_place(parameter)}: {_numerics(parameter)}"
+
+
+def _numerics(parameter: ParameterResult) -> str:
+    """Return how the numerical derivative of the worst entry was found."""
+    i = parameter.worst
+    distance = parameter.kink_distance[i]
+    said = (
+        f"numerical {parameter.numerical[i]:.10g} +- {parameter.numerical_error[i]:.1g}, of which round-off "
+        f"{parameter.noise[i]:.1g}; step {parameter.step[i]:.2g}, {parameter.evaluations[i]} evaluations"
+    )
+    if parameter.kink[i] > 0:
+        lower, upper = parameter.numerical[i] - parameter.kink[i], parameter.numerical[i] + parameter.kink[i]
+        said += f"; kink at the point: slopes {lower:.6g} and {upper:.6g}"
+    elif np.isfinite(distance):
+        said += f"; kink {abs(distance):.1g} {'above' if distance > 0 else 'below'} the entry"
+    return said
 
 
 def _line(console: Console, text: str | Text) -> None:
