@@ -43,12 +43,14 @@ class Derivative:
         Half the jump of the slope at x where a kink was found, else 0: the one-sided slopes are ``value -+ kink``.
     kink_distance : float array
         Where a kink was seen: how far above (positive) or below x; NaN where none was.
+    beyond : float array
+        The slope of the loss beyond a kink within reach; NaN where none was seen.
     noise : float array
         The part of `error` that is round-off.
     suspect : float array
         The part of `error` that looks like a kink.
-    finest : float array
-        Smallest step that was tried.
+    finest, coarsest : float array
+        Smallest and largest step that was tried.
     curvature : float array
         Magnitude of the second derivative, the smallest that any step saw.
     of_loss : Noise
@@ -61,9 +63,11 @@ class Derivative:
     step: FloatArray
     kink: FloatArray
     kink_distance: FloatArray
+    beyond: FloatArray
     noise: FloatArray
     suspect: FloatArray
     finest: FloatArray
+    coarsest: FloatArray
     curvature: FloatArray
     of_loss: Noise
 
@@ -89,6 +93,7 @@ def differentiate(
     noise: Noise,
     goal: Goal,
     hint: FloatArray | None = None,
+    reach: FloatArray | None = None,
     scatter: Callable[[float], float] | None = None,
 ) -> Derivative:
     """Differentiate a loss with respect to single entries.
@@ -115,6 +120,8 @@ def differentiate(
         Decides after each round which entries need no more.
     hint : float array, shape (entries,), optional
         Steps that are to be tried, if only larger ones were, before an entry is given up.
+    reach : float array, shape (entries,), optional
+        Distance up to which a kink is looked for beside x.
     scatter : callable, optional
         Measures the scatter of the loss; called once with the one that is expected, if any entry needs more than one
         round and it is not known.
@@ -128,7 +135,7 @@ def differentiate(
     everything = np.arange(steps.size)
     record.measure(everything, steps)
     best = _first_estimate(record.levels(everything), record.noise())
-    search = StepSearch(steps, smallest, typical, largest, hint)
+    search = StepSearch(steps, smallest, typical, largest, hint, reach)
     while True:
         best = replace(best, evaluations=record.evaluations.copy(), of_loss=record.noise())
         done, target = goal(best)
@@ -148,6 +155,8 @@ def differentiate(
             found = best_estimate(levels)
             search.note(entries, levels, found)
             best = _update(best, entries, levels, found, search)
+            if reach is not None:
+                best.beyond[entries] = levels.slope_beyond(best.value[entries], best.error[entries], reach[entries])
 
 
 class _Record:
@@ -209,9 +218,11 @@ def _first_estimate(levels: Levels, noise_of_loss: Noise) -> Derivative:
         step=step,
         kink=np.zeros(step.size),
         kink_distance=np.full(step.size, np.nan),
+        beyond=np.full(step.size, np.nan),
         noise=noise,
         suspect=suspect,
         finest=step,
+        coarsest=step,
         curvature=levels.curvature(),
         of_loss=noise_of_loss,
     )
@@ -223,11 +234,12 @@ def _update(
     """Return `best` with what was found for some entries, where anything was."""
     better = np.isfinite(found.error)
     # an entry whose second step was consulted must not keep the first, unverified estimate
-    names = ("value", "error", "step", "kink", "noise", "suspect", "finest", "curvature")
+    names = ("value", "error", "step", "kink", "noise", "suspect", "finest", "coarsest", "curvature")
     fields = {name: getattr(best, name).copy() for name in names}
     fields["error"][entries] = found.error
     fields["kink"][entries] = search.kink[entries]
     fields["finest"][entries] = np.fmin.reduce(levels.step, axis=0)
+    fields["coarsest"][entries] = np.fmax.reduce(levels.step, axis=0)
     fields["curvature"][entries] = np.minimum(best.curvature[entries], levels.curvature())
     for name in ("value", "step", "noise", "suspect"):
         fields[name][entries[better]] = getattr(found, name)[better]

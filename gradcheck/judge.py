@@ -51,6 +51,7 @@ def judge(
     gradient_scale: FloatArray,
     entry_scale: FloatArray,
     hint: FloatArray,
+    kink_reach: FloatArray,
     zero: FloatArray,
 ) -> Judgement:
     """Compare analytic with numerical derivatives.
@@ -73,6 +74,8 @@ def judge(
         Natural scale of each entry.
     hint : float array, shape (entries,)
         Steps that the analytic derivative suggests: a mismatch is not called before one of that order was tried.
+    kink_reach : float array, shape (entries,)
+        Distance within which the code under test cannot tell on which side of a kink an entry stands.
     zero : float array, shape (entries,)
         Relative size below which an analytic derivative is zero up to its own round-off.
     """
@@ -91,6 +94,12 @@ def judge(
         coarse = tolerance.resolution * gradient_scale
         resolved = bound <= np.maximum(allowed, coarse)
         at_kink = (d.kink > 0) & within & (bound - d.kink <= np.maximum(allowed, 0.1 * d.kink))
+        # code in coarser arithmetic stands on either side of a kink that is closer than it can tell
+        slack = allowed + margin * bound
+        beside = (analytic >= np.minimum(d.value, d.beyond) - slack) & (
+            analytic <= np.maximum(d.value, d.beyond) + slack
+        )
+        at_kink |= beside & np.isfinite(bound)
         is_zero = _is_zero(analytic, d, entry_scale, zero, tolerance.resolution)
         finite = np.isfinite(analytic)
         # the best that noise allows may still rule out an error of a thousandth
@@ -98,8 +107,8 @@ def judge(
         match = finite & ((within & (resolved | close)) | at_kink | is_zero)
         # where the slope jumps at the point itself, correct code may return a subgradient of each of its terms, and
         # their sum need not lie between the slopes of the whole: no value is proof of a mistake there
-        smooth = np.isfinite(d.value) & np.isfinite(bound) & (d.kink == 0)
-        explored = d.finest <= 20 * hint
+        smooth = np.isfinite(d.value) & np.isfinite(bound) & (d.kink == 0) & ~at_kink
+        explored = (d.finest <= 20 * hint) & (d.coarsest >= 2 * kink_reach)
         mismatch = ~finite | (smooth & explored & (difference > allowed + margin * bound))
         quick = match & (difference <= allowed) & (bound <= allowed)
         clear = (bound <= 0.1 * coarse) & (d.evaluations > 2)

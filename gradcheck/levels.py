@@ -16,6 +16,9 @@ import numpy as np
 from gradcheck.arrays import FloatArray, IntArray
 from gradcheck.noise import Noise
 
+# steps that are this much longer than the reach tell of other kinks
+_NEAR = 10.0
+
 
 class Samples(NamedTuple):
     """Values of the loss on both sides of x, one per entry, and half the distance really travelled between them."""
@@ -156,6 +159,28 @@ class Levels:
             grows = (size[1:] > 1.5 * size[:-1]) & (size[1:] > 2 * self.noise[1:])
         longest: FloatArray = np.fmin.reduce(np.where(grows, self.step[1:], np.inf), axis=0)
         return longest
+
+    def slope_beyond(self, value: FloatArray, error: FloatArray, reach: FloatArray) -> FloatArray:
+        """Return the slope beyond a kink that is closer than `reach`; NaN where there is no sign of one.
+
+        A step h that shows a kink at a distance d shifts D by half the jump times ``1 - d / h``, and S by as much.
+
+        Parameters
+        ----------
+        value, error : float array, shape (entries,)
+            The derivatives at x with their error bounds.
+        reach : float array, shape (entries,)
+            The largest distance.
+        """
+        found = np.full(value.size, np.nan)
+        with np.errstate(invalid="ignore"):
+            for step, central, spread, noise in zip(self.step, self.central, self.spread, self.noise, strict=True):
+                shift = central - value
+                telling = (step <= _NEAR * reach) & (np.abs(shift) > 0.5 * np.abs(spread)) & (np.abs(shift) > error)
+                telling &= np.isnan(found) & (np.abs(spread) > 3 * noise)
+                # twice the shift, and what the distance may take from it
+                found = np.where(telling, value + 3 * shift, found)
+        return found
 
     def kink(self) -> FloatArray:
         """Return half the jump of the slope where the spread persists down to the finest two steps, else 0."""

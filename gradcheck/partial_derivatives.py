@@ -22,6 +22,11 @@ from gradcheck.step_size import (
     typical_scale,
 )
 
+# in units of the machine epsilon: what a few sums of terms of the size of an entry are off by
+_KINK_REACH = 1024.0
+# relative to the entry
+_LARGEST_REACH = 1e-3
+
 
 def partial_derivatives(
     objective: Objective,
@@ -30,6 +35,7 @@ def partial_derivatives(
     noise: Noise,
     goal: Goal,
     hint: FloatArray | None = None,
+    reach: FloatArray | None = None,
 ) -> Derivative:
     """Differentiate the loss with respect to the chosen entries, as the parameters stand.
 
@@ -47,6 +53,8 @@ def partial_derivatives(
         Decides after each round which entries need no more.
     hint : float array, shape (entries,), optional
         Steps that are to be tried before an entry is given up.
+    reach : float array, shape (entries,), optional
+        Distance up to which a kink is looked for beside each entry.
     """
     leaves = objective.probe.leaves
     dtypes = [leaf.dtype for leaf in leaves]
@@ -67,6 +75,7 @@ def partial_derivatives(
         noise=noise,
         goal=goal,
         hint=hint,
+        reach=reach,
         scatter=lambda expected: scatter(Line.through_all(objective, np.random.default_rng(0)), origin, expected),
     )
 
@@ -92,6 +101,25 @@ def suggested_steps(objective: Objective, entries: Entries, origin: float, analy
         steps = entries.spread(types) * abs(origin) / np.abs(analytic)
     zero = entries.gather([leaf.values() for leaf in objective.probe.leaves]) == 0
     return np.where(zero & np.isfinite(steps) & (steps > 0), steps, np.inf)
+
+
+def kink_reach(objective: Objective, entries: Entries, epsilon: float) -> FloatArray:
+    """Return the distance within which the user's code cannot tell on which side of a kink an entry stands.
+
+    Parameters
+    ----------
+    objective : Objective
+        The loss, with its probe chosen.
+    entries : Entries
+        Which of the probe's.
+    epsilon : float
+        Machine epsilon of the coarsest type of the user's code.
+    """
+    scales = []
+    for leaf in objective.probe.leaves:
+        values = leaf.values()
+        scales.append(np.maximum(np.abs(values), typical_scale(values)))
+    return min(_KINK_REACH * epsilon, _LARGEST_REACH) * entries.gather(scales)
 
 
 def natural_scale(objective: Objective, entries: Entries) -> FloatArray:

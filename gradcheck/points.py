@@ -17,7 +17,7 @@ from gradcheck.judge import Judgement, judge
 from gradcheck.noise import Noise
 from gradcheck.objective import Objective
 from gradcheck.options import Options
-from gradcheck.partial_derivatives import natural_scale, partial_derivatives, suggested_steps
+from gradcheck.partial_derivatives import kink_reach, natural_scale, partial_derivatives, suggested_steps
 from gradcheck.result import CheckResult, ParameterResult
 from gradcheck.step_size import coarsest_epsilon
 from gradcheck.tolerance import Tolerance, make_tolerance
@@ -54,10 +54,11 @@ def check_points(objective: Objective, options: Options) -> list[CheckResult]:
     gradient = objective.gradient()
     if objective.gradient_from is not None:
         objective.forbid_changes(objective.gradient_from)
-    tolerance = make_tolerance(options.rtol, options.atol, _float_dtypes(objective, gradient.dtypes))
+    dtypes = _float_dtypes(objective, gradient.dtypes)
+    tolerance = make_tolerance(options.rtol, options.atol, dtypes)
     origin, noise = objective.reference(start)
     comparison = _Comparison(
-        objective, options, tolerance, noise, [coarsest_epsilon([dtype]) for dtype in gradient.dtypes]
+        objective, options, tolerance, noise, dtypes, [coarsest_epsilon([dtype]) for dtype in gradient.dtypes]
     )
     results = [comparison.at_point(origin, gradient.values)]
     home = [leaf.values() for leaf in objective.parameters.leaves]
@@ -69,12 +70,13 @@ def check_points(objective: Objective, options: Options) -> list[CheckResult]:
 
 @dataclass(frozen=True)
 class _Comparison:
-    """What is the same at all points; `epsilons` are those of the types in which the gradients came."""
+    """What is the same at all points; `epsilons` are those of the types in which the gradients came, one for each."""
 
     objective: Objective
     options: Options
     tolerance: Tolerance
     noise: Noise
+    dtypes: Sequence[np.dtype[Any]]
     epsilons: Sequence[float]
 
     def near(self, home: Sequence[FloatArray], rng: np.random.Generator) -> list[CheckResult]:
@@ -121,6 +123,7 @@ class _Comparison:
         entry_scale = natural_scale(self.objective, entries)
         hint = suggested_steps(self.objective, entries, origin, analytic)
         zero = 1e3 * entries.spread(self.epsilons)
+        reach = kink_reach(self.objective, entries, coarsest_epsilon(self.dtypes))
 
         def judged(derivative: Derivative) -> Judgement:
             return judge(
@@ -130,6 +133,7 @@ class _Comparison:
                 gradient_scale=entries.largest(derivative.certain),
                 entry_scale=entry_scale,
                 hint=hint,
+                kink_reach=reach,
                 zero=zero,
             )
 
@@ -137,7 +141,7 @@ class _Comparison:
             judgement = judged(derivative)
             return judgement.settled, judgement.target
 
-        derivative = partial_derivatives(self.objective, entries, origin, self.noise, goal, hint)
+        derivative = partial_derivatives(self.objective, entries, origin, self.noise, goal, hint, reach)
         judgement = judged(derivative)
         error = _shown_error(analytic, derivative)
         results = []

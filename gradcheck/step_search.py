@@ -12,9 +12,14 @@ from gradcheck.levels import Levels
 # Ratio of neighbouring steps: no power of two, so that an oscillation is not sampled at the same phase twice.
 RATIO = 2.6
 
+# A step this much longer than the distance of a kink shows most of its jump.
+SHOWN = 4.0
+
 # number of levels after which only averaging goes on
 _LEVELS = 7
 _GOLDEN = 0.6180339887
+# a kink is at the point if it is not left behind where round-off is this much smaller than its jump
+_KINK_RESOLUTION = 1e4
 
 
 class StepSearch:
@@ -32,6 +37,8 @@ class StepSearch:
         Steps are not enlarged beyond it.
     hint : float array, shape (entries,), optional
         Steps that are to be tried before an entry is given up.
+    reach : float array, shape (entries,), optional
+        Distance of a kink that a step has to show before an entry is given up.
 
     Attributes
     ----------
@@ -48,25 +55,30 @@ class StepSearch:
         typical: FloatArray,
         largest: FloatArray,
         hint: FloatArray | None = None,
+        reach: FloatArray | None = None,
     ) -> None:
         size = steps.size
         self.stopped = np.zeros(size, dtype=bool)
         self.kink = np.zeros(size)
         self._smallest, self._typical = smallest, typical
+        self._reach = np.zeros(size) if reach is None else reach
         self._hint = np.full(size, np.inf) if hint is None else np.maximum(hint, smallest)
         # beyond the size of its neighbours (or 1) an entry would leave the region in which the loss makes sense
         self._largest = np.maximum(largest, steps)
-        self._tried_kink = np.zeros(size, dtype=bool)
+        self._at_kink = np.zeros(size, dtype=bool)
         self._tried_typical = np.zeros(size, dtype=bool)
         self._grown = np.zeros(size, dtype=bool)
-        self._distance, self._shifted, self._spread = (np.full(size, np.nan) for _ in range(3))
+        self._distance, self._shifted, self._half_jump = (np.full(size, np.nan) for _ in range(3))
         self._lower, self._upper = np.zeros(size), np.full(size, np.inf)
         self._last_error, self._improved = np.full(size, np.inf), np.ones(size, dtype=bool)
 
     def note(self, entries: IntArray, levels: Levels, found: Extrapolation) -> None:
         """Take note of the latest analysis of some entries."""
         # only steps chosen to leave a distant kink behind show that it is at the point itself
-        self.kink[entries] = levels.kink() * self._tried_kink[entries]
+        persisting = levels.kink()
+        # a step not much longer than the distance of a kink shows a part of its jump only
+        jump = np.fmax(persisting, np.abs(self._half_jump[entries]))
+        self.kink[entries] = np.where((persisting > 0) & self._at_kink[entries], jump, 0.0)
         self._improved[entries] = found.error < 0.5 * self._last_error[entries]
         self._last_error[entries] = found.error
 
@@ -81,8 +93,8 @@ class StepSearch:
             The derivatives.
         """
         with np.errstate(invalid="ignore"):
-            side = np.sign((self._shifted - value) * self._spread)
-        return np.where(self.kink > 0, 0.0, np.where(self._distance > 0, side * self._distance, np.nan))
+            side = np.sign((self._shifted - value) * self._half_jump)
+        return np.where(self.kink > 0, 0.0, side * self._distance)
 
     def propose(self, entries: IntArray, levels: Levels, target: FloatArray) -> tuple[FloatArray, BoolArray]:
         """Choose the next step of some entries.
@@ -118,7 +130,10 @@ class StepSearch:
             hinted = (levels.count >= 2) & (self._hint[entries] < 0.1 * smallest_tried)
             wanted, paired = np.where(hinted, self._hint[entries], wanted), paired | hinted
             repeated = (np.abs(np.log(wanted / levels.step)) < 0.25).any(axis=0) & ~averaging
-        wanted = np.where(repeated | (wanted < self._smallest[entries]), np.nan, wanted)
+            given_up = ~np.isfinite(wanted) | repeated | (wanted < self._smallest[entries])
+            narrow = (given_up | (levels.count >= 3)) & (levels.step[0] < 0.5 * SHOWN * self._reach[entries])
+        wanted = np.where(narrow, SHOWN * self._reach[entries], np.where(given_up, np.nan, wanted))
+        paired &= ~narrow
         self.stopped[entries] = ~np.isfinite(wanted)
         return wanted, paired
 
@@ -186,18 +201,24 @@ class StepSearch:
         """
         (h, fine), (s, fine_spread) = levels.finest_two(levels.step), levels.finest_two(levels.spread)
         slope = (s - fine_spread) / (1 / fine - 1 / h)
-        distance = slope / (fine_spread + slope / fine)
+        half_jump = fine_spread + slope / fine
+        distance = slope / half_jump
         distance = np.where(np.isfinite(distance) & (distance > 0.02 * fine), distance, 0.0)
         coarse_noise = levels.noise[0] * levels.step[0]
-        at_point = 1e5 * coarse_noise / found.suspect
-        tried = self._tried_kink[entries]
-        first = entries[kinky & ~tried]
-        self._distance[first] = distance[kinky & ~tried]
-        self._shifted[first] = levels.finest_two(levels.central)[1][kinky & ~tried]
-        self._spread[first] = fine_spread[kinky & ~tried]
-        self._tried_kink[entries] |= kinky
+        at_point = _KINK_RESOLUTION * coarse_noise / found.suspect
+        # the finest step stops short of the kink: one more like it gives the slope on this side
+        left_behind = np.abs(fine_spread) <= np.maximum(0.3 * np.abs(s), 3 * levels.finest_two(levels.noise)[1])
+        done = self._at_kink[entries]
+        approach = kinky & ~done & ~left_behind
+        self._distance[entries[approach]] = distance[approach]
+        self._shifted[entries[approach]] = levels.finest_two(levels.central)[1][approach]
+        self._half_jump[entries[approach]] = half_jump[approach]
+        unknown = entries[kinky & left_behind & (self._distance[entries] == 0)]
+        self._distance[unknown] = self._upper[unknown]
+        self._at_kink[entries] |= approach & (0.6 * distance <= at_point)
         self._upper[entries] = np.where(kinky, np.minimum(self._upper[entries], fine), self._upper[entries])
-        return np.where(tried, np.nan, np.minimum(np.maximum(0.6 * distance, at_point), fine / 2))
+        short = np.minimum(np.maximum(0.6 * distance, at_point), fine / 2)
+        return np.where(left_behind, fine / RATIO, np.where(done, np.nan, short))
 
     def _for_truncation(
         self, entries: IntArray, levels: Levels, found: Extrapolation, target: FloatArray, smooth: BoolArray
