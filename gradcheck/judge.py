@@ -16,6 +16,8 @@ _COARSE_ROUNDOFF = 1e-10
 _COARSE_MARGIN = 2.0
 _ROUNDINGS = 16.0
 _THOUSANDTH = 1e-3
+# evaluations of an entry after which only what is undecided goes on
+_ENOUGH = 14
 
 
 @dataclass(frozen=True)
@@ -43,18 +45,9 @@ class Judgement:
     target: FloatArray
 
 
-def judge(
-    analytic: FloatArray,
-    derivative: Derivative,
-    tolerance: Tolerance,
-    *,
-    gradient_scale: FloatArray,
-    entry_scale: FloatArray,
-    hint: FloatArray,
-    kink_reach: FloatArray,
-    zero: FloatArray,
-) -> Judgement:
-    """Compare analytic with numerical derivatives.
+@dataclass(frozen=True)
+class Judge:
+    """Compares analytic with numerical derivatives.
 
     An entry is a mismatch only if the difference exceeds the allowed one plus the error bound; a match only if it does
     not and the bound is small against the gradient; otherwise it is inconclusive. Every pass is a comparison that must
@@ -64,12 +57,8 @@ def judge(
     ----------
     analytic : float array, shape (entries,)
         The gradient under test.
-    derivative : Derivative
-        The numerical derivatives.
     tolerance : Tolerance
         The tolerance in effect.
-    gradient_scale : float array, shape (entries,)
-        Largest numerical derivative of the parameter that an entry belongs to.
     entry_scale : float array, shape (entries,)
         Natural scale of each entry.
     hint : float array, shape (entries,)
@@ -79,70 +68,103 @@ def judge(
     zero : float array, shape (entries,)
         Relative size below which an analytic derivative is zero up to its own round-off.
     """
-    d, bound = derivative, derivative.error
-    with np.errstate(all="ignore"):
-        # coarse arithmetic needs steps so long that several kinks fall between them, which the bound can understate;
-        # and what averages round-off out is a matter of chance
-        doubtful = (d.of_loss.unit_roundoff > _COARSE_ROUNDOFF) | (d.noise > 0.5 * bound)
-        margin = np.where(doubtful, _COARSE_MARGIN, 1.0)
+
+    analytic: FloatArray
+    tolerance: Tolerance
+    entry_scale: FloatArray
+    hint: FloatArray
+    kink_reach: FloatArray
+    zero: FloatArray
+
+    def __call__(self, derivative: Derivative, gradient_scale: FloatArray) -> Judgement:
+        """Return the verdicts on the evidence so far.
+
+        Parameters
+        ----------
+        derivative : Derivative
+            The numerical derivatives.
+        gradient_scale : float array, shape (entries,)
+            Largest numerical derivative of the parameter that an entry belongs to.
+        """
+        d, bound, analytic = derivative, derivative.error, self.analytic
+        with np.errstate(all="ignore"):
+            allowed = self._allowed(d, gradient_scale)
+            difference, largest = np.abs(analytic - d.value), np.maximum(np.abs(analytic), np.abs(d.value))
+            within = difference <= allowed + bound
+            coarse = self.tolerance.resolution * gradient_scale
+            # the best that noise allows may still rule out an error of a thousandth
+            close = difference + bound <= np.maximum(_THOUSANDTH, self.tolerance.rtol) * largest
+            resolved = (bound <= np.maximum(allowed, coarse)) | close
+            at_kink, is_zero = self._at_kink(d, allowed), self._is_zero(d)
+            finite = np.isfinite(analytic)
+            match = finite & ((within & resolved) | at_kink | is_zero)
+            mismatch = ~finite | (~at_kink & self._is_wrong(d, difference - allowed))
+            quick = match & (difference <= allowed) & (bound <= allowed)
+            clear = (bound <= 0.1 * coarse) & (d.evaluations > 2)
+            # a verdict against the code is confirmed at a third step
+            settled = quick | (match & (clear | at_kink | is_zero)) | ~finite | (mismatch & (d.evaluations >= 6))
+            settled |= (match | mismatch) & (d.evaluations >= _ENOUGH)
+            small = bound <= np.maximum(allowed, self.tolerance.resolution * largest)
+            target = np.fmax(allowed, 0.25 * difference)
+        verdicts = _assign(Verdict.INCONCLUSIVE, bound.size, (match, Verdict.MATCH), (mismatch, Verdict.MISMATCH))
+        reasons = _assign(
+            Reason.UNSETTLED,
+            bound.size,
+            *_doubts(d),
+            (match, Reason.ZERO),
+            (match & resolved, Reason.COARSE),
+            (match & resolved & small, None),
+            (match & at_kink, Reason.KINK),
+            (mismatch, None),
+            (~finite, Reason.NON_FINITE_GRADIENT),
+        )
+        return Judgement(verdicts, reasons, allowed, settled, target)
+
+    def _allowed(self, derivative: Derivative, gradient_scale: FloatArray) -> FloatArray:
         # a gradient that is right for parameters within their own rounding is right: near an optimum the residuals
         # are round-off, and so is what is left of the derivative
-        conditioning = _ROUNDINGS * np.finfo(np.float64).eps * entry_scale * d.curvature
-        allowed = tolerance.allowed(analytic, d.value, gradient_scale) + conditioning
-        difference = np.abs(analytic - d.value)
-        within = difference <= allowed + bound
-        coarse = tolerance.resolution * gradient_scale
-        resolved = bound <= np.maximum(allowed, coarse)
-        at_kink = (d.kink > 0) & within & (bound - d.kink <= np.maximum(allowed, 0.1 * d.kink))
-        # code in coarser arithmetic stands on either side of a kink that is closer than it can tell
-        slack = allowed + margin * bound
-        beside = (analytic >= np.minimum(d.value, d.beyond) - slack) & (
-            analytic <= np.maximum(d.value, d.beyond) + slack
-        )
-        at_kink |= beside & np.isfinite(bound)
-        is_zero = _is_zero(analytic, d, entry_scale, zero, tolerance.resolution)
-        finite = np.isfinite(analytic)
-        # the best that noise allows may still rule out an error of a thousandth
-        close = difference + bound <= np.maximum(_THOUSANDTH, tolerance.rtol) * np.maximum(abs(analytic), abs(d.value))
-        match = finite & ((within & (resolved | close)) | at_kink | is_zero)
+        conditioning = _ROUNDINGS * np.finfo(np.float64).eps * self.entry_scale * derivative.curvature
+        return self.tolerance.allowed(self.analytic, derivative.value, gradient_scale) + conditioning
+
+    def _is_wrong(self, derivative: Derivative, excess: FloatArray) -> BoolArray:
+        """Tell where a difference that exceeds the allowed one by `excess` is proof of a mistake."""
+        d = derivative
         # where the slope jumps at the point itself, correct code may return a subgradient of each of its terms, and
         # their sum need not lie between the slopes of the whole: no value is proof of a mistake there
-        smooth = np.isfinite(d.value) & np.isfinite(bound) & (d.kink == 0) & ~at_kink
-        explored = (d.finest <= 20 * hint) & (d.coarsest >= 2 * kink_reach)
-        mismatch = ~finite | (smooth & explored & (difference > allowed + margin * bound))
-        quick = match & (difference <= allowed) & (bound <= allowed)
-        clear = (bound <= 0.1 * coarse) & (d.evaluations > 2)
-        # a verdict against the code is confirmed at a third step
-        settled = quick | (match & (clear | at_kink | is_zero)) | ~finite | (mismatch & (d.evaluations >= 6))
-        settled |= (match | mismatch) & (d.evaluations >= 14)
-        small = bound <= np.maximum(allowed, tolerance.resolution * np.maximum(np.abs(analytic), np.abs(d.value)))
-        target = np.fmax(allowed, 0.25 * difference)
-    verdicts = _assign(Verdict.INCONCLUSIVE, bound.size, (match, Verdict.MATCH), (mismatch, Verdict.MISMATCH))
-    reasons = _assign(
-        Reason.UNSETTLED,
-        bound.size,
-        *_doubts(d),
-        (match, Reason.ZERO),
-        (match & (resolved | close), Reason.COARSE),
-        (match & resolved & small, None),
-        (match & at_kink, Reason.KINK),
-        (mismatch, None),
-        (~finite, Reason.NON_FINITE_GRADIENT),
-    )
-    return Judgement(verdicts, reasons, allowed, settled, target)
+        smooth = np.isfinite(d.value) & np.isfinite(d.error) & (d.kink == 0)
+        explored = (d.finest <= 20 * self.hint) & (d.coarsest >= 2 * self.kink_reach)
+        return np.asarray(smooth & explored & (excess > _margin(d) * d.error))
+
+    def _at_kink(self, derivative: Derivative, allowed: FloatArray) -> BoolArray:
+        """Tell where the analytic derivative is one of the slopes of a kink, or lies between them."""
+        d, bound = derivative, derivative.error
+        within = np.abs(self.analytic - d.value) <= allowed + bound
+        at_point = (d.kink > 0) & within & (bound - d.kink <= np.maximum(allowed, 0.1 * d.kink))
+        # code in coarser arithmetic stands on either side of a kink that is closer than it can tell
+        slack = allowed + _margin(d) * bound
+        above = self.analytic >= np.minimum(d.value, d.beyond) - slack
+        below = self.analytic <= np.maximum(d.value, d.beyond) + slack
+        return np.asarray(at_point | (above & below & np.isfinite(bound)))
+
+    def _is_zero(self, derivative: Derivative) -> BoolArray:
+        """Tell where both derivatives are zero, to within errors that are small against the influence of other entries.
+
+        Influence on the loss is derivative times natural scale, so that parameters of different units can be compared.
+        """
+        d, scale = derivative, self.entry_scale
+        influence = np.max(d.certain * scale)
+        negligible = (np.abs(self.analytic) * scale <= self.zero * influence) & (np.abs(d.value) <= d.error)
+        resolved = d.error * scale <= self.tolerance.resolution * influence
+        return np.asarray(negligible & resolved & (d.evaluations > 2))
 
 
-def _is_zero(
-    analytic: FloatArray, derivative: Derivative, entry_scale: FloatArray, zero: FloatArray, resolution: float
-) -> BoolArray:
-    """Tell where both derivatives are zero, to within errors that are small against the influence of other entries.
-
-    Influence on the loss is derivative times natural scale, so that parameters of different units can be compared.
-    """
-    influence = np.max(derivative.certain * entry_scale)
-    negligible = (np.abs(analytic) * entry_scale <= zero * influence) & (np.abs(derivative.value) <= derivative.error)
-    resolved = derivative.error * entry_scale <= resolution * influence
-    return np.asarray(negligible & resolved & (derivative.evaluations > 2))
+def _margin(derivative: Derivative) -> FloatArray:
+    """Return how often the bound has to be exceeded before a difference is proof."""
+    d = derivative
+    # coarse arithmetic needs steps so long that several kinks fall between them, which the bound can understate; and
+    # what averages round-off out is a matter of chance
+    doubtful = (d.of_loss.unit_roundoff > _COARSE_ROUNDOFF) | (d.noise > 0.5 * d.error)
+    return np.where(doubtful, _COARSE_MARGIN, 1.0)
 
 
 def _doubts(derivative: Derivative) -> list[tuple[BoolArray, Reason]]:

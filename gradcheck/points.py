@@ -13,7 +13,7 @@ from gradcheck.certify import Outcome, certify
 from gradcheck.directional import Directions
 from gradcheck.entries import Entries, sample_entries
 from gradcheck.finite_difference import Derivative
-from gradcheck.judge import Judgement, judge
+from gradcheck.judge import Judge
 from gradcheck.noise import Noise
 from gradcheck.objective import Objective
 from gradcheck.options import Options
@@ -120,29 +120,23 @@ class _Comparison:
     ) -> tuple[tuple[ParameterResult, ...], Noise]:
         """Compare single entries, and combine what they show with what directions have shown."""
         analytic = entries.gather(gradient)
-        entry_scale = natural_scale(self.objective, entries)
-        hint = suggested_steps(self.objective, entries, origin, analytic)
-        zero = 1e3 * entries.spread(self.epsilons)
-        reach = kink_reach(self.objective, entries, coarsest_epsilon(self.dtypes))
-
-        def judged(derivative: Derivative) -> Judgement:
-            return judge(
-                analytic,
-                derivative,
-                self.tolerance,
-                gradient_scale=entries.largest(derivative.certain),
-                entry_scale=entry_scale,
-                hint=hint,
-                kink_reach=reach,
-                zero=zero,
-            )
+        judge = Judge(
+            analytic,
+            self.tolerance,
+            entry_scale=natural_scale(self.objective, entries),
+            hint=suggested_steps(self.objective, entries, origin, analytic),
+            kink_reach=kink_reach(self.objective, entries, coarsest_epsilon(self.dtypes)),
+            zero=1e3 * entries.spread(self.epsilons),
+        )
 
         def goal(derivative: Derivative) -> tuple[BoolArray, FloatArray]:
-            judgement = judged(derivative)
+            judgement = judge(derivative, entries.largest(derivative.certain))
             return judgement.settled, judgement.target
 
-        derivative = partial_derivatives(self.objective, entries, origin, self.noise, goal, hint, reach)
-        judgement = judged(derivative)
+        derivative = partial_derivatives(
+            self.objective, entries, origin, self.noise, goal, judge.hint, judge.kink_reach
+        )
+        judgement = judge(derivative, entries.largest(derivative.certain))
         error = _shown_error(analytic, derivative)
         results = []
         for k, (leaf, outcome) in enumerate(zip(self.objective.parameters.leaves, outcomes, strict=True)):
