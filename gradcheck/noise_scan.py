@@ -68,7 +68,10 @@ def _is_granular(values: FloatArray) -> bool:
 
 
 def _deviation(values: FloatArray) -> float:
-    """Return the largest standard deviation that the differences of any of the orders amount to."""
+    """Return the smallest standard deviation that the differences of any of the orders amount to.
+
+    Those of a curve shrink with the order, those of scatter do not.
+    """
     # the difference of order k of independent values has (2k)! / (k!)^2 times their variance
     share = {k: math.factorial(k) ** 2 / math.factorial(2 * k) for k in _ORDERS}
-    return max(math.sqrt(share[k] * float(np.mean(np.diff(values, k) ** 2))) for k in _ORDERS)
+    return min(math.sqrt(share[k] * float(np.mean(np.diff(values, k) ** 2))) for k in _ORDERS)
