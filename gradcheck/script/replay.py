@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from gradcheck.arrays import same_bits
 from gradcheck.random_state import RandomState
 from gradcheck.script.backward import Backward
 from gradcheck.script.leaves import Leaf, follow
@@ -17,7 +18,7 @@ from gradcheck.script.outputs import RESULT
 from gradcheck.script.pairing import Slot
 from gradcheck.script.record import Call, Recording
 from gradcheck.script.region import body_of
-from gradcheck.script.state import Undo, same_bits
+from gradcheck.script.state import Undo
 from gradcheck.script.widen import widened
 
 
