@@ -129,7 +129,7 @@ class Judge:
         return Judgement(verdicts, reasons, allowed, settled, target)
 
     def is_coarse(self, derivative: Derivative, judgement: Judgement) -> BoolArray:
-        """Tell where round-off alone keeps differences from a sharp verdict.
+        """Tell where differences alone do not come to a sharp verdict.
 
         Parameters
         ----------
@@ -140,8 +140,7 @@ class Judge:
         """
         unclear = judgement.reasons == Reason.COARSE
         unclear |= (judgement.verdicts == Verdict.INCONCLUSIVE) & np.isfinite(derivative.value)
-        with np.errstate(invalid="ignore"):
-            return np.asarray(unclear & (derivative.noise >= 0.3 * derivative.error), dtype=bool)
+        return np.asarray(unclear & (derivative.kink == 0), dtype=bool)
 
     def _allowed(self, derivative: Derivative, gradient_scale: FloatArray) -> FloatArray:
         # a gradient that is right for parameters within their own rounding is right: near an optimum the residuals

@@ -140,8 +140,6 @@ class Stage:
         for pair in self._pairs:
             self._put(pair.slot, parameters[pair.slot.name])
         before = {name: np.array(value) for name, value in parameters.items()}
-        if self._draws:
-            self._random_state.restore()
         found: list[Any] = []
 
         def returned(local_variables: dict[str, Any], result: Any) -> None:
@@ -159,6 +157,8 @@ class Stage:
         finally:
             self._recorder.watched = self._recorder.returned = None
             self._draws = self._draws or (self._learning() and self._random_state != RandomState.capture())
+            if self._draws:
+                self._random_state.restore()
             self._undo.restore()
             for name, value in parameters.items():
                 _write_back(value, before[name])
