@@ -1,10 +1,10 @@
-"""A function that returns gradients: its parameters, its recorded moments, and where its replays start."""
+"""A stretch of code that computes gradients: its parameters, its recorded moments, and where its replays start."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gradcheck.script.outputs import Output
+from gradcheck.script.outputs import Kind, Output
 from gradcheck.script.pairing import GradientMap
 from gradcheck.script.record import Call
 from gradcheck.script.syntax import Function, Loop
@@ -13,16 +13,16 @@ from gradcheck.script.updates import Update
 
 @dataclass(frozen=True)
 class Backward:
-    """A function that returns gradients, and where its replays start.
+    """A function or loop that computes gradients, and where its replays start.
 
     Attributes
     ----------
-    function : Function
-        The function.
+    function : Function or Loop
+        The function, or the loop, one round of which computes gradients.
     example : Call
-        The first recorded call of it.
+        The first recorded call of it, or round.
     outputs : tuple of Output
-        The numeric parts of what that call returned.
+        The numeric parts of what that call returned, and what else is a gradient.
     pairs : tuple of GradientMap
         The gradients among them; the parameters are places in the moments.
     region : Function or Loop
@@ -35,7 +35,7 @@ class Backward:
         Whether one moment calls the function for several sets of parameters, of which a replay sees the first.
     """
 
-    function: Function
+    function: Function | Loop
     example: Call
     outputs: tuple[Output, ...]
     pairs: tuple[GradientMap, ...]
@@ -48,6 +48,11 @@ class Backward:
     def names(self) -> tuple[str, ...]:
         """The names of the parameters."""
         return tuple(pair.slot.name for pair in self.pairs)
+
+    @property
+    def kind(self) -> Kind:
+        """How the gradients are handed over."""
+        return self.pairs[0].output.kind if self.pairs else Kind.RETURNED
 
     @property
     def is_narrow(self) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -11,8 +10,8 @@ import numpy as np
 from gradcheck.errors import ScriptError
 from gradcheck.script.backward import Backward
 from gradcheck.script.motion import motion_of, slot_value
-from gradcheck.script.names import base_name, fold, is_gradient_word, parameter_of
-from gradcheck.script.outputs import outputs, possible_labels
+from gradcheck.script.names import base_name
+from gradcheck.script.outputs import outputs
 from gradcheck.script.pairing import GradientMap, map_gradients, pair_in_order, slots
 from gradcheck.script.record import Recording
 from gradcheck.script.region import regions
@@ -42,39 +41,13 @@ class Overrides:
     params: tuple[str, ...] = ()
 
 
-def gradient_functions(source: SourceFile, overrides: Overrides) -> set[str]:
-    """Return the functions that, from their text, may return gradients: those that are worth recording."""
-    stepped = {name for update in updates_in(source.tree) for name in update.sources}
-    words = {fold(base_name(name)) for name in _all_names(source)}
-    found = set()
-    for name, function in source.functions.items():
-        labels = possible_labels(source, function)
-        stripped = {fold(p.partition("[")[0]) for label in labels for p in parameter_of(label)}
-        named = any(is_gradient_word(word) for word in (function.short_name, *labels))
-        if named or labels & stepped or stripped & words or overrides.backward in (name, function.short_name):
-            found.add(name)
-    return found
-
-
-def _all_names(source: SourceFile) -> Iterator[str]:
-    for node in ast.walk(source.tree):
-        match node:
-            case ast.Name(name) | ast.Attribute(_, name) | ast.arg(name) | ast.Constant(str(name)):
-                yield name
-
-
-def regions_of(source: SourceFile, functions: Iterable[str]) -> set[str]:
-    """Return the names of everything that replays of some functions may start from."""
-    return {region.name for name in functions for region in regions(source, source.functions[name])}
-
-
 def find_backwards(recording: Recording, overrides: Overrides, unrepeatable: dict[str, Function]) -> Iterator[Backward]:
     """Return the functions that returned gradients, each with the best start of a replay.
 
     Those whose replays fail or differ are noted in `unrepeatable`.
     """
     source = recording.source
-    updates, read = updates_in(source.tree), _read(source)
+    updates, read = updates_in(source.tree), read_variables(source)
     for name, function in source.functions.items():
         calls = recording.of(name)
         if not calls or (overrides.backward and overrides.backward not in (name, function.short_name)):
@@ -121,7 +94,8 @@ def _is_shared(recording: Recording, backward: Backward, own: Sequence[GradientM
     return any(not np.array_equal(one, other) for one, other in pairs)
 
 
-def _read(source: SourceFile) -> frozenset[str]:
+def read_variables(source: SourceFile) -> frozenset[str]:
+    """Return the names that functions of the script read."""
     return frozenset(name.split(".")[0] for f in source.functions.values() for name in f.names)
 
 

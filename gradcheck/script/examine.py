@@ -15,7 +15,7 @@ from gradcheck.check import check_grad
 from gradcheck.diagnosis.signature import signature
 from gradcheck.errors import InputError, ScriptError
 from gradcheck.result import CheckResult
-from gradcheck.script.candidates import Overrides, gradient_functions, regions_of
+from gradcheck.script.candidates import Overrides
 from gradcheck.script.origin import gradient_source
 from gradcheck.script.perturb import moved
 from gradcheck.script.record import Recording, record, script_raised
@@ -24,6 +24,7 @@ from gradcheck.script.result import EntryPoints, ScriptResult
 from gradcheck.script.source import SourceFile
 from gradcheck.script.stale import computed_before
 from gradcheck.script.understand import Subject, understand
+from gradcheck.script.units import recorded, units_of
 
 # of the time limit; the rest is for understanding and checking
 _SHARE_OF_RUN = 0.5
@@ -100,14 +101,13 @@ def _internal(error: Exception) -> ScriptError:
 
 
 def _examine(source: SourceFile, request: Request) -> ScriptResult:
-    functions = gradient_functions(source, request.overrides)
-    wanted = regions_of(source, functions)
-    recording = record(source, request.argv, _SHARE_OF_RUN * request.seconds, wanted, functions)
+    units = units_of(source, request.overrides.backward)
+    recording = record(source, request.argv, _SHARE_OF_RUN * request.seconds, recorded(source, units), set(units))
     try:
         subject = understand(recording, request.overrides)
     except ScriptError as error:
         # a script that broke off before its gradients explains itself better than what was not found then
-        reached = any(call.function in functions for call in recording.calls)
+        reached = any(call.function in units for call in recording.calls)
         raise (recording.problem if recording.problem is not None and not reached else error) from None
     checks, evaluations = [], 0
     stale = computed_before(recording, subject.backward)
@@ -131,8 +131,8 @@ def _examine(source: SourceFile, request: Request) -> ScriptResult:
 def _notes(recording: Recording, subject: Subject, stale: str | None) -> Iterator[str]:
     """Say which conventions were recognised, and what the user should know about the check."""
     function = subject.backward.function
-    if subject.scale.value != 1:
-        yield subject.scale.sentence(function.name)
+    if subject.convention is not None:
+        yield subject.convention
     if subject.backward.is_narrow:
         yield "the script computes in single precision; its loss is differentiated in double where it allows that"
     if unpaired := [output.shown for output in subject.unpaired]:

@@ -1,5 +1,7 @@
 """Hooks in a copy of the user's syntax tree: functions report when they are entered and left, loops each round.
 
+In front of every statement that may change something there is a hook, too: a replay can stop there.
+
 Line numbers survive, so tracebacks and warnings still point at the user's own lines.
 """
 
@@ -7,18 +9,30 @@ from __future__ import annotations
 
 import ast
 import copy
-from typing import cast
+from collections.abc import Sequence, Set
+from typing import Any, cast
 
 from gradcheck.script.source import SourceFile
-from gradcheck.script.syntax import Function, FunctionNode
+from gradcheck.script.syntax import Function, FunctionNode, flat_targets
+from gradcheck.script.updates import updates_of
 
 HOOK = "__gradcheck__"
 _HARMLESS_DECORATORS = {"staticmethod", "classmethod"}
 
 
-def instrument(source: SourceFile) -> ast.Module:
-    """Return a copy of the script's tree in which the functions and loops that can be replayed call the hook."""
+def instrument(source: SourceFile, units: Set[str] = frozenset()) -> ast.Module:
+    """Return a copy of the script's tree in which the functions and loops that can be replayed call the hook.
+
+    Parameters
+    ----------
+    source : SourceFile
+        The script.
+    units : set of str
+        Names of the functions and loops whose statements call the hook as well.
+    """
     tree = copy.deepcopy(source.tree)
+    own = [code for code in (*source.functions.values(), *source.loops) if code.name in units]
+    stops = {_place(statement) for code in own for statement in code.statements if may_change(statement)}
     functions = {_place(f.node): f for f in source.functions.values() if can_be_replayed(f)}
     loops = {
         _place(loop.node): loop for loop in source.loops if loop.function is None or can_be_replayed(loop.function)
@@ -30,7 +44,30 @@ def instrument(source: SourceFile) -> ast.Module:
             node.body = [_statement(enter, node.body[0]), *node.body]
         elif isinstance(node, ast.FunctionDef) and (function := functions.get(_place(node))) is not None:
             _hook(node, function.name)
-    return ast.fix_missing_locations(tree)
+    stopping_tree: ast.Module = _Stops(stops).visit(tree)
+    return ast.fix_missing_locations(stopping_tree)
+
+
+def stopping(statements: Sequence[ast.stmt]) -> list[ast.stmt]:
+    """Return copies of statements that call the hook in front of each one that may change something."""
+    below = [node for s in statements for node in ast.walk(s) if isinstance(node, ast.stmt)]
+    stops = {_place(node) for node in below if may_change(node)}
+    module = ast.Module(body=[copy.deepcopy(s) for s in statements], type_ignores=[])
+    found: list[ast.stmt] = _Stops(stops).visit(module).body
+    return found
+
+
+def may_change(statement: ast.stmt) -> bool:
+    """Whether a statement may change the contents of something that exists already, or move a variable by a step."""
+    match statement:
+        case ast.AugAssign():
+            return True
+        case ast.Assign(targets, _):
+            held = any(isinstance(t, ast.Attribute | ast.Subscript) for target in targets for t in flat_targets(target))
+            return held or any(True for _ in updates_of(statement))
+        case ast.Expr(ast.Call()):
+            return True
+    return False
 
 
 def can_be_replayed(function: Function) -> bool:
@@ -48,6 +85,20 @@ def can_be_replayed(function: Function) -> bool:
 
 def _place(node: ast.stmt) -> tuple[int, int]:
     return node.lineno, node.col_offset
+
+
+class _Stops(ast.NodeTransformer):
+    """Puts a hook in front of the statements at some places."""
+
+    def __init__(self, places: Set[tuple[int, int]]) -> None:
+        self._places = places
+
+    def visit(self, node: ast.AST) -> Any:
+        """Visit a node."""
+        changed = self.generic_visit(node)
+        if isinstance(node, ast.stmt) and _place(node) in self._places and may_change(node):
+            return [_statement(f"{HOOK}.at({node.lineno})", node), changed]
+        return changed
 
 
 def _hook(node: ast.FunctionDef, name: str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -12,11 +12,22 @@ from gradcheck.check import check_grad
 from gradcheck.errors import InputError, ScriptError
 from gradcheck.result import CheckResult
 from gradcheck.script.backward import Backward
+from gradcheck.script.leaves import is_numeric
 from gradcheck.script.names import loss_rank
+from gradcheck.script.outputs import Kind
 from gradcheck.script.perturb import moved
 from gradcheck.script.record import Recording
 from gradcheck.script.replay import LossExpression, Stage
-from gradcheck.script.scale import agreeing, common_ratio, folded_scale, is_of_another_function
+from gradcheck.script.scale import (
+    Scale,
+    agreeing,
+    common_constant,
+    common_ratio,
+    enough_values,
+    folded_scale,
+    is_of_another_function,
+)
+from gradcheck.script.step_scale import step_scale
 
 _PROBED_MOMENTS, _PROBED_ENTRIES = 3, 6
 _SMALL_MOVE = 1e-3
@@ -32,54 +43,98 @@ class Rejected:
         A sentence by loss.
     slug : str
         The gravest kind: ``no-loss``, ``loss-not-scalar`` or ``loss-not-finite``.
+    is_named : bool
+        Whether the user has named the loss.
     """
 
     reasons: dict[str, str] = field(default_factory=dict)
     slug: str = "no-loss"
+    is_named: bool = False
 
     def add(self, loss: LossExpression, reason: str, slug: str | None = None) -> None:
         """Note why a loss does not do."""
         self.reasons[loss.shown] = reason
-        self.slug = slug or self.slug
+        # what is only perhaps a loss may be anything
+        if slug is not None and (self.is_named or loss_rank(loss.name) > 1):
+            self.slug = slug
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A loss that was chosen.
+
+    Attributes
+    ----------
+    backward : Backward
+        The code, with the parameters that the loss depends on.
+    loss : LossExpression
+        The loss.
+    scale : Scale or None
+        What the gradients are multiplied by; None if they seem to be no multiple of the gradient.
+    agreement : int
+        For how many parameters the gradients agree, up to that factor.
+    """
+
+    backward: Backward
+    loss: LossExpression
+    scale: Scale | None
+    agreement: int
+
+    @classmethod
+    def of(cls, backward: Backward, loss: LossExpression, probes: list[CheckResult]) -> Choice:
+        """Find the factor, and count the agreement with it."""
+        moves = backward.kind is Kind.CHANGE
+        scale = step_scale(backward, loss, probes) if moves else folded_scale(backward, probes)
+        if loss.is_implied and not moves:
+            # a loss that is not written down may have any factor: the 2 of a square, the number of samples
+            constant, count = common_constant(backward, probes)
+            scale = Scale(constant, "") if count and enough_values(backward, probes) and constant > 0 else None
+        return cls(backward, loss, scale, 0 if scale is None else agreeing(backward, scale.value, probes))
 
 
 def choose_loss(
     recording: Recording, backward: Backward, losses: Sequence[LossExpression], rejected: Rejected
-) -> tuple[LossExpression, list[CheckResult]] | None:
+) -> Choice | None:
     """Choose among the losses that depend on most parameters, have the best names and are nearest to the gradients.
 
     Where several with different gradients are left, it is the one with which most of the analytic gradients agree.
 
     Returns
     -------
-    tuple or None
-        The loss, and numerical and unscaled analytic gradients of a few entries at recorded points; None, with the
-        reasons in `rejected`, where no loss does.
+    Choice or None
+        None, with the reasons in `rejected`, where no loss does.
 
     Raises
     ------
     ScriptError
         With slug ``ambiguous`` if agreement does not decide either.
     """
-    usable = [(count, loss) for loss in losses if (count := _dependence(recording, backward, loss, rejected))]
+    usable = [(names, loss) for loss in losses if (names := _dependence(recording, backward, loss, rejected))]
     if not usable:
         return None
-    top = max((count, loss_rank(loss.name), loss.near) for count, loss in usable)
-    different: list[tuple[LossExpression, list[CheckResult]]] = []
-    for count, loss in usable:
-        if (count, loss_rank(loss.name), loss.near) == top:
-            probes = probe(recording, backward, loss)
-            if not any(_same_gradients(probes, others) for _, others in different):
-                different.append((loss, probes))
-    different = [choice for choice in different if _is_plausible(backward, *choice, rejected)]
-    if len(different) <= 1:
-        return different[0] if different else None
-    votes = [agreeing(backward, folded_scale(backward, probes).value, probes) for _, probes in different]
-    winners = [choice for choice, vote in zip(different, votes, strict=True) if vote == max(votes)]
+    top = max((len(names), loss_rank(loss.name), loss.near) for names, loss in usable)
+    different: list[tuple[Backward, LossExpression, list[CheckResult]]] = []
+    for names, loss in usable:
+        if (len(names), loss_rank(loss.name), loss.near) == top:
+            own = _depending(backward, names)
+            probes = probe(recording, own, loss)
+            if not any(_same_gradients(probes, others) for _, _, others in different):
+                different.append((own, loss, probes))
+    different = [choice for choice in different if _is_plausible(*choice, rejected)]
+    choices = [Choice.of(*one) for one in different]
+    winners = [choice for choice in choices if choice.agreement == max(c.agreement for c in choices)]
     winners = _wholes(backward, winners)
-    if len(winners) > 1:
-        raise _ambiguous(backward, [loss for loss, _ in winners])
-    return winners[0]
+    # losses that are not written down come in the order in which people use them
+    if len(winners) > 1 and not all(choice.loss.is_implied for choice in winners):
+        raise _ambiguous(backward, [choice.loss for choice in winners])
+    return winners[0] if winners else None
+
+
+def _depending(backward: Backward, names: Sequence[str]) -> Backward:
+    """Return the backward without what is moved like a parameter, but is none: the state of an optimizer, a counter."""
+    if backward.kind is Kind.RETURNED:
+        return backward
+    return replace(backward, pairs=tuple(pair for pair in backward.pairs if pair.slot.name in names))
 
 
 def _is_plausible(backward: Backward, loss: LossExpression, probes: list[CheckResult], rejected: Rejected) -> bool:
@@ -93,35 +148,33 @@ def _is_plausible(backward: Backward, loss: LossExpression, probes: list[CheckRe
     return True
 
 
-def _wholes(
-    backward: Backward, choices: list[tuple[LossExpression, list[CheckResult]]]
-) -> list[tuple[LossExpression, list[CheckResult]]]:
+def _wholes(backward: Backward, choices: list[Choice]) -> list[Choice]:
     """Drop a variable that is only a part of another choice, as ``data_loss`` is of ``loss``."""
-    parts = {name for loss, _ in choices for name in backward.function.feeds({loss.shown, loss.text})}
-    return [choice for choice in choices if choice[0].shown not in parts] or choices
+    parts = {name for c in choices for name in backward.function.feeds({c.loss.shown, c.loss.text})}
+    return [choice for choice in choices if choice.loss.shown not in parts] or choices
 
 
-def _dependence(recording: Recording, backward: Backward, loss: LossExpression, rejected: Rejected) -> int:
-    """Return on how many of the parameters a loss depends; 0, with the reason noted, where it is none."""
+def _dependence(recording: Recording, backward: Backward, loss: LossExpression, rejected: Rejected) -> list[str]:
+    """Return the parameters that a loss depends on; none, with the reason noted, where it is no loss."""
     stage = Stage(recording, backward, backward.moments[0])
     evaluate = stage.loss(loss)
     try:
         value = evaluate(stage.parameters)
     except Exception as error:  # noqa: BLE001 - a guessed call may fail in any way
         rejected.add(loss, f"raises {type(error).__name__}: {error}")
-        return 0
-    if np.size(value) != 1 or np.asarray(value).dtype.kind not in "fiu":
-        kind = f"has shape {np.shape(value)}" if np.size(value) != 1 else f"is a {type(value).__name__}"
+        return []
+    if not is_numeric(value) or np.size(value) != 1:
+        kind = f"has shape {np.shape(value)}" if is_numeric(value) else f"is a {type(value).__name__}"
         rejected.add(loss, f"{kind}, not one number", "loss-not-scalar")
-        return 0
+        return []
     base = float(np.asarray(value).reshape(-1)[0])
     if not np.isfinite(base):
         rejected.add(loss, f"is {base} at the first recorded call of `{backward.function.name}`", "loss-not-finite")
-        return 0
-    count = sum(_moves(evaluate, stage.parameters, name, base) for name in backward.names)
-    if not count:
+        return []
+    found = [name for name in backward.names if _moves(evaluate, stage.parameters, name, base)]
+    if not found:
         rejected.add(loss, f"does not depend on {', '.join(backward.names)}")
-    return count
+    return found
 
 
 def _moves(evaluate: Callable[[Mapping[str, Any]], Any], parameters: dict[str, Any], name: str, base: float) -> bool:
@@ -157,7 +210,8 @@ def probe(recording: Recording, backward: Backward, loss: LossExpression) -> lis
 
 def _same_gradients(one: list[CheckResult], other: list[CheckResult]) -> bool:
     return len(one) == len(other) and all(
-        np.allclose(p.numerical, q.numerical, rtol=1e-5, atol=1e-12 + float(np.max(p.numerical_error, initial=0)))
+        p.name == q.name
+        and np.allclose(p.numerical, q.numerical, rtol=1e-5, atol=1e-12 + float(np.max(p.numerical_error, initial=0)))
         for a, b in zip(one, other, strict=True)
         for p, q in zip(a.parameters, b.parameters, strict=True)
     )

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import ast
 import builtins
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from gradcheck.script.backward import Backward
+from gradcheck.script.instrument import HOOK
+from gradcheck.script.leaves import is_numeric
 from gradcheck.script.names import is_derivative_function, loss_rank
-from gradcheck.script.outputs import RESULT
+from gradcheck.script.outputs import RESULT, Kind
 from gradcheck.script.replay import LossExpression
 from gradcheck.script.source import SourceFile
 from gradcheck.script.syntax import Function, Loop, assigned_names, called_name, loaded_names
@@ -22,11 +25,13 @@ def loss_candidates(source: SourceFile, backward: Backward) -> list[LossExpressi
 
     In order: what the function returns beside its gradients; its own local variables and those around its call; the
     script's loss functions, called as the script calls them, with arguments of the same names, or with the two sides
-    of the residual. Of these, those with the better names first.
+    of the residual; what is printed, collected or added up under the name of a loss. Of these, those with the better
+    names first.
     """
     functions = [f for f in _others(source, backward) if loss_rank(f.short_name)]
     calls = [c for f in functions for c in _calls(source, backward, f)]
-    candidates = [*_returned(backward), *_local(backward), *_around(backward), *calls]
+    told = _told(source, backward)
+    candidates = [*_returned(backward), *_local(backward), *_around(backward), *_stored(backward), *calls, *told]
     unique = {candidate.text: candidate for candidate in reversed(candidates)}
     ordered = [c for c in candidates if unique[c.text] is c]
     return sorted(ordered, key=lambda c: -loss_rank(c.name))
@@ -47,7 +52,7 @@ def _others(source: SourceFile, backward: Backward) -> list[Function]:
     return [f for f in source.functions.values() if f.name != backward.function.name]
 
 
-def _reached(source: SourceFile, function: Function) -> set[str]:
+def _reached(source: SourceFile, function: Function | Loop) -> set[str]:
     """Return the functions that are called by a function, directly or not."""
     found: set[str] = set()
     pending = [function]
@@ -89,11 +94,13 @@ def _returned(backward: Backward) -> Iterator[LossExpression]:
 def _local(backward: Backward) -> Iterator[LossExpression]:
     function, variables = backward.function, backward.example.local_variables
     expressions = [pair.output.expression for pair in backward.pairs if pair.output.expression is not None]
-    gradients = {name for expression in expressions for name in loaded_names(expression)}
+    gradients = {name for expression in expressions for name in loaded_names(expression)} | _moved(backward)
     # a value that flows into the gradients is an error or a delta, not the loss
     feeding = gradients | function.feeds(gradients)
     for name, value in variables.items():
         if name in feeding or name in function.arguments or not function.assignments(name) or not _is_scalar(value):
+            continue
+        if isinstance(function, Loop) and _adds_up(function, name):
             continue
         names = [name, *_called_for(function, name)]
         best = max(names, key=loss_rank)
@@ -101,22 +108,113 @@ def _local(backward: Backward) -> Iterator[LossExpression]:
             yield LossExpression(name, _shown(function, name), _line(function, name), best, "a local variable")
 
 
-def _called_for(function: Function, name: str) -> list[str]:
+def _moved(backward: Backward) -> set[str]:
+    """Return the names that a unit keeps gradients under, and those of what it moves."""
+    pairs = [pair for pair in backward.pairs if pair.output.kind is not Kind.RETURNED]
+    names = {name for pair in pairs for name in (*pair.output.labels, pair.slot.name)}
+    return names | {pair.update.target for pair in pairs if pair.update is not None}
+
+
+def _adds_up(loop: Loop, name: str) -> bool:
+    """Whether a variable goes on from round to round."""
+    return all(
+        isinstance(s, ast.AugAssign) or (s.value is not None and name in loaded_names(s.value))
+        for s in loop.assignments(name)
+    )
+
+
+def _stored(backward: Backward) -> Iterator[LossExpression]:
+    """Return the attributes with a loss's name: ``self.loss``."""
+    if backward.kind is Kind.RETURNED:
+        return
+    for name in dict.fromkeys(t for s in backward.function.statements for t in _attribute_targets(s)):
+        if loss_rank(name) and name not in backward.function.feeds(_moved(backward)):
+            yield LossExpression(name, name, _line(backward.function, name), name, "kept in an attribute")
+
+
+def _attribute_targets(statement: ast.stmt) -> set[str]:
+    if isinstance(statement, ast.Assign):
+        return {name for name in assigned_names(statement) if "." in name}
+    return set()
+
+
+def _told(source: SourceFile, backward: Backward) -> Iterator[LossExpression]:
+    """Return the expressions that the script prints, collects or adds up under the name of a loss."""
+    nodes = [backward.function.node, backward.region.node]
+    known = {*backward.example.local_variables, *_in_sight(backward), *backward.function.arguments}
+    known |= {*backward.example.variables, *source.functions, *dir(builtins), *source.imported}
+    for node in (inner for outer in nodes for inner in ast.walk(outer)):
+        for name, expression in _named_expressions(node):
+            plain = isinstance(expression, ast.Name | ast.Constant | ast.Attribute)
+            if loss_rank(name) and not plain and _names(ast.unparse(expression)) <= known:
+                text = ast.unparse(expression)
+                yield LossExpression(text, text, expression.lineno, name, "shown by the script", near=False)
+
+
+def _named_expressions(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
+    match node:
+        case ast.AugAssign(target, ast.Add(), value):
+            yield ast.unparse(target), value
+        case ast.Call(ast.Attribute(holder, "append"), [value]):
+            yield ast.unparse(holder), value
+        case ast.Call(ast.Name("print"), arguments):
+            parts = [part for argument in arguments for part in ast.walk(argument)]
+            words = [part.value for part in parts if isinstance(part, ast.Constant) and isinstance(part.value, str)]
+            name = next((w for text in words for w in re.findall(r"[A-Za-z_]+", text) if loss_rank(w)), "")
+            for part in parts:
+                if isinstance(part, ast.Call | ast.BinOp):
+                    yield name, part
+
+
+def implied_candidates(source: SourceFile, backward: Backward) -> list[LossExpression]:
+    """Return losses that the script does not write down, made of the differences that it takes.
+
+    Half the sum of squares, and the cross-entropies where one side is a probability: their derivatives with respect to
+    the output, or to what goes into a sigmoid or softmax, are the difference itself.
+    """
+    found = []
+    known = {*backward.example.local_variables, *_in_sight(backward), *backward.function.arguments}
+    known |= {*backward.example.variables, *source.functions, *dir(builtins), *source.imported}
+    for one, other, line in _residual_lines(backward.function):
+        if not _names(one) | _names(other) <= known:
+            continue
+        for name, sides, said in (
+            ("half_square", (one, other), f"half the squared error of `{one} - {other}`"),
+            ("cross_entropy", (one, other), f"the cross-entropy of `{one}` and `{other}`"),
+            ("cross_entropy", (other, one), f"the cross-entropy of `{other}` and `{one}`"),
+            ("categorical", (one, other), f"the cross-entropy of the classes `{one}` and `{other}`"),
+            ("categorical", (other, one), f"the cross-entropy of the classes `{other}` and `{one}`"),
+        ):
+            text = f"{HOOK}.implied.{name}({sides[0]}, {sides[1]})"
+            evidence = "which the script does not write down: inferred from the output error"
+            found.append(LossExpression(text, said, line, "", evidence, near=False, is_implied=True))
+    return found
+
+
+def _residual_lines(function: Function | Loop) -> Iterator[tuple[str, str, int]]:
+    for statement in function.statements:
+        for node in ast.walk(statement) if not isinstance(statement, ast.For | ast.While | ast.If | ast.With) else ():
+            match node:
+                case ast.BinOp(left, ast.Sub(), right) if not isinstance(left, ast.Constant):
+                    yield ast.unparse(left), ast.unparse(right), node.lineno
+
+
+def _called_for(function: Function | Loop, name: str) -> list[str]:
     """Return the names of the functions whose calls give a variable its value."""
     values = [s.value for s in function.assignments(name) if s.value is not None]
     return [called_name(node) for value in values for node in ast.walk(value) if isinstance(node, ast.Call)]
 
 
 def _is_scalar(value: Any) -> bool:
-    return not isinstance(value, bool | str) and np.size(value) == 1 and np.asarray(value).dtype.kind in "fiu"
+    return is_numeric(value) and np.size(value) == 1
 
 
-def _line(function: Function, name: str) -> int:
+def _line(function: Function | Loop, name: str) -> int:
     statements = function.assignments(name)
     return statements[-1].lineno if statements else function.line
 
 
-def _shown(function: Function, name: str) -> str:
+def _shown(function: Function | Loop, name: str) -> str:
     """Show a variable by the call that computes it, where there is one: ``cost(E)`` for ``loss = cost(E)``."""
     for statement in function.assignments(name):
         if isinstance(statement.value, ast.Call) and isinstance(statement.value.func, ast.Name):
@@ -143,6 +241,10 @@ def _calls(source: SourceFile, backward: Backward, loss: Function) -> Iterator[L
     function = backward.function
     callee = _callee(function, loss)
     if callee is None:
+        for text in _written_calls(source, loss):
+            known = {*backward.example.local_variables, *_in_sight(backward), *function.arguments, *source.imported}
+            if _names(text) <= known | {*source.functions, *backward.example.variables}:
+                yield LossExpression(text, text, loss.line, loss.short_name, "called so in the script", near=False)
         return
 
     data = set(function.arguments) - {pair.slot.variable for pair in backward.pairs} - _parameter_names(backward)
@@ -153,7 +255,8 @@ def _calls(source: SourceFile, backward: Backward, loss: Function) -> Iterator[L
 
     bound = loss.arguments[:1] if loss.owner and "staticmethod" not in loss.decorators else ()
     required = [name for name in loss.required_arguments if name not in bound]
-    visible = {*backward.example.local_variables, *function.arguments}
+    around = backward.example.arguments if isinstance(function, Loop) else ()
+    visible = {*backward.example.local_variables, *function.arguments, *around}
     known = visible | (set(backward.example.variables) & function.names)
     for text in _written_calls(source, loss):
         if _names(text) - {callee, loss.short_name} <= known | set(source.functions):
@@ -183,11 +286,13 @@ def _parameter_names(backward: Backward) -> set[str]:
     return {pair.slot.name.split(".")[0].split("[")[0] for pair in backward.pairs}
 
 
-def _callee(function: Function, loss: Function) -> str | None:
+def _callee(function: Function | Loop, loss: Function) -> str | None:
     if loss.owner is None:
         return loss.short_name
     if "staticmethod" in loss.decorators:
         return loss.name
+    if isinstance(function, Loop):
+        return None
     if loss.owner == function.owner and function.arguments and "staticmethod" not in function.decorators:
         return f"{function.arguments[0]}.{loss.short_name}"
     return None
@@ -203,7 +308,7 @@ def _names(text: str) -> set[str]:
     return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} - set(dir(builtins))
 
 
-def _residuals(function: Function) -> Iterator[tuple[str, str]]:
+def _residuals(function: Function | Loop) -> Iterator[tuple[str, str]]:
     """Return the two sides of every difference in the function."""
     for statement in function.statements:
         for node in ast.walk(statement):

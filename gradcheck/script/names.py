@@ -20,6 +20,10 @@ _LOSS = re.compile(
     re.IGNORECASE,
 )
 _WEAK_LOSS = re.compile(r"error|err$|^e$|^l$|energy|likelihood|reward|residual|fehler|total|^f$|fun", re.IGNORECASE)
+_MAXIMISED = re.compile(
+    r"(?<!neg_)(?<!negative_)(?<!nll)likelihood|(?:^|_)(?:ll|log_?lik\w*|reward\w*|returns?|elbo|score|utility|fitness)(?:_|$)",
+    re.IGNORECASE,
+)
 _STEP_SIZE = re.compile(
     r"(?:^|_)(?:lr|alpha|eta|rate|step\w*|epsilon|mu|gamma)(?:_|$|\d)|learn\w*_?rate|step_?size|lernrate", re.IGNORECASE
 )
@@ -74,6 +78,11 @@ def loss_rank(name: str) -> int:
     if is_derivative_function(base):
         return 0
     return 2 if _LOSS.search(base) else 1 if _WEAK_LOSS.search(base) else 0
+
+
+def is_maximised(name: str) -> bool:
+    """Whether a loss's name says that it is to be made large."""
+    return bool(_MAXIMISED.search(base_name(name)))
 
 
 def is_step_size(name: str) -> bool:

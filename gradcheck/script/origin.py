@@ -4,23 +4,59 @@ from __future__ import annotations
 
 import ast
 
+from gradcheck.script.names import base_name
+from gradcheck.script.outputs import Kind
 from gradcheck.script.pairing import GradientMap
 from gradcheck.script.result import GradientSource
 from gradcheck.script.source import SourceFile
-from gradcheck.script.syntax import Function
+from gradcheck.script.syntax import Function, Loop, assigned_names, flat_targets
+from gradcheck.script.updates import updates_of
 
 _FILLING = {"append", "insert", "extend", "update"}
 
 
-def gradient_source(source: SourceFile, function: Function, pair: GradientMap) -> GradientSource | None:
-    """Return the last statement that gives a returned gradient its value, or the returned expression itself."""
-    if pair.output.expression is None:
+def gradient_source(source: SourceFile, function: Function | Loop, pair: GradientMap) -> GradientSource | None:
+    """Return the last statement that gives a gradient its value, or the returned expression itself."""
+    if pair.output.kind is Kind.KEPT:
+        statement = _storing(source, function, pair.output.leaf.name)
+    elif pair.output.kind is Kind.CHANGE:
+        statement = _moving(source, function, pair)
+    elif pair.output.expression is None:
         return None
-    key = next((step.key for step in pair.output.leaf.path if isinstance(step.key, str)), None)
-    return GradientSource(pair.slot.name, source.span(_origin(function, pair.output.expression, key, frozenset())))
+    else:
+        key = next((step.key for step in pair.output.leaf.path if isinstance(step.key, str)), None)
+        return GradientSource(pair.slot.name, source.span(_origin(function, pair.output.expression, key, frozenset())))
+    return None if statement is None else GradientSource(pair.slot.name, source.span(statement))
 
 
-def _origin(function: Function, expression: ast.expr, key: str | None, seen: frozenset[str]) -> ast.expr | ast.stmt:
+def _storing(source: SourceFile, function: Function | Loop, name: str) -> ast.stmt | None:
+    """Return the last statement that assigns to a variable: in the code itself, or wherever its last part is stored."""
+    if own := function.assignments(name):
+        return own[-1]
+    last = base_name(name).partition("[")[0]
+    everywhere = [s for f in (function, *source.functions.values()) for s in f.statements]
+    found = [s for s in everywhere if isinstance(s, ast.Assign | ast.AugAssign) and last in _last_parts(s)]
+    return found[-1] if found else None
+
+
+def _last_parts(statement: ast.Assign | ast.AugAssign) -> set[str]:
+    targets = statement.targets if isinstance(statement, ast.Assign) else [statement.target]
+    names = {base_name(ast.unparse(part)).partition("[")[0] for target in targets for part in flat_targets(target)}
+    return names | {base_name(name) for name in assigned_names(statement)}
+
+
+def _moving(source: SourceFile, function: Function | Loop, pair: GradientMap) -> ast.stmt | None:
+    """Return the statement that moves a parameter: in the code itself if it is there."""
+    if pair.update is None:
+        return None
+    everywhere = [s for f in (function, *source.functions.values()) for s in f.statements]
+    own = [s for s in everywhere if any(u.target == pair.update.target for u in updates_of(s))]
+    return own[0] if own else None
+
+
+def _origin(
+    function: Function | Loop, expression: ast.expr, key: str | None, seen: frozenset[str]
+) -> ast.expr | ast.stmt:
     """Follow a name to the statement that assigns it, and a dictionary's key to what is stored under it."""
     stored = _items(expression).get(key) if key is not None else None
     if stored is not None:
@@ -59,7 +95,7 @@ def _is_empty(value: ast.expr) -> bool:
     return False
 
 
-def _fillings(function: Function, name: str) -> list[ast.stmt]:
+def _fillings(function: Function | Loop, name: str) -> list[ast.stmt]:
     """Return the statements that put something into a container: ``grads.append(...)``."""
     found: list[ast.stmt] = []
     for statement in function.statements:

@@ -1,8 +1,9 @@
-"""The numeric parts of what a function returns, and what the script calls them."""
+"""Where a gradient is found: in what a function returns, in what it leaves behind, or in how a parameter moves."""
 
 from __future__ import annotations
 
 import ast
+import enum
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -14,23 +15,37 @@ from gradcheck.script.syntax import Function, called_name, flat_targets
 RESULT = "result"
 
 
+class Kind(enum.Enum):
+    """In what way a unit hands a gradient over."""
+
+    RETURNED = "returns"
+    KEPT = "computes"
+    CHANGE = "applies"
+
+
 @dataclass(frozen=True)
 class Output:
-    """One number, array or list of numbers within what a function returns.
+    """One number, array or list of numbers that is, or may be, a gradient.
 
     Attributes
     ----------
     leaf : Leaf
-        Its place in the returned structure.
+        Its place in the returned structure, in a variable, or in the parameter that it changes.
     labels : tuple of str
         What the script calls it, in the caller and in the ``return``.
     expression : ast.expr or None
         The returned expression it is or lies in.
+    variable : str
+        The variable that it lies in, if it is not returned.
+    kind : Kind
+        How it is handed over.
     """
 
     leaf: Leaf
     labels: tuple[str, ...]
     expression: ast.expr | None
+    variable: str = RESULT
+    kind: Kind = Kind.RETURNED
 
     @property
     def shown(self) -> str:

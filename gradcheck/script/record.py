@@ -17,6 +17,7 @@ from typing import Any
 
 from gradcheck.errors import ScriptError
 from gradcheck.random_state import RandomState
+from gradcheck.script import implied
 from gradcheck.script.instrument import HOOK, instrument
 from gradcheck.script.source import SourceFile
 from gradcheck.script.state import Copier, module_variables
@@ -107,9 +108,12 @@ class Recorder:
         While a replay runs: the function whose return is waited for.
     returned : callable or None
         While a replay runs: receives the local variables and the result of the watched function.
+    at : callable
+        Receives the line of every statement that may change something, before it is run.
     """
 
     locals = staticmethod(builtins.locals)
+    implied = implied
 
     def __init__(self, wanted: Set[str]) -> None:
         self.calls: list[Call] = []
@@ -120,6 +124,7 @@ class Recorder:
         self.namespace: dict[str, Any] = {}
         self.watched: str | None = None
         self.returned: Callable[[dict[str, Any], Any], object] | None = None
+        self.at: Callable[[int], object] = _pass
         self._open: list[tuple[Call, types.FrameType]] = []
         self._copier = Copier()
         self._wanted = wanted
@@ -208,7 +213,7 @@ def record(source: SourceFile, argv: Sequence[str], seconds: float, wanted: Set[
     sys.modules["__main__"] = module
     sys.argv = [str(source.path), *argv]
     sys.path.insert(0, str(source.path.parent))
-    code = compile(instrument(source), str(source.path), "exec")
+    code = compile(instrument(source, wanted), str(source.path), "exec")
     problem: ScriptError | None = None
     try:
         with _alarm(recorder, seconds, awaited, source.path):
@@ -222,6 +227,10 @@ def record(source: SourceFile, argv: Sequence[str], seconds: float, wanted: Set[
     finally:
         recorder.recording = False
     return Recording(source, module, recorder, tuple(recorder.calls), dict(recorder.counts), problem)
+
+
+def _pass(_: int) -> None:
+    """Let a statement be run."""
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from gradcheck.script.instrument import can_be_replayed
+from gradcheck.script.instrument import HOOK, can_be_replayed, stopping
 from gradcheck.script.source import SourceFile
 from gradcheck.script.syntax import Function, Loop
 
@@ -84,25 +84,29 @@ def body_of(source: SourceFile, region: Region, namespace: dict[str, Any], argum
     body = ast.For(
         target=ast.Name(_NAME, ast.Store()),
         iter=ast.Tuple([ast.Constant(0)], ast.Load()),
-        body=copy.deepcopy(region.node.body),
+        body=stopping(region.node.body),
         orelse=[],
     )
+    end = ast.parse(f"{HOOK}.leave({region.name!r}, {HOOK}.locals(), None)").body
     if region.function is None:
-        code = _compiled(source, [body])
+        code = _compiled(source, [body, *end])
         return Body(lambda: exec(code, namespace), dict)
-    return _round_in_function(source, region.function, body, namespace, arguments)
+    return _round_in_function(source, region.function, [body, *end], namespace, arguments)
 
 
 def _round_in_function(
-    source: SourceFile, function: Function, body: ast.stmt, namespace: dict[str, Any], arguments: dict[str, Any]
+    source: SourceFile, function: Function, body: list[ast.stmt], namespace: dict[str, Any], arguments: dict[str, Any]
 ) -> Body:
-    """Return a body that runs the round as a function of its local variables, so that closures find them."""
-    outer = [copy.deepcopy(s) for s in function.statements if isinstance(s, ast.Global)]
-    foreign = {name for s in outer for name in s.names}
+    """Return a body that runs the round as a function of its local variables, so that closures find them.
+
+    Functions that are defined inside of the function are defined again, so that they see these variables, too.
+    """
+    outer = [copy.deepcopy(s) for s in function.statements if isinstance(s, ast.Global | ast.FunctionDef)]
+    foreign = {name for s in outer if isinstance(s, ast.Global) for name in s.names}
     names = [name for name in arguments if name.isidentifier() and name not in foreign]
     head = ast.parse(f"def {_NAME}({', '.join(names)}): pass").body[0]
     if isinstance(head, ast.FunctionDef):
-        head.body = [*outer, body]
+        head.body = [*outer, *body]
     # inside a class of the same name, private attributes (`self.__w`) keep their meaning
     owner = (function.owner or "_").rsplit(".", 1)[-1]
     definition = ast.parse(f"class {owner}: pass").body[0]

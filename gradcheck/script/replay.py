@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
@@ -14,7 +16,7 @@ from gradcheck.arrays import same_bits
 from gradcheck.random_state import RandomState
 from gradcheck.script.backward import Backward
 from gradcheck.script.leaves import Leaf, follow
-from gradcheck.script.outputs import RESULT
+from gradcheck.script.outputs import RESULT, Kind
 from gradcheck.script.pairing import Slot
 from gradcheck.script.record import Call, Recording
 from gradcheck.script.region import body_of
@@ -42,6 +44,8 @@ class LossExpression:
     near : bool
         Whether it is of the same data for sure: computed with the gradients, or from all that the function is given.
         Another loss has to agree with a gradient, up to a factor, to be taken.
+    is_implied : bool
+        Whether the script does not write it down.
     """
 
     text: str
@@ -50,6 +54,7 @@ class LossExpression:
     name: str
     evidence: str
     near: bool = True
+    is_implied: bool = False
 
 
 # the first replays, and now and then a later one, are looked at for what they change
@@ -62,6 +67,34 @@ class NotReachedError(Exception):
 
 class _Reached(BaseException):
     """Ends a replay when the backward function has returned; what follows would only move the parameters."""
+
+
+# called with the variables and the result
+Read = Callable[[dict[str, Any], Any], Any]
+
+
+@dataclass(frozen=True)
+class Stop:
+    """A statement, by its line and by how many times it is met until then."""
+
+    line: int
+    count: int
+
+    def counting(self, act: Callable[[], object]) -> Callable[[int], None]:
+        """Return a function that is told of every statement, and acts at this one."""
+        met = 0
+
+        def at(line: int) -> None:
+            nonlocal met
+            met += line == self.line
+            if met == self.count and line == self.line:
+                act()
+
+        return at
+
+
+def _pass(_: int) -> None:
+    """Let a statement be run."""
 
 
 class Stage:
@@ -88,7 +121,8 @@ class Stage:
         self.evaluations = 0
         self._random_state = moment.random_state
         self._pairs = backward.pairs
-        self._watched = backward.function.name
+        self._watched = backward.function
+        self._is_region = backward.region is backward.function
         self._recorder = recording.recorder
         self._namespace = recording.module.__dict__
         # the recorded variables themselves: what a replay changes in them is undone after each
@@ -96,8 +130,10 @@ class Stage:
         self._namespace.update(moment.variables)
         self._body = body_of(recording.source, backward.region, self._namespace, self._arguments)
         self._draws = False
+        self._first_change: Stop | None = None
         self._random_state.restore()
         self._bind()
+        self._was_searched = False
 
     def _bind(self) -> None:
         """Take the parameters, and what has to be undone after a replay, from where they lie now."""
@@ -120,35 +156,80 @@ class Stage:
             self._bind()
 
     def loss(self, expression: LossExpression) -> Callable[[Mapping[str, Any]], Any]:
-        """Return the loss as a function of the parameters."""
+        """Return the loss as a function of the parameters: as they are before the script moves them."""
         code = compile(expression.text, "<loss>", "eval")
+        self._find_first_change()
         return lambda parameters: self._play(
-            parameters, lambda variables, result: eval(code, {**variables, RESULT: result})
+            parameters, lambda variables, result: eval(code, {**variables, RESULT: result}), self._first_change
         )
 
     def gradient(self) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
         """Return the script's own gradients, by parameter, as a function of the parameters."""
+        return lambda parameters: cast(dict[str, Any], self._play(parameters, self._gradients))
 
-        def gradients(_: object, result: Any) -> dict[str, Any]:
-            return {p.slot.name: shaped(follow(result, p.output.leaf.path), p.slot.leaf) for p in self._pairs}
+    def look(self, read: Read) -> Any:
+        """Play once, and return what `read` makes of the variables and of the result at the end."""
+        return self._play(self.parameters, read)
 
-        return lambda parameters: cast(dict[str, Any], self._play(parameters, gradients))
+    def _gradients(self, variables: dict[str, Any], result: Any) -> dict[str, Any]:
+        roots = {**variables, RESULT: result}
+        found = {}
+        for pair in self._pairs:
+            if pair.output.kind is Kind.CHANGE:
+                value = np.asarray(self.now(pair.slot, variables)) - np.asarray(self._before[pair.slot.name])
+            else:
+                value = follow(roots[pair.output.variable], pair.output.leaf.path)
+            found[pair.slot.name] = shaped(value, pair.slot.leaf)
+        return found
 
-    def _play(self, parameters: Mapping[str, Any], read: Callable[[dict[str, Any], Any], Any]) -> Any:
-        """Run the moment with these parameters; return what `read` makes of the variables and the result."""
+    def now(self, slot: Slot, variables: Mapping[str, Any]) -> Any:
+        """Return what lies in a slot, in the middle of a replay.
+
+        Parameters
+        ----------
+        slot : Slot
+            The place.
+        variables : mapping
+            The variables of the code that runs; the region's own may have moved on from what it was handed.
+        """
+        return follow(self.root(slot, variables), slot.path)
+
+    def root(self, slot: Slot, variables: Mapping[str, Any]) -> Any:
+        """Return the variable that a slot lies in, in the middle of a replay."""
+        own = self._is_region and slot.is_argument and slot.variable in variables
+        return (variables if own else self._root(slot))[slot.variable]
+
+    def _play(self, parameters: Mapping[str, Any], read: Read, stop: Stop | None = None) -> Any:
+        """Run the moment with these parameters; return what `read` makes of the variables and the result.
+
+        Parameters
+        ----------
+        parameters : mapping
+            Their values.
+        read : callable
+            Called with the variables and the result when the watched code has ended.
+        stop : Stop, optional
+            Where to read instead.
+        """
         self.evaluations += 1
         for pair in self._pairs:
             self._put(pair.slot, parameters[pair.slot.name])
-        before = {name: np.array(value) for name, value in parameters.items()}
+        self._before = {name: np.array(value) for name, value in parameters.items()}
+        items = {name: _items(value) for name, value in parameters.items()}
         found: list[Any] = []
 
-        def returned(local_variables: dict[str, Any], result: Any) -> None:
+        def reached(variables: dict[str, Any], result: Any) -> None:
             if not found:  # once more where the script has swallowed the end of an earlier replay
-                self._recorder.watched = None
-                found.append(read({**self._namespace, **self._body.variables(), **local_variables}, result))
+                self._recorder.watched, self._recorder.at = None, _pass
+                found.append(read(variables, result))
             raise _Reached
 
-        self._recorder.watched, self._recorder.returned = self._watched, returned
+        def returned(local_variables: dict[str, Any], result: Any) -> None:
+            reached({**self._namespace, **self._body.variables(), **local_variables}, result)
+
+        self._recorder.watched, self._recorder.returned = self._watched.name, returned
+        if stop is not None:
+            self._recorder.at = stop.counting(lambda: reached(self._variables(), None))
         try:
             with redirect_stdout(StringIO()), np.errstate(all="ignore"):
                 self._body.run()
@@ -156,15 +237,56 @@ class Stage:
             pass
         finally:
             self._recorder.watched = self._recorder.returned = None
+            self._recorder.at = _pass
             self._draws = self._draws or (self._learning() and self._random_state != RandomState.capture())
             if self._draws:
                 self._random_state.restore()
             self._undo.restore()
             for name, value in parameters.items():
-                _write_back(value, before[name])
+                _write_back(value, items[name])
+            for pair in self._pairs:
+                self._put(pair.slot, self.parameters[pair.slot.name])
         if not found:
-            raise NotReachedError(f"`{self._watched}` was not called again")
+            raise NotReachedError(f"`{self._watched.name}` was not called again")
         return found[0]
+
+    def _find_first_change(self) -> None:
+        """Find the statement that is the first to change a parameter: a loss has to be read before it."""
+        if self._was_searched:
+            return
+        self._was_searched = True
+        counts: dict[int, int] = {}
+        last: Stop | None = None
+
+        def at(line: int) -> None:
+            nonlocal last
+            if self._first_change is None and last is not None and self._has_moved(self._variables()):
+                self._first_change = last
+            counts[line] = counts.get(line, 0) + 1
+            last = Stop(line, counts[line])
+
+        def end(variables: dict[str, Any], _: Any) -> None:
+            if self._first_change is None and self._has_moved(variables):
+                self._first_change = last
+
+        self._recorder.at = at
+        self._play(self.parameters, end)
+
+    def _has_moved(self, variables: dict[str, Any]) -> bool:
+        for pair in self._pairs:
+            try:
+                if not np.array_equal(self.now(pair.slot, variables), self._before[pair.slot.name], equal_nan=True):
+                    return True
+            except (AttributeError, IndexError, KeyError, TypeError):
+                continue
+        return False
+
+    def _variables(self) -> dict[str, Any]:
+        """Return the variables that the watched code sees at this moment."""
+        frame: types.FrameType | None = sys._getframe()
+        while frame is not None and frame.f_code.co_qualname != self._watched.name:
+            frame = frame.f_back
+        return {**self._namespace, **self._body.variables(), **(frame.f_locals if frame is not None else {})}
 
     def _learning(self) -> bool:
         """Whether to look if this replay has drawn random numbers; looking costs as much as a small network."""
@@ -225,14 +347,21 @@ def _containers(values: Iterable[Any]) -> set[int]:
     return found
 
 
-def _write_back(value: Any, before: np.ndarray[Any, Any]) -> None:
+def _items(value: Any) -> Any:
+    """Return a copy of an array, or a copy of a nested list with the same items; anything else as it is."""
+    if isinstance(value, np.ndarray):
+        return value.copy()
+    return [_items(item) for item in value] if isinstance(value, list) else value
+
+
+def _write_back(value: Any, items: Any) -> None:
     """Give a parameter that a replay has changed in place its values back."""
     if isinstance(value, np.ndarray):
-        if not same_bits(value, before):
-            np.copyto(value, before)
+        if not same_bits(value, items):
+            np.copyto(value, items)
     elif isinstance(value, list):
-        for index, row in enumerate(before):
-            if isinstance(value[index], list):
-                _write_back(value[index], row)
-            elif value[index] != row:
-                value[index] = float(row)
+        for index, item in enumerate(items):
+            if isinstance(item, list):
+                _write_back(value[index], item)
+            elif value[index] is not item:
+                value[index] = item

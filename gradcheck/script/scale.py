@@ -13,7 +13,7 @@ from gradcheck.script.backward import Backward
 from gradcheck.script.leaves import leaves
 from gradcheck.script.names import is_step_size
 from gradcheck.script.pairing import GradientMap
-from gradcheck.script.syntax import Function, loaded_names
+from gradcheck.script.syntax import Function, Loop, loaded_names
 from gradcheck.script.updates import factors
 
 _AGREEMENT = 1e-4
@@ -32,13 +32,23 @@ class Scale:
         The constant; 1 for plain gradients.
     text : str
         Where it comes from: ``LEARNING_RATE``, ``-self.lr``; empty for 1.
+    applied : bool
+        Whether the parameters are moved in place, so that the gradient was seen in their changes.
     """
 
     value: float = 1.0
     text: str = ""
+    applied: bool = False
 
     def sentence(self, function: str) -> str:
         """Say what was seen."""
+        if self.applied:
+            way = "down" if self.value < 0 else "up"
+            name = f"{self.text} = {abs(self.value):.6g}" if self.text else f"{abs(self.value):.6g}"
+            return (
+                f"{function} moves its parameters in place: the gradients shown are their changes, taken as steps of "
+                f"{name} {way} the gradient"
+            )
         if self.value == -1:
             return f"{function} returns the negative gradient, and the update adds it: a convention, not a mistake"
         name = f"{self.text} = {self.value:.6g}" if self.text else f"the constant {self.value:.6g}"
@@ -108,16 +118,20 @@ def _only_adds(backward: Backward) -> bool:
 
 def common_ratio(backward: Backward, probes: Sequence[CheckResult]) -> bool:
     """Whether some parameter's analytic gradient is a constant times the numerical one, over several values."""
-    constant, count = _common_constant(backward, probes)
-    several = any(_values(name, probes)[0].size > 1 for name in backward.names)
-    return count > 0 and several and np.isfinite(constant)
+    constant, count = common_constant(backward, probes)
+    return count > 0 and enough_values(backward, probes) and bool(np.isfinite(constant))
+
+
+def enough_values(backward: Backward, probes: Sequence[CheckResult]) -> bool:
+    """Whether agreement up to a factor is no matter of course: a single number always agrees."""
+    return any(_values(name, probes)[0].size > 1 for name in backward.names)
 
 
 def is_of_another_function(backward: Backward, probes: Sequence[CheckResult]) -> bool:
     """Whether all gradients are proportional at each probe, with a factor that changes: of a function of the loss."""
     factors = []
     for single in probes:
-        constant, count = _common_constant(backward, [single])
+        constant, count = common_constant(backward, [single])
         if count < len(backward.names) or sum(_values(n, [single])[0].size for n in backward.names) < _ENOUGH:
             return False
         factors.append(constant)
@@ -156,7 +170,7 @@ def _agrees(name: str, scale: float, probes: Sequence[CheckResult]) -> bool:
     return bool(np.any(np.abs(expected) > abs(scale) * error) and np.all(np.abs(analytic - expected) <= allowed))
 
 
-def _common_constant(backward: Backward, probes: Sequence[CheckResult]) -> tuple[float, int]:
+def common_constant(backward: Backward, probes: Sequence[CheckResult]) -> tuple[float, int]:
     """Return the constant ratio on which most parameters agree, and how many do."""
     best, most = 1.0, 0
     for name in backward.names:
@@ -168,7 +182,7 @@ def _common_constant(backward: Backward, probes: Sequence[CheckResult]) -> tuple
     return best, most
 
 
-def _flows_into(function: Function, text: str, pair: GradientMap) -> bool:
+def _flows_into(function: Function | Loop, text: str, pair: GradientMap) -> bool:
     if pair.output.expression is None:
         return False
     names = loaded_names(pair.output.expression)

@@ -90,6 +90,12 @@ class SourceFile:
         )
 
     @cached_property
+    def imported(self) -> frozenset[str]:
+        """The names that ``import`` statements bind."""
+        nodes = [node for node in ast.walk(self.tree) if isinstance(node, ast.Import | ast.ImportFrom)]
+        return frozenset(alias.asname or alias.name.partition(".")[0] for node in nodes for alias in node.names)
+
+    @cached_property
     def directive(self) -> dict[str, str]:
         """Settings of the ``# gradcheck: key=value, ...`` comments; later ones win."""
         settings: dict[str, str] = {}

@@ -25,6 +25,11 @@ class Code:
     node: FunctionNode | ast.For | ast.While
 
     @property
+    def short_name(self) -> str:
+        """The name without what it belongs to."""
+        return self.name
+
+    @property
     def line(self) -> int:
         """Line of its head."""
         return self.node.lineno
@@ -133,11 +138,6 @@ class Loop(Code):
     node: ast.For | ast.While
     function: Function | None
     round_calls: frozenset[str]
-
-    @property
-    def short_name(self) -> str:
-        """Its name, as a loop has no other."""
-        return self.name
 
     @property
     def arguments(self) -> tuple[str, ...]:

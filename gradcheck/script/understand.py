@@ -2,21 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
-from gradcheck.result import CheckResult
+from gradcheck.errors import ScriptError
 from gradcheck.script.backward import Backward
-from gradcheck.script.candidates import Overrides, find_backwards, narrowed
+from gradcheck.script.candidates import Overrides, find_backwards, narrowed, read_variables
 from gradcheck.script.complaints import no_gradient, no_loss, not_repeatable, several_candidates, several_objects
-from gradcheck.script.loss_choice import Rejected, choose_loss
-from gradcheck.script.losses import loss_candidates, named_loss, unnamed_candidates
-from gradcheck.script.names import is_gradient_word, loss_rank
-from gradcheck.script.outputs import Output
+from gradcheck.script.loss_choice import Choice, Rejected, choose_loss
+from gradcheck.script.losses import implied_candidates, loss_candidates, named_loss, unnamed_candidates
+from gradcheck.script.names import base_name, fold, is_gradient_word, loss_rank
+from gradcheck.script.observe import moved_bases, observed
+from gradcheck.script.outputs import Kind, Output
 from gradcheck.script.record import Recording
 from gradcheck.script.replay import LossExpression
-from gradcheck.script.scale import Scale, agreeing, folded_scale
+from gradcheck.script.scale import Scale
 from gradcheck.script.source import SourceFile
 from gradcheck.script.syntax import Function, Loop
+from gradcheck.script.units import Unit, moved_by, units_of
+
+# rank of a name that people give to nothing but a loss
+_CERTAIN = 2
+# a factor that differs from 1 by less is 1
+_ROUND = 1e-6
 
 
 @dataclass(frozen=True)
@@ -56,6 +65,20 @@ class Subject:
         ]
 
     @property
+    def convention(self) -> str | None:
+        """What the values that are shown are multiplied by, and which loss was inferred, in words."""
+        name = self.backward.function.name
+        if self.loss.is_implied and not self.scale.applied:
+            times = f"{self.scale.value:.6g} times " if abs(self.scale.value - 1) > _ROUND else ""
+            return (
+                f"the loss was inferred from the output error, as the script does not write it down: {name} "
+                f"{self.backward.kind.value} the gradients of {times}{self.loss.shown}"
+            )
+        if self.loss.is_implied:
+            return f"{self.scale.sentence(name)}; the loss was inferred from the output error: {self.loss.shown}"
+        return None if self.scale.value == 1 else self.scale.sentence(name)
+
+    @property
     def evidence(self) -> tuple[str, ...]:
         """How all this was seen, a sentence each."""
         function = self.backward.function
@@ -83,34 +106,94 @@ def understand(recording: Recording, overrides: Overrides) -> Subject:
         says what was seen and which flag or comment settles it.
     """
     unrepeatable: dict[str, Function] = {}
-    found = list(find_backwards(recording, overrides, unrepeatable))
-    if not found:
-        raise not_repeatable(unrepeatable) if unrepeatable else no_gradient(recording, overrides)
-    candidates = sorted(narrowed(found, overrides.params), key=_rank, reverse=True)
-    refused: list[tuple[Backward, Rejected]] = []
-    subjects: list[Subject] = []
-    for backward in candidates:
-        if subjects and _rank(backward) < _rank(subjects[0].backward):
-            break
-        rejected = Rejected()
-        subject = _subject(recording, backward, overrides, rejected)
-        if subject is not None:
-            subjects.append(subject)
-        else:
-            refused.append((backward, rejected))
+    units = units_of(recording.source, overrides.backward)
+    returned = narrowed(list(find_backwards(recording, overrides, unrepeatable)), overrides.params)
+    search = _Search(recording, overrides, moved_bases(recording.source))
+    subjects = search.best(returned)
+    if not subjects or search.rank(subjects[0].backward)[0] < search.most_moved(units):
+        chosen = {name: unit for name, unit in units.items() if overrides.backward in (None, name, unit.short_name)}
+        others = narrowed(list(observed(recording, chosen, read_variables(recording.source))), overrides.params)
+        search.bases |= {_base(name) for b in others if b.kind is Kind.CHANGE for name in b.names}
+        subjects = search.best([*(s.backward for s in subjects), *others]) or subjects
     if not subjects:
-        raise no_loss(*refused[0])
+        if search.problems:
+            raise search.problems[0]
+        if search.refused:
+            raise no_loss(*search.refused[0])
+        raise not_repeatable(unrepeatable) if unrepeatable else no_gradient(recording, overrides)
     first = subjects[0].backward
     rivals = [s.backward for s in subjects[1:] if set(s.backward.names) != set(first.names)]
-    if rivals:
+    if rivals and first.kind is Kind.RETURNED:
         raise several_candidates(recording.source, [first, *rivals])
     if first.shared:
         raise several_objects(first)
     return subjects[0]
 
 
-def _rank(backward: Backward) -> tuple[int, bool]:
-    return len(backward.pairs), is_gradient_word(backward.function.short_name)
+@dataclass
+class _Search:
+    """The search for the subject among several candidates.
+
+    Attributes
+    ----------
+    recording : Recording
+        What the script's run showed.
+    overrides : Overrides
+        What the user said.
+    bases : frozenset of str
+        The base names of what the script moves by a step.
+    refused : list of (Backward, Rejected)
+        The candidates without a loss.
+    problems : list of ScriptError
+        Why the loss of others could not be decided.
+    """
+
+    recording: Recording
+    overrides: Overrides
+    bases: frozenset[str]
+    refused: list[tuple[Backward, Rejected]] = field(default_factory=list)
+    problems: list[ScriptError] = field(default_factory=list)
+
+    def rank(self, backward: Backward) -> tuple[int, int, int, bool]:
+        """Return how good a candidate is: by the parameters that the script moves, then by all of them."""
+        bases = [_base(name) for name in backward.names]
+        moved = sum(base in self.bases for base in bases) if self.bases else len(bases)
+        kind = [Kind.CHANGE, Kind.KEPT, Kind.RETURNED].index(backward.kind)
+        return moved, kind, len(bases), is_gradient_word(backward.function.short_name)
+
+    def most_moved(self, units: Mapping[str, Unit]) -> int:
+        """Return how many parameters there may be: what the units move by a step."""
+        return len({fold(base_name(update.target)) for unit in units.values() for update in moved_by(unit)})
+
+    def best(self, candidates: Sequence[Backward]) -> list[Subject]:
+        """Return the subjects of the highest rank, the best first."""
+        subjects: list[Subject] = []
+        for backward in sorted(candidates, key=self._order):
+            if subjects and self.rank(backward) < self.rank(subjects[0].backward):
+                break
+            rejected = Rejected(is_named=self.overrides.loss is not None)
+            try:
+                subject = _subject(self.recording, backward, self.overrides, rejected)
+            except ScriptError as error:
+                if error.slug != "ambiguous":
+                    raise
+                self.problems.append(error)
+                continue
+            if subject is None:
+                self.refused.append((backward, rejected))
+            else:
+                subjects.append(subject)
+                # what the loss does not depend on is no parameter
+                subjects.sort(key=lambda s: self._order(s.backward))
+        return [s for s in subjects if self.rank(s.backward) == self.rank(subjects[0].backward)]
+
+    def _order(self, backward: Backward) -> tuple[Any, ...]:
+        is_loop = isinstance(backward.function, Loop)
+        return (*(-int(part) for part in self.rank(backward)), is_loop, len(backward.function.statements))
+
+
+def _base(name: str) -> str:
+    return fold(base_name(name)).partition("[")[0]
 
 
 def _subject(recording: Recording, backward: Backward, overrides: Overrides, rejected: Rejected) -> Subject | None:
@@ -120,18 +203,34 @@ def _subject(recording: Recording, backward: Backward, overrides: Overrides, rej
     else:
         choice = choose_loss(recording, backward, loss_candidates(source, backward), rejected)
         choice = choice or _unnamed_loss(recording, backward)
+        if rejected.slug == "no-loss" and (choice is None or loss_rank(choice.loss.name) < _CERTAIN):
+            choice = _more_plausible(choice, _implied_loss(recording, backward))
     if choice is None:
         return None
-    loss, probes = choice
-    return Subject(backward, loss, folded_scale(backward, probes), _forward(source, backward))
+    if choice.scale is None:
+        rejected.add(choice.loss, "has no gradient that the parameters are moved along by plain steps")
+        return None
+    return Subject(choice.backward, choice.loss, choice.scale, _forward(source, choice.backward))
 
 
-def _unnamed_loss(recording: Recording, backward: Backward) -> tuple[LossExpression, list[CheckResult]] | None:
+def _more_plausible(named: Choice | None, implied: Choice | None) -> Choice | None:
+    """Return the loss that the script does not write down where the one that it does has none of its gradients."""
+    if implied is None or not implied.agreement or (named is not None and named.agreement >= implied.agreement):
+        return named
+    return implied
+
+
+def _implied_loss(recording: Recording, backward: Backward) -> Choice | None:
+    try:
+        return choose_loss(recording, backward, implied_candidates(recording.source, backward), Rejected())
+    except ScriptError:
+        return None
+
+
+def _unnamed_loss(recording: Recording, backward: Backward) -> Choice | None:
     """Return a function that depends on all parameters and has the gradient of at least one of them."""
     choice = choose_loss(recording, backward, unnamed_candidates(recording.source, backward), Rejected())
-    if choice is None or not agreeing(backward, folded_scale(backward, choice[1]).value, choice[1]):
-        return None
-    return choice
+    return choice if choice is not None and choice.agreement else None
 
 
 def _forward(source: SourceFile, backward: Backward) -> str | None:

@@ -29,6 +29,8 @@ class Update:
         Whether a step size or a number is in it.
     line : int
         Where it stands.
+    step : ast.expr
+        What is added.
     exact : bool
         Whether the step is added to the target as it is: not to a part of it, nor to each of its elements.
     """
@@ -39,7 +41,13 @@ class Update:
     bare: bool
     steps: bool
     line: int
+    step: ast.expr
     exact: bool = True
+
+    @property
+    def counts(self) -> bool:
+        """Whether the step is a plain number, as that of a counter is."""
+        return all(isinstance(part, ast.Constant) for part in factors(self.step))
 
 
 @dataclass(frozen=True)
@@ -68,6 +76,11 @@ def updates_in(tree: ast.AST) -> tuple[Update, ...]:
     return tuple(update for node in ast.walk(tree) for update in updates_of(node) if update.exact)
 
 
+def moves_in(tree: ast.AST) -> tuple[Update, ...]:
+    """Return also the statements that add a step to a part of something, or to each of its elements."""
+    return tuple(update for node in ast.walk(tree) for update in updates_of(node))
+
+
 def updates_of(node: ast.AST) -> Iterator[Update]:
     """Return what a statement moves by a step."""
     if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add | ast.Sub):
@@ -91,7 +104,9 @@ def _assigned(target: ast.expr, value: ast.expr, line: int) -> Iterator[Update]:
             match element:
                 case ast.BinOp(_, ast.Add() | ast.Sub() as sign, _):
                     walked = frozenset(loaded_names(loop.iter)) - {ast.unparse(target)}
-                    yield Update(ast.unparse(target), walked, isinstance(sign, ast.Add), False, True, line, exact=False)
+                    yield Update(
+                        ast.unparse(target), walked, isinstance(sign, ast.Add), False, True, line, element, exact=False
+                    )
 
 
 def _update(target: ast.expr, step: ast.expr, adds: bool, line: int, *, exact: bool = True) -> Update:
@@ -99,7 +114,7 @@ def _update(target: ast.expr, step: ast.expr, adds: bool, line: int, *, exact: b
     sources = frozenset(name for name in terms if not is_step_size(name))
     bare = isinstance(step, ast.Name | ast.Attribute | ast.Subscript | ast.Call)
     steps = terms != sources or any(isinstance(part, ast.Constant) for part in factors(step))
-    return Update(ast.unparse(target), sources, adds, bare, steps, line, exact)
+    return Update(ast.unparse(target), sources, adds, bare, steps, line, step, exact)
 
 
 def _terms(step: ast.expr) -> Iterator[str]:

@@ -1,0 +1,303 @@
+"""What a stretch of code leaves behind: gradients that it stores, parameters that it moves; seen in a replay."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from gradcheck.script.backward import Backward
+from gradcheck.script.leaves import Leaf, follow, leaves
+from gradcheck.script.names import base_name, fold, is_gradient_word, loss_rank, parameter_of
+from gradcheck.script.outputs import Kind, Output
+from gradcheck.script.pairing import GradientMap, Slot, fits, slots
+from gradcheck.script.perturb import moved
+from gradcheck.script.record import Call, Recording
+from gradcheck.script.region import regions
+from gradcheck.script.replay import Stage
+from gradcheck.script.source import SourceFile
+from gradcheck.script.syntax import Function, assigned_names, flat_targets
+from gradcheck.script.units import Unit
+from gradcheck.script.updates import Update, moves_in, updates_in, updates_of
+
+# numbers beyond it are data, not parameters of a script that is checked within a minute
+_MOST_LEAVES = 400
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What was seen at the end of a replay.
+
+    Attributes
+    ----------
+    names : dict
+        How the code calls the places that may hold parameters, by their number.
+    kept : tuple of (Leaf, str)
+        What it stores under names of gradients, with the variable that each lies in.
+    changed : frozenset of int
+        Numbers of the places whose contents have changed.
+    variables : dict
+        Its variables.
+    """
+
+    names: dict[int, str]
+    kept: tuple[tuple[Leaf, str], ...]
+    changed: frozenset[int]
+    variables: dict[str, Any]
+
+
+def observed(recording: Recording, units: Mapping[str, Unit], read: frozenset[str]) -> Iterator[Backward]:
+    """Return the stretches of code that store gradients, or that move parameters.
+
+    Parameters
+    ----------
+    recording : Recording
+        What the script's run showed.
+    units : mapping of str to Function or Loop
+        Where to look.
+    read : frozenset of str
+        The module variables that functions of the script read.
+    """
+    for unit in units.values():
+        for region in regions(recording.source, unit) if isinstance(unit, Function) else [unit]:
+            moments = recording.of(region.name)
+            if not moments:
+                continue
+            found = list(_in_region(recording, Backward(unit, moments[0], (), (), region, moments), read))
+            yield from found
+            if found:
+                break
+
+
+def _in_region(recording: Recording, blank: Backward, read: frozenset[str]) -> Iterator[Backward]:
+    places = [slot for slot in slots(blank.region, blank.moments[0], read) if _may_be_parameter(slot)]
+    if len(places) > _MOST_LEAVES:
+        places = [slot for slot in places if np.size(slot.leaf.value) > 1][:_MOST_LEAVES]
+    try:
+        sight = _look(recording, blank, places)
+    except Exception:  # noqa: BLE001 - code that cannot be replayed from here may fail in any way
+        return
+    example = replace(_example(blank, sight.variables))
+    blank = replace(blank, example=example, updates=updates_in(recording.source.tree))
+    for pairs in (_kept(recording, blank, places, sight), _changed(recording, places, sight)):
+        if pairs and (backward := _living(recording, replace(blank, pairs=pairs))) is not None:
+            yield backward
+
+
+def _may_be_parameter(slot: Slot) -> bool:
+    dtype = np.asarray(slot.leaf.value).dtype
+    return dtype.kind == "f" or (dtype.kind in "iu" and slot.leaf.shape != ())
+
+
+def _look(recording: Recording, blank: Backward, places: Sequence[Slot]) -> Sight:
+    stage = Stage(recording, blank, blank.moments[0])
+    before = [np.array(slot.leaf.value) for slot in places]
+    assigned = _assigned(recording.source, blank)
+
+    def preference(variable: str) -> int:
+        """Return how late a name comes: after those that the code is handed, and those that stay what they are."""
+        return 0 if variable in blank.function.arguments else 2 if variable in assigned else 1
+
+    def read(variables: dict[str, Any], _: Any) -> Sight:
+        tokens: dict[object, int] = {}
+        changed = set()
+        for number, slot in enumerate(places):
+            try:
+                holder = follow(stage.root(slot, variables), slot.path[:-1]) if slot.path else None
+                value = stage.now(slot, variables)
+            except (AttributeError, IndexError, KeyError, TypeError):
+                continue
+            tokens |= dict.fromkeys(_tokens(slot.variable, holder, slot.leaf, value), number)
+            if np.shape(value) == before[number].shape and not np.array_equal(value, before[number], equal_nan=True):
+                changed.add(number)
+        names, kept = _named(variables, tokens, preference)
+        return Sight(names, kept, frozenset(changed), variables)
+
+    sight: Sight = stage.look(read)
+    return sight
+
+
+def _named(
+    variables: Mapping[str, Any], tokens: Mapping[object, int], preference: Callable[[str], int]
+) -> tuple[dict[int, str], tuple[tuple[Leaf, str], ...]]:
+    names: dict[int, str] = {}
+    roots: dict[int, str] = {}
+    kept: list[tuple[Leaf, str]] = []
+    for variable, value in variables.items():
+        if variable.startswith("__"):
+            continue
+        for leaf in leaves(variable, value):
+            holder = follow(value, leaf.path[:-1]) if leaf.path else None
+            number = next((tokens[t] for t in _tokens(variable, holder, leaf, leaf.value) if t in tokens), None)
+            if number is not None and (number not in names or preference(variable) < preference(roots[number])):
+                names[number], roots[number] = leaf.name, variable
+            if _looks_like_gradient(leaf.name):
+                kept.append((replace(leaf, value=np.array(leaf.value)), variable))
+    return names, tuple(kept)
+
+
+def _assigned(source: SourceFile, blank: Backward) -> set[str]:
+    """Return the variables that are no more than passing names: of loops, and of what the code itself assigns."""
+    loops = {
+        ast.unparse(part) for s in ast.walk(source.tree) if isinstance(s, ast.For) for part in flat_targets(s.target)
+    }
+    own = [s for s in blank.function.statements if isinstance(s, ast.Assign)]
+    return loops | {name for s in own for name in assigned_names(s)}
+
+
+def _tokens(variable: str, holder: object, leaf: Leaf, value: object) -> Iterator[object]:
+    """Return what tells that two ways lead to the same place: its holder and key, its variable, or itself."""
+    yield (id(holder), str(leaf.path[-1].key)) if leaf.path else variable
+    if isinstance(value, np.ndarray | list):
+        yield id(value)
+
+
+def _looks_like_gradient(name: str) -> bool:
+    holders = name.replace("]", "").replace("[", ".").split(".")
+    return bool(parameter_of(name)) or any(is_gradient_word(part) for part in holders)
+
+
+# -- gradients that are kept ------------------------------------------------------------------------------------------
+
+
+def _kept(recording: Recording, blank: Backward, places: Sequence[Slot], sight: Sight) -> tuple[GradientMap, ...]:
+    """Pair what is stored under the names of gradients with parameters."""
+    targets = {fold(base_name(update.target)) for update in moves_in(recording.source.tree)}
+    pairs: dict[int, GradientMap] = {}
+    for leaf, variable in sight.kept:
+        number, update = _parameter_for(leaf, places, sight.names, blank.updates)
+        if number is None or number in pairs:
+            continue
+        output = Output(leaf, (leaf.name,), None, variable, Kind.KEPT)
+        pair = GradientMap(places[number], output, update, f"`{leaf.name}`, which it stores")
+        pairs[number] = pair.called(sight.names[number])
+    moving = {n: p for n, p in pairs.items() if n in sight.changed or _base(p.slot.name) in targets}
+    return tuple((moving or pairs).values())
+
+
+def _parameter_for(
+    leaf: Leaf, places: Sequence[Slot], names: Mapping[int, str], updates: Sequence[Update]
+) -> tuple[int | None, Update | None]:
+    """Return the place that a gradient's name belongs to: by the script's update, then by its letters."""
+    base = base_name(leaf.name)
+    by_update = [(u.target, u) for u in updates if any(base_name(source) == base for source in u.sources)]
+    holder = leaf.name[: len(leaf.name) - len(leaf.path[-1].text)] if leaf.path else ""
+    wanted: list[tuple[str, Update | None]] = [*by_update, *((name, None) for name in parameter_of(leaf.name))]
+    if leaf.path and not leaf.path[-1].attribute and is_gradient_word(base_name(holder)):
+        wanted.append((f"[{leaf.path[-1].key!r}]", None))
+    for name, update in wanted:
+        fitting = [
+            number
+            for number, own in names.items()
+            if own != leaf.name and _is_called(own, name) and fits(leaf.value, places[number].leaf.shape)
+        ]
+        fitting.sort(key=lambda number: -_common(names[number], leaf.name))
+        if fitting:
+            return fitting[0], update
+    return None, None
+
+
+def _is_called(own: str, name: str) -> bool:
+    if name.startswith("["):
+        return own.endswith(name) and not is_gradient_word(base_name(own[: -len(name)]))
+    if _base(own) == _base(name):
+        return True
+    base, _, index = base_name(own).partition("[")
+    short, _, position = base_name(name).partition("[")
+    return bool(index) and index == position and bool(short) and fold(base).startswith(fold(short))
+
+
+def _base(name: str) -> str:
+    return fold(base_name(name))
+
+
+def _common(one: str, other: str) -> int:
+    """Return how many steps two names have in common from the start: a layer's gradient belongs to its own weight."""
+    steps = [part.replace("[", ".[").split(".") for part in (one, other)]
+    count = 0
+    for a, b in zip(*steps, strict=False):
+        if a != b:
+            break
+        count += 1
+    return count
+
+
+# -- parameters that are moved ----------------------------------------------------------------------------------------
+
+
+def _changed(recording: Recording, places: Sequence[Slot], sight: Sight) -> tuple[GradientMap, ...]:
+    """Return what was moved by a step, with the change as its gradient."""
+    moves = moves_in(recording.source.tree)
+    bases = {_base(name) for name in sight.names.values()}
+    targets = {_root(update.target) for update in moves}
+    # a step may be added under another name: for p, g in zip(params, grads): p -= rate * g
+    aliased = any(target not in bases for target in targets)
+    set_anew = _set_anew(recording.source)
+    pairs = []
+    for number in sorted(sight.changed):
+        slot = places[number]
+        name = sight.names.get(number, slot.name)
+        own = [update for update in moves if _root(update.target) in (_base(name), _base(slot.name))]
+        if (
+            (own or (aliased and _base(name) not in set_anew))
+            and np.asarray(slot.leaf.value).dtype.kind == "f"
+            and not loss_rank(name)
+        ):
+            leaf = replace(slot.leaf, name=name)
+            output = Output(leaf, (name,), None, slot.variable, Kind.CHANGE)
+            line = f"line {own[0].line}: " if own else ""
+            pairs.append(GradientMap(slot, output, own[0] if own else None, f"{line}it is moved").called(name))
+    return tuple(pairs)
+
+
+def _set_anew(source: SourceFile) -> set[str]:
+    """Return the base names of what functions and loops give new values that are no steps from the old ones."""
+    found: set[str] = set()
+    for code in [*source.functions.values(), *source.loops]:
+        if code.short_name != "__init__":
+            for statement in code.statements:
+                if isinstance(statement, ast.Assign) and not any(True for _ in updates_of(statement)):
+                    targets = [part for target in statement.targets for part in flat_targets(target)]
+                    found |= {_base(ast.unparse(t)) for t in targets if isinstance(t, ast.Name | ast.Attribute)}
+    return found
+
+
+def _root(target: str) -> str:
+    """Return the base name of what an update moves, without the indices of single entries."""
+    while target.endswith("]") and not target.endswith(("']", '"]')):
+        target = target[: target.rindex("[")]
+    return _base(target)
+
+
+def moved_bases(source: SourceFile) -> frozenset[str]:
+    """Return the base names of what a script moves by a step that is more than a number."""
+    return frozenset(_root(update.target) for update in moves_in(source.tree) if not update.counts)
+
+
+# -- both -------------------------------------------------------------------------------------------------------------
+
+
+def _living(recording: Recording, backward: Backward) -> Backward | None:
+    """Return the backward with the gradients that follow the parameters; None if none does, or not twice the same."""
+    stage = Stage(recording, backward, backward.moments[0])
+    try:
+        first, second = (stage.gradient()(stage.parameters) for _ in range(2))
+        with moved(stage.parameters, backward.names, np.random.default_rng(0), size=1e-2):
+            elsewhere = stage.gradient()(stage.parameters)
+    except Exception:  # noqa: BLE001 - code that cannot be replayed from here may fail in any way
+        return None
+    names = backward.names
+    if any(not np.array_equal(first[name], second[name], equal_nan=True) for name in names):
+        return None
+    living = tuple(p for p in backward.pairs if not np.array_equal(first[p.slot.name], elsewhere[p.slot.name]))
+    return replace(backward, pairs=living) if living else None
+
+
+def _example(blank: Backward, variables: dict[str, Any]) -> Call:
+    """Return a call that shows the local variables at the end."""
+    first = blank.moments[0]
+    local = {name: value for name, value in variables.items() if name not in first.variables}
+    return Call(blank.function.name, first.number, first.arguments, first.variables, first.random_state, None, local)
