@@ -220,7 +220,9 @@ def clipped_between(v, U, a, V):
     return np.mean((np.exp(np.tanh(v.X @ U + a) @ V) - v.y) ** 2)
 
 
-@stretch("err = self.forward(x, training=True) - y", "self.V self.u self.w", "self.dV self.du self.dw", stop="for name in")
+@stretch(
+    "err = self.forward(x, training=True) - y", "self.V self.u self.w", "self.dV self.du self.dw", stop="for name in"
+)
 def dropout_in_object(v, V, u, w):
     mask = v.end.self.dropout.mask
     return np.sum(((np.tanh(v.x @ V + u) * mask) @ w - v.y) ** 2) / (2 * len(v.y))

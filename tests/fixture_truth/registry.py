@@ -10,10 +10,15 @@ import numpy as np
 from .stretch import Stretch
 
 STRETCHES: dict[str, Stretch] = {}
+NOTEBOOKS: dict[str, Stretch] = {}
 
 
 def stretch(
-    start: str, names: str, gradients: str | None = None, **options: Any
+    start: str,
+    names: str,
+    gradients: str | None = None,
+    registry: dict[str, Stretch] = STRETCHES,
+    **options: Any,
 ) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """Register a loss under its own name, that of the script.
 
@@ -23,6 +28,8 @@ def stretch(
         As in `Stretch`.
     names, gradients : str
         As in `Stretch`, with blanks between them.
+    registry : dict
+        Where to.
     **options
         Further fields of a `Stretch`; ``hidden`` with blanks between the names.
     """
@@ -30,7 +37,7 @@ def stretch(
     expressions = None if gradients is None else gradients.split()
 
     def register(loss: Callable[..., Any]) -> Callable[..., Any]:
-        STRETCHES[loss.__name__] = Stretch(loss, start, names.split(), gradients=expressions, hidden=hidden, **options)
+        registry[loss.__name__] = Stretch(loss, start, names.split(), gradients=expressions, hidden=hidden, **options)
         return loss
 
     return register

@@ -86,9 +86,7 @@ def attention_head(v, Wq, Wk, Wv, Wo):
     return np.sum((_attention(v.x, Wq, Wk, Wv, 1 / np.sqrt(3)) @ Wo - v.target) ** 2) / 2
 
 
-@stretch(
-    "difference = self.forward(tokens) - answer", "self.W_query self.W_key self.W_value self.w_out", rate="lr"
-)
+@stretch("difference = self.forward(tokens) - answer", "self.W_query self.W_key self.W_value self.w_out", rate="lr")
 def attention_class(v, Wq, Wk, Wv, out):
     return (_attention(v.tokens, Wq, Wk, Wv, 3**-0.5).mean(axis=0) @ out - v.answer) ** 2
 
