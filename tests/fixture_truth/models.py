@@ -129,3 +129,24 @@ def random_minibatches(v, w, b):
 @stretch("P = self._probs(X)", "self.theta", "result")
 def sum_convention(v, theta):
     return cross_entropy(v.X @ theta[:, :2].T + theta[:, 2], v.Y.argmax(axis=1)).sum()
+
+
+@stretch("def gradient(", "self.phi self.constante", "result[0] result[1]")
+def prevision_fr(v, phi, constant):
+    s = np.asarray(v.serie)
+    return np.mean((constant + phi[0] * s[23:-1] + phi[1] * s[22:-2] + phi[2] * s[:-24] - s[24:]) ** 2)
+
+
+@stretch("dW = np.zeros(W.shape)", "W", "result[1]")
+def multiclass_svm(v, W):
+    scores = v.X @ W
+    own = scores[np.arange(len(v.y)), v.y]
+    # the own class adds one to every sample
+    hinges = np.maximum(scores - own[:, None] + 1, 0).sum() / len(v.y) - 1
+    return hinges + v.reg * np.sum(W**2)
+
+
+@stretch("def neg_log_lik_grad(", "theta", "result")
+def noise_level_fit(v, theta):
+    residual = np.array(v.temp) - theta[0] - theta[1] * np.array(v.depth)
+    return np.sum(residual**2) * np.exp(-2 * theta[2]) / 2 + len(residual) * theta[2]

@@ -252,3 +252,45 @@ def silent_error(v, w_in, w_out):
 def loss_accumulated(v, a_w, a_b, b_w, b_b):
     # the last point of the first epoch
     return (b_w @ np.tanh(a_w @ v.p + a_b) + b_b - v.z) ** 2 / 2
+
+
+@stretch("forward_pass(batch)", "W_a W_b W_c", stop="if epoch % 50", rate="LR", first=3, later=3)
+def global_statement(v, W_a, W_b, W_c):
+    # the last batch of the first epoch
+    return np.sum((np.tanh(np.tanh(v.batch @ W_a) @ W_b) @ W_c - v.wanted) ** 2) / 20
+
+
+def _half_elu(z):
+    return np.maximum(z, 0) + 0.5 * np.expm1(np.minimum(z, 0))
+
+
+@stretch(
+    "caches = run(layers, x)",
+    " ".join(f"layers[{i}].{key}" for i in range(3) for key in "wb"),
+    " ".join(f"result[{i}].{key}" for i in range(3) for key in "wb"),
+)
+def namedtuple_elu(v, w0, b0, w1, b1, w2, b2):
+    return np.mean((_half_elu(_half_elu(v.x @ w0 + b0) @ w1 + b1) @ w2 + b2 - v.y) ** 2)
+
+
+@stretch(
+    "out = model.forward(x)",
+    "self.A self.B self.C",
+    "grads['A'] grads['B'] grads['C']",
+    stop="for key, g in grads",
+    paths={f"self.{key}": f"model.{key}" for key in "ABC"},
+)
+def aliased_branches(v, A, B, C):
+    return np.mean(np.sum(((np.clip(v.x @ A, 0, None) + v.x @ B) @ C - v.t) ** 2, axis=1)) / 2
+
+
+@stretch(
+    "o, cache = forward(x, p)",
+    " ".join(f"p['{key}']" for key in ("w1", "b1", "w2", "b2")),
+    " ".join(f"g['{key}']" for key in ("w1", "b1", "w2", "b2")),
+    stop="for k in p",
+)
+def dropout_functions(v, w1, b1, w2, b2):
+    z = v.x @ w1 + b1
+    mask = v.end.cache[3]
+    return np.mean(np.abs((z / (1 + np.abs(z)) * mask) @ w2 + b2 - v.y))

@@ -105,3 +105,37 @@ def maxpool_ties(v, kernel, bias, fc):
         scores = a.reshape(2, 2, 2, 2).max(axis=(1, 3)).ravel() @ fc
         total += np.log(np.exp(scores).sum()) - scores[label]
     return total
+
+
+@stretch("def grads(", "V_in V_out", "result[0] result[1]")
+def skipgram_negative(v, V_in, V_out):
+    scores = V_out @ V_in[v.centre]
+    return np.logaddexp(0, -scores[v.context]) + np.logaddexp(0, scores[v.negatives]).sum()
+
+
+@stretch("p = self.forward(img)", "self.K self.bias self.V", rate="lr")
+def im2col_class(v, K, bias, V):
+    windows = np.lib.stride_tricks.sliding_window_view(v.img, (3, 3)).reshape(-1, 9)
+    scores = np.logaddexp(0, windows @ K + bias).mean(axis=0) @ V
+    return np.log(np.exp(scores).sum()) - scores[v.label]
+
+
+_WORDS = ("not", "bad", "very", "good", "film")
+
+
+@stretch(
+    "def gradient(",
+    " ".join(f"vec['{word}']" for word in _WORDS) + " left right both",
+    " ".join(f"result['{word}']" for word in (*_WORDS, "<left>", "<right>", "<both>")),
+)
+def recursive_tree(v, *params):
+    words = dict(zip(_WORDS, params[:5], strict=True))
+    left, right, both = params[5:]
+
+    def value(node):
+        if isinstance(node, str):
+            return words[node]
+        a, b = map(value, node)
+        return np.tanh(left * a + right * b + both * a * b)
+
+    return sum((value(tree) - mood) ** 2 for tree, mood in v.TREES) / 2
