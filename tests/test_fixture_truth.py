@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -22,6 +23,7 @@ UNREADABLE = scripts("unreadable") + [p for p in scripts("submissions") if expec
 TWINS = [path.stem for path in scripts("buggy")]
 # trains until it is good enough, and its mistake keeps it from ever being so
 NEVER_ENDS = "ex3_1090"
+HANGING = ("unreadable/hangs", "submissions/ex3_1183", "submissions/ex3_1190", f"submissions/{NEVER_ENDS}")
 # the first pair shows several mistakes at once, each of the others a single one
 MAX_CHANGED = {"one_neuron_deltas": 6}
 
@@ -114,10 +116,8 @@ def test_bug_comments_are_in_the_wrong_ones(path):
 
 
 def test_there_are_as_many_notebooks_and_submissions_of_each_kind_as_the_readme_says():
-    verdicts = {
-        folder: [expectation(path).verdict for path in scripts(folder)] for folder in ("notebooks", "submissions")
-    }
-    count = {folder: {kind: found.count(kind) for kind in set(found)} for folder, found in verdicts.items()}
+    folders = ("notebooks", "submissions")
+    count = {folder: Counter(expectation(path).verdict for path in scripts(folder)) for folder in folders}
     assert count == {
         "notebooks": {"match": 3, "mismatch": 3},
         "submissions": {"match": 8, "mismatch": 9, "error": 3},
@@ -177,9 +177,7 @@ def test_unreadable_scripts_fail_as_their_names_say(name, status, last_words, tm
     assert last_words in run.stderr or last_words in run.stdout
 
 
-@pytest.mark.parametrize(
-    "name", ["unreadable/hangs", "submissions/ex3_1183", "submissions/ex3_1190", f"submissions/{NEVER_ENDS}"]
-)
+@pytest.mark.parametrize("name", HANGING)
 def test_hanging_script_hangs(name, tmp_path):
     script = FIXTURES / f"{name}.py"
     with pytest.raises(subprocess.TimeoutExpired, match=script.name):
@@ -223,9 +221,8 @@ def test_slope_beside_kinks_takes_the_side_of_the_script():
     for slope in (-1.0, 1.0):
         found = slope_beside_kinks(loss, Sample(point, loss, {"w": np.array([slope, 2.0])}), "w")
         np.testing.assert_allclose(found, [slope, 2], atol=1e-9)
-    assert np.abs(slope_beside_kinks(loss, Sample(point, loss, {"w": np.array([0.0, 2.0])}), "w")[0]) == pytest.approx(
-        1
-    )
+    between = slope_beside_kinks(loss, Sample(point, loss, {"w": np.array([0.0, 2.0])}), "w")
+    assert abs(between[0]) == pytest.approx(1)
 
 
 UPDATES = """
@@ -261,7 +258,7 @@ def test_stretch_reads_a_gradient_from_an_update_in_place(updates):
 
 
 def test_stretch_starts_the_second_time_and_goes_from_line_to_line(updates):
-    stretch = Stretch(lambda v, b: b**2, "b = b -", ["b"], "print(b)", rate="0.1", first=2)
+    stretch = Stretch(lambda _, b: b**2, "b = b -", ["b"], "print(b)", rate="0.1", first=2)
     own = stretch.at(updates, None)
     assert own.point["b"] == pytest.approx(0.4)
     assert own.gradients["b"] == pytest.approx(0.8)
@@ -271,7 +268,7 @@ def test_stretch_starts_the_second_time_and_goes_from_line_to_line(updates):
 
 def test_stretch_says_what_it_does_not_find(updates):
     with pytest.raises(LookupError, match=r"updates\.py never gets from 'b = b -' to the end"):
-        Stretch(lambda v, b: b, "b = b -", ["b"], "print(b)", rate="1", first=3).at(updates, None)
+        Stretch(lambda _, b: b, "b = b -", ["b"], "print(b)", rate="1", first=3).at(updates, None)
     for beginning, count in (("print", 2), ("pass", 0)):
         with pytest.raises(LookupError, match=f"begins with '{beginning}', found {count}"):
             line_number(UPDATES.encode(), beginning)
@@ -298,7 +295,6 @@ def test_fixtures_readme_has_one_row_per_script():
     rows = [line for line in (FIXTURES / "README.md").read_text().splitlines() if line.startswith("| `")]
     named = [row.split("`")[1] for row in rows]
     alone = [stem for stem in STEMS if stem not in TWINS]
-    others = [
-        label(path) + path.suffix for folder in ("unreadable", "notebooks", "submissions") for path in scripts(folder)
-    ]
+    folders = ("unreadable", "notebooks", "submissions")
+    others = [label(path) + path.suffix for folder in folders for path in scripts(folder)]
     assert named == [f"{stem}.py" for stem in TWINS + alone] + others
