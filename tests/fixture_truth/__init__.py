@@ -2,15 +2,15 @@
 
 The gradients come from the script's own code: `first_pairs` calls the function that returns them, `stretch` runs any
 piece of a script. They are compared with central differences of losses that are written out by hand, script by script,
-in `first_pairs`, `networks`, `sequences`, `models` and `notebooks`, and once for all in `submissions`. Nothing here
-imports gradcheck.
+in `first_pairs`, `networks`, `hard_networks`, `sequences`, `models` and `notebooks`, and once for all in `submissions`.
+Nothing here imports gradcheck.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from . import models, networks, notebooks, sequences
+from . import hard_networks, models, networks, notebooks, sequences
 from .first_pairs import PROBES, first_call
 from .points import Sample, central_difference, disagreement, slope_beside_kinks
 from .registry import NOTEBOOKS, STRETCHES
@@ -26,6 +26,7 @@ __all__ = [
     "disagreement",
     "errors",
     "first_call",
+    "hard_networks",
     "hidden_at_start",
     "models",
     "networks",

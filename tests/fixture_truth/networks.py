@@ -200,60 +200,6 @@ def layernorm_rows(v, A, a, g, s, B):
     return cross_entropy(np.maximum(g * normal + s, 0) @ B, v.labels).mean()
 
 
-@stretch("Z, out = forward(W1", "W1 b1 W2 b2", " ".join(f"result[{i}]" for i in range(4)), kinks=True)
-def relu_zero_bias(v, W1, b1, W2, b2):
-    return np.mean((np.maximum(v.X @ W1 + b1, 0) @ W2 + b2 - v.y) ** 2)
-
-
-@stretch(
-    "d2 = self.probabilities(x)",
-    "self.w1 self.b1 self.w2 self.b2",
-    "result['w1'] result['b1'] result['w2'] result['b2']",
-    rtol=1e-5,
-)
-def float32_in_place(v, w1, b1, w2, b2):
-    return cross_entropy(np.tanh(v.x.astype(float) @ w1 + b1) @ w2 + b2, v.labels).mean()
-
-
-@stretch("H = np.tanh(X @ U + a)", "U a V", "dU da dV", stop="(dU, da, dV), norm")
-def clipped_between(v, U, a, V):
-    return np.mean((np.exp(np.tanh(v.X @ U + a) @ V) - v.y) ** 2)
-
-
-@stretch(
-    "err = self.forward(x, training=True) - y", "self.V self.u self.w", "self.dV self.du self.dw", stop="for name in"
-)
-def dropout_in_object(v, V, u, w):
-    mask = v.end.self.dropout.mask
-    return np.sum(((np.tanh(v.x @ V + u) * mask) @ w - v.y) ** 2) / (2 * len(v.y))
-
-
-@stretch("a = np.tanh(self.W @ x)", "self.W self.v", "gW gv")
-def rmsprop_inside(v, W, out):
-    return np.mean((out @ np.tanh(W @ v.x) - v.y) ** 2) / 2
-
-
-@stretch(
-    "hidden = 1 / (1",
-    "W_hidden b_hidden W_out b_out",
-    "grad_W_hidden grad_b_hidden grad_W_out grad_b_out",
-    stop="W_out -= eta",
-)
-def decay_in_update(v, w1, b1, w2, b2):
-    return binary_cross_entropy(sigmoid(v.x @ w1 + b1) @ w2 + b2, v.t).mean()
-
-
-@stretch("hidden, out = steer(sensors)", "w_in w_out", rate="RATE")
-def silent_error(v, w_in, w_out):
-    return (np.tanh(w_out @ np.tanh(w_in @ v.sensors)) - v.wanted) ** 2 / 2
-
-
-@stretch("hid = act(", "a_w a_b b_w b_b", stop="if epoch % 40", rate="0.05", first=25, later=25)
-def loss_accumulated(v, a_w, a_b, b_w, b_b):
-    # the last point of the first epoch
-    return (b_w @ np.tanh(a_w @ v.p + a_b) + b_b - v.z) ** 2 / 2
-
-
 @stretch("forward_pass(batch)", "W_a W_b W_c", stop="if epoch % 50", rate="LR", first=3, later=3)
 def global_statement(v, W_a, W_b, W_c):
     # the last batch of the first epoch

@@ -13,7 +13,7 @@ from .registry import binary_cross_entropy, sigmoid, stretch
     "g['Wx'] g['Wh'] g['bh'] g['Wy'] g['by']",
     stop="for k in g:",
     paths={f"self.{key}": f"rnn.{key}" for key in ("Wx", "Wh", "bh", "Wy", "by")},
-    later=3,
+    later=2,
     hidden="self.Wx self.Wh self.bh",
 )
 def rnn_parity(v, Wx, Wh, bh, Wy, by):
