@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,13 +38,19 @@ class Expectation:
 
 
 def scripts(folder: str) -> list[Path]:
-    """List the scripts of one fixture folder, sorted by name."""
-    return sorted((FIXTURES / folder).glob("*.py"))
+    """List the scripts or notebooks of one fixture folder, sorted by name."""
+    return sorted(path for path in (FIXTURES / folder).iterdir() if path.suffix in {".py", ".ipynb"})
 
 
 def read_text(path: Path) -> str:
-    """Return the text of a script, whatever its bytes are: no UTF-8 here has a meaning for the comments."""
+    """Return the text of a script, whatever its bytes are: no UTF-8 here has a meaning for the comments.
+
+    Of a notebook, it is the text of its code cells.
+    """
     data = path.read_bytes()
+    if path.suffix == ".ipynb":
+        cells = [cell["source"] for cell in json.loads(data)["cells"] if cell["cell_type"] == "code"]
+        return "\n".join("".join(source) for source in cells)
     try:
         return data.decode("utf-8")
     except UnicodeDecodeError:

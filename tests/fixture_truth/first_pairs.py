@@ -1,7 +1,6 @@
-"""The truth about the fixture scripts, found without the checker.
+"""The first pairs: scripts with a function that returns the gradients.
 
-Each script is run once, the first call of the function that returns its gradients is caught, and central differences
-of the script's own loss are written out by hand, script by script. Nothing here imports gradcheck.
+Each script is run once, the first call of that function is caught, and it is called again at other points.
 """
 
 from __future__ import annotations
@@ -19,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-Point = dict[str, np.ndarray]
+from .points import Point, Sample, arrays, perturbed
 
 
 @dataclass(frozen=True)
@@ -59,6 +58,11 @@ class Probe:
     loss: Callable[[Point], float]
     gradients: Callable[[Point], Point]
 
+    def sample(self, seed: int | None) -> Sample:
+        """Evaluate the gradients at the script's own point or at a perturbed one."""
+        point = self.point if seed is None else perturbed(self.point, seed)
+        return Sample(point, self.loss, self.gradients({name: value.copy() for name, value in point.items()}))
+
 
 def first_call(path: Path, function: str) -> Call:
     """Run a script and catch the first call of one of its functions.
@@ -91,38 +95,6 @@ def first_call(path: Path, function: str) -> Call:
     if not caught:
         raise LookupError(f"{path.name} never calls {function}")
     return Call(script, *caught[0])
-
-
-def central_difference(loss: Callable[[Point], float], point: Point, name: str, step: float = 1e-5) -> np.ndarray:
-    """Differentiate the loss with respect to every entry of one parameter."""
-    numerical = np.zeros_like(point[name])
-    for index in np.ndindex(numerical.shape):
-        values = []
-        for sign in (1, -1):
-            moved = {key: value.copy() for key, value in point.items()}
-            moved[name][index] += sign * step
-            values.append(float(loss(moved)))
-        numerical[index] = (values[0] - values[1]) / (2 * step)
-    return numerical
-
-
-def disagreement(analytic: np.ndarray, numerical: np.ndarray) -> float:
-    """Return the largest difference relative to the largest entry of the two; NaN when one of them has a NaN."""
-    if analytic.shape != numerical.shape:
-        raise ValueError(f"expected shape {numerical.shape}, got {analytic.shape}")
-    scale = max(np.abs(analytic).max(), np.abs(numerical).max())
-    return 0.0 if scale == 0 else float(np.abs(analytic - numerical).max() / scale)
-
-
-def perturbed(point: Point, seed: int) -> Point:
-    """Move every entry of every parameter by a random amount."""
-    rng = np.random.default_rng(seed)
-    return {name: np.array(value + 0.2 * rng.standard_normal(value.shape)) for name, value in point.items()}
-
-
-def arrays(names: list[str], values: Any) -> Point:
-    """Give copies of some values, as float arrays, their names."""
-    return {name: np.array(value, dtype=float) for name, value in zip(names, values, strict=True)}
 
 
 def one_neuron_deltas(path: Path) -> Probe:
