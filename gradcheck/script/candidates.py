@@ -53,7 +53,7 @@ def find_backwards(recording: Recording, overrides: Overrides, unrepeatable: dic
         if not calls or (overrides.backward and overrides.backward not in (name, function.short_name)):
             continue
         found = tuple(outputs(source, function, calls[0]))
-        own = map_gradients(function, found, slots(function, calls[0], read), updates)
+        own = map_gradients(function, found, slots(function, calls[0], read), updates, source.derivatives)
         names = {pair.output.leaf.path: pair.slot.name for pair in own}
         best: Backward | None = None
         for region in regions(source, function):
@@ -61,7 +61,7 @@ def find_backwards(recording: Recording, overrides: Overrides, unrepeatable: dic
             if not moments:
                 continue
             places = slots(region, moments[0], read)
-            pairs = map_gradients(function, found, places, updates)
+            pairs = map_gradients(function, found, places, updates, source.derivatives)
             known = {part for pair in pairs for part in (pair.slot.name, base_name(pair.slot.name))}
             if overrides.backward and not known.issuperset(overrides.params):
                 pairs = pair_in_order(found, places, overrides.params) or pairs

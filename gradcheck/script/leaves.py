@@ -71,6 +71,11 @@ class Leaf:
         return np.shape(self.value)
 
     @property
+    def size(self) -> int:
+        """Number of entries."""
+        return int(np.size(self.value))
+
+    @property
     def is_narrow(self) -> bool:
         """Whether it holds numbers of less than double precision."""
         dtype = np.asarray(self.value).dtype
@@ -103,6 +108,8 @@ def _leaves(name: str, value: Any, path: Path, replaceable: bool, above: frozens
 def _steps(value: Any) -> list[Step]:
     if isinstance(value, dict):
         return [Step(key, attribute=False) for key in value if isinstance(key, str | int)]
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return [Step(field, attribute=True) for field in value._fields]
     if isinstance(value, list | tuple):
         return [Step(index, attribute=False) for index in range(len(value))]
     return [Step(key, attribute=True) for key in own_attributes(value) or ()]

@@ -116,18 +116,28 @@ def choose_loss(
     different: list[tuple[Backward, LossExpression, list[CheckResult]]] = []
     for names, loss in usable:
         if (len(names), loss_rank(loss.name), loss.near) == top:
-            own = _depending(backward, names)
-            probes = probe(recording, own, loss)
-            if not any(_same_gradients(probes, others) for _, _, others in different):
-                different.append((own, loss, probes))
+            own = _with_moments(recording, _depending(backward, names), loss)
+            for way in _with_and_without_decay(own):
+                probes = probe(recording, way, loss)
+                if not any(_same_gradients(probes, others) for _, _, others in different):
+                    different.append((way, loss, probes))
     different = [choice for choice in different if _is_plausible(*choice, rejected)]
     choices = [Choice.of(*one) for one in different]
     winners = [choice for choice in choices if choice.agreement == max(c.agreement for c in choices)]
     winners = _wholes(backward, winners)
     # losses that are not written down come in the order in which people use them
-    if len(winners) > 1 and not all(choice.loss.is_implied for choice in winners):
+    if len({choice.loss.text for choice in winners}) > 1 and not all(choice.loss.is_implied for choice in winners):
         raise _ambiguous(backward, [choice.loss for choice in winners])
     return winners[0] if winners else None
+
+
+def _with_and_without_decay(backward: Backward) -> list[Backward]:
+    """Return the backward, and where its updates let parameters decay, also with that left out of their changes."""
+    decays = [None if pair.update is None else pair.update.decay for pair in backward.pairs]
+    if backward.kind is not Kind.CHANGE or not any(decays):
+        return [backward]
+    pairs = tuple(replace(pair, decay=decay) for pair, decay in zip(backward.pairs, decays, strict=True))
+    return [backward, replace(backward, pairs=pairs)]
 
 
 def _depending(backward: Backward, names: Sequence[str]) -> Backward:
@@ -146,6 +156,12 @@ def _is_plausible(backward: Backward, loss: LossExpression, probes: list[CheckRe
         rejected.add(loss, "agrees with none of the gradients, up to a factor")
         return False
     return True
+
+
+def _with_moments(recording: Recording, backward: Backward, loss: LossExpression) -> Backward:
+    """Return the backward without the moments at which the loss is not computed, but left over from another."""
+    kept = [m for m in backward.moments if _dependence(recording, replace(backward, moments=(m,)), loss, Rejected())]
+    return replace(backward, moments=tuple(kept)) if kept else backward
 
 
 def _wholes(backward: Backward, choices: list[Choice]) -> list[Choice]:
@@ -171,10 +187,23 @@ def _dependence(recording: Recording, backward: Backward, loss: LossExpression, 
     if not np.isfinite(base):
         rejected.add(loss, f"is {base} at the first recorded call of `{backward.function.name}`", "loss-not-finite")
         return []
-    found = [name for name in backward.names if _moves(evaluate, stage.parameters, name, base)]
+    found = {name for name in backward.names if _moves(evaluate, stage.parameters, name, base)}
+    for moment in backward.moments[1:_PROBED_MOMENTS]:
+        if len(found) < len(backward.names):
+            found |= _dependent(Stage(recording, backward, moment), loss, backward.names)
     if not found:
         rejected.add(loss, f"does not depend on {', '.join(backward.names)}")
-    return found
+    return [name for name in backward.names if name in found]
+
+
+def _dependent(stage: Stage, loss: LossExpression, names: Sequence[str]) -> set[str]:
+    """Return the parameters that a loss depends on at a later moment: data may be zero at the first."""
+    evaluate = stage.loss(loss)
+    try:
+        base = float(np.asarray(evaluate(stage.parameters)).reshape(-1)[0])
+    except Exception:  # noqa: BLE001 - a guessed call may fail in any way
+        return set()
+    return {name for name in names if _moves(evaluate, stage.parameters, name, base)}
 
 
 def _moves(evaluate: Callable[[Mapping[str, Any]], Any], parameters: dict[str, Any], name: str, base: float) -> bool:
@@ -211,6 +240,7 @@ def probe(recording: Recording, backward: Backward, loss: LossExpression) -> lis
 def _same_gradients(one: list[CheckResult], other: list[CheckResult]) -> bool:
     return len(one) == len(other) and all(
         p.name == q.name
+        and np.array_equal(p.analytic, q.analytic, equal_nan=True)
         and np.allclose(p.numerical, q.numerical, rtol=1e-5, atol=1e-12 + float(np.max(p.numerical_error, initial=0)))
         for a, b in zip(one, other, strict=True)
         for p, q in zip(a.parameters, b.parameters, strict=True)

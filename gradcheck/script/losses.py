@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import builtins
+import itertools
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -13,11 +14,14 @@ import numpy as np
 from gradcheck.script.backward import Backward
 from gradcheck.script.instrument import HOOK
 from gradcheck.script.leaves import is_numeric
-from gradcheck.script.names import is_derivative_function, loss_rank
+from gradcheck.script.names import is_derivative_function, is_step_size, loss_rank
 from gradcheck.script.outputs import RESULT, Kind
 from gradcheck.script.replay import LossExpression
 from gradcheck.script.source import SourceFile
-from gradcheck.script.syntax import Function, Loop, assigned_names, called_name, loaded_names
+from gradcheck.script.syntax import Function, Loop, assigned_names, called_name, flat_targets, loaded_names
+from gradcheck.script.updates import updates_of
+
+_MOST_ARGUMENTS = 4
 
 
 def loss_candidates(source: SourceFile, backward: Backward) -> list[LossExpression]:
@@ -45,7 +49,17 @@ def unnamed_candidates(source: SourceFile, backward: Backward) -> list[LossExpre
     """
     helpers = _reached(source, backward.function)
     functions = [f for f in _others(source, backward) if not loss_rank(f.short_name) and f.name not in helpers]
-    return [c for f in functions if not is_derivative_function(f.short_name) for c in _calls(source, backward, f)]
+    calls = [c for f in functions if not is_derivative_function(f.short_name) for c in _calls(source, backward, f)]
+    return [*_unnamed_locals(backward), *calls]
+
+
+def _unnamed_locals(backward: Backward) -> Iterator[LossExpression]:
+    function = backward.function
+    feeding = _feeding(backward)
+    for name, value in backward.example.local_variables.items():
+        own = function.assignments(name) and name not in feeding and name not in function.arguments
+        if own and _is_scalar(value) and not (isinstance(function, Loop) and _adds_up(function, name)):
+            yield LossExpression(name, _shown(function, name), _line(function, name), name, "a local variable")
 
 
 def _others(source: SourceFile, backward: Backward) -> list[Function]:
@@ -77,6 +91,9 @@ def named_loss(source: SourceFile, backward: Backward, name: str) -> list[LossEx
 
 
 def _returned(backward: Backward) -> Iterator[LossExpression]:
+    if backward.kind is not Kind.RETURNED:
+        yield from _returned_beside(backward)
+        return
     gradients = {pair.output.leaf.path for pair in backward.pairs}
     for output in backward.outputs:
         path = output.leaf.path
@@ -91,12 +108,21 @@ def _returned(backward: Backward) -> Iterator[LossExpression]:
             yield LossExpression(output.leaf.name, _shown(backward.function, shown), line, name, evidence)
 
 
+def _returned_beside(backward: Backward) -> Iterator[LossExpression]:
+    """Return what a function that keeps or applies its gradients gives back, if that may be a number."""
+    for statement in backward.function.returns:
+        value = statement.value
+        parts = value.elts[:1] if isinstance(value, ast.Tuple) else [value]
+        for part in parts:
+            if part is not None and not isinstance(part, ast.Constant):
+                text = ast.unparse(part)
+                name = text if isinstance(part, ast.Name) else "error"
+                yield LossExpression(text, text, statement.lineno, name, "returned by the same function")
+
+
 def _local(backward: Backward) -> Iterator[LossExpression]:
     function, variables = backward.function, backward.example.local_variables
-    expressions = [pair.output.expression for pair in backward.pairs if pair.output.expression is not None]
-    gradients = {name for expression in expressions for name in loaded_names(expression)} | _moved(backward)
-    # a value that flows into the gradients is an error or a delta, not the loss
-    feeding = gradients | function.feeds(gradients)
+    feeding = _feeding(backward)
     for name, value in variables.items():
         if name in feeding or name in function.arguments or not function.assignments(name) or not _is_scalar(value):
             continue
@@ -106,6 +132,13 @@ def _local(backward: Backward) -> Iterator[LossExpression]:
         best = max(names, key=loss_rank)
         if loss_rank(best):
             yield LossExpression(name, _shown(function, name), _line(function, name), best, "a local variable")
+
+
+def _feeding(backward: Backward) -> set[str]:
+    """Return the names that flow into the gradients: an error or a delta, not the loss."""
+    expressions = [pair.output.expression for pair in backward.pairs if pair.output.expression is not None]
+    gradients = {name for expression in expressions for name in loaded_names(expression)} | _moved(backward)
+    return gradients | backward.function.feeds(gradients)
 
 
 def _moved(backward: Backward) -> set[str]:
@@ -146,9 +179,11 @@ def _told(source: SourceFile, backward: Backward) -> Iterator[LossExpression]:
     for node in (inner for outer in nodes for inner in ast.walk(outer)):
         for name, expression in _named_expressions(node):
             plain = isinstance(expression, ast.Name | ast.Constant | ast.Attribute)
-            if loss_rank(name) and not plain and _names(ast.unparse(expression)) <= known:
+            moves = _moves(source, expression)
+            if loss_rank(name) and not plain and not moves and _names(ast.unparse(expression)) <= known:
                 text = ast.unparse(expression)
-                yield LossExpression(text, text, expression.lineno, name, "shown by the script", near=False)
+                near = _is_near(backward, text)
+                yield LossExpression(text, text, expression.lineno, name, "shown by the script", near=near)
 
 
 def _named_expressions(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
@@ -161,9 +196,26 @@ def _named_expressions(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
             parts = [part for argument in arguments for part in ast.walk(argument)]
             words = [part.value for part in parts if isinstance(part, ast.Constant) and isinstance(part.value, str)]
             name = next((w for text in words for w in re.findall(r"[A-Za-z_]+", text) if loss_rank(w)), "")
-            for part in parts:
-                if isinstance(part, ast.Call | ast.BinOp):
+            for argument in arguments:
+                for part in _outermost(argument):
                     yield name, part
+
+
+def _outermost(node: ast.AST) -> Iterator[ast.expr]:
+    """Return the expressions that are shown, out of what only formats or rounds them."""
+    match node:
+        case ast.Call(ast.Name("round" | "str" | "float" | "format" | "abs"), [inner, *_]):
+            yield from _outermost(inner)
+        case ast.Call(ast.Attribute(ast.Constant(), "format"), arguments) | ast.JoinedStr(arguments):
+            yield from (part for argument in arguments for part in _outermost(argument))
+        case ast.FormattedValue(inner):
+            yield from _outermost(inner)
+        case ast.BinOp(ast.Constant(str()) | ast.JoinedStr(), _, inner):
+            yield from _outermost(inner)
+        case ast.Tuple(parts):
+            yield from (part for element in parts for part in _outermost(element))
+        case ast.Call() | ast.BinOp() | ast.UnaryOp():
+            yield node
 
 
 def implied_candidates(source: SourceFile, backward: Backward) -> list[LossExpression]:
@@ -192,8 +244,13 @@ def implied_candidates(source: SourceFile, backward: Backward) -> list[LossExpre
 
 
 def _residual_lines(function: Function | Loop) -> Iterator[tuple[str, str, int]]:
-    for statement in function.statements:
-        for node in ast.walk(statement) if not isinstance(statement, ast.For | ast.While | ast.If | ast.With) else ():
+    plain = [s for s in function.statements if not isinstance(s, ast.For | ast.While | ast.If | ast.With)]
+    for statement in plain:
+        for node in (
+            ()
+            if any(True for _ in updates_of(statement)) and isinstance(statement, ast.Assign)
+            else ast.walk(statement)
+        ):
             match node:
                 case ast.BinOp(left, ast.Sub(), right) if not isinstance(left, ast.Constant):
                     yield ast.unparse(left), ast.unparse(right), node.lineno
@@ -244,13 +301,12 @@ def _calls(source: SourceFile, backward: Backward, loss: Function) -> Iterator[L
         for text in _written_calls(source, loss):
             known = {*backward.example.local_variables, *_in_sight(backward), *function.arguments, *source.imported}
             if _names(text) <= known | {*source.functions, *backward.example.variables}:
-                yield LossExpression(text, text, loss.line, loss.short_name, "called so in the script", near=False)
+                evidence, near = "called so in the script", _is_near(backward, text)
+                yield LossExpression(text, text, loss.line, loss.short_name, evidence, near=near)
         return
 
-    data = set(function.arguments) - {pair.slot.variable for pair in backward.pairs} - _parameter_names(backward)
-
     def expression(text: str, evidence: str, near: bool = True) -> LossExpression:
-        near = near and data <= _names(text) | {"self", "cls"}
+        near = near and _is_near(backward, text)
         return LossExpression(text, text, loss.line, loss.short_name, evidence, near)
 
     bound = loss.arguments[:1] if loss.owner and "staticmethod" not in loss.decorators else ()
@@ -265,20 +321,72 @@ def _calls(source: SourceFile, backward: Backward, loss: Function) -> Iterator[L
     if all(name in known for name in required):
         arguments = [*required, *(f"{name}={name}" for name in optional)]
         yield expression(f"{callee}({', '.join(arguments)})", "its arguments have the same names")
-    elif len(required) == 2:
-        for one, other in _residuals(function):
-            for first, second in ((one, other), (other, one)):
-                yield expression(f"{callee}({first}, {second})", "applied to the sides of the residual", near=False)
+    else:
+        if len(required) == 2:
+            for one, other in _residuals(function):
+                for first, second in ((one, other), (other, one)):
+                    yield expression(f"{callee}({first}, {second})", "applied to the sides of the residual", near=False)
+        for chosen in _handed_on(backward, len(required)):
+            yield expression(f"{callee}({', '.join(chosen)})", "applied to what the code is handed", near=False)
     for text in _written_calls(source, loss):
         if not _names(text) - {callee} <= known and _names(text) - {callee} <= known | _in_sight(backward):
             yield expression(text, "called so in the script", near=False)
 
 
+def _is_near(backward: Backward, text: str) -> bool:
+    """Whether an expression is for sure of the data that the gradients are of: it mentions what the code is handed.
+
+    A function is handed its arguments. A round of a loop is handed the loop's variables, as far as it works with them.
+    """
+    function = backward.function
+    if isinstance(function, Function):
+        return set(_data_arguments(backward)) <= _names(text)
+    data = _handed(function)
+    own = {name for s in function.statements if isinstance(s, ast.Assign) for name in assigned_names(s)}
+    return not data or bool(_names(text) & (data | own))
+
+
+def _handed_on(backward: Backward, count: int) -> Iterator[tuple[str, ...]]:
+    """Return the ways to choose some of the data that a function is handed."""
+    handed = _data_arguments(backward)
+    if 0 < count <= len(handed) <= _MOST_ARGUMENTS:
+        yield from itertools.combinations(handed, count)
+
+
+def _data_arguments(backward: Backward) -> list[str]:
+    """Return the arguments of a function that are neither parameters nor step sizes."""
+    function = backward.function
+    others = {pair.slot.variable for pair in backward.pairs} | _parameter_names(backward) | {"self", "cls"}
+    return [name for name in function.arguments if name not in others and not is_step_size(name)]
+
+
+def _handed(loop: Loop) -> set[str]:
+    """Return the variables of a loop that a round works with: what is only tested or printed tells the time."""
+    if isinstance(loop.node, ast.While):
+        return set()
+    targets = {ast.unparse(part) for part in flat_targets(loop.node.target)}
+    used: set[str] = set()
+    for statement in loop.statements:
+        if isinstance(statement, ast.For | ast.While):
+            used |= loaded_names(statement.iter) if isinstance(statement, ast.For) else set()
+        elif isinstance(statement, ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Expr):
+            used |= set() if _prints(statement.value) else loaded_names(statement.value or ast.Constant(None))
+    return targets & used
+
+
+def _prints(expression: ast.expr | None) -> bool:
+    return isinstance(expression, ast.Call) and called_name(expression) == "print"
+
+
 def _in_sight(backward: Backward) -> set[str]:
     """Return the variables around the call of the backward function."""
     moment = backward.moments[0]
-    in_module = isinstance(backward.region, Loop) and backward.region.function is None
-    return {*moment.arguments, *(moment.variables if in_module else ())}
+    if not isinstance(backward.region, Loop):
+        return {*moment.arguments}
+    # what the round has computed by then
+    own = {name for s in backward.region.statements if isinstance(s, ast.Assign) for name in assigned_names(s)}
+    in_module = backward.region.function is None
+    return {*moment.arguments, *own, *(moment.variables if in_module else ())}
 
 
 def _parameter_names(backward: Backward) -> set[str]:
@@ -300,7 +408,14 @@ def _callee(function: Function | Loop, loss: Function) -> str | None:
 
 def _written_calls(source: SourceFile, loss: Function) -> list[str]:
     calls = [n for n in ast.walk(source.tree) if isinstance(n, ast.Call) and called_name(n) == loss.short_name]
-    return list(dict.fromkeys(ast.unparse(call) for call in calls))
+    return list(dict.fromkeys(ast.unparse(call) for call in calls if not _moves(source, call)))
+
+
+def _moves(source: SourceFile, expression: ast.expr) -> bool:
+    """Whether an expression calls a function that moves parameters: what it returns is no function of them."""
+    called = {called_name(node) for node in ast.walk(expression) if isinstance(node, ast.Call)}
+    moving = (f for f in source.functions.values() if f.short_name in called)
+    return any(isinstance(s, ast.AugAssign) and "." in ast.unparse(s.target) for f in moving for s in f.statements)
 
 
 def _names(text: str) -> set[str]:

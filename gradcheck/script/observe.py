@@ -21,10 +21,11 @@ from gradcheck.script.replay import Stage
 from gradcheck.script.source import SourceFile
 from gradcheck.script.syntax import Function, assigned_names, flat_targets
 from gradcheck.script.units import Unit
-from gradcheck.script.updates import Update, moves_in, updates_in, updates_of
+from gradcheck.script.updates import Update, moves_in, updates_of
 
 # numbers beyond it are data, not parameters of a script that is checked within a minute
 _MOST_LEAVES = 400
+_LOOKED_AT = 3
 
 
 @dataclass(frozen=True)
@@ -78,10 +79,14 @@ def _in_region(recording: Recording, blank: Backward, read: frozenset[str]) -> I
         places = [slot for slot in places if np.size(slot.leaf.value) > 1][:_MOST_LEAVES]
     try:
         sight = _look(recording, blank, places)
+        for moment in blank.moments[1:_LOOKED_AT]:
+            # a gradient that is zero by chance moves nothing
+            later = _look(recording, replace(blank, moments=(moment,)), slots_again(places, moment))
+            sight = replace(sight, changed=sight.changed | later.changed)
     except Exception:  # noqa: BLE001 - code that cannot be replayed from here may fail in any way
         return
     example = replace(_example(blank, sight.variables))
-    blank = replace(blank, example=example, updates=updates_in(recording.source.tree))
+    blank = replace(blank, example=example, updates=moves_in(recording.source.tree))
     for pairs in (_kept(recording, blank, places, sight), _changed(recording, places, sight)):
         if pairs and (backward := _living(recording, replace(blank, pairs=pairs))) is not None:
             yield backward
@@ -90,6 +95,23 @@ def _in_region(recording: Recording, blank: Backward, read: frozenset[str]) -> I
 def _may_be_parameter(slot: Slot) -> bool:
     dtype = np.asarray(slot.leaf.value).dtype
     return dtype.kind == "f" or (dtype.kind in "iu" and slot.leaf.shape != ())
+
+
+def slots_again(places: Sequence[Slot], moment: Call) -> list[Slot]:
+    """Return the same places with what lay in them at another moment.
+
+    Parameters
+    ----------
+    places : sequence of Slot
+        The places.
+    moment : Call
+        The moment.
+    """
+    found = []
+    for slot in places:
+        root = moment.arguments if slot.is_argument else moment.variables
+        found.append(replace(slot, leaf=replace(slot.leaf, value=follow(root[slot.variable], slot.path))))
+    return found
 
 
 def _look(recording: Recording, blank: Backward, places: Sequence[Slot]) -> Sight:
@@ -166,14 +188,15 @@ def _looks_like_gradient(name: str) -> bool:
 def _kept(recording: Recording, blank: Backward, places: Sequence[Slot], sight: Sight) -> tuple[GradientMap, ...]:
     """Pair what is stored under the names of gradients with parameters."""
     targets = {fold(base_name(update.target)) for update in moves_in(recording.source.tree)}
-    pairs: dict[int, GradientMap] = {}
+    found: dict[int, list[GradientMap]] = {}
     for leaf, variable in sight.kept:
         number, update = _parameter_for(leaf, places, sight.names, blank.updates)
-        if number is None or number in pairs:
-            continue
-        output = Output(leaf, (leaf.name,), None, variable, Kind.KEPT)
-        pair = GradientMap(places[number], output, update, f"`{leaf.name}`, which it stores")
-        pairs[number] = pair.called(sight.names[number])
+        if number is not None:
+            output = Output(leaf, (leaf.name,), None, variable, Kind.KEPT)
+            pair = GradientMap(places[number], output, update, f"`{leaf.name}`, which it stores")
+            found.setdefault(number, []).append(pair.called(sight.names[number]))
+    # what has the parameter's letters is its gradient; what it is moved by may be a step of an optimizer
+    pairs = {n: min(own, key=lambda pair: pair.update is not None) for n, own in found.items()}
     moving = {n: p for n, p in pairs.items() if n in sight.changed or _base(p.slot.name) in targets}
     return tuple((moving or pairs).values())
 
@@ -185,14 +208,17 @@ def _parameter_for(
     base = base_name(leaf.name)
     by_update = [(u.target, u) for u in updates if any(base_name(source) == base for source in u.sources)]
     holder = leaf.name[: len(leaf.name) - len(leaf.path[-1].text)] if leaf.path else ""
-    wanted: list[tuple[str, Update | None]] = [*by_update, *((name, None) for name in parameter_of(leaf.name))]
+    wanted: list[tuple[str, Update | None]] = [*((name, None) for name in parameter_of(leaf.name)), *by_update]
     if leaf.path and not leaf.path[-1].attribute and is_gradient_word(base_name(holder)):
         wanted.append((f"[{leaf.path[-1].key!r}]", None))
     for name, update in wanted:
         fitting = [
             number
             for number, own in names.items()
-            if own != leaf.name and _is_called(own, name) and fits(leaf.value, places[number].leaf.shape)
+            if own != leaf.name
+            and _is_called(own, name)
+            and np.size(leaf.value) == np.size(places[number].leaf.value)
+            and fits(leaf.value, places[number].leaf.shape)
         ]
         fitting.sort(key=lambda number: -_common(names[number], leaf.name))
         if fitting:
@@ -282,18 +308,20 @@ def moved_bases(source: SourceFile) -> frozenset[str]:
 
 def _living(recording: Recording, backward: Backward) -> Backward | None:
     """Return the backward with the gradients that follow the parameters; None if none does, or not twice the same."""
-    stage = Stage(recording, backward, backward.moments[0])
-    try:
-        first, second = (stage.gradient()(stage.parameters) for _ in range(2))
-        with moved(stage.parameters, backward.names, np.random.default_rng(0), size=1e-2):
-            elsewhere = stage.gradient()(stage.parameters)
-    except Exception:  # noqa: BLE001 - code that cannot be replayed from here may fail in any way
-        return None
-    names = backward.names
-    if any(not np.array_equal(first[name], second[name], equal_nan=True) for name in names):
-        return None
-    living = tuple(p for p in backward.pairs if not np.array_equal(first[p.slot.name], elsewhere[p.slot.name]))
-    return replace(backward, pairs=living) if living else None
+    living: set[str] = set()
+    for moment in backward.moments[:_LOOKED_AT]:
+        try:
+            stage = Stage(recording, backward, moment)
+            first, second = (stage.gradient()(stage.parameters) for _ in range(2))
+            with moved(stage.parameters, backward.names, np.random.default_rng(0), size=1e-2):
+                elsewhere = stage.gradient()(stage.parameters)
+        except Exception:  # noqa: BLE001 - code that cannot be replayed from here may fail in any way
+            return None
+        if any(not np.array_equal(first[name], second[name], equal_nan=True) for name in backward.names):
+            return None
+        living |= {name for name in backward.names if not np.array_equal(first[name], elsewhere[name])}
+    pairs = tuple(pair for pair in backward.pairs if pair.slot.name in living)
+    return replace(backward, pairs=pairs) if pairs else None
 
 
 def _example(blank: Backward, variables: dict[str, Any]) -> Call:

@@ -47,13 +47,14 @@ class Slot:
 
 @dataclass(frozen=True)
 class GradientMap:
-    """A parameter, the result that is its gradient, and how this was seen."""
+    """A parameter, what is its gradient, and how this was seen; `decay` is what part of its change is none of it."""
 
     slot: Slot
     output: Output
     update: Update | None
     evidence: str
     motion: Motion = field(default_factory=Motion)
+    decay: str | None = None
 
     @property
     def adds(self) -> bool | None:
@@ -111,7 +112,11 @@ def slots(region: Function | Loop, moment: Call, read: Set[str]) -> list[Slot]:
 
 
 def map_gradients(
-    function: Function, found: Sequence[Output], places: list[Slot], updates: tuple[Update, ...]
+    function: Function,
+    found: Sequence[Output],
+    places: list[Slot],
+    updates: tuple[Update, ...],
+    derivatives: Set[str] = frozenset(),
 ) -> list[GradientMap]:
     """Pair the outputs of a function with parameters.
 
@@ -122,16 +127,22 @@ def map_gradients(
     for output in found:
         free = [place for place in places if all(place != pair.slot for pair in pairs)]
         pair = _by_update(output, free, updates) or _by_name(function, output, free, updates)
-        if pair is not None:
+        if pair is not None and not _is_of_a_part(pair, updates):
             pairs.append(pair)
     if pairs or not found:
         return pairs
     # one gradient, or a value and its gradient
     last, words = found[-1], [function.short_name] if len(found) == 1 else found[-1].labels
     alone = len(found) == 1 or (len(found) == 2 and np.size(found[0].leaf.value) == 1 < np.size(last.leaf.value))
-    if alone and any(is_gradient_function(word) for word in words):
+    if alone and (function.short_name in derivatives or any(is_gradient_function(word) for word in words)):
         return _by_position(last, places, updates)
     return []
+
+
+def _is_of_a_part(pair: GradientMap, updates: Sequence[Update]) -> bool:
+    """Whether a gradient belongs to one row or entry of a parameter, as the script moves these one at a time."""
+    smaller = np.size(pair.output.leaf.value) < pair.slot.leaf.size
+    return smaller and any(update.target.startswith(f"{pair.slot.name}[") for update in updates)
 
 
 def pair_in_order(found: Sequence[Output], places: list[Slot], names: Sequence[str]) -> list[GradientMap]:

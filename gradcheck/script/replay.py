@@ -13,6 +13,7 @@ from typing import Any, cast
 import numpy as np
 
 from gradcheck.arrays import same_bits
+from gradcheck.errors import ScriptError
 from gradcheck.random_state import RandomState
 from gradcheck.script.backward import Backward
 from gradcheck.script.leaves import Leaf, follow
@@ -61,8 +62,11 @@ class LossExpression:
 _LEARNING, _LEARNING_AGAIN = 4, 64
 
 
-class NotReachedError(Exception):
+class NotReachedError(ScriptError):
     """A replayed moment ended without a call of the backward function."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"`{name}` was not called again when its surroundings were replayed", slug="not-repeatable")
 
 
 class _Reached(BaseException):
@@ -160,7 +164,7 @@ class Stage:
         code = compile(expression.text, "<loss>", "eval")
         self._find_first_change()
         return lambda parameters: self._play(
-            parameters, lambda variables, result: eval(code, {**variables, RESULT: result}), self._first_change
+            parameters, lambda variables, result: eval(code, _with_result(variables, result)), self._first_change
         )
 
     def gradient(self) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
@@ -172,11 +176,14 @@ class Stage:
         return self._play(self.parameters, read)
 
     def _gradients(self, variables: dict[str, Any], result: Any) -> dict[str, Any]:
-        roots = {**variables, RESULT: result}
+        roots = _with_result(variables, result)
         found = {}
         for pair in self._pairs:
             if pair.output.kind is Kind.CHANGE:
-                value = np.asarray(self.now(pair.slot, variables)) - np.asarray(self._before[pair.slot.name])
+                before = self._before[pair.slot.name]
+                value = np.asarray(self.now(pair.slot, variables)) - before
+                if pair.decay is not None:
+                    value = value - np.where(value != 0, eval(pair.decay, dict(roots)) * before, 0.0)
             else:
                 value = follow(roots[pair.output.variable], pair.output.leaf.path)
             found[pair.slot.name] = shaped(value, pair.slot.leaf)
@@ -247,7 +254,7 @@ class Stage:
             for pair in self._pairs:
                 self._put(pair.slot, self.parameters[pair.slot.name])
         if not found:
-            raise NotReachedError(f"`{self._watched.name}` was not called again")
+            raise NotReachedError(self._watched.name)
         return found[0]
 
     def _find_first_change(self) -> None:
@@ -308,6 +315,11 @@ class Stage:
             slot.path[-1].put(container, value)
 
 
+def _with_result(variables: dict[str, Any], result: Any) -> dict[str, Any]:
+    """Return the variables with what was returned, if anything was: a script may have a variable of that name."""
+    return variables if result is None else {**variables, RESULT: result}
+
+
 def _differentiable(value: Any) -> Any:
     """Return a parameter's value with floats for integers, because a derivative needs room on both sides."""
     if isinstance(value, np.ndarray):
@@ -343,6 +355,7 @@ def _containers(values: Iterable[Any]) -> set[int]:
         value = pending.pop()
         if isinstance(value, np.ndarray | list):
             found.add(id(value))
+        if isinstance(value, list):
             pending.extend(item for item in value if isinstance(item, list))
     return found
 

@@ -51,6 +51,8 @@ class Scale:
             )
         if self.value == -1:
             return f"{function} returns the negative gradient, and the update adds it: a convention, not a mistake"
+        if self.text.startswith("the sum"):
+            return f"{function} computes {self.text}, which the update divides; the values shown are divided by it"
         name = f"{self.text} = {self.value:.6g}" if self.text else f"the constant {self.value:.6g}"
         return (
             f"the learning rate is folded in: {function} returns {name} times the gradient; "
@@ -81,6 +83,7 @@ def folded_scale(backward: Backward, probes: Sequence[CheckResult]) -> Scale:
     candidates += [Scale(merged * rate) for merged in (1.0, 2.0, 0.5) for rate in rates]
     if not descends:
         candidates += [Scale(-scale.value, f"-{scale.text or f'{scale.value:.6g}'}") for scale in candidates]
+    candidates += [Scale(float(n), f"the sum over {n} samples") for n in _sample_counts(backward)]
     votes = [agreeing(backward, scale.value, probes) for scale in candidates]
     if max(votes):
         return candidates[int(np.argmax(votes))]
@@ -88,6 +91,19 @@ def folded_scale(backward: Backward, probes: Sequence[CheckResult]) -> Scale:
         if all(_flows_into(backward.function, text, pair) for pair in backward.pairs):
             return Scale(value, text) if descends else Scale(-value, f"-{text}")
     return Scale()
+
+
+def _sample_counts(backward: Backward) -> list[int]:
+    """Return the numbers of samples by which the script divides what it has summed up, in its updates."""
+    divides = [any(isinstance(node, ast.Div) for node in ast.walk(u.step)) for u in backward.updates if not u.counts]
+    if not any(divides):
+        return []
+    call = backward.example
+    values = (*call.arguments.values(), *call.local_variables.values(), *call.variables.values())
+    sizes = [
+        np.shape(v) if isinstance(v, np.ndarray) else (len(v),) for v in values if isinstance(v, np.ndarray | list)
+    ]
+    return sorted({n for shape in sizes for n in shape if n > 1})
 
 
 def _written_rates(backward: Backward) -> list[float]:

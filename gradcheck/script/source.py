@@ -15,6 +15,7 @@ from gradcheck.errors import ScriptError
 from gradcheck.script.syntax import Function, Loop, functions_in, loops_in
 from gradcheck.script.updates import updates_of
 
+_DERIVATIVE_KEYWORDS = {"jac", "fprime", "grad", "gradient", "Dfun"}
 _DIRECTIVE = re.compile(r"^\s*#\s*gradcheck:\s*(?P<settings>\S.*)$")
 # a value goes on to the next key, so it may be an expression with commas; `=` in it belongs to a call
 _SETTING = re.compile(r"(?P<key>\w+)\s*=(?!=)\s*(?P<value>(?:[^(),]|\([^()]*(?:\([^()]*\)[^()]*)*\)|,(?!\s*\w+\s*=))*)")
@@ -88,6 +89,14 @@ class SourceFile:
             for loop in loops
             if loop.round_calls & own or any(True for statement in loop.statements for _ in updates_of(statement))
         )
+
+    @cached_property
+    def derivatives(self) -> frozenset[str]:
+        """The functions that an optimizer is handed as the gradient, or that are named after another: ``df``, ``f``."""
+        keywords = [k for node in ast.walk(self.tree) if isinstance(node, ast.Call) for k in node.keywords]
+        handed = {k.value.id for k in keywords if k.arg in _DERIVATIVE_KEYWORDS and isinstance(k.value, ast.Name)}
+        own = {f.short_name for f in self.functions.values()}
+        return frozenset(own & handed | {name for name in own if name[:1] == "d" and name[1:].lstrip("_") in own})
 
     @cached_property
     def imported(self) -> frozenset[str]:

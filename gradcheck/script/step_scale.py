@@ -10,7 +10,7 @@ import numpy as np
 from gradcheck.result import CheckResult
 from gradcheck.script.backward import Backward
 from gradcheck.script.leaves import leaves
-from gradcheck.script.names import is_maximised, is_step_size
+from gradcheck.script.names import base_name, is_maximised, is_step_size
 from gradcheck.script.replay import LossExpression
 from gradcheck.script.scale import Scale, agreeing, common_constant, enough_values
 from gradcheck.script.updates import Update, factors
@@ -49,7 +49,7 @@ def step_scale(backward: Backward, loss: LossExpression, probes: Sequence[CheckR
             return Scale(constant, text, applied=True)
         if not loss.near or not known:
             return Scale(constant, "", applied=True)
-    if len(known) == 1 and _is_plain(backward):
+    if len(known) == 1 and loss.near and _is_plain(backward):
         return known[0]
     return None
 
@@ -109,5 +109,11 @@ def _by_samples(constant: float, known: Sequence[Scale], backward: Backward) -> 
 
 
 def _is_plain(backward: Backward) -> bool:
-    """Whether every parameter is moved by one statement of its own, by products alone."""
-    return all(pair.update is not None and pair.update.exact for pair in backward.pairs)
+    """Whether every parameter is moved by one statement of its own, by nothing that goes on from step to step."""
+    remembered = {base_name(update.target) for update in backward.updates}
+    return all(
+        pair.update is not None
+        and pair.update.exact
+        and not remembered & {base_name(source) for source in pair.update.sources - {pair.update.target}}
+        for pair in backward.pairs
+    )

@@ -42,12 +42,15 @@ class Subject:
         What the gradients are multiplied by.
     forward : str or None
         The function that computes the prediction, for display.
+    agreement : int
+        With how many of the gradients the loss agrees.
     """
 
     backward: Backward
     loss: LossExpression
     scale: Scale
     forward: str | None
+    agreement: int = 0
 
     @property
     def unpaired(self) -> list[Output]:
@@ -175,7 +178,7 @@ class _Search:
             try:
                 subject = _subject(self.recording, backward, self.overrides, rejected)
             except ScriptError as error:
-                if error.slug != "ambiguous":
+                if error.slug not in ("ambiguous", "not-repeatable"):
                     raise
                 self.problems.append(error)
                 continue
@@ -184,7 +187,7 @@ class _Search:
             else:
                 subjects.append(subject)
                 # what the loss does not depend on is no parameter
-                subjects.sort(key=lambda s: self._order(s.backward))
+                subjects.sort(key=lambda s: (*self._order(s.backward)[:4], -s.agreement, *self._order(s.backward)[4:]))
         return [s for s in subjects if self.rank(s.backward) == self.rank(subjects[0].backward)]
 
     def _order(self, backward: Backward) -> tuple[Any, ...]:
@@ -210,7 +213,7 @@ def _subject(recording: Recording, backward: Backward, overrides: Overrides, rej
     if choice.scale is None:
         rejected.add(choice.loss, "has no gradient that the parameters are moved along by plain steps")
         return None
-    return Subject(choice.backward, choice.loss, choice.scale, _forward(source, choice.backward))
+    return Subject(choice.backward, choice.loss, choice.scale, _forward(source, choice.backward), choice.agreement)
 
 
 def _more_plausible(named: Choice | None, implied: Choice | None) -> Choice | None:

@@ -52,6 +52,7 @@ def returning(source: SourceFile, backward: str | None) -> set[str]:
         labels = possible_labels(source, function)
         stripped = {fold(p.partition("[")[0]) for label in labels for p in parameter_of(label)}
         named = any(is_gradient_word(word) for word in (function.short_name, *labels))
+        named = named or function.short_name in source.derivatives
         if named or labels & stepped or stripped & words or backward in (name, function.short_name):
             found.add(name)
     return found

@@ -33,6 +33,8 @@ class Update:
         What is added.
     exact : bool
         Whether the step is added to the target as it is: not to a part of it, nor to each of its elements.
+    decay : str or None
+        By what the target itself is multiplied and added to the step: ``-rate * weight_decay``.
     """
 
     target: str
@@ -43,6 +45,7 @@ class Update:
     line: int
     step: ast.expr
     exact: bool = True
+    decay: str | None = None
 
     @property
     def counts(self) -> bool:
@@ -98,23 +101,74 @@ def _assigned(target: ast.expr, value: ast.expr, line: int) -> Iterator[Update]:
     match value:
         case ast.BinOp(left, ast.Add() | ast.Sub() as sign, right):
             if any(ast.unparse(factor) == ast.unparse(target) for factor in factors(left)):
-                exact = ast.unparse(left) == ast.unparse(target)
-                yield _update(target, right, isinstance(sign, ast.Add), line, exact=exact)
+                shrunk = None if ast.unparse(left) == ast.unparse(target) else left
+                yield _update(target, right, isinstance(sign, ast.Add), line, shrunk)
         case ast.ListComp(element, [loop]) | ast.DictComp(_, element, [loop]):
-            match element:
-                case ast.BinOp(_, ast.Add() | ast.Sub() as sign, _):
-                    walked = frozenset(loaded_names(loop.iter)) - {ast.unparse(target)}
-                    yield Update(
-                        ast.unparse(target), walked, isinstance(sign, ast.Add), False, True, line, element, exact=False
-                    )
+            yield from _comprehended(target, element, loop, line)
 
 
-def _update(target: ast.expr, step: ast.expr, adds: bool, line: int, *, exact: bool = True) -> Update:
+def _comprehended(target: ast.expr, element: ast.expr, loop: ast.comprehension, line: int) -> Iterator[Update]:
+    """Return the update that a comprehension is: ``[w - rate * g for w, g in zip(weights, grads)]``."""
+    match element:
+        case ast.BinOp(left, ast.Add() | ast.Sub() as sign, right):
+            pass
+        case _:
+            return
+    walked = _walked(loop)
+    exact = walked.get(ast.unparse(left)) == ast.unparse(target)
+    read = loaded_names(right)
+    sources = frozenset(source for name, source in walked.items() if name in read and not is_step_size(source))
+    if not walked:
+        sources = frozenset(loaded_names(loop.iter)) - {ast.unparse(target)}
+    yield Update(ast.unparse(target), sources, isinstance(sign, ast.Add), False, True, line, right, exact)
+
+
+def _walked(loop: ast.comprehension) -> dict[str, str]:
+    """Return what each variable of a comprehension over ``zip`` runs through."""
+    match loop.iter, loop.target:
+        case ast.Call(ast.Name("zip"), arguments), ast.Tuple(names) if len(arguments) == len(names):
+            return {ast.unparse(name): ast.unparse(argument) for name, argument in zip(names, arguments, strict=True)}
+    return {}
+
+
+def _update(target: ast.expr, step: ast.expr, adds: bool, line: int, shrunk: ast.expr | None = None) -> Update:
     terms = set(_terms(step))
     sources = frozenset(name for name in terms if not is_step_size(name))
     bare = isinstance(step, ast.Name | ast.Attribute | ast.Subscript | ast.Call)
     steps = terms != sources or any(isinstance(part, ast.Constant) for part in factors(step))
-    return Update(ast.unparse(target), sources, adds, bare, steps, line, step, exact)
+    decay = _decay(target, step, adds, shrunk)
+    return Update(ast.unparse(target), sources, adds, bare, steps, line, step, shrunk is None, decay)
+
+
+def _decay(target: ast.expr, step: ast.expr, adds: bool, shrunk: ast.expr | None) -> str | None:
+    """Return the coefficient of the target in its own change; None where it is not in there."""
+    in_step = _coefficient(step, ast.unparse(target))
+    parts = [] if in_step is None else [f"{'+' if adds else '-'}({ast.unparse(in_step)})"]
+    if shrunk is not None and (kept := _coefficient(shrunk, ast.unparse(target))) is not None:
+        parts.append(f"+({ast.unparse(kept)}) - 1")
+    return " ".join(parts) or None
+
+
+def _coefficient(expression: ast.expr, name: str) -> ast.expr | None:
+    """Return what a name is multiplied by in an expression that is linear in it; None where it is not in there."""
+    if ast.unparse(expression) == name:
+        return ast.Constant(1)
+    match expression:
+        case ast.UnaryOp(ast.USub(), inner):
+            found = _coefficient(inner, name)
+            return None if found is None else ast.UnaryOp(ast.USub(), found)
+        case ast.BinOp(left, ast.Add() | ast.Sub() as sign, right):
+            one, other = _coefficient(left, name), _coefficient(right, name)
+            if one is None or other is None:
+                alone = other if isinstance(sign, ast.Add) or other is None else ast.UnaryOp(ast.USub(), other)
+                return alone if one is None else one
+            return ast.BinOp(one, sign, other)
+        case ast.BinOp(left, ast.Mult() | ast.Div() as sign, right):
+            if (found := _coefficient(left, name)) is not None:
+                return ast.BinOp(found, sign, right)
+            found = _coefficient(right, name) if isinstance(sign, ast.Mult) else None
+            return None if found is None else ast.BinOp(left, sign, found)
+    return None
 
 
 def _terms(step: ast.expr) -> Iterator[str]:

@@ -85,12 +85,12 @@ def logreg_plain_lists(v, coefficients, intercept):
 
 @stretch(
     "model.zero_grad()",
-    "self.a.value self.b.value self.c.value",
+    "model.a.value model.b.value model.c.value",
     "model.a.grad model.b.grad model.c.grad",
     stop="for p in model.parameters()",
     paths={f"self.{key}.value": f"model.{key}.value" for key in "abc"},
     later=2,
-    hidden="self.a.value self.b.value self.c.value",
+    hidden="model.a.value model.b.value model.c.value",
 )
 def zero_grad_object(v, a, b, c):
     return np.mean((a * np.sin(v.xs) + b * v.xs + c - v.ys) ** 2) / 2
