@@ -25,11 +25,27 @@ class Answer:
         How often it called the loss.
     named : frozenset of str or None
         The parameters that it calls wrong; None if it names none.
+    message : str
+        What was raised.
     """
 
     verdict: Verdict
     evaluations: int
     named: frozenset[str] | None = None
+    message: str = ""
+
+
+def raised(error: Exception, evaluations: int) -> Answer:
+    """Return the answer of a checker that raised.
+
+    Parameters
+    ----------
+    error : Exception
+        What it raised.
+    evaluations : int
+        How often it had called the loss.
+    """
+    return Answer("error", evaluations, message=f"{type(error).__name__}: {error}".split("\n")[0])
 
 
 class Checker(Protocol):

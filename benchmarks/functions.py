@@ -178,7 +178,7 @@ def function_problem(seed: int) -> Problem:
         Candidate(label, {"x": np.array([factor * function.derivative])}, frozenset() if factor == 1 else {"x"})
         for label, factor in PLANTED
     )
-    return Problem(function.group, seed, {"x": np.array([function.x])}, function.loss, candidates)
+    return Problem(function.group, "", seed, {"x": np.array([function.x])}, function.loss, candidates)
 
 
 def _power_of_two(rng: np.random.Generator, decades: float) -> float:
@@ -192,7 +192,8 @@ def _draw(group: str, rng: np.random.Generator) -> RandomFunction:
     # what a float32 computation cannot represent would make the truth that of another function
     z = float(real(rng.normal() * near))
     terms = tuple(_term(rng, real, z if group == "oscillating" and i == 0 else None) for i in range(rng.integers(1, 4)))
-    scaled = group == "tiny or huge units" or rng.random() < 0.25
+    # the other classes are met in odd units too, so that two difficulties come together
+    scaled = group == "tiny or huge units" or (group != "smooth" and rng.random() < 0.25)
     unit = _power_of_two(rng, 12) if scaled else 1.0
     plain = RandomFunction(group, z * unit, unit, terms, real=real)
     match group:

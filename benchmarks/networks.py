@@ -183,8 +183,8 @@ def network_problem(activation: str, real: type, situation: Situation, seed: int
     candidates += [Candidate(bug, network.grad(params, bug), wrong) for bug, wrong in PASS_BUGS.items()]
     for label, (name, change) in PARAMETER_BUGS.items():
         candidates.append(Candidate(label, {**correct, name: change(correct[name], rng)}, frozenset({name})))
-    group = f"{activation}, {np.dtype(real)}, {situation.label}"
-    return Problem(group, seed, params, lambda: network.loss, tuple(candidates))
+    variant = f"{activation}, {np.dtype(real)}"
+    return Problem(situation.label, variant, seed, params, lambda: network.loss, tuple(candidates))
 
 
 def network_problems(seed: int) -> list[Problem]:

@@ -38,6 +38,8 @@ class Problem:
     ----------
     group : str
         The row of the tables that it counts in.
+    variant : str
+        What else tells it from others of the same group and seed; may be empty.
     seed : int
         What it was drawn from.
     params : dict of arrays
@@ -49,6 +51,7 @@ class Problem:
     """
 
     group: str
+    variant: str
     seed: int
     params: Params
     make_loss: Callable[[], Loss]

@@ -1,20 +1,17 @@
-"""Speed of a check of all entries against a bare in-place central-difference loop, in the same run.
-
-Usage: python -m benchmarks [--rounds N]
-"""
+"""Speed of a check of all entries against a bare in-place central-difference loop, and the price of large networks."""
 
 from __future__ import annotations
 
-import argparse
 import itertools
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
 from gradcheck import check_grad
 
 SIZES = ((20, 30, 10), (50, 100, 45, 10), (100, 90, 10))
+LARGE = ((50, 100, 45, 10), (784, 115, 10))
 BATCH = 32
 
 Arrays = dict[str, np.ndarray]
@@ -73,12 +70,15 @@ def seconds(action: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def main() -> None:
-    """Print a table: evaluations per entry, and the ratio of the best times over interleaved rounds."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
-    rounds = parser.parse_args().rounds
-    print(f"{'parameters':>10}  {'evaluations per entry':>21}  {'time / bare loop':>16}")
+def rows_of_speed(rounds: int) -> Iterator[str]:
+    """Compare every entry; return evaluations per entry, and the ratio of the best times over interleaved rounds.
+
+    Parameters
+    ----------
+    rounds : int
+        How often each is timed.
+    """
+    yield f"{'parameters':>10}  {'evaluations per entry':>21}  {'time / bare loop':>16}"
     for sizes in SIZES:
         loss, grad, params = network(sizes)
         count = sum(value.size for value in params.values())
@@ -88,8 +88,27 @@ def main() -> None:
             ours.append(seconds(lambda: results.append(check_grad(loss, grad, params, entries="all"))))
         if not results[-1].passed:
             raise SystemExit(f"the correct network of {count} parameters was not accepted:\n{results[-1]}")
-        print(f"{count:>10}  {results[-1].evaluations / count:>21.3f}  {min(ours) / min(bare):>16.2f}")
+        yield f"{count:>10,}  {results[-1].evaluations / count:>21.3f}  {min(ours) / min(bare):>16.2f}"
 
 
-if __name__ == "__main__":
-    main()
+def one_entry_wrong(grad: Arrays) -> Arrays:
+    """Return a copy in which one entry of the first parameter, of about typical size, is 1 % too large."""
+    name = next(iter(grad))
+    values = grad[name].copy()
+    typical = np.sqrt(np.mean(values**2))
+    values[np.unravel_index(np.argmin(np.abs(np.abs(values) - typical)), values.shape)] *= 1.01
+    return {**grad, name: values}
+
+
+def rows_of_defaults() -> Iterator[str]:
+    """Check large networks with default options; return evaluations and verdicts, also with one entry wrong."""
+    yield f"{'parameters':>10}  {'gradient':<20}  {'evaluations':>11}  verdict"
+    for sizes in LARGE:
+        loss, grad, params = network(sizes)
+        count = sum(value.size for value in params.values())
+        correct = grad(params)
+        for label, found in (("correct", correct), ("one entry 1 % wrong", one_entry_wrong(correct))):
+            result = check_grad(loss, found, params)
+            named = sum(parameter.mismatched for parameter in result.parameters)
+            verdict = f"{result.verdict}, {named} entries named" if named else str(result.verdict)
+            yield f"{count:>10,}  {label:<20}  {result.evaluations:>11,}  {verdict}"

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from benchmarks.checkers import Answer, Verdict
+from benchmarks.checkers import Answer, Verdict, raised
 from benchmarks.problems import CountedLoss, Problem, flattened
 
 RTOL = 1e-5
@@ -37,8 +37,8 @@ class EstimatePeer(ABC):
             warnings.simplefilter("ignore")
             try:
                 value, error = self.estimate(loss.at, flattened(problem.params))
-            except Exception:  # noqa: BLE001 - whatever a peer raises is its answer
-                return [Answer("error", loss.calls) for _ in problem.candidates]
+            except Exception as exception:  # noqa: BLE001 - whatever a peer raises is its answer
+                return [raised(exception, loss.calls) for _ in problem.candidates]
         return [
             Answer(compared(flattened(candidate.grad), value, error), loss.calls) for candidate in problem.candidates
         ]

@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.test_util import check_grads
 
-from benchmarks.checkers import Answer
+from benchmarks.checkers import Answer, raised
 from benchmarks.problems import Candidate, CountedLoss, Params, Problem
 
 Tree = dict[str, jax.Array]
@@ -52,6 +52,6 @@ def _answer(problem: Problem, candidate: Candidate) -> Answer:
             check_grads(hosted, (point,), order=1, modes=["rev"])
         except AssertionError:
             return Answer("mismatch", loss.calls)
-        except Exception:  # noqa: BLE001 - whatever a peer raises is its answer
-            return Answer("error", loss.calls)
+        except Exception as exception:  # noqa: BLE001 - whatever a peer raises is its answer
+            return raised(exception, loss.calls)
     return Answer("match", loss.calls)

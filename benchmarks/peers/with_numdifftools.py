@@ -19,5 +19,5 @@ class Numdifftools(EstimatePeer):
 
     def estimate(self, loss: Callable[[np.ndarray], float], x: np.ndarray) -> Estimate:
         """Return the numerical gradient and its error estimate."""
-        value, info = numdifftools.Gradient(loss, full_output=True)(x)
-        return np.ravel(value), np.ravel(info.error_estimate)
+        found = numdifftools.Gradient(loss, full_output=True)(x)
+        return np.ravel(found.estimate), np.ravel(found.error_estimate)

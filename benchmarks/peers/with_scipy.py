@@ -10,7 +10,7 @@ import scipy
 from scipy.differentiate import derivative, jacobian
 from scipy.optimize import check_grad
 
-from benchmarks.checkers import Answer, Verdict
+from benchmarks.checkers import Answer, Verdict, raised
 from benchmarks.peers.estimates import RULE, Estimate, EstimatePeer
 from benchmarks.problems import Candidate, CountedLoss, Problem, flattened
 
@@ -34,8 +34,8 @@ class ScipyCheckGrad:
             warnings.simplefilter("ignore")
             try:
                 distance = check_grad(loss.at, lambda _: grad, flattened(problem.params))
-            except Exception:  # noqa: BLE001 - whatever a peer raises is its answer
-                return Answer("error", loss.calls)
+            except Exception as exception:  # noqa: BLE001 - whatever a peer raises is its answer
+                return raised(exception, loss.calls)
         passed = distance <= ACCEPTED * np.linalg.norm(grad)
         verdict: Verdict = "match" if passed else "mismatch"
         return Answer(verdict, loss.calls)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from benchmarks.checkers import Answer
+from benchmarks.checkers import Answer, raised
 from benchmarks.problems import Candidate, CountedLoss, Problem
 
 
@@ -16,13 +16,13 @@ class _Hosted(torch.autograd.Function):
     """A NumPy loss with a NumPy gradient."""
 
     @staticmethod
-    def forward(ctx: Any, loss: CountedLoss, candidate: Candidate, *values: torch.Tensor) -> torch.Tensor:  # noqa: D102
+    def forward(ctx: Any, loss: CountedLoss, candidate: Candidate, *values: torch.Tensor) -> torch.Tensor:
         ctx.candidate = candidate
         params = dict(zip(candidate.grad, (value.detach().numpy() for value in values), strict=True))
         return torch.tensor(float(loss(params)), dtype=torch.float64)
 
     @staticmethod
-    def backward(ctx: Any, *outward: torch.Tensor) -> tuple[Any, ...]:  # noqa: D102
+    def backward(ctx: Any, *outward: torch.Tensor) -> tuple[Any, ...]:
         grads = (torch.from_numpy(value.astype(np.float64)) for value in ctx.candidate.grad.values())
         return (None, None, *(outward[0] * grad for grad in grads))
 
@@ -54,8 +54,8 @@ class TorchSlow:
                     raise_exception=False,
                     fast_mode=self.fast,
                 )
-            except Exception:  # noqa: BLE001 - whatever a peer raises is its answer
-                return Answer("error", loss.calls)
+            except Exception as exception:  # noqa: BLE001 - whatever a peer raises is its answer
+                return raised(exception, loss.calls)
         return Answer("match" if passed else "mismatch", loss.calls)
 
 

@@ -1,0 +1,50 @@
+"""Command line of the benchmarks: ``python -m benchmarks speed`` and ``python -m benchmarks verdicts``."""
+
+from __future__ import annotations
+
+import click
+
+from benchmarks import speed as speeds
+from benchmarks import verdicts as verdict_benchmark
+from benchmarks.peers import PEERS
+
+
+@click.group()
+def main() -> None:
+    """Measure gradcheck; nothing here is a test."""
+
+
+@main.command()
+@click.option("--rounds", default=3, show_default=True, type=click.IntRange(1), help="How often each is timed.")
+def speed(rounds: int) -> None:
+    """Compare the time with a bare loop, and count the evaluations for large networks."""
+    for line in speeds.rows_of_speed(rounds):
+        click.echo(line)
+    click.echo("\nwith default options")
+    for line in speeds.rows_of_defaults():
+        click.echo(line)
+
+
+def _names(_context: click.Context, _parameter: click.Parameter, value: str) -> list[str]:
+    names = [name for name in value.split(",") if name]
+    if unknown := [name for name in names if name not in PEERS]:
+        raise click.BadParameter(f"{', '.join(unknown)}: choose from {', '.join(PEERS)}")
+    return names
+
+
+@main.command()
+@click.option("--first-seed", default=0, show_default=True, help="Seed of the first function and network.")
+@click.option("--functions", default=1000, show_default=True, type=click.IntRange(0), help="Number of functions.")
+@click.option("--networks", default=10, show_default=True, type=click.IntRange(0), help="Number of networks.")
+@click.option(
+    "--peers", default=",".join(PEERS), show_default=True, callback=_names, help='Others to ask; "" for none.'
+)
+def verdicts(first_seed: int, functions: int, networks: int, peers: list[str]) -> None:
+    """Count false alarms and misses of gradcheck and of its peers."""
+    seeds = (range(first_seed, first_seed + number) for number in (functions, networks))
+    for line in verdict_benchmark.all_lines(peers, *seeds):
+        click.echo(line)
+
+
+if __name__ == "__main__":
+    main(prog_name="python -m benchmarks")
