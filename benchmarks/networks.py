@@ -92,7 +92,8 @@ class Network:
         shifted = logits - logits.max(axis=1, keepdims=True)
         likelihood = (self.Y * (shifted - np.log(np.exp(shifted).sum(axis=1, keepdims=True)))).sum(axis=1)
         squares = sum(np.sum(params[name] ** 2) for name in sorted(WEIGHTS))
-        return self.unit * (DECAY / 2 * squares - likelihood.mean())
+        value: float = self.unit * (DECAY / 2 * squares - likelihood.mean())
+        return value
 
     def grad(self, params: Params, bug: str = "") -> Params:
         """Return the gradient, with one of the mistakes that are made on the way back."""
@@ -166,8 +167,8 @@ def network_problem(activation: str, real: type, situation: Situation, seed: int
         Draws data, parameters and the entries that are wrong.
     """
     rng = np.random.default_rng(seed)
-    X = rng.normal(size=(SAMPLES, SIZES[0])).astype(real)
-    Y = np.eye(SIZES[-1], dtype=real)[rng.integers(0, SIZES[-1], SAMPLES)]
+    X: np.ndarray = rng.normal(size=(SAMPLES, SIZES[0])).astype(real)
+    Y: np.ndarray = np.eye(SIZES[-1], dtype=real)[rng.integers(0, SIZES[-1], SAMPLES)]
     params: Params = {}
     for i, (a, b) in enumerate(itertools.pairwise(SIZES)):
         params[f"W{i}"] = (rng.normal(size=(a, b)) / np.sqrt(a)).astype(real)
