@@ -20,6 +20,7 @@ from benchmarks.problems import Candidate, CountedLoss, Problem, flattened, unfl
 from benchmarks.speed import network, one_entry_wrong
 from benchmarks.tables import by_error, by_group, by_label, markdown, totals
 from benchmarks.tally import Tally, examine
+from gradcheck.tolerance import Tolerance
 
 EXTENDED = pytest.mark.skipif(np.finfo(np.longdouble).eps > 1e-18, reason="long double is no longer than double here")
 
@@ -241,11 +242,12 @@ def test_markdown_lines_up():
     ],
 )
 def test_rule_for_peers_with_an_error_estimate(grad, value, error, verdict):
-    assert compared(*(np.array([number]) for number in (grad, value, error))) == verdict
+    numbers = (np.array([number]) for number in (grad, value, error))
+    assert compared(*numbers, Tolerance(1e-5)) == verdict
 
 
 def test_one_wrong_entry_beside_an_undecided_one_is_a_mismatch():
-    assert compared(np.ones(2), np.array([np.nan, 2.0]), np.zeros(2)) == "mismatch"
+    assert compared(np.ones(2), np.array([np.nan, 2.0]), np.zeros(2), Tolerance(1e-5)) == "mismatch"
 
 
 class Exact(EstimatePeer):
@@ -258,9 +260,9 @@ class Exact(EstimatePeer):
         return 2 * x, np.zeros_like(x)
 
 
-def squares(grad: np.ndarray) -> Problem:
+def squares(grad: np.ndarray, dtype: type = np.float64) -> Problem:
     params = {"W": np.arange(6.0).reshape(2, 3), "b": np.array([7.0])}
-    candidate = Candidate("g", unflattened(grad, params), frozenset())
+    candidate = Candidate("g", unflattened(grad.astype(dtype), params), frozenset())
     return Problem("g", "", 0, params, lambda: lambda p: np.sum(p["W"] ** 2) + p["b"][0] ** 2, (candidate,))
 
 
@@ -268,6 +270,14 @@ def test_peer_with_an_error_estimate_sees_one_vector():
     right = 2 * np.array([0, 1, 2, 3, 4, 5, 7.0])
     assert Exact().check(squares(right)) == [Answer("match", 1)]
     assert Exact().check(squares(right + np.eye(7)[3])) == [Answer("mismatch", 1)]
+
+
+def test_float32_gradient_of_a_peer_gets_the_tolerance_of_float32():
+    nearly = 2.002 * np.array([0, 1, 2, 3, 4, 5, 7.0])
+    assert [Exact().check(squares(nearly, dtype))[0].verdict for dtype in (np.float32, np.float64)] == [
+        "match",
+        "mismatch",
+    ]
 
 
 def test_peer_that_raises_has_answered():

@@ -1,4 +1,7 @@
-"""Peers that differentiate and estimate their own error, but leave the comparison to their users."""
+"""Peers that differentiate and estimate their own error, but leave the comparison to their users.
+
+They get the tolerance of gradcheck, so that only the numerical derivatives and their error estimates differ.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +13,9 @@ import numpy as np
 
 from benchmarks.checkers import Answer, Verdict, raised
 from benchmarks.problems import CountedLoss, Problem, flattened
+from gradcheck.tolerance import Tolerance, make_tolerance
 
-RTOL = 1e-5
-RULE = f"match where |gradient - value| <= its error estimate + {RTOL:g} of the larger one"
+RULE = "match where |gradient - value| <= its error estimate + the tolerance of gradcheck"
 Estimate = tuple[np.ndarray, np.ndarray]
 
 
@@ -39,20 +42,26 @@ class EstimatePeer(ABC):
                 value, error = self.estimate(loss.at, flattened(problem.params))
             except Exception as exception:  # noqa: BLE001 - whatever a peer raises is its answer
                 return [raised(exception, loss.calls) for _ in problem.candidates]
-        return [
-            Answer(compared(flattened(candidate.grad), value, error), loss.calls) for candidate in problem.candidates
-        ]
+        answers = []
+        for candidate in problem.candidates:
+            tolerance = make_tolerance(None, None, [grad.dtype for grad in candidate.grad.values()])
+            answers.append(Answer(compared(flattened(candidate.grad), value, error, tolerance), loss.calls))
+        return answers
 
 
-def compared(grad: np.ndarray, value: np.ndarray, error: np.ndarray) -> Verdict:
+def compared(grad: np.ndarray, value: np.ndarray, error: np.ndarray, tolerance: Tolerance) -> Verdict:
     """Return the verdict of `RULE` on a gradient.
 
     Parameters
     ----------
     grad, value, error : float array, shape (n,)
         Gradient under test, numerical gradient, estimate of its error.
+    tolerance : Tolerance
+        What is allowed beside the error.
     """
-    allowed = error + RTOL * np.maximum(np.abs(grad), np.abs(value))
+    allowed = error + tolerance.allowed(
+        grad, value, scale=float(np.max(np.abs(value), initial=0.0, where=np.isfinite(value)))
+    )
     if np.any(np.abs(grad - value) > allowed):  # false where something is NaN
         return "mismatch"
     return "match" if np.all(np.isfinite(allowed)) else "inconclusive"
