@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
+from gradcheck.arrays import same_bits
 from gradcheck.containers import Children, Path, Step, children, set_children
 
 
@@ -16,9 +18,14 @@ class _ArrayMemory(NamedTuple):
     saved: npt.NDArray[Any]
 
     def changed(self) -> list[Path]:
-        return [] if _same_bits(self.array, self.saved) else [self.path]
+        return [] if same_bits(self.array, self.saved) else [self.path]
 
     def restore(self) -> None:
+        if self.array.shape != self.saved.shape:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", DeprecationWarning)
+                # an array that was reshaped in place can be brought back only in place
+                self.array.shape = self.saved.shape
         np.copyto(self.array, self.saved)
 
 
@@ -56,11 +63,6 @@ class Backup:
         """Bring back every array bit for bit, and every child of every container."""
         for memory in self._memories:
             memory.restore()
-
-
-def _same_bits(array: npt.NDArray[Any], saved: npt.NDArray[Any]) -> bool:
-    """Tell whether two arrays hold the same numbers, NaN equal to NaN and -0.0 different from 0.0."""
-    return bool(np.array_equal(array, saved, equal_nan=True) and np.array_equal(np.signbit(array), np.signbit(saved)))
 
 
 def _changed_steps(container: Any, saved: Children) -> list[Step]:

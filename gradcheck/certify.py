@@ -21,8 +21,8 @@ _NEEDED = 0.1
 # a parameter that has less influence on the loss than this part of the largest is measured against that
 _INFLUENCE = 1e-3
 _LEAST_WEIGHT = 1e-2
-# a parameter with no more entries is compared entry by entry if it is wrong
-_FEW = 500
+# a wrong parameter with no more entries is compared entry by entry at once, or where the search finds no end
+_FEW, _MANAGEABLE = 64, 500
 # evaluations after which the search for wrong entries of a parameter ends
 _BUDGET, _TOLERABLE_BUDGET = 2000, 400
 # how far entries that are all within their tolerance can add up, in standard deviations
@@ -111,7 +111,10 @@ def _alone(
     tolerable = all(_is_tolerable(trial, rtol) for trial in trials)
     if leaf.size <= _FEW:
         return Outcome(_DIRECTIONS, 0.0, np.arange(leaf.size), True, tolerable)
-    suspects = Bisection(directions, owner, leaf.shape, _TOLERABLE_BUDGET if tolerable else _BUDGET, rng).search()
+    budget = _TOLERABLE_BUDGET if tolerable or leaf.size <= _MANAGEABLE else _BUDGET
+    suspects = Bisection(directions, owner, leaf.shape, budget, rng).search()
+    if leaf.size <= _MANAGEABLE and not suspects.complete:
+        return Outcome(_DIRECTIONS, 0.0, np.arange(leaf.size), True, tolerable)
     if suspects.complete:
         sensitivity = float(_relative(suspects.visible, np.array([unit]))[0])
     return Outcome(_DIRECTIONS, sensitivity, suspects.where, suspects.complete or tolerable, tolerable)

@@ -53,8 +53,9 @@ def check_grad(
     rtol, atol : float, optional
         Tolerances; by default rtol is that of the coarsest floating-point type involved (1e-5 for float64) and atol
         is 0. See `gradcheck.tolerance.Tolerance`.
-    method : {"auto", "central"}
-        How the loss is differentiated.
+    method : {"auto", "central", "complex"}
+        How the loss is differentiated: by central differences. "complex" replaces these by the complex step wherever
+        they confirm it, "auto" only where they are too coarse for a verdict, "central" never.
     points : int
         Number of points. The first is `params`; at the others all parameters are perturbed at random. Needs a `grad`
         that can be evaluated.
@@ -95,7 +96,7 @@ def check_grad(
     try:
         result = CheckResult.merge(check_points(objective, options))
         # also those of points that were left out
-        return replace(result, evaluations=objective.evaluations)
+        return replace(result, evaluations=objective.evaluations, notes=tuple(objective.notes))
     finally:
         objective.restore()
 

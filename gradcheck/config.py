@@ -12,7 +12,7 @@ from typing import Any
 
 from gradcheck.errors import UsageError
 
-METHODS = ("auto", "central")
+METHODS = ("auto", "central", "complex")
 ENVIRONMENT_PREFIX = "GRADCHECK_"
 
 
@@ -35,7 +35,7 @@ class Options:
     rtol, atol : float, optional
         Tolerances; by default they follow the precision of the gradients.
     method : str, optional
-        ``auto`` or ``central``.
+        ``auto``, ``central`` or ``complex``.
     timeout : float, optional
         Seconds per script; 60 by default.
     memory : int, optional

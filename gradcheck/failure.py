@@ -25,7 +25,8 @@ def failure_message(result: CheckResult) -> str:
     for parameter in failed:
         worst = [int(i) for i in parameter.order[:_WORST_ENTRIES] if parameter.verdicts[i] is result.verdict]
         lines += [_entry_line(parameter, position) for position in worst]
-    return "\n".join([*lines, "", result.footer])
+    notes = [f"note: {note}" for note in result.notes]
+    return "\n".join([*lines, "", *notes, result.footer])
 
 
 def _entry_line(parameter: ParameterResult, position: int) -> str:

@@ -55,6 +55,8 @@ class Derivative:
         Magnitude of the second derivative, the smallest that any step saw.
     of_loss : Noise
         How far single values of the loss may be off; not an array.
+    complex : bool array
+        Where `value` is that of a complex step which the differences have confirmed.
     """
 
     value: FloatArray
@@ -70,6 +72,7 @@ class Derivative:
     coarsest: FloatArray
     curvature: FloatArray
     of_loss: Noise
+    complex: BoolArray
 
     @property
     def certain(self) -> FloatArray:
@@ -225,6 +228,7 @@ def _first_estimate(levels: Levels, noise_of_loss: Noise) -> Derivative:
         coarsest=step,
         curvature=levels.curvature(),
         of_loss=noise_of_loss,
+        complex=np.zeros(step.size, dtype=bool),
     )
 
 

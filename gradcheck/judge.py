@@ -16,6 +16,10 @@ _COARSE_ROUNDOFF = 1e-10
 _COARSE_MARGIN = 2.0
 _ROUNDINGS = 16.0
 _THOUSANDTH = 1e-3
+# scatter of the loss, in units of the round-off of one value, that a sum of terms does not explain
+_SCATTERED = 8.0
+# an error bound of less than this part of what a change of the entry by its own scale makes of a derivative is small
+_AWAY = 100.0
 # evaluations of an entry after which only what is undecided goes on
 _ENOUGH = 14
 
@@ -67,6 +71,8 @@ class Judge:
         Distance within which the code under test cannot tell on which side of a kink an entry stands.
     zero : float array, shape (entries,)
         Relative size below which an analytic derivative is zero up to its own round-off.
+    loss : float
+        The loss at the point.
     """
 
     analytic: FloatArray
@@ -75,6 +81,7 @@ class Judge:
     hint: FloatArray
     kink_reach: FloatArray
     zero: FloatArray
+    loss: float
 
     def __call__(self, derivative: Derivative, gradient_scale: FloatArray) -> Judgement:
         """Return the verdicts on the evidence so far.
@@ -110,15 +117,30 @@ class Judge:
         reasons = _assign(
             Reason.UNSETTLED,
             bound.size,
-            *_doubts(d),
+            *self._doubts(d),
             (match, Reason.ZERO),
             (match & resolved, Reason.COARSE),
             (match & resolved & small, None),
+            (match & d.complex, Reason.COMPLEX_STEP),
             (match & at_kink, Reason.KINK),
             (mismatch, None),
             (~finite, Reason.NON_FINITE_GRADIENT),
         )
         return Judgement(verdicts, reasons, allowed, settled, target)
+
+    def is_coarse(self, derivative: Derivative, judgement: Judgement) -> BoolArray:
+        """Tell where differences alone do not come to a sharp verdict.
+
+        Parameters
+        ----------
+        derivative : Derivative
+            The numerical derivatives.
+        judgement : Judgement
+            What this judge has said of them.
+        """
+        unclear = judgement.reasons == Reason.COARSE
+        unclear |= (judgement.verdicts == Verdict.INCONCLUSIVE) & np.isfinite(derivative.value)
+        return np.asarray(unclear & (derivative.kink == 0), dtype=bool)
 
     def _allowed(self, derivative: Derivative, gradient_scale: FloatArray) -> FloatArray:
         # a gradient that is right for parameters within their own rounding is right: near an optimum the residuals
@@ -157,6 +179,28 @@ class Judge:
         resolved = d.error * scale <= self.tolerance.resolution * influence
         return np.asarray(negligible & resolved & (d.evaluations > 2))
 
+    def _doubts(self, derivative: Derivative) -> list[tuple[BoolArray, Reason]]:
+        """Return where and why entries could not be decided, the strongest reason last."""
+        d, noise = derivative, derivative.of_loss
+        if noise.floor > 0:
+            cause = Reason.RANDOM
+        elif noise.unit_roundoff > _COARSE_ROUNDOFF:
+            cause = Reason.PRECISION
+        elif noise.scatter is not None and noise.scatter > _SCATTERED * noise.unit_roundoff * abs(self.loss):
+            cause = Reason.NOISE
+        else:
+            cause = Reason.CANCELLATION
+        with np.errstate(all="ignore"):
+            hidden = d.noise >= 0.3 * d.error
+            # a step away from here the derivative would be seen well
+            flat = (np.abs(d.value) <= d.error) & (d.curvature * self.entry_scale > _AWAY * d.error)
+            return [
+                (hidden, cause),
+                (hidden & flat, Reason.OPTIMUM),
+                ((d.suspect > 0.3 * d.error) | (d.kink > 0), Reason.KINK),
+                (~np.isfinite(d.value), Reason.NON_FINITE_LOSS),
+            ]
+
 
 def _margin(derivative: Derivative) -> FloatArray:
     """Return how often the bound has to be exceeded before a difference is proof."""
@@ -165,17 +209,6 @@ def _margin(derivative: Derivative) -> FloatArray:
     # what averages round-off out is a matter of chance
     doubtful = (d.of_loss.unit_roundoff > _COARSE_ROUNDOFF) | (d.noise > 0.5 * d.error)
     return np.where(doubtful, _COARSE_MARGIN, 1.0)
-
-
-def _doubts(derivative: Derivative) -> list[tuple[BoolArray, Reason]]:
-    """Return where and why entries could not be decided, the strongest reason last."""
-    d = derivative
-    with np.errstate(all="ignore"):
-        return [
-            (d.noise >= 0.3 * d.error, Reason.RANDOM if d.of_loss.floor > 0 else Reason.NOISE),
-            ((d.suspect > 0.3 * d.error) | (d.kink > 0), Reason.KINK),
-            (~np.isfinite(d.value), Reason.NON_FINITE_LOSS),
-        ]
 
 
 def _assign(default: object, size: int, *cases: tuple[BoolArray, object]) -> npt.NDArray[np.object_]:

@@ -8,13 +8,16 @@ from typing import Any, Literal
 
 import numpy as np
 
-from gradcheck.arrays import FloatArray
+from gradcheck.arguments import Arguments
+from gradcheck.arrays import FloatArray, same_bits
 from gradcheck.calls import Call, resolve_call
 from gradcheck.errors import InputError
+from gradcheck.generators import Generators
 from gradcheck.gradient import Gradient, match_gradient
 from gradcheck.noise import Noise
 from gradcheck.params import Parameters
 from gradcheck.random_state import RandomState
+from gradcheck.self_difference import CallCounter
 from gradcheck.shadow import float64_shadow
 from gradcheck.step_size import coarsest_epsilon
 
@@ -23,7 +26,8 @@ class Objective:
     """The user's loss and gradient with the parameters that they are evaluated at.
 
     Differences are taken on `probe`: the caller's parameters, or float64 copies of coarser ones, see `reference`.
-    Where the loss draws from the global random generators, these are brought back before every call.
+    Where the functions draw random numbers, the generators, the global ones and those that can be reached from the
+    functions, are brought back before every call.
 
     Parameters
     ----------
@@ -44,6 +48,8 @@ class Objective:
         Type of the loss at the probe.
     gradient_from : {"loss", "grad", None}
         The user's function that gives the gradient, if one does.
+    notes : list of str
+        What the user should know about the functions.
 
     Raises
     ------
@@ -59,8 +65,11 @@ class Objective:
         self.evaluations = 0
         self.dtype: np.dtype[Any] = np.dtype(np.float64)
         self.gradient_from: Literal["loss", "grad"] | None = None
+        self.notes: list[str] = []
         self._gradient: Call | Gradient | None = None
+        self._arguments = Arguments(args)
         self._random_state = RandomState.capture()
+        self._generators = Generators()
         self._is_random = False
 
     @classmethod
@@ -96,16 +105,46 @@ class Objective:
         InputError
             If the loss is not a finite scalar, or changes the parameters.
         """
-        first = self._loss_at(self.parameters)
-        self.forbid_changes("loss")
-        self._is_random = self._random_state != RandomState.capture()
+        functions = [call.function for call in (self._loss, self._gradient) if isinstance(call, Call)]
+        self._generators = Generators.reached_by([*functions, *self._loss.args])
+        first = self.at_tree(self.parameters.tree())
+        self._forbid_changes("loss")
         origin = _scalar(first)
         self.dtype = np.asarray(first).dtype
+        self._is_random = self._has_drawn()
         if self._is_random:
             origin = self.value_at(self.parameters)
         if not np.isfinite(origin):
             raise InputError(f"the loss must be finite at the point that is checked, got {origin}.")
+        self._forbid_memory("loss", origin)
         return origin
+
+    def first_gradient(self, origin: float) -> Gradient:
+        """Return the analytic gradient at the caller's parameters, after a first call under supervision.
+
+        Parameters
+        ----------
+        origin : float
+            The loss there.
+
+        Raises
+        ------
+        InputError
+            If the gradient does not fit the parameters, or the function changes what it is given.
+        """
+        if self.gradient_from is None:
+            # nobody knows what it was computed with
+            self._is_random = False
+            return self.gradient()
+        counter = CallCounter(self._loss.function)
+        with counter.counting():
+            gradient = self.gradient()
+        self._forbid_changes(self.gradient_from)
+        self._settle_draws(gradient)
+        if self.gradient_from == "grad":
+            self._forbid_memory("grad", origin)
+            self.notes += filter(None, [counter.note(sum(leaf.size for leaf in self.parameters.leaves))])
+        return gradient
 
     def gradient(self) -> Gradient:
         """Return the analytic gradient at the caller's parameters.
@@ -116,9 +155,9 @@ class Objective:
             return self._gradient
         if self._gradient is None:
             self.evaluations += 1
-            returned = _split(self._call(self._loss, self.parameters))[1]
+            returned = _split(self._call(self._loss, self.parameters.tree()))[1]
         else:
-            returned = self._call(self._gradient, self.parameters)
+            returned = self._call(self._gradient, self.parameters.tree())
         return match_gradient(self.parameters, returned)
 
     def reference(self, origin: float) -> tuple[float, Noise]:
@@ -142,6 +181,10 @@ class Objective:
         if again[1] == origin:
             return origin, noise
         again += [self.value() for _ in range(6)]
+        self.notes.append(
+            f"`loss` is not deterministic: its values at one point are up to {max(again) - min(again):.2g} apart, and "
+            "smaller differences cannot be seen; seed what it draws, or mend what it remembers between calls"
+        )
         return origin, replace(noise, floor=2 * (max(again) - min(again)), scatter=float(np.std(again, ddof=1)))
 
     def value(self) -> float:
@@ -150,17 +193,58 @@ class Objective:
 
     def value_at(self, parameters: Parameters) -> float:
         """Return the loss at the caller's parameters or at others of the same structure."""
-        return _scalar(self._loss_at(parameters))
+        return _scalar(self.at_tree(parameters.tree()))
 
-    def _loss_at(self, parameters: Parameters) -> Any:
+    def at_tree(self, tree: object) -> Any:
+        """Return what the loss gives at any structure like the caller's, as it is."""
         self.evaluations += 1
-        returned = self._call(self._loss, parameters)
+        returned = self._call(self._loss, tree)
         return _split(returned)[0] if self.gradient_from == "loss" else returned
 
-    def _call(self, call: Call, parameters: Parameters) -> Any:
+    def _call(self, call: Call, tree: object) -> Any:
         if self._is_random:
-            self._random_state.restore()
-        return call(parameters.tree())
+            self._bring_randomness_back()
+        return call(tree)
+
+    # -- supervision --------------------------------------------------------------------------------------------
+
+    def _settle_draws(self, gradient: Gradient) -> None:
+        """Decide whether the functions are to be given the same random numbers in every call.
+
+        They are where the gradient depends on what is drawn, as with dropout. Where it does not, what is drawn is noise
+        on the loss, and freezing it would differentiate another function than the one that the gradient belongs to.
+        """
+        loss_draws, self._is_random = self._is_random, False
+        frozen = self._has_drawn()
+        if not frozen and loss_draws:
+            # the first call draws what was drawn before, the second something else
+            self.value_at(self.parameters)
+            self.value_at(self.parameters)
+            again = self.gradient()
+            frozen = not all(map(same_bits, gradient.values, again.values))
+        self._is_random = frozen
+        if frozen:
+            self.notes.append("random numbers are drawn; the same ones were drawn in every call")
+
+    def _has_drawn(self) -> bool:
+        return bool(self._generators.moved()) or self._random_state != RandomState.capture()
+
+    def _bring_randomness_back(self) -> None:
+        self._random_state.restore()
+        self._generators.restore()
+
+    def _forbid_memory(self, role: str, origin: float) -> None:
+        """Raise InputError if a function has changed an argument on which the loss depends; note other changes."""
+        changed = self._arguments.newly_changed()
+        if not changed:
+            return
+        again = self.value_at(self.parameters)
+        if again != origin:
+            raise InputError(
+                f"`{role}` changes {', '.join(changed)}, and the loss at the same parameters is {again:.10g} then, "
+                f"not {origin:.10g}; the arrays were brought back. Let it work on copies."
+            )
+        self.notes.append(f"`{role}` writes to {', '.join(changed)}; the arrays were brought back after the check")
 
     # -- the parameters -----------------------------------------------------------------------------------------
 
@@ -177,7 +261,7 @@ class Objective:
             if twin is not leaf:
                 twin.write(leaf.values())
 
-    def forbid_changes(self, role: str) -> None:
+    def _forbid_changes(self, role: str) -> None:
         """Raise InputError if the user's function `role` has changed a parameter."""
         changed = self.parameters.changed()
         if changed:
@@ -187,9 +271,10 @@ class Objective:
             )
 
     def restore(self) -> None:
-        """Bring back parameters and random states to what they were before the check."""
+        """Bring back parameters, arguments and random states to what they were before the check."""
         self.parameters.restore()
-        self._random_state.restore()
+        self._arguments.restore()
+        self._bring_randomness_back()
 
 
 def _split(returned: object) -> tuple[Any, Any]:

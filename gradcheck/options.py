@@ -12,7 +12,7 @@ from gradcheck.tolerance import validate_tolerance
 EntriesOption = int | Literal["auto", "all"]
 
 ENTRY_BUDGET = 2000
-_METHODS = ("auto", "central")
+_METHODS = ("auto", "central", "complex")
 
 
 class Options(NamedTuple):
@@ -22,6 +22,8 @@ class Options(NamedTuple):
     ----------
     rtol, atol : float or None
         As given by the user.
+    method : {"auto", "central", "complex"}
+        How the loss is differentiated.
     points : int
         Number of points.
     budget : int or None
@@ -34,6 +36,7 @@ class Options(NamedTuple):
 
     rtol: float | None
     atol: float | None
+    method: str
     points: int
     budget: int | None
     directional: bool
@@ -62,7 +65,7 @@ class Options(NamedTuple):
             )
         _require_int("points", points, 1)
         _require_int("seed", seed, 0)
-        return cls(rtol, atol, points, _entry_budget(entries), entries == "auto", seed)
+        return cls(rtol, atol, method, points, _entry_budget(entries), entries == "auto", seed)
 
 
 def _entry_budget(entries: object) -> int | None:

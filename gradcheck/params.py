@@ -64,7 +64,7 @@ class Parameters:
         Parameters
         ----------
         values : sequence of float array
-            Flat values, one array per leaf.
+            Flat values, one array per leaf; complex ones serve as well.
 
         Returns
         -------
@@ -195,7 +195,7 @@ def _fill(node: Any, path: Path, contents: Mapping[Path, FloatArray]) -> Any:
         content = contents[path]
         if isinstance(node, np.ndarray):
             return content
-        return content.tolist() if isinstance(node, list) else float(content)
+        return content.tolist() if isinstance(node, list) else content.item()
     return like(node, [(step, _fill(child, (*path, step), contents)) for step, child in children(node) or []])
 
 

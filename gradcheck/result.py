@@ -189,6 +189,8 @@ class CheckResult:
         The loss at the first point.
     noise : Noise
         How far values of the loss may be off there.
+    notes : tuple of str
+        What the user should know about the functions: randomness that was frozen, a gradient that is a difference.
     """
 
     parameters: tuple[ParameterResult, ...]
@@ -198,6 +200,7 @@ class CheckResult:
     seed: int
     loss: float
     noise: Noise
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def verdict(self) -> Verdict:
@@ -249,7 +252,8 @@ class CheckResult:
 
     def __str__(self) -> str:
         covered = [f"{p.name}: {p.coverage}" for p in self.parameters if p.coverage]
-        return "\n".join((summary_table(self.parameters), *covered, self.footer))
+        notes = [f"note: {note}" for note in self.notes]
+        return "\n".join((summary_table(self.parameters), *covered, *notes, self.footer))
 
     @property
     def footer(self) -> str:
@@ -284,6 +288,7 @@ class CheckResult:
             seed=first.seed,
             loss=first.loss,
             noise=first.noise,
+            notes=tuple(dict.fromkeys(note for result in results for note in result.notes)),
         )
 
 

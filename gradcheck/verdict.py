@@ -40,11 +40,21 @@ class Reason(enum.Enum):
         return member
 
     KINK = "kink", "the loss has a kink at this point: the slopes on its two sides differ"
-    NOISE = "noise", "round-off in the loss is too large against this derivative"
+    NOISE = "noise", "the loss scatters from point to point, which hides this derivative"
+    CANCELLATION = (
+        "cancellation",
+        "the loss is so much larger than what this entry changes of it that round-off hides the derivative",
+    )
+    PRECISION = "precision", "the loss is computed in less than double precision, which hides this derivative"
     RANDOM = "random", "two evaluations of the loss at the same point differ, which hides this derivative"
+    OPTIMUM = (
+        "optimum",
+        "the loss is at an optimum of this entry: what is left of the derivative is round-off; check at another point",
+    )
     UNSETTLED = "unsettled", "the finite differences do not settle at any step size"
     NON_FINITE_LOSS = "non-finite-loss", "the loss is not finite close to this point"
     NON_FINITE_GRADIENT = "non-finite-gradient", "the analytic gradient is not finite"
     SPREAD = "spread", "the gradient is wrong along random directions; which entries make it so was not found"
     ZERO = "zero", "both derivatives are zero to within the round-off in the loss"
     COARSE = "coarse", "agrees within the error bound, which is coarser than the tolerance but still small"
+    COMPLEX_STEP = "complex-step", "agrees with the complex step, which the coarser differences confirm"

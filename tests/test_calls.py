@@ -56,7 +56,7 @@ CALLS: dict[str, tuple[Callable[..., Any], Any, Any, tuple[Any, ...], list[str]]
     ),
     "mapping with arguments": (
         lambda W, data, b, target: np.sum((data @ W + b - target) ** 2),
-        lambda W, data, b, target: Pair(*grad(W, b)),  # noqa: ARG005
+        lambda W, data, b, target: Pair(*grad(W, b)),
         {"W": weights(), "b": 0.5},
         (X, y),
         ["W", "b"],

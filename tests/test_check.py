@@ -20,11 +20,11 @@ from structures import Layer, Pair
         (cubic, np.ones(4), weights(), r"`x` must have the parameter's shape \(3,\), got \(4,\)"),
         (cubic, None, weights(), "`grad` must be a callable.*got None"),
         (cubic, False, weights(), "gradient of `x` must be real numbers"),
-        (loss, lambda W, b: {"W": W}, {"W": weights(), "b": 0.5}, r"missing \['b'\]"),  # noqa: ARG005
+        (loss, lambda W, b: {"W": W}, {"W": weights(), "b": 0.5}, r"missing \['b'\]"),
         (lambda x: x**2, cubic_grad, weights(), r"scalar, got an array of shape \(3,\)"),
         (lambda x: (cubic(x), x), cubic_grad, weights(), "tuple of length 2. Pass grad=True"),
         (cubic, True, weights(), r"must return \(value, gradient\), got float64"),
-        (lambda x: None, cubic_grad, weights(), "got NoneType"),  # noqa: ARG005
+        (lambda x: None, cubic_grad, weights(), "got NoneType"),
         (lambda x: 1j * cubic(x), cubic_grad, weights(), "complex128"),
         (lambda x: cubic(x) * math.inf, cubic_grad, weights(), "must be finite at the point.*got inf"),
         (lambda x: cubic(x) * math.nan, cubic_grad, weights(), "must be finite at the point.*got nan"),
@@ -32,7 +32,7 @@ from structures import Layer, Pair
         (cubic, cubic_grad, 3, "`x` must be of a floating-point type"),
         (cubic, cubic_grad, np.zeros(0), "`x` is empty"),
         (cubic, cubic_grad, {}, "no parameters"),
-        (cubic, lambda x, z: x, weights(), r"`grad` cannot be called.*missing a required argument: 'z'"),  # noqa: ARG005
+        (cubic, lambda x, z: x, weights(), r"`grad` cannot be called.*missing a required argument: 'z'"),
         (lambda: 1.0, cubic_grad, weights(), "`loss` cannot be called.*too many positional arguments"),
         (3.0, cubic_grad, weights(), "`loss` must be callable, got float"),
         (lambda x: str(x), cubic_grad, weights(), "one real number, got str"),

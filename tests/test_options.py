@@ -12,7 +12,7 @@ from problems import cubic, cubic_grad, weights
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"method": "complex"}, r"`method` must be one of \['auto', 'central'\], got 'complex'"),
+        ({"method": "forward"}, r"`method` must be one of \['auto', 'central', 'complex'\], got 'forward'"),
         ({"workers": 2}, "`workers` must be None.*got 2"),
         ({"rtol": -1.0}, "`rtol`.*got -1.0"),
         ({"atol": math.nan}, "`atol`.*got nan"),

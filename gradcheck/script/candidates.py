@@ -44,7 +44,7 @@ class Overrides:
 
 def gradient_functions(source: SourceFile, overrides: Overrides) -> set[str]:
     """Return the functions that, from their text, may return gradients: those that are worth recording."""
-    stepped = {name for update in updates_in(source) for name in update.sources}
+    stepped = {name for update in updates_in(source.tree) for name in update.sources}
     words = {fold(base_name(name)) for name in _all_names(source)}
     found = set()
     for name, function in source.functions.items():
@@ -74,7 +74,7 @@ def find_backwards(recording: Recording, overrides: Overrides, unrepeatable: dic
     Those whose replays fail or differ are noted in `unrepeatable`.
     """
     source = recording.source
-    updates, read = updates_in(source), _read(source)
+    updates, read = updates_in(source.tree), _read(source)
     for name, function in source.functions.items():
         calls = recording.of(name)
         if not calls or (overrides.backward and overrides.backward not in (name, function.short_name)):

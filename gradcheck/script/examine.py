@@ -122,7 +122,7 @@ def _examine(source: SourceFile, request: Request) -> ScriptResult:
         entry_points=_entry_points(subject),
         sources=tuple(s for pair in subject.backward.pairs if (s := gradient_source(source, function, pair))),
         signatures=tuple((name, signature(name, checks)) for name in subject.backward.names),
-        notes=tuple(_notes(recording, subject, stale)),
+        notes=(*_notes(recording, subject, stale), *merged.notes),
         evidence=subject.evidence,
         evaluations=evaluations,
     )

@@ -35,7 +35,7 @@ def regions(source: SourceFile, function: Function) -> Iterator[Region]:
 
 def _above(source: SourceFile, function: Function, depth: int) -> Iterator[Region]:
     for loop in source.loops:
-        if function.short_name in loop.calls and (loop.function is None or can_be_replayed(loop.function)):
+        if function.short_name in loop.round_calls and (loop.function is None or can_be_replayed(loop.function)):
             yield loop
     callers = [f for f in source.functions.values() if function.short_name in f.calls and f is not function]
     for caller in callers:
@@ -45,7 +45,7 @@ def _above(source: SourceFile, function: Function, depth: int) -> Iterator[Regio
 
 
 def _in_a_loop(source: SourceFile, caller: Function, function: Function) -> bool:
-    return any(loop.function is caller and function.short_name in loop.calls for loop in source.loops)
+    return any(loop.function is caller and function.short_name in loop.round_calls for loop in source.loops)
 
 
 @dataclass(frozen=True)

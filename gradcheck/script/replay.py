@@ -10,6 +10,7 @@ from typing import Any, cast
 
 import numpy as np
 
+from gradcheck.arrays import same_bits
 from gradcheck.random_state import RandomState
 from gradcheck.script.backward import Backward
 from gradcheck.script.leaves import Leaf, follow
@@ -17,7 +18,7 @@ from gradcheck.script.outputs import RESULT
 from gradcheck.script.pairing import Slot
 from gradcheck.script.record import Call, Recording
 from gradcheck.script.region import body_of
-from gradcheck.script.state import Undo, same_bits
+from gradcheck.script.state import Undo
 from gradcheck.script.widen import widened
 
 
@@ -139,8 +140,6 @@ class Stage:
         for pair in self._pairs:
             self._put(pair.slot, parameters[pair.slot.name])
         before = {name: np.array(value) for name, value in parameters.items()}
-        if self._draws:
-            self._random_state.restore()
         found: list[Any] = []
 
         def returned(local_variables: dict[str, Any], result: Any) -> None:
@@ -158,6 +157,8 @@ class Stage:
         finally:
             self._recorder.watched = self._recorder.returned = None
             self._draws = self._draws or (self._learning() and self._random_state != RandomState.capture())
+            if self._draws:
+                self._random_state.restore()
             self._undo.restore()
             for name, value in parameters.items():
                 _write_back(value, before[name])

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from gradcheck.errors import ScriptError
 from gradcheck.script.syntax import Function, Loop, functions_in, loops_in
+from gradcheck.script.updates import updates_of
 
 _DIRECTIVE = re.compile(r"^\s*#\s*gradcheck:\s*(?P<settings>\S.*)$")
 # a value goes on to the next key, so it may be an expression with commas; `=` in it belongs to a call
@@ -78,10 +79,15 @@ class SourceFile:
 
     @cached_property
     def loops(self) -> tuple[Loop, ...]:
-        """The loops at module level and in functions that call something of the script, inner ones too."""
+        """The loops that call something of the script or move something by a step, inner ones too."""
         own = {f.short_name for f in self.functions.values()}
         found = [loops_in(self.tree.body, None), *(loops_in(f.node.body, f) for f in self.functions.values())]
-        return tuple(loop for loops in found for loop in loops if loop.calls & own)
+        return tuple(
+            loop
+            for loops in found
+            for loop in loops
+            if loop.round_calls & own or any(True for statement in loop.statements for _ in updates_of(statement))
+        )
 
     @cached_property
     def directive(self) -> dict[str, str]:

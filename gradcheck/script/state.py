@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.random_state import RandomState as RandomState
+from gradcheck.arrays import same_bits
 from gradcheck.script.objects import own_attributes
 
 _ATOMS = (types.ModuleType, types.FunctionType, types.BuiltinFunctionType, type)
@@ -41,7 +41,7 @@ class Copier:
 
     def _copy_of(self, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         original, copied = self._large.get(id(array), (None, None))
-        if original is array and copied is not None and copied.shape == array.shape and same_bits(array, copied):
+        if original is array and copied is not None and same_bits(array, copied):
             return copied
         fresh = array.copy()
         self._large[id(array)] = (array, fresh)
@@ -185,14 +185,6 @@ def _remember(value: object) -> _Memory | None:
 def _remember_array(value: np.ndarray[Any, Any]) -> _Memory:
     saved = value.copy()
     return _Memory(lambda: not same_bits(value, saved), lambda: np.copyto(value, saved))
-
-
-def same_bits(a: np.ndarray[Any, Any], b: np.ndarray[Any, Any]) -> bool:
-    """Whether two arrays of one shape and type hold the same bits: NaN equals itself, -0.0 differs from 0.0."""
-    if a.dtype == object:
-        return all(x is y for x, y in zip(a.flat, b.flat, strict=True))
-    one, other = (np.ascontiguousarray(array).reshape(-1).view(np.uint8) for array in (a, b))
-    return bool(np.array_equal(one, other))
 
 
 def _remember_generator(value: object) -> _Memory | None:

@@ -10,52 +10,24 @@ from functools import cached_property
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
 
-@dataclass(frozen=True)
-class Function:
-    """A function or method as the script defines it.
+class Code:
+    """A stretch of code with a name: what its own statements assign, mention and call.
 
     Attributes
     ----------
     name : str
-        Qualified name without the module: ``backprop``, ``Net.backward``.
-    node : ast.FunctionDef
+        How it is called in messages.
+    node : ast.FunctionDef, ast.For or ast.While
         Its definition.
-    owner : str or None
-        The class that a method belongs to.
     """
 
     name: str
-    node: FunctionNode
-    owner: str | None
+    node: FunctionNode | ast.For | ast.While
 
     @property
     def line(self) -> int:
-        """Line of the ``def``."""
+        """Line of its head."""
         return self.node.lineno
-
-    @property
-    def short_name(self) -> str:
-        """The name after the last dot."""
-        return self.node.name
-
-    @cached_property
-    def decorators(self) -> frozenset[str]:
-        """Its decorators as written."""
-        return frozenset(ast.unparse(d) for d in self.node.decorator_list)
-
-    @cached_property
-    def arguments(self) -> tuple[str, ...]:
-        """Names of all named arguments, in order."""
-        a = self.node.args
-        return tuple(arg.arg for arg in [*a.posonlyargs, *a.args, *a.kwonlyargs])
-
-    @cached_property
-    def required_arguments(self) -> tuple[str, ...]:
-        """Names of the arguments without a default."""
-        a = self.node.args
-        positional = [arg.arg for arg in [*a.posonlyargs, *a.args]]
-        keyword = [arg.arg for arg, default in zip(a.kwonlyargs, a.kw_defaults, strict=True) if default is None]
-        return tuple(positional[: len(positional) - len(a.defaults)] + keyword)
 
     @cached_property
     def statements(self) -> tuple[ast.stmt, ...]:
@@ -63,19 +35,10 @@ class Function:
         return tuple(_own_statements(self.node.body))
 
     @cached_property
-    def returns(self) -> tuple[ast.Return, ...]:
-        """The ``return`` statements that give back a value."""
-        return tuple(s for s in self.statements if isinstance(s, ast.Return) and s.value is not None)
-
-    @cached_property
     def names(self) -> frozenset[str]:
         """Every name and dotted name that the body mentions."""
-        found: set[str] = set()
-        for statement in self.node.body:
-            for node in ast.walk(statement):
-                if isinstance(node, ast.Name | ast.Attribute):
-                    found.add(ast.unparse(node))
-        return frozenset(found)
+        nodes = (node for statement in self.node.body for node in ast.walk(statement))
+        return frozenset(ast.unparse(node) for node in nodes if isinstance(node, ast.Name | ast.Attribute))
 
     @cached_property
     def calls(self) -> frozenset[str]:
@@ -103,8 +66,56 @@ class Function:
 
 
 @dataclass(frozen=True)
-class Loop:
-    """A loop whose body calls functions of the script.
+class Function(Code):
+    """A function or method as the script defines it.
+
+    Attributes
+    ----------
+    name : str
+        Qualified name without the module: ``backprop``, ``Net.backward``.
+    node : ast.FunctionDef
+        Its definition.
+    owner : str or None
+        The class that a method belongs to.
+    """
+
+    name: str
+    node: FunctionNode
+    owner: str | None
+
+    @property
+    def short_name(self) -> str:
+        """The name after the last dot."""
+        return self.node.name
+
+    @cached_property
+    def decorators(self) -> frozenset[str]:
+        """Its decorators as written."""
+        return frozenset(ast.unparse(d) for d in self.node.decorator_list)
+
+    @cached_property
+    def arguments(self) -> tuple[str, ...]:
+        """Names of all named arguments, in order."""
+        a = self.node.args
+        return tuple(arg.arg for arg in [*a.posonlyargs, *a.args, *a.kwonlyargs])
+
+    @cached_property
+    def required_arguments(self) -> tuple[str, ...]:
+        """Names of the arguments without a default."""
+        a = self.node.args
+        positional = [arg.arg for arg in [*a.posonlyargs, *a.args]]
+        keyword = [arg.arg for arg, default in zip(a.kwonlyargs, a.kw_defaults, strict=True) if default is None]
+        return tuple(positional[: len(positional) - len(a.defaults)] + keyword)
+
+    @cached_property
+    def returns(self) -> tuple[ast.Return, ...]:
+        """The ``return`` statements that give back a value."""
+        return tuple(s for s in self.statements if isinstance(s, ast.Return) and s.value is not None)
+
+
+@dataclass(frozen=True)
+class Loop(Code):
+    """A loop, of which single rounds can be run.
 
     Attributes
     ----------
@@ -114,19 +125,29 @@ class Loop:
         Its definition.
     function : Function or None
         The function that it stands in; None at module level.
-    calls : frozenset of str
+    round_calls : frozenset of str
         The names of what its body calls, inner loops left out.
     """
 
     name: str
     node: ast.For | ast.While
     function: Function | None
-    calls: frozenset[str]
+    round_calls: frozenset[str]
 
     @property
-    def line(self) -> int:
-        """Line of its head."""
-        return self.node.lineno
+    def short_name(self) -> str:
+        """Its name, as a loop has no other."""
+        return self.name
+
+    @property
+    def arguments(self) -> tuple[str, ...]:
+        """Names of its arguments: none, as a round reads the variables around it."""
+        return ()
+
+    @property
+    def returns(self) -> tuple[ast.Return, ...]:
+        """The ``return`` statements that give back a value of the round: none."""
+        return ()
 
 
 _ASSIGNMENTS = (ast.Assign, ast.AugAssign, ast.AnnAssign)

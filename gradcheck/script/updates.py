@@ -8,8 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from gradcheck.script.names import is_step_size
-from gradcheck.script.source import SourceFile
-from gradcheck.script.syntax import called_name
+from gradcheck.script.syntax import called_name, loaded_names
 
 
 @dataclass(frozen=True)
@@ -30,6 +29,8 @@ class Update:
         Whether a step size or a number is in it.
     line : int
         Where it stands.
+    exact : bool
+        Whether the step is added to the target as it is: not to a part of it, nor to each of its elements.
     """
 
     target: str
@@ -38,6 +39,7 @@ class Update:
     bare: bool
     steps: bool
     line: int
+    exact: bool = True
 
 
 @dataclass(frozen=True)
@@ -61,12 +63,13 @@ class Motion:
         return self.factor is not None and math.isclose(abs(self.factor), 1, rel_tol=1e-6)
 
 
-def updates_in(source: SourceFile) -> tuple[Update, ...]:
-    """Return all statements of the script that add a step to something, or subtract it."""
-    return tuple(update for node in ast.walk(source.tree) for update in _updates(node))
+def updates_in(tree: ast.AST) -> tuple[Update, ...]:
+    """Return all statements of a script that add a step to something, or subtract it."""
+    return tuple(update for node in ast.walk(tree) for update in updates_of(node) if update.exact)
 
 
-def _updates(node: ast.AST) -> Iterator[Update]:
+def updates_of(node: ast.AST) -> Iterator[Update]:
+    """Return what a statement moves by a step."""
     if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add | ast.Sub):
         yield _update(node.target, node.value, isinstance(node.op, ast.Add), node.lineno)
     elif isinstance(node, ast.Assign) and len(node.targets) == 1:
@@ -74,17 +77,29 @@ def _updates(node: ast.AST) -> Iterator[Update]:
         if isinstance(node.targets[0], ast.Tuple) and isinstance(node.value, ast.Tuple):
             targets, values = node.targets[0].elts, node.value.elts
         for target, value in zip(targets, values, strict=False):
-            match value:
-                case ast.BinOp(left, ast.Add() | ast.Sub() as sign, right) if ast.unparse(left) == ast.unparse(target):
-                    yield _update(target, right, isinstance(sign, ast.Add), node.lineno)
+            yield from _assigned(target, value, node.lineno)
 
 
-def _update(target: ast.expr, step: ast.expr, adds: bool, line: int) -> Update:
+def _assigned(target: ast.expr, value: ast.expr, line: int) -> Iterator[Update]:
+    """Return the update that an assignment is: of the target itself, shrunk perhaps, or of each of its elements."""
+    match value:
+        case ast.BinOp(left, ast.Add() | ast.Sub() as sign, right):
+            if any(ast.unparse(factor) == ast.unparse(target) for factor in factors(left)):
+                exact = ast.unparse(left) == ast.unparse(target)
+                yield _update(target, right, isinstance(sign, ast.Add), line, exact=exact)
+        case ast.ListComp(element, [loop]) | ast.DictComp(_, element, [loop]):
+            match element:
+                case ast.BinOp(_, ast.Add() | ast.Sub() as sign, _):
+                    walked = frozenset(loaded_names(loop.iter)) - {ast.unparse(target)}
+                    yield Update(ast.unparse(target), walked, isinstance(sign, ast.Add), False, True, line, exact=False)
+
+
+def _update(target: ast.expr, step: ast.expr, adds: bool, line: int, *, exact: bool = True) -> Update:
     terms = set(_terms(step))
     sources = frozenset(name for name in terms if not is_step_size(name))
     bare = isinstance(step, ast.Name | ast.Attribute | ast.Subscript | ast.Call)
     steps = terms != sources or any(isinstance(part, ast.Constant) for part in factors(step))
-    return Update(ast.unparse(target), sources, adds, bare, steps, line)
+    return Update(ast.unparse(target), sources, adds, bare, steps, line, exact)
 
 
 def _terms(step: ast.expr) -> Iterator[str]:
