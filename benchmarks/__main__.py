@@ -35,7 +35,7 @@ def _names(_context: click.Context, _parameter: click.Parameter, value: str) -> 
 @main.command()
 @click.option("--first-seed", default=0, show_default=True, help="Seed of the first function and network.")
 @click.option("--functions", default=1000, show_default=True, type=click.IntRange(0), help="Number of functions.")
-@click.option("--networks", default=10, show_default=True, type=click.IntRange(0), help="Number of networks.")
+@click.option("--networks", default=2, show_default=True, type=click.IntRange(0), help="Number of networks.")
 @click.option(
     "--peers", default=",".join(PEERS), show_default=True, callback=_names, help='Others to ask; "" for none.'
 )
