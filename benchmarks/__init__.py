@@ -1,1 +1,1 @@
-"""Measurements that compare with peers or with a bare loop; run by hand, never as tests."""
+"""Measurements of speed and of verdicts, also against other checkers; run by hand, never as tests."""

@@ -1,95 +1,50 @@
-"""Speed of a check of all entries against a bare in-place central-difference loop, in the same run.
-
-Usage: python -m benchmarks [--rounds N]
-"""
+"""Command line of the benchmarks: ``python -m benchmarks speed`` and ``python -m benchmarks verdicts``."""
 
 from __future__ import annotations
 
-import argparse
-import itertools
-import time
-from collections.abc import Callable
+import click
 
-import numpy as np
-
-from gradcheck import check_grad
-
-SIZES = ((20, 30, 10), (50, 100, 45, 10), (100, 90, 10))
-BATCH = 32
-
-Arrays = dict[str, np.ndarray]
-Network = tuple[Callable[[Arrays], float], Callable[[Arrays], Arrays], Arrays]
+from benchmarks import speed as speeds
+from benchmarks import verdicts as verdict_benchmark
+from benchmarks.peers import PEERS
 
 
-def network(sizes: tuple[int, ...]) -> Network:
-    """Return the loss, the gradient and the parameters of a tanh network with a squared error."""
-    rng = np.random.default_rng(0)
-    X, Y = rng.normal(size=(BATCH, sizes[0])), rng.normal(size=(BATCH, sizes[-1]))
-    params: Arrays = {}
-    for layer, (n, m) in enumerate(itertools.pairwise(sizes)):
-        params[f"W{layer}"], params[f"b{layer}"] = rng.normal(size=(n, m)) / np.sqrt(n), np.zeros(m)
-    depth = len(sizes) - 1
-
-    def forward(p: Arrays) -> list[np.ndarray]:
-        activations = [X]
-        for layer in range(depth):
-            z = activations[-1] @ p[f"W{layer}"] + p[f"b{layer}"]
-            activations.append(np.tanh(z) if layer < depth - 1 else z)
-        return activations
-
-    def loss(p: Arrays) -> float:
-        return float(np.mean((forward(p)[-1] - Y) ** 2))
-
-    def grad(p: Arrays) -> Arrays:
-        activations, found = forward(p), {}
-        delta = 2 * (activations[-1] - Y) / Y.size
-        for layer in reversed(range(depth)):
-            found[f"W{layer}"], found[f"b{layer}"] = activations[layer].T @ delta, delta.sum(axis=0)
-            if layer:
-                delta = (delta @ p[f"W{layer}"].T) * (1 - activations[layer] ** 2)
-        return found
-
-    return loss, grad, params
-
-
-def bare_loop(loss: Callable[[Arrays], float], params: Arrays, step: float = 6e-6) -> None:
-    """Central differences of every entry, in place, and nothing else."""
-    for value in params.values():
-        flat = value.reshape(-1)
-        for i in range(flat.size):
-            kept = flat[i]
-            flat[i] = kept + step
-            plus = loss(params)
-            flat[i] = kept - step
-            minus = loss(params)
-            flat[i] = kept
-            _ = (plus - minus) / (2 * step)
-
-
-def seconds(action: Callable[[], object]) -> float:
-    """Time one call."""
-    began = time.perf_counter()
-    action()
-    return time.perf_counter() - began
-
-
+@click.group()
 def main() -> None:
-    """Print a table: evaluations per entry, and the ratio of the best times over interleaved rounds."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=3)
-    rounds = parser.parse_args().rounds
-    print(f"{'parameters':>10}  {'evaluations per entry':>21}  {'time / bare loop':>16}")
-    for sizes in SIZES:
-        loss, grad, params = network(sizes)
-        count = sum(value.size for value in params.values())
-        results, ours, bare = [], [], []
-        for _ in range(rounds):
-            bare.append(seconds(lambda: bare_loop(loss, params)))
-            ours.append(seconds(lambda: results.append(check_grad(loss, grad, params, entries="all"))))
-        if not results[-1].passed:
-            raise SystemExit(f"the correct network of {count} parameters was not accepted:\n{results[-1]}")
-        print(f"{count:>10}  {results[-1].evaluations / count:>21.3f}  {min(ours) / min(bare):>16.2f}")
+    """Measure gradcheck; nothing here is a test."""
+
+
+@main.command()
+@click.option("--rounds", default=3, show_default=True, type=click.IntRange(1), help="How often each is timed.")
+def speed(rounds: int) -> None:
+    """Compare the time with a bare loop, and count the evaluations for large networks."""
+    for line in speeds.rows_of_speed(rounds):
+        click.echo(line)
+    click.echo("\nwith default options")
+    for line in speeds.rows_of_defaults():
+        click.echo(line)
+
+
+def _names(_context: click.Context, _parameter: click.Parameter, value: str) -> list[str]:
+    names = [name for name in value.split(",") if name]
+    if unknown := [name for name in names if name not in PEERS]:
+        raise click.BadParameter(f"{', '.join(unknown)}: choose from {', '.join(PEERS)}")
+    return names
+
+
+@main.command()
+@click.option("--first-seed", default=0, show_default=True, help="Seed of the first function and network.")
+@click.option("--functions", default=1000, show_default=True, type=click.IntRange(0), help="Number of functions.")
+@click.option("--networks", default=2, show_default=True, type=click.IntRange(0), help="Number of networks.")
+@click.option(
+    "--peers", default=",".join(PEERS), show_default=True, callback=_names, help='Others to ask; "" for none.'
+)
+def verdicts(first_seed: int, functions: int, networks: int, peers: list[str]) -> None:
+    """Count false alarms and misses of gradcheck and of its peers."""
+    seeds = (range(first_seed, first_seed + number) for number in (functions, networks))
+    for line in verdict_benchmark.all_lines(peers, *seeds):
+        click.echo(line)
 
 
 if __name__ == "__main__":
-    main()
+    main(prog_name="python -m benchmarks")
