@@ -111,9 +111,10 @@ class ScriptResult:
         Parameters
         ----------
         cells : Cells or None
-            Where the notebook's cells begin; None for a script, which changes nothing.
+            Where the notebook's cells begin; None for a script, which changes nothing. A result that speaks of cells
+            already is returned as it is.
         """
-        if cells is None:
+        if cells is None or self.cells is not None:
             return self
         error, points = self.error, self.entry_points
         return replace(
