@@ -33,6 +33,7 @@ def test_a_place_is_shown_as_a_reader_counts():
         ("the loop in line 4, line 6: w -= ...", "the loop in cell 2, line 1, cell 3, line 2: w -= ..."),
         ("expected an indented block after 'if' statement on line 4", "after 'if' statement in cell 2, line 1"),
         ("the name `line 5` in line 5", "the name `line 5` in cell 3, line 1"),
+        ("`the loop in line 4` in line 4 and `x`", "`the loop in cell 2, line 1` in cell 2, line 1 and `x`"),
         ("the script raised ValueError: line 5 of the data", "the script raised ValueError: line 5 of the data"),
         ("it ended early: the script raised E: bad\nline 5", "it ended early: the script raised E: bad\nline 5"),
         ("the script ended itself and said: see line 5", "the script ended itself and said: see line 5"),

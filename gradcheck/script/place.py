@@ -6,9 +6,12 @@ import re
 from bisect import bisect_right
 from dataclasses import dataclass
 
-_LINE = re.compile(r"\b(on )?line (\d+)\b")
-# names and expressions of the script stand in backquotes; after these words, its own text follows
-_QUOTED = re.compile(r"(`[^`]*`|the script raised .*|and said: .*)", re.DOTALL)
+# Names and expressions of the script stand in backquotes; after some words, its own text follows. A loop has no name of
+# its own and is called by its line.
+_LINES = re.compile(
+    r"(?P<loop>`the loop in line \d+`)|`[^`]*`|(?:the script raised|and said:) .*|\b(?P<on>on )?line (?P<line>\d+)\b",
+    re.DOTALL,
+)
 
 
 @dataclass(frozen=True)
@@ -72,8 +75,11 @@ class Cells:
         Whoever looks at a script need not know that it is a notebook, so the sentences are made for lines and
         reworded once, where they leave. What is quoted from the script stays as it is.
         """
-        parts = _QUOTED.split(text)
-        return "".join(part if i % 2 else _LINE.sub(self._named, part) for i, part in enumerate(parts))
+        return _LINES.sub(self._reworded, text)
 
-    def _named(self, match: re.Match[str]) -> str:
-        return f"{'in ' if match[1] else ''}{self.place('', int(match[2]))}"
+    def _reworded(self, match: re.Match[str]) -> str:
+        if match["loop"]:
+            return f"`{self.reword(match['loop'].strip('`'))}`"
+        if match["line"]:
+            return f"{'in ' if match['on'] else ''}{self.place('', int(match['line']))}"
+        return match[0]
