@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +12,14 @@ from gradcheck.errors import ScriptError, UsageError
 from gradcheck.report.record import Report
 from gradcheck.script.candidates import Overrides
 from gradcheck.script.examine import Request
-from gradcheck.script.isolate import examine_isolated
+from gradcheck.script.isolate import Children, examine_isolated
+from gradcheck.script.place import Cells
 from gradcheck.script.result import ScriptResult
-from gradcheck.script.source import SourceFile
+from gradcheck.script.source import ScriptText, SourceFile
 
 
 def check_script(path: str | Path, options: Options | None = None) -> Report:
-    """Check the gradients of a script as it is.
+    """Check the gradients of a script or a notebook as it is.
 
     The script is run in a process of its own, real calls of its functions are recorded, and its gradients are
     compared with finite differences of its own loss, at recorded points and at perturbed ones.
@@ -26,7 +27,7 @@ def check_script(path: str | Path, options: Options | None = None) -> Report:
     Parameters
     ----------
     path : str or Path
-        The script.
+        The script, or the notebook (``.ipynb``).
     options : Options, optional
         Settings; what they leave open comes from the script's ``# gradcheck:`` comment, the environment and
         pyproject.toml.
@@ -60,16 +61,52 @@ def options_of_comment(source: SourceFile) -> Options:
         raise ScriptError(error.message, slug="bad-setting", line=next(iter(source.directive_lines))) from None
 
 
-def examine_script(path: str | Path, options: Options, output: Callable[[bytes], object] | None = None) -> ScriptResult:
-    """Check one script; `output` receives what it prints."""
+@dataclass(frozen=True)
+class Job:
+    """One script to check, read and with its settings.
+
+    Attributes
+    ----------
+    path : str
+        As the user gave it.
+    request : Request or None
+        What to examine; None for a script that cannot be read.
+    error : ScriptError or None
+        Why it cannot be read.
+    cells : Cells or None
+        For a notebook: where its cells begin.
+    """
+
+    path: str
+    request: Request | None = None
+    error: ScriptError | None = None
+    cells: Cells | None = None
+
+    def run(self, output: Callable[[bytes], object] | None = None, children: Children | None = None) -> ScriptResult:
+        """Check the script; `output` receives what it prints, `children` knows its process while it runs."""
+        if self.request is None:
+            result = ScriptResult(self.path, error=self.error)
+        else:
+            result = replace(examine_isolated(self.request, output, children), path=self.path)
+        return result.in_cells(self.cells)
+
+
+def prepare(path: str | Path, options: Options) -> Job:
+    """Read one script and settle its settings; nothing of it is run.
+
+    Raises
+    ------
+    UsageError
+        If a setting is wrong.
+    """
     shown, place = str(path), Path(path).absolute()
+    cells: Cells | None = None
     try:
-        if place.suffix == ".ipynb":
-            raise ScriptError("notebooks are not read yet; save it as a script (.py)", slug="unreadable")
-        source = SourceFile.read(place)
-        comment = options_of_comment(source)
+        text = ScriptText.read(place)
+        cells = text.cells
+        comment = options_of_comment(text.parse())
     except ScriptError as error:
-        return ScriptResult(shown, error=error)
+        return Job(shown, error=error, cells=cells)
     settled = resolve(options, comment, place)
     # what nobody has said is left to the request's own defaults
     said: dict[str, Any] = {name: getattr(settled, name) for name in ("points", "seed", "method")}
@@ -83,4 +120,9 @@ def examine_script(path: str | Path, options: Options, output: Callable[[bytes],
         memory=settled.memory,
         **{field: value for field, value in said.items() if value is not None},
     )
-    return replace(examine_isolated(request, output), path=shown)
+    return Job(shown, request, cells=cells)
+
+
+def examine_script(path: str | Path, options: Options, output: Callable[[bytes], object] | None = None) -> ScriptResult:
+    """Check one script; `output` receives what it prints."""
+    return prepare(path, options).run(output)

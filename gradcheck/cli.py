@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import os
+import signal
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -51,6 +53,7 @@ def cli() -> None:
 @click.option("--method", type=click.Choice(METHODS), help="How to differentiate. [default: auto]")
 @click.option("--timeout", type=float, metavar="SECONDS", help="Time limit per script. [default: 60]")
 @click.option("--memory", type=int, metavar="MIB", help="Memory limit per script. [default: none]")
+@click.option("--workers", type=int, default=1, metavar="N", help="Check N scripts at the same time. [default: 1]")
 @click.option("-k", "only", metavar="NAME", help="Check the scripts whose path contains NAME.")
 @click.option("--strict", is_flag=True, help="Count what is inconclusive as a mismatch.")
 @click.option("--exit-zero", is_flag=True, help="End with 0 although there are mismatches.")
@@ -61,16 +64,18 @@ def cli() -> None:
 @click.option("-v", "--verbose", is_flag=True, help="Show how a script was understood, and what it prints.")
 @click.pass_context
 def run(context: click.Context, /, paths: tuple[str, ...], **flags: Any) -> None:
-    """Check the gradients of scripts.
+    """Check the gradients of scripts and notebooks.
 
-    A PATH is a script, a folder of scripts, or PATH::FUNCTION for one backward function. What follows -- is the
-    script's own argument list; what is piped in is its standard input.
+    A PATH is a script (.py), a notebook (.ipynb), a folder of them, or PATH::FUNCTION for one backward function. What
+    follows -- is the script's own argument list; what is piped in is its standard input.
     """
     script_arguments = _after_dashes(context)
     if script_arguments:
         paths = paths[: -len(script_arguments)]
     if not paths:
         raise click.UsageError("expected at least one PATH before --")
+    if flags["workers"] < 1:
+        raise click.UsageError(f"--workers: expected a number of at least 1, got {flags['workers']}")
     options = _options(flags, script_arguments)
     _refuse_unwritable(flags["output"])
     report = _check_all(paths, options, flags)
@@ -101,6 +106,7 @@ def main() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a letter that the terminal does not have is no reason to fail
             stream.reconfigure(errors="backslashreplace")
+    _exit_on_signals()
     try:
         code = cli.main(standalone_mode=False, prog_name="gradcheck")
         sys.stdout.flush()
@@ -121,6 +127,14 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 0
     raise SystemExit(code or 0)
+
+
+def _exit_on_signals() -> None:
+    """Leave by an exception when we are told to end, so that what is running is ended on the way out."""
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_DFL:  # nohup ignores it
+            signal.signal(number, lambda received, _: sys.exit(128 + received))
 
 
 def _after_dashes(context: click.Context) -> tuple[str, ...]:
@@ -149,34 +163,30 @@ _DIRECT = ("loss", "backward", "points", "seed", "rtol", "atol", "method", "time
 def _check_all(paths: tuple[str, ...], options: Options, flags: dict[str, Any]) -> Report:
     from dataclasses import replace
 
-    from gradcheck.api import examine_script
+    from gradcheck.api import prepare
+    from gradcheck.batch import run_all
+    from gradcheck.progress import Progress
     from gradcheck.report.record import Report
 
-    forward = (lambda piece: (sys.stderr.buffer.write(piece), sys.stderr.flush())) if flags["verbose"] else None
-    progress = _console(stderr=True)
-    results = []
-    for path, function in _targets(paths, flags["only"]):
-        chosen = options if function is None else replace(options, backward=function)
-        with progress.status(f"checking {path}") if sys.stderr.isatty() and not forward else _nothing():
-            results.append(examine_script(path, chosen, forward))
-    return Report(tuple(results))
+    jobs = [
+        prepare(path, options if function is None else replace(options, backward=function))
+        for path, function in _targets(paths, flags["only"])
+    ]
+    workers = min(flags["workers"], len(jobs))
+    with Progress(_console(stderr=True), len(jobs), workers, show_output=flags["verbose"]) as progress:
+        return Report(run_all(jobs, workers, progress))
 
 
 def _targets(paths: tuple[str, ...], only: str | None) -> list[tuple[str, str | None]]:
     """Return the scripts to check, each with the function it is narrowed to."""
+    from gradcheck.batch import scripts_below
+
     found: list[tuple[str, str | None]] = []
     for text in paths:
         path, _, function = text.partition("::")
-        if Path(path).is_dir():
-            inside = (p for p in sorted(Path(path).rglob("*.py")) if not _hidden(p.relative_to(path)))
-            found += [(str(p), function or None) for p in inside]
-        else:
-            found.append((path, function or None))
+        inside = map(str, scripts_below(Path(path))) if Path(path).is_dir() else (path,)
+        found += [(script, function or None) for script in inside]
     return [target for target in found if only is None or only in target[0]]
-
-
-def _hidden(path: Path) -> bool:
-    return any(part.startswith(".") or part == "__pycache__" for part in path.parts)
 
 
 def _refuse_unwritable(target: Path | None) -> None:
@@ -199,7 +209,7 @@ def _write(report: Report, flags: dict[str, Any]) -> None:
         stream = target.open("w", encoding="utf-8") if target is not None else sys.stdout
     except OSError as error:
         raise click.UsageError(f"cannot write {target}: {error.strerror}") from None
-    with stream if target is not None else _nothing():
+    with stream if target is not None else nullcontext():
         if form == "json":
             print(json_report.render(report), file=stream)
         else:
@@ -215,9 +225,3 @@ def _console(**settings: Any) -> Console:
     if not console.is_terminal:
         console.width = _LOG_WIDTH
     return console
-
-
-def _nothing() -> Any:
-    from contextlib import nullcontext
-
-    return nullcontext()

@@ -18,6 +18,7 @@ from click.testing import CliRunner
 
 from gradcheck import __version__
 from gradcheck.cli import cli
+from notebooks import DATA, TRAINING, WRONG_MODEL, markdown, write_notebook
 from script_runs import command, write
 
 RIGHT = """
@@ -240,8 +241,58 @@ def test_the_json_of_an_error(folder, report):
     _, found = report("broken.py")
     (script,) = found["scripts"]
     assert script["verdict"] == "error"
-    assert script["error"] == {"slug": "syntax-error", "message": script["error"]["message"], "line": 1}
+    message = script["error"]["message"]
+    place = {"line": 1, "cell": None, "cell_line": None}
+    assert script["error"] == {"slug": "syntax-error", "message": message, **place}
     assert (script["parameters"], script["findings"], script["entry_points"]) == ([], [], None)
+
+
+def test_the_json_of_an_error_in_a_notebook_names_the_cell(folder, report):
+    write_notebook(folder, "x = 1", markdown("text"), "y = 2\n\nx / 0")
+    _, found = report("net.ipynb")
+    error = found["scripts"][0]["error"]
+    assert error == {
+        "slug": "script-raised",
+        "message": "the script raised ZeroDivisionError: division by zero",
+        "line": 4,
+        "cell": 2,
+        "cell_line": 3,
+    }
+
+
+def test_the_json_of_a_file_that_is_no_notebook_names_its_line(folder, report):
+    (folder / "net.ipynb").write_text('{\n"cells": [}')
+    _, found = report("net.ipynb")
+    error = found["scripts"][0]["error"]
+    assert (error["slug"], error["line"], error["cell"], error["cell_line"]) == ("unreadable", 2, None, None)
+
+
+def test_the_text_names_the_cell_and_the_numbers_of_its_lines(folder, invoke):
+    write_notebook(folder, "import numpy as np", DATA, WRONG_MODEL, TRAINING)
+    done = invoke("run", "net.ipynb")
+    assert done.exit_code == 1
+    assert "backward gradient (cell 3, line 5)   loss loss(w, b) (cell 3, line 2)" in done.stdout
+    shown = """
+  --> net.ipynb: cell 3, line 8:5
+  7 |     dw = 2 * X.T @ error / len(y)
+  8 |     db = 2 * error.sum()
+    |     ^^^^^^^^^^^^^^^^^^^^
+  9 |     return dw, db
+"""
+    assert shown in done.stdout
+
+
+def test_a_snippet_ends_with_its_cell(folder, invoke):
+    write_notebook(folder, "x = 1", "y = 2\nx / 0", "z = 3")
+    lines = invoke("run", "net.ipynb").stdout.splitlines()
+    assert lines[0].startswith("net.ipynb: cell 2, line 2: script-raised: ")
+    assert lines[1:] == ["  --> net.ipynb: cell 2, line 2:1", "  1 | y = 2", "  2 | x / 0", "    | ^^^^^"]
+
+
+def test_a_notebook_can_be_narrowed_to_one_function(folder, report):
+    write_notebook(folder, "import numpy as np", DATA, WRONG_MODEL, TRAINING)
+    code, found = report("net.ipynb::gradient")
+    assert (code, found["scripts"][0]["entry_points"]["backward"]) == (1, "gradient")
 
 
 def test_the_json_has_text_for_what_is_not_finite(folder, report):
@@ -416,6 +467,8 @@ def test_help_is_quick_because_it_loads_nothing_heavy(arguments):
         (["--timeout", "0"], "timeout: expected a positive number of seconds, got 0"),
         (["--timeout", "inf"], "got inf"),
         (["--memory", "0"], "memory: expected a positive number of MiB, got 0"),
+        (["--workers", "0"], "--workers: expected a number of at least 1, got 0"),
+        (["--workers", "many"], "many"),
         (["--format", "yaml"], "'text', 'json'"),
         (["-o", "."], "directory"),
     ],

@@ -31,6 +31,8 @@ from gradcheck.cli import cli
 from gradcheck.demo import FILE_NAME, TEXT
 from gradcheck.report.record import ExitCode
 from gradcheck.result import Reason
+from gradcheck.script.magics import without_magics
+from notebooks import notebook
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"
@@ -121,6 +123,17 @@ def files_before(block: Block) -> dict[str, str]:
     return files
 
 
+def is_notebook(name: str) -> bool:
+    return name.endswith(".ipynb")
+
+
+def cells(text: str) -> list[str]:
+    """Return the cells of a notebook that a page shows with a line ``# %%`` above each of them."""
+    before, *found = re.split(r"^# %%\n", text, flags=re.MULTILINE)
+    assert not before.strip(), "the first cell begins with # %%"
+    return found
+
+
 def changed(text: str, difference: str) -> str:
     """Apply lines of the form ``-old`` and ``+new``."""
     for old, new in re.findall(r"((?:^-.*\n)+)((?:^\+.*\n)+)", difference, flags=re.MULTILINE):
@@ -133,7 +146,8 @@ def changed(text: str, difference: str) -> str:
 def outputs(block: Block, folder: Path) -> list[tuple[str, str]]:
     """Run the commands of a block in a folder; return what each wrote to stdout, and to stderr."""
     for name, text in files_before(block).items():
-        (folder / name).write_text(text, encoding="utf-8")
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_text(notebook(*cells(text)) if is_notebook(name) else text, encoding="utf-8")
     if not (folder / "fixtures").exists():
         (folder / "fixtures").symlink_to(ROOT / "fixtures")
     (folder / "bin").mkdir()
@@ -237,7 +251,10 @@ def test_readme_has_an_example():
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_scripts_of_a_page_are_python(page):
     for block in blocks(page):
-        if block.language == "python" and ">>>" not in block.text:
+        if block.language == "python" and is_notebook(block.caption):
+            for cell in cells(block.text):
+                ast.parse("\n".join(without_magics(cell.split("\n"))))
+        elif block.language == "python" and ">>>" not in block.text:
             ast.parse(textwrap.dedent(block.text))
 
 

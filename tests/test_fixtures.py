@@ -17,7 +17,7 @@ def label(path: Path) -> str:
     return f"{path.parent.name}/{path.stem}"
 
 
-@pytest.mark.parametrize("path", RUNNABLE, ids=label)
+@pytest.mark.parametrize("path", RUNNABLE + scripts("notebooks"), ids=label)
 def test_verdict_of_every_parameter(path):
     expected = expectation(path)
     (script,) = check_script(path).scripts

@@ -79,6 +79,8 @@ MODULES = {
     "adapters": "adapters",
     "report": "report",
     "api": "api",
+    "batch": "api",
+    "progress": "front",
     "cli": "front",
     "pytest_plugin": "front",
     "": "facade",
@@ -88,7 +90,8 @@ MODULES = {
 ONLY_IN = {
     "pandas": {"gradcheck.report.table"},
     "click": {"gradcheck.cli"},
-    "rich": {"gradcheck.cli", "gradcheck.report.text"},
+    "rich": {"gradcheck.cli", "gradcheck.progress", "gradcheck.report.overview", "gradcheck.report.text"},
+    "nbformat": {"gradcheck.script.notebook"},
     "pytest": {"gradcheck.pytest_plugin"},
 }
 # a wrong setting is a usage error, so the settings see the errors and nothing else of the core
@@ -254,7 +257,7 @@ def test_every_module_of_the_package_is_seen():
         ({"script__record": "from gradcheck.config import Settings"}, "analysis must not import config"),
         ({"diagnosis__rules__sign": "import gradcheck.api"}, "analysis must not import api"),
         ({"report__json": "from gradcheck.api import check_script"}, "report must not import api"),
-        ({"report__json": "import rich.table"}, "only for gradcheck.cli, gradcheck.report.text"),
+        ({"report__json": "import rich.table"}, "only for gradcheck.cli, gradcheck.progress, gradcheck.report"),
         ({"report__html": "import jinja2"}, "import it in the function"),
         ({"api": "import click"}, "only for gradcheck.cli"),
         ({"api": "from gradcheck.cli import cli"}, "api must not import front"),

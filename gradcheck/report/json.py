@@ -44,8 +44,16 @@ def _script(script: ScriptResult) -> dict[str, Any]:
         "findings": [],
         "notes": list(script.notes),
         "error": script.error
-        and {"slug": script.error.slug, "message": script.error.message, "line": script.error.line},
+        and {"slug": script.error.slug, "message": script.error.message, **_place(script, script.error.line)},
     }
+
+
+def _place(script: ScriptResult, line: int | None) -> dict[str, int | None]:
+    """Return the fields that say where something stands, for every object that has a line."""
+    if line is None:
+        return {"line": None, "cell": None, "cell_line": None}
+    place = script.place(line)
+    return {"line": place.line, "cell": place.cell, "cell_line": place.cell_line}
 
 
 def _parameter(parameter: ParameterResult) -> dict[str, Any]:

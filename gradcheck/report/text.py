@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -12,19 +11,20 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from gradcheck.report.overview import show_overview
 from gradcheck.report.record import Report
+from gradcheck.report.styles import INDENT, STYLES, plain
 from gradcheck.result import ParameterResult, Verdict
 from gradcheck.script.result import GradientSource, ScriptResult
 from gradcheck.script.source import Span
 
-STYLES = {"match": "green", "mismatch": "bold red", "inconclusive": "yellow", "error": "bold red"}
-_CONTEXT_LINES, _INDENT = 1, 2
-# but for tabs; a terminal would obey them
-_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
+_CONTEXT_LINES = 1
 
 
 def render(report: Report, console: Console, *, verbosity: int = 0) -> None:
-    """Write the report to a console.
+    """Write the report to a console: a block per script and, for several, a table of all of them.
+
+    Among several, what matches is one line, unless more was asked for.
 
     Parameters
     ----------
@@ -35,14 +35,27 @@ def render(report: Report, console: Console, *, verbosity: int = 0) -> None:
     verbosity : int
         -1 for one line per script, 0 for the usual report, 1 also for how the script was understood.
     """
+    several = len(report.scripts) > 1
+    previous_is_long = False
     for number, script in enumerate(report.scripts):
-        if number and verbosity >= 0:
+        is_long = verbosity > 0 or (verbosity == 0 and not (several and script.verdict == "match"))
+        if number and (is_long or previous_is_long):
             _line(console, "")
-        _line(console, _headline(script))
-        if verbosity >= 0 and script.error is not None:
+        _line(console, _headline(script).append("" if is_long or verbosity < 0 else _unshown(script)))
+        if is_long and script.error is not None:
             _show_error(script, console)
-        elif verbosity >= 0:
+        elif is_long:
             _show_check(script, console, verbose=verbosity > 0)
+        previous_is_long = is_long
+    if several and verbosity >= 0:
+        _line(console, "")
+        show_overview(report, console)
+
+
+def _unshown(script: ScriptResult) -> str:
+    """Return how many notes a headline leaves out; one of them may say that something was not checked."""
+    notes = len((*script.notes, *_remarks(script)))
+    return f" ({notes} note{'' if notes == 1 else 's'}, see -v)" if notes else ""
 
 
 def summary(report: Report) -> str:
@@ -60,7 +73,7 @@ def summary(report: Report) -> str:
 def _headline(script: ScriptResult) -> Text:
     text = Text(f"{script.path}: ")
     if script.error is not None:
-        place = f"line {script.error.line}: " if script.error.line else ""
+        place = f"{script.place(script.error.line)}: " if script.error.line else ""
         return text.append(f"{place}{script.error.slug}: ", STYLES["error"]).append(script.error.message)
     total, wrong = len(script.parameters), len(script.mismatching)
     gradients = "gradient" if total == 1 else "gradients"
@@ -90,8 +103,8 @@ def _show_check(script: ScriptResult, console: Console, *, verbose: bool) -> Non
     points = script.entry_points
     if points is not None:
         parts = [
-            f"backward {points.backward} (line {points.backward_line})",
-            f"loss {points.loss} (line {points.loss_line})",
+            f"backward {points.backward} ({script.place(points.backward_line)})",
+            f"loss {points.loss} ({script.place(points.loss_line)})",
         ]
         parts += [f"forward {points.forward}"] if points.forward else []
         _line(console, Text("  " + "   ".join(parts), "dim"))
@@ -123,10 +136,10 @@ _OPTIONAL = ("shape", "rel. error", "wrong", "analytic", "numerical")
 def _show_table(script: ScriptResult, console: Console) -> None:
     dropped = 0
     table = _table(script, set())
-    while console.measure(table).maximum + _INDENT > console.width and dropped < len(_OPTIONAL):
+    while console.measure(table).maximum + INDENT > console.width and dropped < len(_OPTIONAL):
         dropped += 1
         table = _table(script, set(_OPTIONAL[:dropped]))
-    console.print(Padding(table, (0, 0, 0, _INDENT), expand=False))
+    console.print(Padding(table, (0, 0, 0, INDENT), expand=False))
 
 
 def _table(script: ScriptResult, dropped: set[str]) -> Table:
@@ -182,12 +195,13 @@ def _show_parameter(
 
 def _snippet(script: ScriptResult, span: Span, console: Console) -> None:
     """Show a stretch of the source with a line around it and carets below."""
-    _line(console, Text().append("  --> ", "blue").append(f"{script.path}:{span.line}:{span.column}"))
+    _line(console, Text().append("  --> ", "blue").append(script.place(span.line).at(span.column)))
     last = min(span.end_line, span.line + 3)
-    gutter = len(str(last + _CONTEXT_LINES))
-    for number in range(max(1, span.line - _CONTEXT_LINES), min(last + _CONTEXT_LINES, len(script.lines)) + 1):
-        source = _CONTROL.sub("?", script.lines[number - 1])
-        _line(console, Text().append(f"  {number:>{gutter}} | ", "blue").append(source.rstrip()))
+    top, bottom = script.extent(span.line)
+    gutter = len(str(last + _CONTEXT_LINES - top + 1))
+    for number in range(max(top, span.line - _CONTEXT_LINES), min(last + _CONTEXT_LINES, bottom) + 1):
+        source = plain(script.lines[number - 1])
+        _line(console, Text().append(f"  {number - top + 1:>{gutter}} | ", "blue").append(source.rstrip()))
         if span.line <= number <= last:
             _line(console, Text().append(f"  {'':>{gutter}} | ", "blue").append(_carets(source, number, span), "red"))
 

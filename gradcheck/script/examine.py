@@ -16,6 +16,7 @@ from gradcheck.diagnosis.signature import signature
 from gradcheck.errors import InputError, ScriptError
 from gradcheck.result import CheckResult
 from gradcheck.script.candidates import Overrides
+from gradcheck.script.kernel import stand_in_for_kernel
 from gradcheck.script.origin import gradient_source
 from gradcheck.script.perturb import moved
 from gradcheck.script.record import Recording, record, script_raised
@@ -101,6 +102,7 @@ def _internal(error: Exception) -> ScriptError:
 
 
 def _examine(source: SourceFile, request: Request) -> ScriptResult:
+    stand_in_for_kernel(source)
     units = units_of(source, request.overrides.backward)
     recording = record(source, request.argv, _SHARE_OF_RUN * request.seconds, recorded(source, units), set(units))
     try:

@@ -11,10 +11,10 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from gradcheck.errors import ScriptError
 from gradcheck.script.child import REQUEST, RESPONSE, TRACE
@@ -27,7 +27,56 @@ _GRACE_SECONDS = 1.0
 _TAIL_BYTES = 4_000
 
 
-def examine_isolated(request: Request, output: Callable[[bytes], object] | None = None) -> ScriptResult:
+class Children:
+    """The child processes of a run, so that all of them can be ended at once, from any thread.
+
+    Parameters
+    ----------
+    share_input : bool
+        Whether a child reads our standard input; for several at the same time, there is no telling which of them
+        would get what.
+    """
+
+    def __init__(self, *, share_input: bool = True) -> None:
+        self._share_input = share_input
+        self._lock = threading.Lock()
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._ended = False
+
+    def start(self, command: Sequence[str], **settings: Any) -> subprocess.Popen[bytes]:
+        """Start a child in a session of its own.
+
+        Raises
+        ------
+        InterruptedError
+            If the run was ended.
+        """
+        stdin = None if self._share_input and not _is_terminal() else subprocess.DEVNULL
+        with self._lock:
+            if self._ended:
+                raise InterruptedError("the run was ended")
+            child = subprocess.Popen(command, stdin=stdin, start_new_session=True, **settings)
+            self._running.add(child)
+        return child
+
+    def finish(self, child: subprocess.Popen[bytes]) -> None:
+        """Kill a child and everything that it has left running."""
+        kill_tree(child)
+        with self._lock:
+            self._running.discard(child)
+
+    def end(self) -> None:
+        """Kill all that are running, and let no more start."""
+        with self._lock:
+            self._ended = True
+            for child in self._running:
+                if child.returncode is None:  # of another, the number may be in use again
+                    _kill(child)
+
+
+def examine_isolated(
+    request: Request, output: Callable[[bytes], object] | None = None, children: Children | None = None
+) -> ScriptResult:
     """Examine a script in a child process of its own session, killed with all its children at the time limit.
 
     Parameters
@@ -36,6 +85,8 @@ def examine_isolated(request: Request, output: Callable[[bytes], object] | None 
         What to examine.
     output : callable, optional
         Receives what the script prints, in pieces; without it the script's output is dropped.
+    children : Children, optional
+        The run that the child belongs to.
 
     Returns
     -------
@@ -46,7 +97,7 @@ def examine_isolated(request: Request, output: Callable[[bytes], object] | None 
     with tempfile.TemporaryDirectory(prefix="gradcheck-") as folder:
         place = Path(folder)
         (place / REQUEST).write_bytes(pickle.dumps(request))
-        code, tail = _run(place, request, output)
+        code, tail = _run(place, request, output, children or Children())
         response = place / RESPONSE
         if response.exists():
             result = pickle.loads(response.read_bytes())
@@ -57,16 +108,16 @@ def examine_isolated(request: Request, output: Callable[[bytes], object] | None 
     return ScriptResult(request.path, error=error, seconds=time.perf_counter() - began)
 
 
-def _run(place: Path, request: Request, output: Callable[[bytes], object] | None) -> tuple[int | None, str]:
+def _run(
+    place: Path, request: Request, output: Callable[[bytes], object] | None, children: Children
+) -> tuple[int | None, str]:
     """Run the child; return its exit code, None when it was killed at the limit, and the end of its output."""
-    child = subprocess.Popen(
+    child = children.start(
         [sys.executable, "-P", "-m", "gradcheck.script.child", str(place)],
-        stdin=subprocess.DEVNULL if _is_terminal() else None,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         cwd=Path(request.path).parent,
         env={**os.environ, "MPLBACKEND": "Agg", "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"},
-        start_new_session=True,
     )
     tail = bytearray()
     reader = threading.Thread(target=_drain, args=(child.stdout, tail, output), daemon=True)
@@ -76,7 +127,7 @@ def _run(place: Path, request: Request, output: Callable[[bytes], object] | None
     except subprocess.TimeoutExpired:
         code = None
     finally:
-        kill_tree(child)
+        children.finish(child)
         reader.join(_GRACE_SECONDS)
         if child.stdout is not None:
             child.stdout.close()
@@ -100,13 +151,17 @@ def _drain(stream: IO[bytes] | None, tail: bytearray, output: Callable[[bytes], 
 
 def kill_tree(child: subprocess.Popen[bytes]) -> None:
     """Kill a child and everything that it started in its session."""
+    _kill(child)
+    with suppress(subprocess.TimeoutExpired):
+        child.wait(_GRACE_SECONDS)
+
+
+def _kill(child: subprocess.Popen[bytes]) -> None:
     if hasattr(os, "killpg"):
         with suppress(ProcessLookupError, PermissionError):
             os.killpg(child.pid, signal.SIGKILL)
     elif child.poll() is None:
         subprocess.run(["taskkill", "/F", "/T", "/PID", str(child.pid)], capture_output=True, check=False)
-    with suppress(subprocess.TimeoutExpired):
-        child.wait(_GRACE_SECONDS)
 
 
 def _explain(request: Request, code: int | None, trace: str) -> ScriptError:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gradcheck.errors import ScriptError
 from gradcheck.result import CheckResult, ParameterResult, Verdict
+from gradcheck.script.place import Cells, Place
 from gradcheck.script.source import Span
 
 
@@ -73,6 +74,8 @@ class ScriptResult:
         How the script was understood.
     lines : tuple of str
         The source, for snippets.
+    cells : Cells or None
+        For a notebook: where its cells begin in these lines.
     seconds : float
         Wall time.
     evaluations : int
@@ -89,9 +92,39 @@ class ScriptResult:
     notes: tuple[str, ...] = ()
     evidence: tuple[str, ...] = ()
     lines: tuple[str, ...] = ()
+    cells: Cells | None = None
     seconds: float = 0.0
     evaluations: int = 0
     error: ScriptError | None = None
+
+    def place(self, line: int) -> Place:
+        """Return where a line of the source stands; in a notebook, in which cell."""
+        return Place(self.path, line) if self.cells is None else self.cells.place(self.path, line)
+
+    def extent(self, line: int) -> tuple[int, int]:
+        """Return the first and the last line of what belongs together around a line: the script, or the cell."""
+        return (1, len(self.lines)) if self.cells is None else self.cells.extent(line)
+
+    def in_cells(self, cells: Cells | None) -> ScriptResult:
+        """Return this result with everything that it says about lines said about lines of cells.
+
+        Parameters
+        ----------
+        cells : Cells or None
+            Where the notebook's cells begin; None for a script, which changes nothing. A result that speaks of cells
+            already is returned as it is.
+        """
+        if cells is None or self.cells is not None:
+            return self
+        error, points = self.error, self.entry_points
+        return replace(
+            self,
+            cells=cells,
+            error=error and ScriptError(cells.reword(error.message), slug=error.slug, line=error.line),
+            entry_points=points and replace(points, backward=cells.reword(points.backward)),
+            notes=tuple(map(cells.reword, self.notes)),
+            evidence=tuple(map(cells.reword, self.evidence)),
+        )
 
     @property
     def verdict(self) -> str:
@@ -107,3 +140,8 @@ class ScriptResult:
     def mismatching(self) -> tuple[str, ...]:
         """Names of the parameters whose gradients are wrong."""
         return tuple(p.name for p in self.parameters if p.verdict is Verdict.MISMATCH)
+
+    @property
+    def undecided(self) -> tuple[str, ...]:
+        """Names of the parameters whose gradients could not be decided."""
+        return tuple(p.name for p in self.parameters if p.verdict is Verdict.INCONCLUSIVE)

@@ -12,6 +12,8 @@ from functools import cached_property
 from pathlib import Path
 
 from gradcheck.errors import ScriptError
+from gradcheck.script.notebook import SUFFIX, read_notebook
+from gradcheck.script.place import Cells
 from gradcheck.script.syntax import Function, Loop, functions_in, loops_in
 from gradcheck.script.updates import updates_of
 
@@ -31,25 +33,102 @@ class Span:
     end_column: int
 
 
+@dataclass(frozen=True)
+class ScriptText:
+    """The text of a script that was read and not yet parsed.
+
+    Attributes
+    ----------
+    path : Path
+        Where it lies.
+    code : str
+        The Python in it: the file's text, or the code cells of a notebook one below the other.
+    lines : tuple of str
+        As many lines, as the author sees them.
+    cells : Cells or None
+        For a notebook: where its cells begin.
+    """
+
+    path: Path
+    code: str
+    lines: tuple[str, ...]
+    cells: Cells | None = None
+
+    @classmethod
+    def read(cls, path: Path) -> ScriptText:
+        """Read a script or a notebook.
+
+        Raises
+        ------
+        ScriptError
+            With slug ``unreadable`` or ``empty``.
+        """
+        is_notebook = path.suffix == SUFFIX
+        text = _read_text(path, is_notebook=is_notebook)
+        if not text.strip():
+            raise ScriptError("the file is empty: there is nothing to check", slug="empty", line=1)
+        if is_notebook:
+            notebook = read_notebook(text)
+            return cls(path, "\n".join(notebook.code) + "\n", notebook.lines, notebook.cells)
+        # not splitlines, which ends lines at form feeds and other characters where Python does not
+        return cls(path, text, tuple(text.removesuffix("\n").split("\n")))
+
+    def parse(self) -> SourceFile:
+        """Return the script with its syntax tree.
+
+        Raises
+        ------
+        ScriptError
+            With slug ``syntax-error``.
+        """
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of the script, which Python shows when it runs
+                return SourceFile(self, self._tree())
+        except SyntaxError as error:
+            raise ScriptError(f"not valid Python: {error.msg}", slug="syntax-error", line=error.lineno) from None
+        except (RecursionError, MemoryError):
+            raise ScriptError("too deeply nested to be parsed", slug="syntax-error", line=1) from None
+
+    def _tree(self) -> ast.Module:
+        if self.cells is None:
+            return ast.parse(self.code, filename=str(self.path))
+        code = self.code.split("\n")
+        body: list[ast.stmt] = []
+        for start in self.cells.starts:
+            # each by itself, because a bracket that is left open in one is not closed by another
+            end = self.cells.extent(start)[1]
+            cell = "\n" * (start - 1) + "\n".join(code[start - 1 : end])
+            try:
+                tree = ast.parse(cell, filename=str(self.path))
+                # what only compiling finds, `await` or `return` outside of a function, belongs to its cell, too
+                compile(tree, str(self.path), "exec", dont_inherit=True)
+            except SyntaxError as error:
+                error.lineno = min(error.lineno or start, end)
+                raise
+            body += tree.body
+        # each cell of a notebook may begin with these, a script only as a whole
+        futures = [s for s in body if isinstance(s, ast.ImportFrom) and s.module == "__future__"]
+        return ast.Module([*futures, *(s for s in body if s not in futures)], type_ignores=[])
+
+
 class SourceFile:
     """A script that was read and parsed.
 
     Parameters
     ----------
-    path : Path
-        Where it lies.
-    text : str
-        Its decoded text.
+    text : ScriptText
+        Its text.
     tree : ast.Module
         Its syntax tree.
     """
 
-    def __init__(self, path: Path, text: str, tree: ast.Module) -> None:
-        self.path = path
-        self.text = text
+    def __init__(self, text: ScriptText, tree: ast.Module) -> None:
+        self.path = text.path
+        self.text = text.code
+        self.lines = list(text.lines)
+        self.cells = text.cells
         self.tree = tree
-        # not splitlines, which ends lines at form feeds and other characters where Python does not
-        self.lines = text.removesuffix("\n").split("\n")
 
     @classmethod
     def read(cls, path: Path) -> SourceFile:
@@ -60,18 +139,7 @@ class SourceFile:
         ScriptError
             With slug ``unreadable``, ``empty`` or ``syntax-error``.
         """
-        text = _read_text(path)
-        if not text.strip():
-            raise ScriptError("the file is empty: there is nothing to check", slug="empty", line=1)
-        try:
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # of the script, which Python shows when it runs
-                tree = ast.parse(text, filename=str(path))
-        except SyntaxError as error:
-            raise ScriptError(f"not valid Python: {error.msg}", slug="syntax-error", line=error.lineno) from None
-        except (RecursionError, MemoryError):
-            raise ScriptError("too deeply nested to be parsed", slug="syntax-error", line=1) from None
-        return cls(path, text, tree)
+        return ScriptText.read(path).parse()
 
     @cached_property
     def functions(self) -> dict[str, Function]:
@@ -136,25 +204,25 @@ class SourceFile:
         return len(encoded[:offset].decode(errors="replace"))
 
 
-def _read_text(path: Path) -> str:
+def _read_text(path: Path, *, is_notebook: bool) -> str:
+    """Read a file: a notebook is UTF-8, a script declares its encoding."""
     try:
-        with tokenize.open(path) as file:
+        with path.open(encoding="utf-8-sig") if is_notebook else tokenize.open(path) as file:
             text = file.read()
     except FileNotFoundError:
         raise ScriptError(f"no such file: {path}", slug="unreadable") from None
     except IsADirectoryError:
         raise ScriptError(f"expected a script, got a folder: {path}", slug="unreadable") from None
     except (UnicodeDecodeError, SyntaxError) as error:
+        advice = "" if is_notebook else ", or name its encoding in the first line: # -*- coding: latin-1 -*-"
         raise ScriptError(
-            f"cannot be decoded: {_undecodable(path, error)}; save it as UTF-8, or name its encoding in the first "
-            "line: # -*- coding: latin-1 -*-",
-            slug="unreadable",
+            f"cannot be decoded: {_undecodable(path, error)}; save it as UTF-8{advice}", slug="unreadable"
         ) from None
     except (OSError, ValueError) as error:
         raise ScriptError(f"cannot be read: {getattr(error, 'strerror', None) or error}", slug="unreadable") from None
     if "\0" in text:
         raise ScriptError(
-            "holds null bytes, so it is not a Python script",
+            f"holds null bytes, so it is not a {'notebook' if is_notebook else 'Python script'}",
             slug="unreadable",
             line=text.count("\n", 0, text.index("\0")) + 1,
         )

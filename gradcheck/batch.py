@@ -1,0 +1,110 @@
+"""Many scripts in one run: which ones are meant, and checking some of them at the same time."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from gradcheck.api import Job
+from gradcheck.script.isolate import Children
+from gradcheck.script.result import ScriptResult
+
+_SUFFIXES = (".py", ".ipynb")
+_NO_SCRIPTS = frozenset({"__pycache__", "site-packages"})
+# this file makes a folder a virtual environment
+_ENVIRONMENT = "pyvenv.cfg"
+
+
+class Watcher:
+    """Is told how a run gets on; the methods may be called from any thread. This one does nothing."""
+
+    def began(self, job: Job) -> None:
+        """Take note that a script's turn has come."""
+
+    def printed(self, job: Job) -> Callable[[bytes], object] | None:
+        """Return what receives the pieces that a script prints, if anybody wants them."""
+
+    def ended(self, job: Job) -> None:
+        """Take note that a script is done."""
+
+
+def scripts_below(folder: Path) -> list[Path]:
+    """Return the scripts and notebooks in a folder and all that is below it, in the order of their paths.
+
+    Hidden folders and files, ``__pycache__``, ``site-packages`` and virtual environments are left out.
+
+    Parameters
+    ----------
+    folder : Path
+        Where to look; this folder itself may be hidden or an environment.
+    """
+    found = []
+    for place, folders, names in os.walk(folder):
+        here = Path(place)
+        folders[:] = [name for name in folders if not _is_left_out(here / name)]
+        found += [here / name for name in names if name.endswith(_SUFFIXES) and not name.startswith(".")]
+    return sorted(found)
+
+
+def _is_left_out(folder: Path) -> bool:
+    return folder.name.startswith(".") or folder.name in _NO_SCRIPTS or (folder / _ENVIRONMENT).is_file()
+
+
+def run_all(jobs: Sequence[Job], workers: int, watcher: Watcher) -> tuple[ScriptResult, ...]:
+    """Check scripts, some of them at the same time, each in a process of its own.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+        The scripts.
+    workers : int
+        How many at the same time. Scripts that run together get no standard input.
+    watcher : Watcher
+        Is told how it gets on.
+
+    Returns
+    -------
+    tuple of ScriptResult
+        In the order of the jobs.
+    """
+    workers = min(workers, len(jobs))
+    children = Children(share_input=workers <= 1)
+
+    def run(job: Job) -> ScriptResult:
+        watcher.began(job)
+        try:
+            return job.run(watcher.printed(job), children)
+        finally:
+            watcher.ended(job)
+
+    if workers <= 1:
+        return tuple(map(run, jobs))
+    # threads, because all they do is wait for the processes
+    pool = ThreadPoolExecutor(workers)
+    try:
+        return tuple(pool.map(run, jobs))
+    except BaseException:
+        with _uninterrupted():
+            children.end()
+            pool.shutdown(cancel_futures=True)
+        raise
+    finally:
+        pool.shutdown()
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Keep a second Ctrl-C from leaving processes behind."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
