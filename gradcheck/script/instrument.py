@@ -57,6 +57,15 @@ def stopping(statements: Sequence[ast.stmt]) -> list[ast.stmt]:
     return found
 
 
+def definition(function: Function) -> ast.FunctionDef:
+    """Return a copy of a function's definition with all of its hooks."""
+    node = copy.deepcopy(function.node)
+    node.body = stopping(function.node.body)
+    if isinstance(node, ast.FunctionDef) and can_be_replayed(function):
+        _hook(node, function.name)
+    return cast(ast.FunctionDef, node)
+
+
 def may_change(statement: ast.stmt) -> bool:
     """Whether a statement may change the contents of something that exists already, or move a variable by a step."""
     match statement:

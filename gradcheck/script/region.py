@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from gradcheck.script.instrument import HOOK, can_be_replayed, stopping
+from gradcheck.script.instrument import HOOK, can_be_replayed, definition, stopping
 from gradcheck.script.source import SourceFile
 from gradcheck.script.syntax import Function, Loop
 
@@ -29,7 +29,12 @@ def regions(source: SourceFile, function: Function) -> Iterator[Region]:
 
     The search goes up from call to caller until it meets a loop.
     """
-    yield from _above(source, function, _DEPTH)
+    if function.outer is None:
+        yield from _above(source, function, _DEPTH)
+    else:
+        # its variables are those of the function around it, which only loops in there share
+        inside = [loop for loop in source.loops if loop.function == function.outer]
+        yield from (loop for loop in inside if function.short_name in loop.round_calls)
     yield function
 
 
@@ -78,6 +83,10 @@ def body_of(source: SourceFile, region: Region, namespace: dict[str, Any], argum
     arguments : dict
         The function's arguments, or the local variables at the beginning of the loop's round.
     """
+    if isinstance(region, Function) and region.outer is not None:
+        inner = region.outer
+        call = ast.parse(f"{region.short_name}({', '.join(_passed(region))})").body
+        return _round_in_function(source, inner, call, namespace, arguments)
     if isinstance(region, Function):
         target = _function(region, namespace, arguments)
         return Body(lambda: _call(target, arguments), lambda: _frame_variables(target.__code__))
@@ -101,7 +110,8 @@ def _round_in_function(
 
     Functions that are defined inside of the function are defined again, so that they see these variables, too.
     """
-    outer = [copy.deepcopy(s) for s in function.statements if isinstance(s, ast.Global | ast.FunctionDef)]
+    outer: list[ast.stmt] = [copy.deepcopy(s) for s in function.statements if isinstance(s, ast.Global)]
+    outer += [definition(f) for f in source.functions.values() if f.outer == function]
     foreign = {name for s in outer if isinstance(s, ast.Global) for name in s.names}
     names = [name for name in arguments if name.isidentifier() and name not in foreign]
     head = ast.parse(f"def {_NAME}({', '.join(names)}): pass").body[0]
@@ -109,13 +119,22 @@ def _round_in_function(
         head.body = [*outer, *body]
     # inside a class of the same name, private attributes (`self.__w`) keep their meaning
     owner = (function.owner or "_").rsplit(".", 1)[-1]
-    definition = ast.parse(f"class {owner}: pass").body[0]
-    if isinstance(definition, ast.ClassDef):
-        definition.body = [head]
+    holder = ast.parse(f"class {owner}: pass").body[0]
+    if isinstance(holder, ast.ClassDef):
+        holder.body = [head]
     scope: dict[str, Any] = {}
-    exec(_compiled(source, [definition]), namespace, scope)
+    exec(_compiled(source, [holder]), namespace, scope)
     target = vars(scope[owner])[_NAME]
     return Body(lambda: target(*(arguments[name] for name in names)), lambda: _frame_variables(target.__code__))
+
+
+def _passed(function: Function) -> list[str]:
+    """Return what a function is called with, each argument under its own name."""
+    a = function.node.args
+    found = [arg.arg for arg in [*a.posonlyargs, *a.args]]
+    found += [f"*{a.vararg.arg}"] if a.vararg else []
+    found += [f"{arg.arg}={arg.arg}" for arg in a.kwonlyargs]
+    return [*found, *([f"**{a.kwarg.arg}"] if a.kwarg else [])]
 
 
 def _compiled(source: SourceFile, body: list[ast.stmt]) -> types.CodeType:

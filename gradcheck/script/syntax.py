@@ -82,11 +82,14 @@ class Function(Code):
         Its definition.
     owner : str or None
         The class that a method belongs to.
+    outer : Function or None
+        The function inside of which it is defined.
     """
 
     name: str
     node: FunctionNode
     owner: str | None
+    outer: Function | None = None
 
     @property
     def short_name(self) -> str:
@@ -184,17 +187,23 @@ def loaded_names(expression: ast.expr) -> set[str]:
     return {ast.unparse(node) for node in ast.walk(expression) if isinstance(node, ast.Name | ast.Attribute)}
 
 
-def functions_in(body: list[ast.stmt], prefix: str, owner: str | None) -> Iterator[Function]:
-    """Return the functions and methods that a block defines at its own level, and in its classes."""
+def functions_in(
+    body: list[ast.stmt], prefix: str, owner: str | None, outer: Function | None = None
+) -> Iterator[Function]:
+    """Return the functions and methods that a block defines, also in its classes and inside of its functions."""
     for statement in body:
         if isinstance(statement, FunctionNode):
-            yield Function(prefix + statement.name, statement, owner)
+            function = Function(prefix + statement.name, statement, owner, outer)
+            yield function
+            yield from functions_in(statement.body, f"{function.name}.<locals>.", None, function)
         elif isinstance(statement, ast.ClassDef):
             name = prefix + statement.name
-            yield from functions_in(statement.body, prefix=f"{name}.", owner=name)
+            # what a class inside of a function sees cannot be had again
+            if outer is None:
+                yield from functions_in(statement.body, prefix=f"{name}.", owner=name)
         else:
             for block in _blocks(statement):
-                yield from functions_in(block, prefix, owner)
+                yield from functions_in(block, prefix, owner, outer)
 
 
 def loops_in(body: list[ast.stmt], function: Function | None) -> list[Loop]:
