@@ -37,6 +37,12 @@ class Expectation:
         return "mismatch" if self.mismatch else "match"
 
 
+def entry_names(path: Path) -> dict[str, list[str]]:
+    """Return the names under which a script takes parameter vectors apart: ``# entries: theta = a, b``."""
+    found = re.findall(r"^# entries: (\w+) = (.+)$", read_text(path), re.MULTILINE)
+    return {name: entries.split(", ") for name, entries in found}
+
+
 def scripts(folder: str) -> list[Path]:
     """List the scripts or notebooks of one fixture folder, sorted by name."""
     return sorted(path for path in (FIXTURES / folder).iterdir() if path.suffix in {".py", ".ipynb"})

@@ -21,11 +21,12 @@ from gradcheck.script.origin import gradient_source
 from gradcheck.script.perturb import moved
 from gradcheck.script.record import Recording, record, script_raised
 from gradcheck.script.replay import Stage
-from gradcheck.script.result import EntryPoints, ScriptResult
+from gradcheck.script.result import EntryPoints, GradientSource, ScriptResult
 from gradcheck.script.source import SourceFile
 from gradcheck.script.stale import computed_before
 from gradcheck.script.understand import Subject, understand
 from gradcheck.script.units import recorded, units_of
+from gradcheck.script.unpack import entry_names, split
 
 # of the time limit; the rest is for understanding and checking
 _SHARE_OF_RUN = 0.5
@@ -111,19 +112,18 @@ def _examine(source: SourceFile, request: Request) -> ScriptResult:
         # a script that broke off before its gradients explains itself better than what was not found then
         reached = any(call.function in units for call in recording.calls) and error.slug != "no-gradient"
         raise (recording.problem if recording.problem is not None and not reached else error) from None
-    checks, evaluations = [], 0
+    checks, evaluations, entries = [], 0, entry_names(subject.backward)
     stale = computed_before(recording, subject.backward)
     for result, count in _checks(recording, subject, request, perturb=stale is None):
-        checks.append(result)
+        checks.append(split(result, entries))
         evaluations += count
     merged = CheckResult.merge(checks)
-    function = subject.backward.function
     return ScriptResult(
         request.path,
         check=merged,
-        entry_points=_entry_points(subject),
-        sources=tuple(s for pair in subject.backward.pairs if (s := gradient_source(source, function, pair))),
-        signatures=tuple((name, signature(name, checks)) for name in subject.backward.names),
+        entry_points=_entry_points(subject, merged),
+        sources=tuple(_sources(source, subject, entries)),
+        signatures=tuple((p.name, signature(p.name, checks)) for p in merged.parameters),
         notes=(*_notes(recording, subject, stale), *merged.notes),
         evidence=subject.evidence,
         evaluations=evaluations,
@@ -219,13 +219,21 @@ def _compare(stage: Stage, subject: Subject, request: Request, gradient: Any) ->
     )
 
 
-def _entry_points(subject: Subject) -> EntryPoints:
+def _sources(source: SourceFile, subject: Subject, entries: Mapping[str, tuple[str, ...]]) -> Iterator[GradientSource]:
+    """Return where each parameter's gradient gets its value; the entries of a vector share a place."""
+    for pair in subject.backward.pairs:
+        found = gradient_source(source, subject.backward.function, pair)
+        if found is not None:
+            yield from (replace(found, parameter=name) for name in entries.get(pair.slot.name, (pair.slot.name,)))
+
+
+def _entry_points(subject: Subject, check: CheckResult) -> EntryPoints:
     function = subject.backward.function
     return EntryPoints(
         backward=function.name,
         forward=subject.forward,
         loss=subject.loss.shown,
-        parameters=subject.backward.names,
+        parameters=tuple(parameter.name for parameter in check.parameters),
         backward_line=function.line,
         loss_line=subject.loss.line,
     )

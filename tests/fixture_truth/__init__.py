@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from fixture_scripts import entry_names
+
 from . import hard_networks, models, networks, notebooks, sequences
 from .first_pairs import PROBES, first_call
 from .points import Sample, central_difference, disagreement, slope_beside_kinks
@@ -29,6 +31,7 @@ __all__ = [
     "hard_networks",
     "hidden_at_start",
     "models",
+    "names",
     "networks",
     "notebooks",
     "rtol",
@@ -62,8 +65,18 @@ def errors(path: Path, seed: int | None) -> dict[str, float]:
         else:
             size = 1.0 if stretch is None else stretch.sizes.get(name, 1.0)
             numerical = central_difference(here.loss, here.point, name, 1e-5 * size)
-        found[name] = disagreement(here.gradients[name], numerical)
+        entries = entry_names(path).get(name)
+        if entries is None:
+            found[name] = disagreement(here.gradients[name], numerical)
+        else:
+            found |= {e: disagreement(here.gradients[name][[i]], numerical[[i]]) for i, e in enumerate(entries)}
     return found
+
+
+def names(path: Path) -> set[str]:
+    """Return the names of a script's parameters, as a report has them."""
+    entries = entry_names(path)
+    return {part for name in sample(path, None).point for part in entries.get(name, [name])}
 
 
 def rtol(path: Path) -> float:
