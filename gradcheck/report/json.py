@@ -8,6 +8,7 @@ from typing import Any
 
 from gradcheck._version import __version__
 from gradcheck.certificate import Certificate
+from gradcheck.diagnosis.finding import Finding, Fix
 from gradcheck.report.record import Report
 from gradcheck.result import ParameterResult
 from gradcheck.script.result import ScriptResult
@@ -41,11 +42,33 @@ def _script(script: ScriptResult) -> dict[str, Any]:
             "parameters": list(points.parameters),
         },
         "parameters": [_parameter(p) for p in script.parameters],
-        "findings": [],
+        "findings": [_finding(script, finding) for finding in script.findings],
         "notes": list(script.notes),
         "error": script.error
         and {"slug": script.error.slug, "message": script.error.message, **_place(script, script.error.line)},
     }
+
+
+def _finding(script: ScriptResult, finding: Finding) -> dict[str, Any]:
+    span = finding.span
+    return {
+        "code": finding.code,
+        "name": finding.name,
+        "message": finding.message,
+        "parameters": list(finding.parameters),
+        **_place(script, span.line),
+        "column": span.column,
+        "end_line": span.end_line,
+        "end_column": span.end_column,
+        "confidence": finding.confidence.value,
+        "evidence": list(finding.evidence),
+        "fix": finding.fix and _fix(script, finding.fix),
+    }
+
+
+def _fix(script: ScriptResult, fix: Fix) -> dict[str, Any]:
+    edits = [{**_place(script, edit.line), "old": edit.old, "new": edit.new} for edit in fix.edits]
+    return {"edits": edits, "verified": fix.verified, "points": fix.points}
 
 
 def _place(script: ScriptResult, line: int | None) -> dict[str, int | None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from gradcheck.diagnosis.finding import Finding
 from gradcheck.errors import ScriptError
 from gradcheck.result import CheckResult, ParameterResult, Verdict
 from gradcheck.script.place import Cells, Place
@@ -68,6 +69,8 @@ class ScriptResult:
         Where the gradients are computed.
     signatures : dict
         What is wrong with a mismatching gradient, in numbers, by parameter.
+    findings : tuple of Finding
+        The root causes of what is wrong, best first.
     notes : tuple of str
         Conventions that were recognised and other things the user should know.
     evidence : tuple of str
@@ -89,6 +92,7 @@ class ScriptResult:
     entry_points: EntryPoints | None = None
     sources: tuple[GradientSource, ...] = ()
     signatures: tuple[tuple[str, str], ...] = ()
+    findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
     evidence: tuple[str, ...] = ()
     lines: tuple[str, ...] = ()
