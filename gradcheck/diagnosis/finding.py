@@ -27,7 +27,7 @@ class Edit:
     old : str
         The line as it is, without its line end.
     new : str
-        What replaces it: one line, several with ``\\n`` between them, or an empty string that takes it away.
+        What replaces it: one line, several with line feeds between them, or an empty string that takes it away.
     """
 
     line: int
