@@ -18,6 +18,8 @@ from gradcheck.noise import Noise
 
 # steps that are this much longer than the reach tell of other kinks
 _NEAR = 10.0
+# share of a jump that a step shows which is longer than the distance of the kink
+_MOST = 0.5
 
 
 class Samples(NamedTuple):
@@ -163,7 +165,8 @@ class Levels:
     def slope_beyond(self, value: FloatArray, error: FloatArray, reach: FloatArray) -> FloatArray:
         """Return the slope beyond a kink that is closer than `reach`; NaN where there is no sign of one.
 
-        A step h that shows a kink at a distance d shifts D by half the jump times ``1 - d / h``, and S by as much.
+        A step h that shows a kink at a distance d shifts D by half the jump times ``1 - d / h``, and S by as much. It
+        shows most of the jump that longer steps do: a bend of a smooth loss shows less and less.
 
         Parameters
         ----------
@@ -174,10 +177,14 @@ class Levels:
         """
         found = np.full(value.size, np.nan)
         with np.errstate(invalid="ignore"):
+            # an entry with no longer step has nothing to compare with
+            longer = np.zeros(value.size)
             for step, central, spread, noise in zip(self.step, self.central, self.spread, self.noise, strict=True):
                 shift = central - value
+                most = np.abs(spread) >= _MOST * longer
+                longer = np.fmax(longer, np.abs(spread))
                 telling = (step <= _NEAR * reach) & (np.abs(shift) > 0.5 * np.abs(spread)) & (np.abs(shift) > error)
-                telling &= np.isnan(found) & (np.abs(spread) > 3 * noise)
+                telling &= np.isnan(found) & (np.abs(spread) > 3 * noise) & most
                 # twice the shift, and what the distance may take from it
                 found = np.where(telling, value + 3 * shift, found)
         return found

@@ -118,3 +118,15 @@ def test_a_loss_with_noise_of_its_own_still_rules_out_an_error_of_a_thousandth(f
         return math.sin(x) * (1 + 3e-7 * rng.uniform(-1, 1))
 
     assert check_grad(loss, lambda x: factor * math.cos(x), 0.7).verdict is verdict
+
+
+def test_a_bend_of_a_tiny_unit_is_no_kink() -> None:
+    """At zero, the unit of a parameter does not show; from afar, a smooth bend looks like a kink."""
+    unit = 3.6e-12
+
+    def loss(x: Any) -> Any:
+        return 0.6 * np.sqrt(1 + (0.3 * x[0] / unit + 1) ** 2) + 0.1 * np.exp(-((2.2 * x[0] / unit + 0.8) ** 2))
+
+    slope = 0.6 * 0.3 / np.sqrt(2) / unit - 0.1 * 2 * 0.8 * 2.2 * np.exp(-(0.8**2)) / unit
+    assert not check_grad(loss, lambda x: np.zeros(1), np.zeros(1)).passed
+    assert check_grad(loss, lambda x: np.array([slope]), np.zeros(1)).verdict is not Verdict.MISMATCH

@@ -796,7 +796,7 @@ for i in range(20):
         (linear(), {"loss": "Y"}, "loss-not-scalar", "not a scalar"),
         (linear(), {"params": ("q",)}, "no-gradient", "--params"),
         (linear().replace("np.mean(", "np.log(-1 - w @ w) * np.mean("), {}, "loss-not-finite", "Start from values"),
-        ("x = 1\nprint(x)\n", {}, "no-gradient", "found no function"),
+        ("x = 1\nprint(x)\n", {}, "no-gradient", "found no gradients"),
         (linear("2 * (X @ w - Y)", "dw[:3]"), {}, "bad-input", "(3,), got (20,)"),
     ],
 )

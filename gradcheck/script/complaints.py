@@ -16,7 +16,7 @@ _SHOWN = 4
 
 
 def no_gradient(recording: Recording, overrides: Overrides) -> ScriptError:
-    """Say that no function was found that returns gradients."""
+    """Say that no code was found that computes gradients."""
     source = recording.source
     named = next((f for n, f in source.functions.items() if overrides.backward in (n, f.short_name)), None)
     if overrides.backward and named is None:
@@ -26,11 +26,10 @@ def no_gradient(recording: Recording, overrides: Overrides) -> ScriptError:
     if named is not None and named.name not in recording.counts:
         return ScriptError(f"`{named.name}` was not called while the script ran", slug="no-gradient", line=named.line)
     return ScriptError(
-        f"found no function that returns gradients: {_seen(recording)}. Expected are numbers named after "
-        "parameters (dW for W, grad_b for b), returned by a function or method that is not defined inside another one; "
-        "gradients that are only applied or stored in place are not read yet. Name the function with --backward NAME "
-        "and its parameters, in the order of its results, with --params A,B, or with a comment in the script: "
-        "# gradcheck: backward=NAME, params=A,B",
+        f"found no gradients: {_seen(recording)}. Looked for are numbers named after parameters (dW for W, grad_b for b) "
+        "that a function returns or the code stores, and parameters that are moved step by step (w -= ...). Name the "
+        "function with --backward NAME and its parameters, in the order of its results, with --params A,B, or with a "
+        "comment in the script: # gradcheck: backward=NAME, params=A,B",
         slug="no-gradient",
     )
 
