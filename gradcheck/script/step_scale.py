@@ -55,19 +55,27 @@ def step_scale(backward: Backward, loss: LossExpression, probes: Sequence[CheckR
 
 
 def _rates(backward: Backward) -> Iterator[tuple[float, str]]:
-    """Return the step sizes that may be in the updates, with how they are written; 1 where there is none."""
+    """Return the step sizes that may be in the updates, with how they are written.
+
+    Those with a name; else the numbers up to 1 that a step is multiplied by; and 1 where there is none.
+    """
     mentioned = backward.function.names | {name for u in backward.updates for name in _written(u)}
-    call = backward.example
+    call, named = backward.example, False
     for name, value in {**call.variables, **call.local_variables, **call.arguments}.items():
         if name.startswith("__"):
             continue
         for leaf in leaves(name, value):
             if is_step_size(leaf.name) and leaf.shape == () and leaf.value and _mentions(mentioned, leaf.name):
+                named = True
                 yield abs(float(leaf.value)), leaf.name
-    for update in _own(backward):
-        yield from ((number, f"{number:g}") for number in _numbers(update))
-    if any(not update.steps for update in _own(backward)):
+    if not named:
+        yield from ((number, f"{number:g}") for update in _own(backward) for number in _numbers(update))
+    if any(not _has_rate(update) for update in _own(backward)):
         yield 1.0, ""
+
+
+def _has_rate(update: Update) -> bool:
+    return any(is_step_size(name) for name in _written(update)) or any(True for _ in _numbers(update))
 
 
 def _mentions(mentioned: frozenset[str] | set[str], name: str) -> bool:
@@ -85,7 +93,7 @@ def _written(update: Update) -> set[str]:
 
 def _numbers(update: Update) -> Iterator[float]:
     for factor in factors(update.step, dots=True):
-        if isinstance(factor, ast.Constant) and isinstance(factor.value, int | float) and factor.value > 0:
+        if isinstance(factor, ast.Constant) and isinstance(factor.value, int | float) and 0 < factor.value <= 1:
             yield float(factor.value)
 
 

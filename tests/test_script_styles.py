@@ -1,0 +1,166 @@
+"""Gradients that are kept or only applied, and losses that are not written down: what is taken, and what is not."""
+
+from __future__ import annotations
+
+import pytest
+
+from script_runs import check, verdicts
+
+pytestmark = pytest.mark.usefixtures("forked")
+
+DATA = """
+import numpy as np
+rng = np.random.default_rng(0)
+X = rng.normal(size=(20, 3))
+Y = rng.normal(size=20)
+"""
+MODEL = (
+    DATA
+    + """
+class Model:
+    def __init__(self):
+        self.w, self.b, self.seen = rng.normal(size=3), 0.0, 0.0
+    def loss(self):
+        return np.mean((X @ self.w + self.b - Y) ** 2)
+    def step(self, rate):
+        error = {error}
+        self.seen += float(np.sum(error ** 2))
+        {update}
+model = Model()
+for epoch in range(30):
+    model.step(0.1)
+"""
+)
+PLAIN = "self.w -= rate * 2 * X.T @ error / len(Y); self.b -= rate * {factor} * error.mean()"
+ERROR = "X @ self.w + self.b - Y"
+
+
+def applied(factor="2", error=ERROR, update=PLAIN):
+    return MODEL.replace("{update}", update.replace("{factor}", factor)).replace("{error}", error)
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [("2", "match"), ("1", "mismatch")])
+def test_a_change_is_a_gradient_up_to_the_step(tmp_path, factor, verdict):
+    result = check(tmp_path, applied(factor))
+    assert verdicts(result) == {"self.w": "match", "self.b": verdict}
+    assert any("rate = 0.1 down the gradient" in note for note in result.notes)
+
+
+def test_gradients_that_are_all_wrong_are_judged_by_the_step_that_is_written(tmp_path):
+    text = applied("3", error="np.abs(X @ self.w + self.b - Y)")
+    assert set(verdicts(check(tmp_path, text)).values()) == {"mismatch"}
+
+
+@pytest.mark.parametrize(("decay", "verdict"), [("0.5 * self.w", "match"), ("0.5 * self.w ** 2", "mismatch")])
+def test_decay_in_the_update_is_a_convention(tmp_path, decay, verdict):
+    update = f"self.w -= rate * (2 * X.T @ error / len(Y) + {decay}); self.b -= rate * 2 * error.mean()"
+    assert verdicts(check(tmp_path, applied(update=update))) == {"self.w": verdict, "self.b": "match"}
+
+
+MOMENTUM = (
+    DATA
+    + """
+class Model:
+    def __init__(self):
+        self.w, self.v = rng.normal(size=3), np.zeros(3)
+    def loss(self):
+        return np.mean((X @ self.w - Y) ** 2)
+    def step(self):
+        self.v = 0.9 * self.v + 0.1 * np.sign(2 * X.T @ (X @ self.w - Y) / len(Y))
+        self.w -= self.v
+model = Model()
+for epoch in range(30):
+    model.step()
+"""
+)
+
+
+def test_steps_of_an_optimizer_are_no_gradients(tmp_path):
+    """What cannot be told from a wrong gradient is not called wrong."""
+    assert check(tmp_path, MOMENTUM).verdict == "error"
+
+
+KEPT = (
+    DATA
+    + """
+w, b = rng.normal(size=3), 0.0
+for epoch in range(30):
+    error = X @ w + b - Y
+    {loss}
+    dw = 2 * X.T @ error / len(Y)
+    db = {factor} * error.mean()
+    w = w - 0.1 * dw
+    b = b - 0.1 * db
+    if epoch % 10 == 0:
+        print(epoch, "{label}", np.mean(error ** 2))
+"""
+)
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [("2", "match"), ("-2", "mismatch")])
+@pytest.mark.parametrize(
+    ("loss", "label"),
+    [("loss = np.mean(error ** 2)", "x"), ("pass", "loss"), ("pass", "x")],
+    ids=["computed", "printed", "inferred"],
+)
+def test_a_script_without_functions(tmp_path, factor, verdict, loss, label):
+    text = KEPT.replace("{factor}", factor).replace("{loss}", loss).replace("{label}", label)
+    result = check(tmp_path, text)
+    assert verdicts(result) == {"w": "match", "b": verdict}
+    assert any("inferred" in note for note in result.notes) is (label == "x" and loss == "pass")
+
+
+def test_a_loss_with_a_telling_name_is_never_replaced_by_an_inferred_one(tmp_path):
+    """The gradients are those of another loss than the one that is computed: that is a mistake, no convention."""
+    text = KEPT.replace("{factor}", "2").replace("{loss}", "loss = np.mean(np.abs(error) ** 3)").replace("{label}", "x")
+    assert verdicts(check(tmp_path, text)) == {"w": "mismatch", "b": "mismatch"}
+
+
+STALE = (
+    DATA
+    + """
+class Layer:
+    def __init__(self):
+        self.w = rng.normal(size=3)
+    def backward(self, error):
+        self.dw = 2 * X.T @ error / len(Y)
+        self.calls = 1
+layer, other = Layer(), Layer()
+other.backward(X @ other.w - Y)
+for epoch in range(20):
+    error = X @ layer.w - Y
+    loss = np.mean(error ** 2)
+    layer.backward(error)
+    layer.w -= 0.1 * layer.dw
+"""
+)
+
+
+def test_a_gradient_that_is_left_over_is_not_taken(tmp_path):
+    assert verdicts(check(tmp_path, STALE)) == {"self.w": "match"}
+
+
+VECTOR = (
+    DATA
+    + """
+from scipy.optimize import minimize
+t = np.linspace(0, 3, 20)
+def misfit(p):
+    {unpack}
+    return np.sum((size * np.exp(-rate * t) - Y) ** 2)
+def slope(p):
+    {unpack}
+    e = np.exp(-rate * t)
+    r = size * e - Y
+    return np.array([2 * np.sum(r * e), {sign}2 * np.sum(r * size * e * t)])
+minimize(misfit, [1.0, 0.5], jac=slope)
+"""
+)
+
+
+@pytest.mark.parametrize(("sign", "wrong"), [("-", "match"), ("", "mismatch")])
+def test_entries_have_the_names_under_which_a_vector_is_taken_apart(tmp_path, sign, wrong):
+    text = VECTOR.replace("{unpack}", "size, rate = p").replace("{sign}", sign)
+    assert verdicts(check(tmp_path, text)) == {"size": "match", "rate": wrong}
+    text = VECTOR.replace("{unpack}", "size = p[0]; rate = p[1]").replace("{sign}", sign)
+    assert verdicts(check(tmp_path, text)) == {"p": wrong}

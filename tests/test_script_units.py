@@ -1,0 +1,70 @@
+"""Which functions and loops of a script are worth recording."""
+
+from __future__ import annotations
+
+import pytest
+
+from gradcheck.script.source import SourceFile
+from gradcheck.script.units import recorded, returning, units_of
+from script_runs import write
+
+
+@pytest.fixture
+def read(tmp_path):
+    return lambda text: SourceFile.read(write(tmp_path, text))
+
+
+def test_what_moves_or_stores_and_what_calls_it(read):
+    source = read("""
+        class Layer:
+            def __init__(self):
+                self.W = 1.0
+            def forward(self, x):
+                return self.W * x
+            def backward(self, d):
+                self.dW = d * self.x
+            def update(self, rate):
+                self.W -= rate * self.dW
+        def activation(z):
+            return max(z, 0)
+        def fit(layer, data):
+            for x in data:
+                layer.forward(x)
+                layer.backward(1.0)
+                layer.update(0.1)
+        fit(Layer(), [1.0])
+        """)
+    found = units_of(source, None)
+    assert set(found) == {"Layer.backward", "Layer.update", "fit", "the loop in line 13"}
+    assert "activation" not in recorded(source, found)
+
+
+def test_a_counter_makes_no_unit(read):
+    assert not units_of(read("n = 0\nwhile n < 3:\n    n += 1\n"), None)
+
+
+def test_inner_functions_have_the_names_that_python_gives_them(read):
+    source = read("""
+        def train():
+            w = 0.0
+            def grad():
+                return 2 * w
+            for _ in range(3):
+                dw = grad()
+                w -= 0.1 * dw
+        train()
+        """)
+    assert set(units_of(source, None)) == {"train", "train.<locals>.grad", "the loop in line 5"}
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("def slope(p):\n    return p\nminimize(f, x0, jac=slope)", {"slope"}),
+        ("def f(p):\n    return p\ndef df(p):\n    return p", {"df"}),
+        ("def f(p):\n    return p\ndef draw(p):\n    return p", set()),
+        ("def gradient(p):\n    return p", {"gradient"}),
+    ],
+)
+def test_functions_that_are_handed_on_as_derivatives_or_named_after_one(read, text, expected):
+    assert returning(read(text), None) == expected
