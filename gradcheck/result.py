@@ -269,7 +269,7 @@ class CheckResult:
         """Return one result for checks of the same parameters at several points.
 
         Of each entry the worst verdict is kept, among equal ones that with the largest relative error. A point at
-        which the loss has a kink gives way to any other.
+        which the loss has a kink, or the gradient is clipped, gives way to any other.
 
         Parameters
         ----------
@@ -313,7 +313,7 @@ def summary_table(parameters: Sequence[ParameterResult]) -> str:
 def _weights(parameter: ParameterResult) -> list[int]:
     """Return how much the verdict of each entry counts against those at other points."""
     outcomes = zip(parameter.verdicts, parameter.reasons, strict=True)
-    return [-1 if reason is Reason.KINK else verdict.severity for verdict, reason in outcomes]
+    return [-1 if reason in (Reason.KINK, Reason.CLIPPED) else verdict.severity for verdict, reason in outcomes]
 
 
 def _merge_parameter(group: Sequence[ParameterResult]) -> ParameterResult:

@@ -598,7 +598,8 @@ print(loss(X, Y))
         print(theta, objective(theta))
         """,
         ("-r * a * t * e", "-r * a * e"),
-        "theta",
+        "k",
+        "a c",
     ),
     _pair(
         "one-weight-function-of-one-argument",

@@ -126,7 +126,7 @@ def test_a_directive_inside_a_string_is_no_directive(read):
     assert read('"""How to use it:\n\n# gradcheck: loss=cost\n"""\nx = 1\n').directive == {}
 
 
-def test_functions_are_found_in_classes_and_branches_but_not_inside_functions(read):
+def test_functions_are_found_in_classes_in_branches_and_inside_functions(read):
     source = read(
         """
         def plain():
@@ -152,7 +152,9 @@ def test_functions_are_found_in_classes_and_branches_but_not_inside_functions(re
                 pass
         """
     )
-    assert list(source.functions) == ["plain", "Net.backward", "Net.Layer.step", "guarded", "fallback"]
+    found = ["plain", "plain.<locals>.inner", "Net.backward", "Net.Layer.step", "guarded", "fallback"]
+    assert list(source.functions) == found
+    assert source.functions["plain.<locals>.inner"].outer is source.functions["plain"]
     assert source.functions["Net.Layer.step"].owner == "Net.Layer"
     assert source.functions["Net.Layer.step"].decorators == {"staticmethod"}
 
@@ -169,7 +171,7 @@ def test_arguments_and_required_arguments(read):
 
 
 def test_returns_without_a_value_and_of_inner_functions_are_left_out(read):
-    (function,) = read(
+    function, inner = read(
         """
         def f(x):
             def inner():
@@ -183,6 +185,8 @@ def test_returns_without_a_value_and_of_inner_functions_are_left_out(read):
         """
     ).functions.values()
     assert [ast.unparse(s) for s in function.returns] == ["return i", "return inner"]
+    assert [ast.unparse(s) for s in inner.returns] == ["return 1"]
+    assert inner.outer is function
 
 
 def test_assignments_to_items_attributes_and_tuples(read):

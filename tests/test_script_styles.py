@@ -164,3 +164,30 @@ def test_entries_have_the_names_under_which_a_vector_is_taken_apart(tmp_path, si
     assert verdicts(check(tmp_path, text)) == {"size": "match", "rate": wrong}
     text = VECTOR.replace("{unpack}", "size = p[0]; rate = p[1]").replace("{sign}", sign)
     assert verdicts(check(tmp_path, text)) == {"p": wrong}
+
+
+CLIPPED = (
+    DATA
+    + """
+def loss(w):
+    return np.mean((X @ w - Y) ** 2)
+def gradient(w):
+    dw = {factor} * X.T @ (X @ w - Y) / len(Y)
+    return np.clip(dw, -{bound}, {bound})
+w = 5 * rng.normal(size=3)
+for i in range(50):
+    w -= 0.05 * gradient(w)
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("factor", "bound", "verdict"),
+    [("2", "100", "match"), ("2", "1e-3", "inconclusive"), ("-2", "1e-3", "mismatch"), ("3", "100", "mismatch")],
+)
+def test_of_a_clipped_gradient_the_sign_is_compared(tmp_path, factor, bound, verdict):
+    result = check(tmp_path, CLIPPED.replace("{factor}", factor).replace("{bound}", bound))
+    assert verdicts(result) == {"w": verdict}
+    assert (result.parameters[0].reason is not None and result.parameters[0].reason.value == "clipped") is (
+        verdict == "inconclusive"
+    )

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from gradcheck.errors import ScriptError
 from gradcheck.script.backward import Backward
+from gradcheck.script.leaves import leaves
 from gradcheck.script.motion import motion_of, slot_value
-from gradcheck.script.names import base_name
+from gradcheck.script.names import base_name, fold
 from gradcheck.script.outputs import outputs
 from gradcheck.script.pairing import GradientMap, map_gradients, pair_in_order, slots
+from gradcheck.script.perturb import moved
 from gradcheck.script.record import Recording
 from gradcheck.script.region import regions
 from gradcheck.script.replay import Stage
 from gradcheck.script.source import SourceFile
 from gradcheck.script.syntax import Function
+from gradcheck.script.units import moved_bases
 from gradcheck.script.updates import updates_in
 
 # calls per round, above which not every round can have just one
@@ -78,7 +83,36 @@ def find_backwards(recording: Recording, overrides: Overrides, unrepeatable: dic
             elif pairs and best is None:
                 unrepeatable[name] = function
         if best is not None:
+            if best.region is not function and len(own) == len(best.pairs):
+                alone = replace(best, region=function, moments=calls, pairs=tuple(own))
+                # started further up, what else is moved there would follow the parameters
+                if _is_handed_nothing_computed(recording, best) and _replays(recording, alone):
+                    best = alone
             yield replace(best, shared=_is_shared(recording, best, own))
+
+
+def _is_handed_nothing_computed(recording: Recording, backward: Backward) -> bool:
+    """Whether the function sees nothing that follows the parameters, but for what the script moves step by step."""
+    function = backward.function
+    moved_on = moved_bases(recording.source)
+
+    def read(variables: dict[str, Any], _: Any) -> dict[str, Any]:
+        seen = {name for name in variables if name in function.arguments or name in function.names}
+        found = [leaf for name in seen if not name.startswith("__") for leaf in leaves(name, variables[name])]
+        return {leaf.name: np.array(leaf.value) for leaf in found}
+
+    stage = Stage(recording, backward, backward.moments[0])
+    try:
+        before = stage.look_at_entry(stage.parameters, read)
+        with moved(stage.parameters, backward.names, np.random.default_rng(0), size=1e-2):
+            after = stage.look_at_entry(stage.parameters, read)
+    except Exception:  # noqa: BLE001 - code that cannot be replayed from here may fail in any way
+        return False
+    same = {name for name in before if name in after and np.array_equal(before[name], after[name], equal_nan=True)}
+    changed = set(before) - same
+    others = {name for name in changed - set(backward.names) if not moved_on & set(map(fold, re.findall(r"\w+", name)))}
+    # without a change of something else there is no reason to leave the place where the script itself starts
+    return not others and bool(changed - set(backward.names))
 
 
 def _is_shared(recording: Recording, backward: Backward, own: Sequence[GradientMap]) -> bool:

@@ -26,10 +26,10 @@ def no_gradient(recording: Recording, overrides: Overrides) -> ScriptError:
     if named is not None and named.name not in recording.counts:
         return ScriptError(f"`{named.name}` was not called while the script ran", slug="no-gradient", line=named.line)
     return ScriptError(
-        f"found no gradients: {_seen(recording)}. Looked for are numbers named after parameters (dW for W, grad_b for b) "
-        "that a function returns or the code stores, and parameters that are moved step by step (w -= ...). Name the "
-        "function with --backward NAME and its parameters, in the order of its results, with --params A,B, or with a "
-        "comment in the script: # gradcheck: backward=NAME, params=A,B",
+        f"found no gradients: {_seen(recording)}. Looked for are numbers named after parameters (dW for W, grad_b for "
+        "b) that a function returns or the code stores, and parameters that are moved step by step (w -= ...). Name "
+        "the function with --backward NAME and its parameters, in the order of its results, with --params A,B, or with "
+        "a comment in the script: # gradcheck: backward=NAME, params=A,B",
         slug="no-gradient",
     )
 

@@ -16,6 +16,7 @@ from gradcheck.diagnosis.signature import signature
 from gradcheck.errors import InputError, ScriptError
 from gradcheck.result import CheckResult
 from gradcheck.script.candidates import Overrides
+from gradcheck.script.clipping import clip_bounds, without_clipped
 from gradcheck.script.kernel import stand_in_for_kernel
 from gradcheck.script.origin import gradient_source
 from gradcheck.script.perturb import moved
@@ -114,8 +115,9 @@ def _examine(source: SourceFile, request: Request) -> ScriptResult:
         raise (recording.problem if recording.problem is not None and not reached else error) from None
     checks, evaluations, entries = [], 0, entry_names(subject.backward)
     stale = computed_before(recording, subject.backward)
+    bounds = clip_bounds(source, subject.backward)
     for result, count in _checks(recording, subject, request, perturb=stale is None):
-        checks.append(split(result, entries))
+        checks.append(split(without_clipped(result, bounds, subject.scale.value), entries))
         evaluations += count
     merged = CheckResult.merge(checks)
     return ScriptResult(

@@ -414,8 +414,10 @@ def _written_calls(source: SourceFile, loss: Function) -> list[str]:
 def _moves(source: SourceFile, expression: ast.expr) -> bool:
     """Whether an expression calls a function that moves parameters: what it returns is no function of them."""
     called = {called_name(node) for node in ast.walk(expression) if isinstance(node, ast.Call)}
-    moving = (f for f in source.functions.values() if f.short_name in called)
-    return any(isinstance(s, ast.AugAssign) and "." in ast.unparse(s.target) for f in moving for s in f.statements)
+    first = [f for f in source.functions.values() if f.short_name in called]
+    names = {f.name for f in first} | {name for f in first for name in _reached(source, f)}
+    everything = (s for name in names for s in source.functions[name].statements)
+    return any(isinstance(s, ast.AugAssign) and "." in ast.unparse(s.target) for s in everything)
 
 
 def _names(text: str) -> set[str]:

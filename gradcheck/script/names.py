@@ -16,7 +16,7 @@ _DERIVATIVE_WORD = re.compile(
 )
 _GRADIENT_FUNCTION = re.compile(r"grad|jac|fprime", re.IGNORECASE)
 _LOSS = re.compile(
-    r"(?:^|_)(?:loss\w*|cost\w*|j|nll|mse|sse|rmse|bce|xent|cross_?entropy|\w*entrop\w*|objective|chi|chi_?sq\w*|chi2|rss|ssr|ssq|misfit|deviance|log_?lik\w*)(?:_|$)|loss|cost|verlust|entrop(?:y|ie|ia)|kosten|perte|coste|custo|perdita",
+    r"(?:^|_)(?:loss\w*|cost\w*|j|nll|mse|sse|rmse|bce|xent|cross_?entropy|\w*entrop\w*|objective|chi|chi_?sq\w*|chi2|rss|ssr|ssq|misfit|deviance|log_?lik\w*)(?:_|$)|loss|cost|verlust|entrop(?:y|ie|ia)|kosten|perte|perda|perdida|strata|koszt|coste|custo|perdita",
     re.IGNORECASE,
 )
 _WEAK_LOSS = re.compile(r"error|err$|^e$|^l$|energy|likelihood|reward|residual|fehler|total|^f$|fun", re.IGNORECASE)

@@ -20,7 +20,7 @@ from gradcheck.script.region import regions
 from gradcheck.script.replay import Stage
 from gradcheck.script.source import SourceFile
 from gradcheck.script.syntax import Function, assigned_names, flat_targets
-from gradcheck.script.units import Unit
+from gradcheck.script.units import Unit, moved_base
 from gradcheck.script.updates import Update, moves_in, updates_of
 
 # numbers beyond it are data, not parameters of a script that is checked within a minute
@@ -258,7 +258,7 @@ def _changed(recording: Recording, places: Sequence[Slot], sight: Sight) -> tupl
     """Return what was moved by a step, with the change as its gradient."""
     moves = moves_in(recording.source.tree)
     bases = {_base(name) for name in sight.names.values()}
-    targets = {_root(update.target) for update in moves}
+    targets = {moved_base(update.target) for update in moves}
     # a step may be added under another name: for p, g in zip(params, grads): p -= rate * g
     aliased = any(target not in bases for target in targets)
     set_anew = _set_anew(recording.source)
@@ -266,7 +266,7 @@ def _changed(recording: Recording, places: Sequence[Slot], sight: Sight) -> tupl
     for number in sorted(sight.changed):
         slot = places[number]
         name = sight.names.get(number, slot.name)
-        own = [update for update in moves if _root(update.target) in (_base(name), _base(slot.name))]
+        own = [update for update in moves if moved_base(update.target) in (_base(name), _base(slot.name))]
         if (
             (own or (aliased and _base(name) not in set_anew))
             and np.asarray(slot.leaf.value).dtype.kind == "f"
@@ -289,18 +289,6 @@ def _set_anew(source: SourceFile) -> set[str]:
                     targets = [part for target in statement.targets for part in flat_targets(target)]
                     found |= {_base(ast.unparse(t)) for t in targets if isinstance(t, ast.Name | ast.Attribute)}
     return found
-
-
-def _root(target: str) -> str:
-    """Return the base name of what an update moves, without the indices of single entries."""
-    while target.endswith("]") and not target.endswith(("']", '"]')):
-        target = target[: target.rindex("[")]
-    return _base(target)
-
-
-def moved_bases(source: SourceFile) -> frozenset[str]:
-    """Return the base names of what a script moves by a step that is more than a number."""
-    return frozenset(_root(update.target) for update in moves_in(source.tree) if not update.counts)
 
 
 # -- both -------------------------------------------------------------------------------------------------------------

@@ -108,6 +108,8 @@ class Recorder:
         While a replay runs: the function whose return is waited for.
     returned : callable or None
         While a replay runs: receives the local variables and the result of the watched function.
+    entered : callable or None
+        While a replay runs: receives the arguments of the watched function.
     at : callable
         Receives the line of every statement that may change something, before it is run.
     """
@@ -124,6 +126,7 @@ class Recorder:
         self.namespace: dict[str, Any] = {}
         self.watched: str | None = None
         self.returned: Callable[[dict[str, Any], Any], object] | None = None
+        self.entered: Callable[[dict[str, Any]], object] | None = None
         self.at: Callable[[int], object] = _pass
         self._open: list[tuple[Call, types.FrameType]] = []
         self._copier = Copier()
@@ -132,6 +135,8 @@ class Recorder:
 
     def enter(self, function: str) -> bool:
         """Count a call; True when it is to be recorded."""
+        if function == self.watched and self.entered is not None:
+            self.entered(sys._getframe(1).f_locals)
         if not self.recording or threading.get_ident() != self._thread:
             return False
         count = self.counts[function] = self.counts.get(function, 0) + 1

@@ -175,6 +175,10 @@ class Stage:
         """Play once, and return what `read` makes of the variables and of the result at the end."""
         return self._play(self.parameters, read)
 
+    def look_at_entry(self, parameters: Mapping[str, Any], read: Read) -> Any:
+        """Play with these parameters up to the call of the watched function; return what `read` makes of it."""
+        return self._play(parameters, read, at_entry=True)
+
     def _gradients(self, variables: dict[str, Any], result: Any) -> dict[str, Any]:
         roots = _with_result(variables, result)
         found = {}
@@ -206,7 +210,9 @@ class Stage:
         own = self._is_region and slot.is_argument and slot.variable in variables
         return (variables if own else self._root(slot))[slot.variable]
 
-    def _play(self, parameters: Mapping[str, Any], read: Read, stop: Stop | None = None) -> Any:
+    def _play(
+        self, parameters: Mapping[str, Any], read: Read, stop: Stop | None = None, *, at_entry: bool = False
+    ) -> Any:
         """Run the moment with these parameters; return what `read` makes of the variables and the result.
 
         Parameters
@@ -217,6 +223,8 @@ class Stage:
             Called with the variables and the result when the watched code has ended.
         stop : Stop, optional
             Where to read instead.
+        at_entry : bool
+            Whether to read when the watched function is called.
         """
         self.evaluations += 1
         for pair in self._pairs:
@@ -227,7 +235,7 @@ class Stage:
 
         def reached(variables: dict[str, Any], result: Any) -> None:
             if not found:  # once more where the script has swallowed the end of an earlier replay
-                self._recorder.watched, self._recorder.at = None, _pass
+                self._recorder.watched, self._recorder.entered, self._recorder.at = None, None, _pass
                 found.append(read(variables, result))
             raise _Reached
 
@@ -235,6 +243,8 @@ class Stage:
             reached({**self._namespace, **self._body.variables(), **local_variables}, result)
 
         self._recorder.watched, self._recorder.returned = self._watched.name, returned
+        if at_entry:
+            self._recorder.entered = lambda arguments: returned(arguments, None)
         if stop is not None:
             self._recorder.at = stop.counting(lambda: reached(self._variables(), None))
         try:
@@ -243,7 +253,7 @@ class Stage:
         except _Reached:
             pass
         finally:
-            self._recorder.watched = self._recorder.returned = None
+            self._recorder.watched = self._recorder.returned = self._recorder.entered = None
             self._recorder.at = _pass
             self._draws = self._draws or (self._learning() and self._random_state != RandomState.capture())
             if self._draws:

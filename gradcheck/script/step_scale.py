@@ -16,6 +16,7 @@ from gradcheck.script.scale import Scale, agreeing, common_constant, enough_valu
 from gradcheck.script.updates import Update, factors
 
 _SAME = 1e-6
+_LARGEST_RATE = 10
 
 
 def step_scale(backward: Backward, loss: LossExpression, probes: Sequence[CheckResult]) -> Scale | None:
@@ -69,13 +70,27 @@ def _rates(backward: Backward) -> Iterator[tuple[float, str]]:
                 named = True
                 yield abs(float(leaf.value)), leaf.name
     if not named:
+        unnamed = {name: value for update in _own(backward) for name, value in _scalars(update, backward).items()}
+        yield from ((value, name) for name, value in unnamed.items())
         yield from ((number, f"{number:g}") for update in _own(backward) for number in _numbers(update))
-    if any(not _has_rate(update) for update in _own(backward)):
-        yield 1.0, ""
+        if any(not _scalars(update, backward) and not _has_rate(update) for update in _own(backward)):
+            yield 1.0, ""
 
 
 def _has_rate(update: Update) -> bool:
     return any(is_step_size(name) for name in _written(update)) or any(True for _ in _numbers(update))
+
+
+def _scalars(update: Update, backward: Backward) -> dict[str, float]:
+    """Return the single numbers that a step is multiplied by: a step size may have a name in any language."""
+    call = backward.example
+    known = {**call.variables, **call.local_variables, **call.arguments}
+    found = {}
+    for factor in factors(update.step, dots=True):
+        value = known.get(ast.unparse(factor))
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= _LARGEST_RATE:
+            found[ast.unparse(factor)] = float(value)
+    return found
 
 
 def _mentions(mentioned: frozenset[str] | set[str], name: str) -> bool:

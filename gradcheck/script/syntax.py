@@ -215,6 +215,9 @@ def loops_in(body: list[ast.stmt], function: Function | None) -> list[Loop]:
 def _calls_outside_loops(body: list[ast.stmt]) -> Iterator[str]:
     for statement in body:
         if isinstance(statement, ast.For | ast.While | FunctionNode | ast.ClassDef):
+            # what an inner loop runs through is computed once in a round
+            head = statement.iter if isinstance(statement, ast.For) else None
+            yield from (called_name(n) for n in ast.walk(head) if isinstance(n, ast.Call)) if head is not None else ()
             continue
         inner = [block for block in _blocks(statement) if block]
         for block in inner:

@@ -13,14 +13,14 @@ from gradcheck.script.complaints import no_gradient, no_loss, not_repeatable, se
 from gradcheck.script.loss_choice import Choice, Rejected, choose_loss
 from gradcheck.script.losses import implied_candidates, loss_candidates, named_loss, unnamed_candidates
 from gradcheck.script.names import base_name, fold, is_gradient_word, loss_rank
-from gradcheck.script.observe import moved_bases, observed
+from gradcheck.script.observe import observed
 from gradcheck.script.outputs import Kind, Output
 from gradcheck.script.record import Recording
 from gradcheck.script.replay import LossExpression
 from gradcheck.script.scale import Scale
 from gradcheck.script.source import SourceFile
 from gradcheck.script.syntax import Function, Loop
-from gradcheck.script.units import Unit, moved_by, units_of
+from gradcheck.script.units import Unit, moved_bases, moved_by, units_of
 
 # rank of a name that people give to nothing but a loss
 _CERTAIN = 2
@@ -192,7 +192,10 @@ class _Search:
 
     def _order(self, backward: Backward) -> tuple[Any, ...]:
         is_loop = isinstance(backward.function, Loop)
-        return (*(-int(part) for part in self.rank(backward)), is_loop, len(backward.function.statements))
+        # a method that calls the one that it replaces adds to it
+        inherits = f"super().{backward.function.short_name}" not in backward.function.names
+        size = len(backward.function.statements)
+        return (*(-int(part) for part in self.rank(backward)), is_loop, inherits, size)
 
 
 def _base(name: str) -> str:

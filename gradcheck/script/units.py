@@ -11,7 +11,7 @@ from gradcheck.script.outputs import possible_labels
 from gradcheck.script.region import regions
 from gradcheck.script.source import SourceFile
 from gradcheck.script.syntax import Function, Loop, assigned_names
-from gradcheck.script.updates import Update, updates_in, updates_of
+from gradcheck.script.updates import Update, moves_in, updates_in, updates_of
 
 Unit = Function | Loop
 
@@ -70,6 +70,18 @@ def moved_by(unit: Unit) -> Iterator[Update]:
         for update in updates_of(statement):
             if not update.counts:
                 yield update
+
+
+def moved_bases(source: SourceFile) -> frozenset[str]:
+    """Return the base names of what a script moves by a step that is more than a number."""
+    return frozenset(moved_base(update.target) for update in moves_in(source.tree) if not update.counts)
+
+
+def moved_base(target: str) -> str:
+    """Return the base name of what an update moves, folded, without the indices of single entries."""
+    while target.endswith("]") and not target.endswith(("']", '"]')):
+        target = target[: target.rindex("[")]
+    return fold(base_name(target))
 
 
 def _stores_gradients(unit: Unit, words: set[str]) -> bool:
