@@ -139,6 +139,12 @@ def _notes(recording: Recording, subject: Subject, stale: str | None) -> Iterato
         yield subject.convention
     if subject.backward.is_narrow:
         yield "the script computes in single precision; its loss is differentiated in double where it allows that"
+    if subject.unchecked:
+        shown = ", ".join(f"`{name}`" for name in subject.unchecked)
+        yield (
+            f"not checked: {shown}, which the script moves by gradients that other code computes; choose that code "
+            "with --backward NAME"
+        )
     if unpaired := [output.shown for output in subject.unpaired]:
         yield (
             f"not checked: {', '.join(f'`{name}`' for name in unpaired)}, also returned by {function.name}, was not "

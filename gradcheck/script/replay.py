@@ -301,9 +301,12 @@ class Stage:
     def _variables(self) -> dict[str, Any]:
         """Return the variables that the watched code sees at this moment."""
         frame: types.FrameType | None = sys._getframe()
-        while frame is not None and frame.f_code.co_qualname != self._watched.name:
+        while frame is not None and not self._is_watched(frame.f_code):
             frame = frame.f_back
         return {**self._namespace, **self._body.variables(), **(frame.f_locals if frame is not None else {})}
+
+    def _is_watched(self, code: types.CodeType) -> bool:
+        return code.co_name == self._watched.short_name and code.co_firstlineno == self._watched.line
 
     def _learning(self) -> bool:
         """Whether to look if this replay has drawn random numbers; looking costs as much as a small network."""

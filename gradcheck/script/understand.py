@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gradcheck.errors import ScriptError
@@ -20,6 +20,7 @@ from gradcheck.script.replay import LossExpression
 from gradcheck.script.scale import Scale
 from gradcheck.script.source import SourceFile
 from gradcheck.script.syntax import Function, Loop
+from gradcheck.script.unchecked import unchecked
 from gradcheck.script.units import Unit, moved_bases, moved_by, units_of
 
 # rank of a name that people give to nothing but a loss
@@ -44,6 +45,8 @@ class Subject:
         The function that computes the prediction, for display.
     agreement : int
         With how many of the gradients the loss agrees.
+    unchecked : tuple of str
+        Other parameters, of which the script has gradients elsewhere.
     """
 
     backward: Backward
@@ -51,6 +54,7 @@ class Subject:
     scale: Scale
     forward: str | None
     agreement: int = 0
+    unchecked: tuple[str, ...] = ()
 
     @property
     def unpaired(self) -> list[Output]:
@@ -112,7 +116,7 @@ def understand(recording: Recording, overrides: Overrides) -> Subject:
     units = units_of(recording.source, overrides.backward)
     returned = narrowed(list(find_backwards(recording, overrides, unrepeatable)), overrides.params)
     search = _Search(recording, overrides, moved_bases(recording.source))
-    subjects = search.best(returned)
+    subjects, others = search.best(returned), list[Backward]()
     if not subjects or search.rank(subjects[0].backward)[0] < search.most_moved(units):
         chosen = {name: unit for name, unit in units.items() if overrides.backward in (None, name, unit.short_name)}
         others = narrowed(list(observed(recording, chosen, read_variables(recording.source))), overrides.params)
@@ -130,7 +134,9 @@ def understand(recording: Recording, overrides: Overrides) -> Subject:
         raise several_candidates(recording.source, [first, *rivals])
     if first.shared:
         raise several_objects(first)
-    return subjects[0]
+    if overrides.backward or overrides.params:
+        return subjects[0]
+    return replace(subjects[0], unchecked=unchecked(first, [*returned, *others], search.bases))
 
 
 @dataclass
