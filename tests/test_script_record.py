@@ -41,7 +41,7 @@ def test_early_calls_and_some_late_ones_are_kept(recorded):
         "def f(x):\n    return x\nfor i in range(150):\n    f(i)\n",
         "r = of(); answer([[[c.number, c.arguments, c.result] for c in r.of('f')], r.counts])",
     )
-    assert numbers == [[n, {"x": n - 1}, n - 1] for n in (1, 2, 3, 10, 100)]
+    assert numbers == [[n, {"x": n - 1}, n - 1] for n in (1, 2, 3, 5, 10, 20, 50, 100)]
     assert counts == {"f": 150, "the loop in line 3": 150}
 
 

@@ -20,7 +20,7 @@ from gradcheck.script.units import recorded, units_of
 source = SourceFile.read(Path("script.py").absolute())
 units = units_of(source, None)
 recording = record(source, (), 10.0, recorded(source, units), set(units))
-subject = understand(recording, Overrides())
+subject = understand(recording, Overrides())[0]
 backward = subject.backward
 def stage(number=0):
     return Stage(recording, backward, backward.moments[number])

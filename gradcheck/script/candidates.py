@@ -86,13 +86,21 @@ def find_backwards(recording: Recording, overrides: Overrides, unrepeatable: dic
             if best.region is not function and len(own) == len(best.pairs):
                 alone = replace(best, region=function, moments=calls, pairs=tuple(own))
                 # started further up, what else is moved there would follow the parameters
-                if _is_handed_nothing_computed(recording, best) and _replays(recording, alone):
+                if is_handed_nothing_computed(recording, best) and _replays(recording, alone):
                     best = alone
             yield replace(best, shared=_is_shared(recording, best, own))
 
 
-def _is_handed_nothing_computed(recording: Recording, backward: Backward) -> bool:
-    """Whether the function sees nothing that follows the parameters, but for what the script moves step by step."""
+def is_handed_nothing_computed(recording: Recording, backward: Backward) -> bool:
+    """Whether a function sees nothing that follows the parameters, but for what the script moves step by step.
+
+    Parameters
+    ----------
+    recording : Recording
+        What the script's run showed.
+    backward : Backward
+        The function, replayed from further up.
+    """
     function = backward.function
     moved_on = moved_bases(recording.source)
 

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from gradcheck.errors import ScriptError
 from gradcheck.script.backward import Backward
 from gradcheck.script.candidates import Overrides
 from gradcheck.script.loss_choice import Rejected
 from gradcheck.script.record import Recording
-from gradcheck.script.source import SourceFile
 from gradcheck.script.syntax import Function
 
 _SHOWN = 4
@@ -73,18 +70,6 @@ def no_loss(backward: Backward, rejected: Rejected) -> ScriptError:
         text += f"no loss was found that they belong to{f' (tried: {listed})' if listed else ''}. "
         text += "Name it with --loss NAME, or with a comment in the script: # gradcheck: loss=NAME"
     return ScriptError(text, slug=rejected.slug, line=function.line)
-
-
-def several_candidates(source: SourceFile, found: Sequence[Backward]) -> ScriptError:
-    """Say that several functions return gradients of different parameters."""
-    shown = ", ".join(f"`{b.function.name}` in line {b.function.line} (of {', '.join(b.names)})" for b in found)
-    first = found[0].function
-    return ScriptError(
-        f"several functions return gradients: {shown}. Choose one with {source.path.name}::{first.name} or "
-        f"--backward {first.name}",
-        slug="ambiguous",
-        line=first.line,
-    )
 
 
 def several_objects(backward: Backward) -> ScriptError:

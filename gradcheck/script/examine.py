@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ from gradcheck.errors import InputError, ScriptError
 from gradcheck.result import CheckResult
 from gradcheck.script.candidates import Overrides
 from gradcheck.script.clipping import clip_bounds, without_clipped
+from gradcheck.script.coverage import by_coverage
 from gradcheck.script.kernel import stand_in_for_kernel
 from gradcheck.script.origin import gradient_source
 from gradcheck.script.perturb import moved
@@ -108,12 +109,16 @@ def _examine(source: SourceFile, request: Request) -> ScriptResult:
     units = units_of(source, request.overrides.backward)
     recording = record(source, request.argv, _SHARE_OF_RUN * request.seconds, recorded(source, units), set(units))
     try:
-        subject = understand(recording, request.overrides)
+        subjects = understand(recording, request.overrides)
     except ScriptError as error:
         # a script that broke off before its gradients explains itself better than what was not found then
         reached = any(call.function in units for call in recording.calls) and error.slug != "no-gradient"
         raise (recording.problem if recording.problem is not None and not reached else error) from None
-    checks, evaluations, entries = [], 0, entry_names(subject.backward)
+    return _joined([_examine_subject(recording, subject, request) for subject in subjects])
+
+
+def _examine_subject(recording: Recording, subject: Subject, request: Request) -> ScriptResult:
+    source, checks, evaluations, entries = recording.source, [], 0, entry_names(subject.backward)
     stale = computed_before(recording, subject.backward)
     bounds = clip_bounds(source, subject.backward)
     for result, count in _checks(recording, subject, request, perturb=stale is None):
@@ -129,6 +134,29 @@ def _examine(source: SourceFile, request: Request) -> ScriptResult:
         notes=(*_notes(recording, subject, stale), *merged.notes),
         evidence=subject.evidence,
         evaluations=evaluations,
+    )
+
+
+def _joined(results: Sequence[ScriptResult]) -> ScriptResult:
+    """Return one result for the models of a script, the parameters of each after those of the one before."""
+    first, checks = results[0], [result.check for result in results if result.check is not None]
+    if len(results) == 1:
+        return first
+    points = [result.entry_points for result in results if result.entry_points is not None]
+    return replace(
+        first,
+        check=replace(
+            checks[0],
+            parameters=tuple(parameter for check in checks for parameter in check.parameters),
+            evaluations=sum(check.evaluations for check in checks),
+        ),
+        entry_points=EntryPoints.joined(points),
+        evaluations=sum(result.evaluations for result in results),
+        sources=tuple(source for result in results for source in result.sources),
+        signatures=tuple(said for result in results for said in result.signatures),
+        findings=tuple(finding for result in results for finding in result.findings),
+        notes=tuple(dict.fromkeys(note for result in results for note in result.notes)),
+        evidence=tuple(sentence for result in results for sentence in result.evidence),
     )
 
 
@@ -165,15 +193,16 @@ def _checks(
 ) -> Iterator[tuple[CheckResult, int]]:
     """Check at recorded points and, with `perturb`, at perturbed ones, in turn, until there are enough."""
     backward = subject.backward
+    moments = by_coverage(recording, backward)
     problem: ScriptError | None = None
     done = 0
-    for number in range(2 * len(backward.moments)):
+    for number in range(2 * len(moments)):
         if done >= request.points:
             return
         perturbed = backward.names if number % 2 else ()
         if perturbed and not perturb:
             continue
-        stage = Stage(recording, backward, backward.moments[number // 2])
+        stage = Stage(recording, backward, moments[number // 2])
         with moved(stage.parameters, perturbed, np.random.default_rng([request.seed, number])):
             try:
                 result = _check(stage, subject, request)

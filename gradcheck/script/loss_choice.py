@@ -25,6 +25,7 @@ from gradcheck.script.scale import (
     common_ratio,
     enough_values,
     folded_scale,
+    is_natural_factor,
     is_of_another_function,
 )
 from gradcheck.script.step_scale import step_scale
@@ -88,7 +89,8 @@ class Choice:
         if loss.is_implied and not moves:
             # a loss that is not written down may have any factor: the 2 of a square, the number of samples
             constant, count = common_constant(backward, probes)
-            scale = Scale(constant, "") if count and enough_values(backward, probes) and constant > 0 else None
+            natural = count and enough_values(backward, probes) and is_natural_factor(constant, backward)
+            scale = Scale(constant, "") if natural else None
         return cls(backward, loss, scale, 0 if scale is None else agreeing(backward, scale.value, probes))
 
 

@@ -85,6 +85,11 @@ def is_maximised(name: str) -> bool:
     return bool(_MAXIMISED.search(base_name(name)))
 
 
+def is_undirected(name: str) -> bool:
+    """Whether a loss's name leaves open if it is to be made small or large: ``J``, ``objective``."""
+    return bool(re.fullmatch(r"(?i)j\w?|\w*objective\w*|obj|surrogate\w*|f|value|criterion", base_name(name)))
+
+
 def is_step_size(name: str) -> bool:
     """Whether a name is one that people give to a learning rate."""
     return bool(_STEP_SIZE.search(base_name(name)))

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.script.backward import Backward
+from gradcheck.script.candidates import is_handed_nothing_computed
 from gradcheck.script.leaves import Leaf, follow, leaves
 from gradcheck.script.names import base_name, fold, is_gradient_word, loss_rank, parameter_of
 from gradcheck.script.outputs import Kind, Output
@@ -38,6 +39,8 @@ class Sight:
         How the code calls the places that may hold parameters, by their number.
     kept : tuple of (Leaf, str)
         What it stores under names of gradients, with the variable that each lies in.
+    fresh : frozenset of str
+        The names of those that were not there before, or with another value.
     changed : frozenset of int
         Numbers of the places whose contents have changed.
     variables : dict
@@ -46,6 +49,7 @@ class Sight:
 
     names: dict[int, str]
     kept: tuple[tuple[Leaf, str], ...]
+    fresh: frozenset[str]
     changed: frozenset[int]
     variables: dict[str, Any]
 
@@ -68,6 +72,10 @@ def observed(recording: Recording, units: Mapping[str, Unit], read: frozenset[st
             if not moments:
                 continue
             found = list(_in_region(recording, Backward(unit, moments[0], (), (), region, moments), read))
+            if found and region is not unit and is_handed_nothing_computed(recording, found[0]):
+                # started further up, what else is moved there would follow the parameters
+                own = recording.of(unit.name)
+                found = list(_in_region(recording, Backward(unit, own[0], (), (), unit, own), read)) or found
             yield from found
             if found:
                 break
@@ -88,7 +96,7 @@ def _in_region(recording: Recording, blank: Backward, read: frozenset[str]) -> I
     example = replace(_example(blank, sight.variables))
     blank = replace(blank, example=example, updates=moves_in(recording.source.tree))
     for pairs in (_kept(recording, blank, places, sight), _changed(recording, places, sight)):
-        if pairs and (backward := _living(recording, replace(blank, pairs=pairs))) is not None:
+        if pairs and (backward := _living(recording, replace(blank, pairs=pairs), sight.fresh)) is not None:
             yield backward
 
 
@@ -118,6 +126,14 @@ def _look(recording: Recording, blank: Backward, places: Sequence[Slot]) -> Sigh
     stage = Stage(recording, blank, blank.moments[0])
     before = [np.array(slot.leaf.value) for slot in places]
     assigned = _assigned(recording.source, blank)
+    first = blank.moments[0]
+    roots = {**first.variables, **first.arguments}
+    old = {
+        leaf.name: np.array(leaf.value)
+        for name, value in roots.items()
+        for leaf in leaves(name, value)
+        if _looks_like_gradient(leaf.name)
+    }
 
     def preference(variable: str) -> int:
         """Return how late a name comes: after those that the code is handed, and those that stay what they are."""
@@ -136,7 +152,8 @@ def _look(recording: Recording, blank: Backward, places: Sequence[Slot]) -> Sigh
             if np.shape(value) == before[number].shape and not np.array_equal(value, before[number], equal_nan=True):
                 changed.add(number)
         names, kept = _named(variables, tokens, preference)
-        return Sight(names, kept, frozenset(changed), variables)
+        fresh = {leaf.name for leaf, _ in kept if leaf.name not in old or not _equal(old[leaf.name], leaf.value)}
+        return Sight(names, kept, frozenset(fresh), frozenset(changed), variables)
 
     sight: Sight = stage.look(read)
     return sight
@@ -159,6 +176,10 @@ def _named(
             if _looks_like_gradient(leaf.name):
                 kept.append((replace(leaf, value=np.array(leaf.value)), variable))
     return names, tuple(kept)
+
+
+def _equal(one: np.ndarray, other: np.ndarray) -> bool:
+    return one.shape == other.shape and np.array_equal(one, other, equal_nan=True)
 
 
 def _assigned(source: SourceFile, blank: Backward) -> set[str]:
@@ -294,9 +315,11 @@ def _set_anew(source: SourceFile) -> set[str]:
 # -- both -------------------------------------------------------------------------------------------------------------
 
 
-def _living(recording: Recording, backward: Backward) -> Backward | None:
+def _living(recording: Recording, backward: Backward, fresh: frozenset[str]) -> Backward | None:
     """Return the backward with the gradients that follow the parameters; None if none does, or not twice the same."""
-    living: set[str] = set()
+    # what was just made is no leftover, even where it is the same at all parameters
+    made = {p.slot.name for p in backward.pairs if p.output.kind is Kind.KEPT and p.output.leaf.name in fresh}
+    living: set[str] = set(made) if len(made) < len(backward.pairs) else set()
     for moment in backward.moments[:_LOOKED_AT]:
         try:
             stage = Stage(recording, backward, moment)

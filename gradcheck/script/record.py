@@ -23,7 +23,7 @@ from gradcheck.script.source import SourceFile
 from gradcheck.script.state import Copier, module_variables
 
 # early calls, because gradients near the optimum say nothing, and later ones for what goes wrong with time
-RECORDED_CALLS = frozenset({1, 2, 3, 10, 100})
+RECORDED_CALLS = frozenset({1, 2, 3, 5, 10, 20, 50, 100, 200, 500})
 QUIET_SECONDS = 1.5
 _TICK_SECONDS = 0.1
 

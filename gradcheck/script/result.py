@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from gradcheck.diagnosis.finding import Finding
@@ -35,6 +36,29 @@ class EntryPoints:
     parameters: tuple[str, ...]
     backward_line: int
     loss_line: int
+
+    @classmethod
+    def joined(cls, parts: Sequence[EntryPoints]) -> EntryPoints:
+        """Return those of several models as one; the lines are those of the first.
+
+        Parameters
+        ----------
+        parts : sequence of EntryPoints
+            At least one.
+        """
+        names = {
+            field: ", ".join(dict.fromkeys(name for part in parts if (name := getattr(part, field))))
+            for field in ("backward", "forward", "loss")
+        }
+        parameters = tuple(name for part in parts for name in part.parameters)
+        return cls(
+            names["backward"],
+            names["forward"] or None,
+            names["loss"],
+            parameters,
+            parts[0].backward_line,
+            parts[0].loss_line,
+        )
 
 
 @dataclass(frozen=True)

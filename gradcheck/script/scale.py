@@ -93,11 +93,22 @@ def folded_scale(backward: Backward, probes: Sequence[CheckResult]) -> Scale:
     return Scale()
 
 
+def is_natural_factor(constant: float, backward: Backward) -> bool:
+    """Whether a constant is one that people leave to a loss: 1, 2 or 1/2, perhaps over or times a number of samples."""
+    counts = [1.0, *(float(n) for n in _lengths(backward))]
+    rates = [1.0, *(abs(value) for value in _step_sizes(backward).values()), *_written_rates(backward)]
+    natural = [two * rate * n**power for two in (0.5, 1, 2) for rate in rates for n in counts for power in (1, -1)]
+    return constant > 0 and any(abs(constant / value - 1) < _AGREEMENT for value in natural)
+
+
 def _sample_counts(backward: Backward) -> list[int]:
     """Return the numbers of samples by which the script divides what it has summed up, in its updates."""
     divides = [any(isinstance(node, ast.Div) for node in ast.walk(u.step)) for u in backward.updates if not u.counts]
-    if not any(divides):
-        return []
+    return _lengths(backward) if any(divides) else []
+
+
+def _lengths(backward: Backward) -> list[int]:
+    """Return the lengths of what the code has in sight."""
     call = backward.example
     values = (*call.arguments.values(), *call.local_variables.values(), *call.variables.values())
     sizes = [

@@ -10,9 +10,10 @@ import numpy as np
 from gradcheck.result import CheckResult
 from gradcheck.script.backward import Backward
 from gradcheck.script.leaves import leaves
-from gradcheck.script.names import base_name, is_maximised, is_step_size
+from gradcheck.script.names import is_maximised, is_step_size, is_undirected
 from gradcheck.script.replay import LossExpression
 from gradcheck.script.scale import Scale, agreeing, common_constant, enough_values
+from gradcheck.script.units import moved_base
 from gradcheck.script.updates import Update, factors
 
 _SAME = 1e-6
@@ -37,22 +38,33 @@ def step_scale(backward: Backward, loss: LossExpression, probes: Sequence[CheckR
     probes : sequence of CheckResult
         Numerical gradients, and changes, at several points.
     """
-    sign = 1.0 if is_maximised(loss.name) else -1.0
+    signs = _signs(backward, loss)
     rates = dict(_rates(backward))
-    known = [Scale(sign * rate, text, applied=True) for rate, text in rates.items()]
+    known = [Scale(sign * rate, text, applied=True) for sign in signs for rate, text in rates.items()]
     votes = [agreeing(backward, scale.value, probes) for scale in known]
     if any(votes):
         return known[int(np.argmax(votes))]
     constant, count = common_constant(backward, probes)
     telling = 2 * count >= len(backward.names) and count > 0 and enough_values(backward, probes)
-    if telling and constant * sign > 0:
+    if telling and np.sign(constant) in signs:
         if text := _by_samples(constant, known, backward):
             return Scale(constant, text, applied=True)
         if not loss.near or not known:
             return Scale(constant, "", applied=True)
-    if len(known) == 1 and loss.near and _is_plain(backward):
+    if len(rates) == 1 and loss.near and _is_plain(backward):
         return known[0]
     return None
+
+
+def _signs(backward: Backward, loss: LossExpression) -> list[float]:
+    """Return in which directions of the gradient steps may go: down, or up where the loss is to be made large.
+
+    A name such as ``J`` or ``objective`` leaves that open; then steps that are added may go up.
+    """
+    if is_maximised(loss.name):
+        return [1.0]
+    adds = all(pair.update is not None and pair.update.adds for pair in backward.pairs)
+    return [-1.0, 1.0] if adds and is_undirected(loss.name) else [-1.0]
 
 
 def _rates(backward: Backward) -> Iterator[tuple[float, str]]:
@@ -60,7 +72,7 @@ def _rates(backward: Backward) -> Iterator[tuple[float, str]]:
 
     Those with a name; else the numbers up to 1 that a step is multiplied by; and 1 where there is none.
     """
-    mentioned = backward.function.names | {name for u in backward.updates for name in _written(u)}
+    mentioned = {name for update in backward.updates for name in _written(update)}
     call, named = backward.example, False
     for name, value in {**call.variables, **call.local_variables, **call.arguments}.items():
         if name.startswith("__"):
@@ -115,6 +127,8 @@ def _numbers(update: Update) -> Iterator[float]:
 def _by_samples(constant: float, known: Sequence[Scale], backward: Backward) -> str:
     """Return the factor as a step size times or through a number of samples, if it is one."""
     call = backward.example
+    if not any(isinstance(node, ast.Div) for s in backward.function.statements for node in ast.walk(s)):
+        return ""
     sizes: dict[float, None] = {}
     for value in (*call.local_variables.values(), *call.arguments.values(), *call.variables.values()):
         if isinstance(value, np.ndarray | list | tuple):
@@ -133,10 +147,10 @@ def _by_samples(constant: float, known: Sequence[Scale], backward: Backward) -> 
 
 def _is_plain(backward: Backward) -> bool:
     """Whether every parameter is moved by one statement of its own, by nothing that goes on from step to step."""
-    remembered = {base_name(update.target) for update in backward.updates}
+    remembered = {moved_base(update.target) for update in backward.updates}
     return all(
         pair.update is not None
         and pair.update.exact
-        and not remembered & {base_name(source) for source in pair.update.sources - {pair.update.target}}
+        and not remembered & {moved_base(source) for source in pair.update.sources - {pair.update.target}}
         for pair in backward.pairs
     )

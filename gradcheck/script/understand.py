@@ -9,7 +9,7 @@ from typing import Any
 from gradcheck.errors import ScriptError
 from gradcheck.script.backward import Backward
 from gradcheck.script.candidates import Overrides, find_backwards, narrowed, read_variables
-from gradcheck.script.complaints import no_gradient, no_loss, not_repeatable, several_candidates, several_objects
+from gradcheck.script.complaints import no_gradient, no_loss, not_repeatable, several_objects
 from gradcheck.script.loss_choice import Choice, Rejected, choose_loss
 from gradcheck.script.losses import implied_candidates, loss_candidates, named_loss, unnamed_candidates
 from gradcheck.script.names import base_name, fold, is_gradient_word, loss_rank
@@ -20,7 +20,7 @@ from gradcheck.script.replay import LossExpression
 from gradcheck.script.scale import Scale
 from gradcheck.script.source import SourceFile
 from gradcheck.script.syntax import Function, Loop
-from gradcheck.script.unchecked import unchecked
+from gradcheck.script.unchecked import is_another, unchecked
 from gradcheck.script.units import Unit, moved_bases, moved_by, units_of
 
 # rank of a name that people give to nothing but a loss
@@ -103,8 +103,10 @@ def _where(backward: Backward) -> str:
     return backward.region.name if isinstance(backward.region, Loop) else f"the call of `{backward.region.name}`"
 
 
-def understand(recording: Recording, overrides: Overrides) -> Subject:
-    """Find the backward function, its parameters and the loss from what was observed.
+def understand(recording: Recording, overrides: Overrides) -> tuple[Subject, ...]:
+    """Find the code that computes gradients, its parameters and the loss, from what was observed.
+
+    There are several where a script trains several models, or computes the gradients of its parameters apart.
 
     Raises
     ------
@@ -121,7 +123,7 @@ def understand(recording: Recording, overrides: Overrides) -> Subject:
         chosen = {name: unit for name, unit in units.items() if overrides.backward in (None, name, unit.short_name)}
         others = narrowed(list(observed(recording, chosen, read_variables(recording.source))), overrides.params)
         search.bases |= {_base(name) for b in others if b.kind is Kind.CHANGE for name in b.names}
-        subjects = search.best([*(s.backward for s in subjects), *others]) or subjects
+        subjects = _better(subjects, search.best([*(s.backward for s in subjects), *others]))
     if not subjects:
         if search.problems:
             raise search.problems[0]
@@ -129,14 +131,21 @@ def understand(recording: Recording, overrides: Overrides) -> Subject:
             raise no_loss(*search.refused[0])
         raise not_repeatable(unrepeatable) if unrepeatable else no_gradient(recording, overrides)
     first = subjects[0].backward
-    rivals = [s.backward for s in subjects[1:] if set(s.backward.names) != set(first.names)]
-    if rivals and first.kind is Kind.RETURNED:
-        raise several_candidates(recording.source, [first, *rivals])
     if first.shared:
         raise several_objects(first)
     if overrides.backward or overrides.params:
-        return subjects[0]
-    return replace(subjects[0], unchecked=unchecked(first, [*returned, *others], search.bases))
+        return (subjects[0],)
+    found = search.beside(subjects[0], [*returned, *others])
+    covered = [pair for subject in found for pair in subject.backward.pairs]
+    left = unchecked(covered, [*returned, *others], search.bases)
+    return (replace(found[0], unchecked=left), *found[1:])
+
+
+def _better(returned: list[Subject], moved: list[Subject]) -> list[Subject]:
+    """Return what more gradients agree with: what is returned is not given up for something that moves more only."""
+    if not moved or (returned and moved[0].agreement <= returned[0].agreement and returned[0].agreement):
+        return returned
+    return moved
 
 
 @dataclass
@@ -195,6 +204,29 @@ class _Search:
                 # what the loss does not depend on is no parameter
                 subjects.sort(key=lambda s: (*self._order(s.backward)[:4], -s.agreement, *self._order(s.backward)[4:]))
         return [s for s in subjects if self.rank(s.backward) == self.rank(subjects[0].backward)]
+
+    def beside(self, first: Subject, candidates: Sequence[Backward]) -> list[Subject]:
+        """Return a subject with those of other parameters: a second model, or one function for each gradient.
+
+        Parameters
+        ----------
+        first : Subject
+            The subject.
+        candidates : sequence of Backward
+            All code that was found to compute gradients.
+        """
+        found = [first]
+        for backward in sorted(candidates, key=self._order):
+            covered = [pair for subject in found for pair in subject.backward.pairs]
+            if backward.shared or not all(is_another(pair, covered, self.bases) for pair in backward.pairs):
+                continue
+            try:
+                subject = _subject(self.recording, backward, self.overrides, Rejected())
+            except ScriptError:
+                continue
+            if subject is not None and (subject.agreement or loss_rank(subject.loss.name)):
+                found.append(subject)
+        return found
 
     def _order(self, backward: Backward) -> tuple[Any, ...]:
         is_loop = isinstance(backward.function, Loop)
