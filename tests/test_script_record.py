@@ -97,7 +97,7 @@ def test_calls_of_a_recursion_are_kept_with_their_own_results(recorded):
         "def f(n):\n    return 1 if n == 0 else n * f(n - 1)\nf(4)\n",
         "answer([[c.number, c.arguments['n'], c.result] for c in of().of('f')])",
     )
-    assert sorted(calls) == [[1, 4, 24], [2, 3, 6], [3, 2, 2]]
+    assert sorted(calls) == [[1, 4, 24], [2, 3, 6], [3, 2, 2], [5, 0, 1]]
 
 
 def test_calls_in_other_threads_are_left_alone(recorded):
