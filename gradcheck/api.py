@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -75,12 +75,15 @@ class Job:
         Why it cannot be read.
     cells : Cells or None
         For a notebook: where its cells begin.
+    options : Options
+        The settings; they say which findings are shown.
     """
 
     path: str
     request: Request | None = None
     error: ScriptError | None = None
     cells: Cells | None = None
+    options: Options = field(default_factory=Options)
 
     def run(self, output: Callable[[bytes], object] | None = None, children: Children | None = None) -> ScriptResult:
         """Check the script; `output` receives what it prints, `children` knows its process while it runs."""
@@ -88,7 +91,8 @@ class Job:
             result = ScriptResult(self.path, error=self.error)
         else:
             result = replace(examine_isolated(self.request, output, children), path=self.path)
-        return result.in_cells(self.cells)
+        shown = tuple(finding for finding in result.findings if self.options.shows(finding.code))
+        return replace(result, findings=shown).in_cells(self.cells)
 
 
 def prepare(path: str | Path, options: Options) -> Job:
@@ -109,7 +113,7 @@ def prepare(path: str | Path, options: Options) -> Job:
         return Job(shown, error=error, cells=cells)
     settled = resolve(options, comment, place)
     # what nobody has said is left to the request's own defaults
-    said: dict[str, Any] = {name: getattr(settled, name) for name in ("points", "seed", "method")}
+    said: dict[str, Any] = {name: getattr(settled, name) for name in ("points", "seed", "method", "fix")}
     said["seconds"] = settled.timeout
     request = Request(
         path=str(place),
@@ -120,7 +124,7 @@ def prepare(path: str | Path, options: Options) -> Job:
         memory=settled.memory,
         **{field: value for field, value in said.items() if value is not None},
     )
-    return Job(shown, request, cells=cells)
+    return Job(shown, request, cells=cells, options=settled)
 
 
 def examine_script(path: str | Path, options: Options, output: Callable[[bytes], object] | None = None) -> ScriptResult:

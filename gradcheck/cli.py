@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gradcheck._version import __version__
-from gradcheck.config import METHODS, Options
+from gradcheck.config import METHODS, Options, names_in
 from gradcheck.errors import GradcheckError, UsageError
 
 if TYPE_CHECKING:
@@ -54,6 +54,9 @@ def cli() -> None:
 @click.option("--timeout", type=float, metavar="SECONDS", help="Time limit per script. [default: 60]")
 @click.option("--memory", type=int, metavar="MIB", help="Memory limit per script. [default: none]")
 @click.option("--workers", type=int, default=1, metavar="N", help="Check N scripts at the same time. [default: 1]")
+@click.option("--fix/--no-fix", default=None, help="Search for what mends a wrong gradient. [default: --fix]")
+@click.option("--select", metavar="CODE,...", help="Show findings whose codes begin so. [default: all]")
+@click.option("--ignore", metavar="CODE,...", help="Leave out findings whose codes begin so. [default: none]")
 @click.option("-k", "only", metavar="NAME", help="Check the scripts whose path contains NAME.")
 @click.option("--strict", is_flag=True, help="Count what is inconclusive as a mismatch.")
 @click.option("--exit-zero", is_flag=True, help="End with 0 although there are mismatches.")
@@ -144,11 +147,11 @@ def _after_dashes(context: click.Context) -> tuple[str, ...]:
 
 
 def _options(flags: dict[str, Any], argv: tuple[str, ...]) -> Options:
-    params = flags["params"]
+    lists: dict[str, Any] = {name: names_in(flags[name]) for name in _LISTS if flags[name] is not None}
     try:
         return Options(
-            params=tuple(p.strip() for p in params.split(",") if p.strip()) if params is not None else None,
             argv=argv,
+            **lists,
             **{name: flags[name] for name in _DIRECT},
         )
     except UsageError as error:
@@ -157,7 +160,8 @@ def _options(flags: dict[str, Any], argv: tuple[str, ...]) -> Options:
 
 # wide enough for any table: a log must not lose names
 _LOG_WIDTH = 10_000
-_DIRECT = ("loss", "backward", "points", "seed", "rtol", "atol", "method", "timeout", "memory", "isolated")
+_DIRECT = ("loss", "backward", "points", "seed", "rtol", "atol", "method", "timeout", "memory", "fix", "isolated")
+_LISTS = ("params", "select", "ignore")
 
 
 def _check_all(paths: tuple[str, ...], options: Options, flags: dict[str, Any]) -> Report:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
@@ -14,6 +15,7 @@ from gradcheck.errors import UsageError
 
 METHODS = ("auto", "central", "complex")
 ENVIRONMENT_PREFIX = "GRADCHECK_"
+_CODE = re.compile(r"GC\d{0,3}")
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,10 @@ class Options:
         Seconds per script; 60 by default.
     memory : int, optional
         Address space of the script's process in MiB; unlimited by default.
+    fix : bool, optional
+        Whether to search for what mends a wrong gradient; true by default.
+    select, ignore : tuple of str, optional
+        Codes of findings to show and to leave out, or the beginnings of codes; all are shown by default.
     argv : tuple of str
         The script's own arguments.
     isolated : bool
@@ -61,6 +67,9 @@ class Options:
     method: str | None = None
     timeout: float | None = None
     memory: int | None = None
+    fix: bool | None = None
+    select: tuple[str, ...] | None = None
+    ignore: tuple[str, ...] | None = None
     argv: tuple[str, ...] = ()
     isolated: bool = False
 
@@ -75,6 +84,26 @@ class Options:
         said = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) is not None}
         return replace(other, **said)
 
+    def shows(self, code: str) -> bool:
+        """Whether findings with a code are shown, by `select` and `ignore`."""
+        return (self.select is None or code.startswith(self.select)) and not code.startswith(self.ignore or ())
+
+
+def names_in(text: str) -> tuple[str, ...]:
+    """Return the parts of a text between its commas."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _truth(text: str) -> bool:
+    try:
+        return {"true": True, "false": False, "1": True, "0": False}[text.strip().lower()]
+    except KeyError:
+        raise ValueError(text) from None
+
+
+def _are_codes(codes: tuple[str, ...]) -> bool:
+    return bool(codes) and all(_CODE.fullmatch(code) for code in codes)
+
 
 _RANGES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "points": ("a number of at least 1", lambda v: v >= 1),
@@ -84,11 +113,13 @@ _RANGES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "method": (f"one of {', '.join(METHODS)}", lambda v: v in METHODS),
     "timeout": ("a positive number of seconds", lambda v: 0 < v < math.inf),
     "memory": ("a positive number of MiB", lambda v: v > 0),
+    "select": ("codes such as GC202 or GC2", _are_codes),
+    "ignore": ("codes such as GC202 or GC2", _are_codes),
 }
 _KINDS: dict[str, Callable[[str], Any]] = {
     "loss": str,
     "backward": str,
-    "params": lambda text: tuple(part.strip() for part in text.split(",") if part.strip()),
+    "params": names_in,
     "points": int,
     "seed": int,
     "rtol": float,
@@ -96,8 +127,11 @@ _KINDS: dict[str, Callable[[str], Any]] = {
     "method": str,
     "timeout": float,
     "memory": int,
+    "fix": _truth,
+    "select": names_in,
+    "ignore": names_in,
 }
-_KIND_NAMES = {int: "a whole number", float: "a number"}
+_KIND_NAMES: dict[Callable[[str], Any], str] = {int: "a whole number", float: "a number", _truth: "true or false"}
 
 
 def resolve(flags: Options, comment: Options, script: Path) -> Options:
@@ -138,7 +172,7 @@ def from_texts(settings: Mapping[str, str], place: str) -> Options:
         try:
             values[key] = _KINDS[key](text)
         except ValueError:
-            expected = _KIND_NAMES.get(_KINDS[key], "another value")  # type: ignore[call-overload]
+            expected = _KIND_NAMES.get(_KINDS[key], "another value")
             raise UsageError(f"{place}: {key}: expected {expected}, got {text!r}") from None
     try:
         return Options(**values)

@@ -46,6 +46,12 @@ class UsageError(GradcheckError):
     slug = "usage"
 
 
+class FixError(GradcheckError):
+    """A fix could not be written into its file; the file is as it was."""
+
+    slug = "not-written"
+
+
 class ScriptError(GradcheckError):
     """A script could not be read, run or understood.
 

@@ -9,8 +9,12 @@ import pytest
 
 import gradcheck
 from gradcheck import Report, check_script
+from gradcheck.api import prepare
 from gradcheck.config import Options
+from gradcheck.diagnosis.finding import Confidence, Finding
 from gradcheck.errors import UsageError
+from gradcheck.script.result import ScriptResult
+from gradcheck.script.source import Span
 from script_runs import write
 
 SCRIPT = """
@@ -89,3 +93,30 @@ def test_the_package_offers_what_it_promises():
         assert getattr(gradcheck, name) is not None
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         _ = gradcheck.nonsense
+
+
+@pytest.mark.parametrize(
+    ("options", "codes"),
+    [
+        (Options(), ["GC201", "GC213"]),
+        (Options(select=("GC21",)), ["GC213"]),
+        (Options(ignore=("GC213",)), ["GC201"]),
+    ],
+)
+def test_findings_that_were_not_asked_for_are_left_out(tmp_path, monkeypatch, options, codes):
+    place = Span(1, 1, 1, 2)
+    found = tuple(Finding(c, "n", "m", ("w",), place, Confidence.VERIFIED) for c in ("GC201", "GC213"))
+    monkeypatch.setattr(
+        "gradcheck.api.examine_isolated", lambda request, *_: ScriptResult(request.path, findings=found)
+    )
+    script = tmp_path / "net.py"
+    script.write_text("w = 1\n")
+    (result,) = check_script(script, options).scripts
+    assert [finding.code for finding in result.findings] == codes
+
+
+@pytest.mark.parametrize(("said", "searched"), [(None, True), (True, True), (False, False)])
+def test_whether_to_search_for_fixes_is_handed_on(tmp_path, said, searched):
+    script = tmp_path / "net.py"
+    script.write_text("w = 1\n")
+    assert prepare(script, Options(fix=said)).request.fix is searched

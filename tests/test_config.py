@@ -151,3 +151,34 @@ def test_lists_of_parameters_may_have_spaces_and_gaps():
 
 def test_the_scripts_arguments_survive():
     assert Options(argv=("-n", "1")).over(Options()).argv == ("-n", "1")
+
+
+@pytest.mark.parametrize(
+    ("select", "ignore", "code", "shown"),
+    [
+        (None, None, "GC201", True),
+        (("GC2",), None, "GC201", True),
+        (("GC202", "GC21"), None, "GC201", False),
+        (("GC202", "GC21"), None, "GC213", True),
+        (None, ("GC21",), "GC213", False),
+        (("GC213",), ("GC21",), "GC213", False),
+    ],
+)
+def test_findings_are_chosen_by_the_beginnings_of_their_codes(select, ignore, code, shown):
+    assert Options(select=select, ignore=ignore).shows(code) is shown
+
+
+@pytest.mark.parametrize("codes", [("202",), ("GC2022",), ("gc202",), ()])
+def test_what_is_no_code_is_refused(codes):
+    with pytest.raises(UsageError, match="select: expected codes such as GC202 or GC2, got"):
+        Options(select=codes)
+
+
+@pytest.mark.parametrize(("text", "value"), [("true", True), ("False", False), ("0", False), ("1", True)])
+def test_whether_to_fix_is_read_from_a_text(text, value):
+    assert from_texts({"fix": text}, "here").fix is value
+
+
+def test_a_text_that_is_neither_true_nor_false_is_refused():
+    with pytest.raises(UsageError, match="here: fix: expected true or false, got 'perhaps'"):
+        from_texts({"fix": "perhaps"}, "here")

@@ -17,7 +17,7 @@ import sys
 import tempfile
 import textwrap
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +29,15 @@ import gradcheck
 from gradcheck import config
 from gradcheck.cli import cli
 from gradcheck.demo import FILE_NAME, TEXT
-from gradcheck.report.record import ExitCode
+from gradcheck.diagnosis.finding import Confidence, Edit, Finding, Fix
+from gradcheck.errors import ScriptError
+from gradcheck.report.json import render
+from gradcheck.report.record import ExitCode, Report
 from gradcheck.result import Reason
 from gradcheck.script.magics import without_magics
+from gradcheck.script.place import Cells
+from gradcheck.script.result import ScriptResult
+from gradcheck.script.source import Span
 from notebooks import notebook
 
 ROOT = Path(__file__).parent.parent
@@ -370,24 +376,50 @@ def json_from(*paths: str) -> Any:
     return json.loads(run.stdout)
 
 
+KINDS = {
+    "string": str,
+    "integer": int,
+    "number": (int, float),
+    "array": list,
+    "object": dict,
+    "boolean": bool,
+    "null": type(None),
+}
+
+
+def assert_documented(heading: str, *objects: dict[str, Any]) -> None:
+    """Compare the fields of JSON objects, and the types of their values, with the table of a section."""
+    rows = {row[0].strip("`"): row[1] for row in table(JSON_PAGE, heading)}
+    for object_ in objects:
+        assert set(rows) == set(object_), heading
+        for name, value in object_.items():
+            words = re.findall("|".join(KINDS), rows[name])
+            assert any(isinstance(value, KINDS[word]) for word in words), f"{heading}: {name}"
+
+
 def test_every_json_field_is_documented_with_its_type():
     report = json_from("fixtures/buggy/logit_ascent.py", "fixtures/unreadable/exits.py")
     good, bad = report["scripts"]
-    parts = {
-        "## The report": [report],
-        "## A script": [good, bad],
-        "## entry_points": [good["entry_points"]],
-        "## A parameter": good["parameters"],
-        "## error": [bad["error"]],
-    }
-    kinds = {"string": str, "integer": int, "number": (int, float), "array": list, "object": dict, "null": type(None)}
-    for heading, objects in parts.items():
-        rows = {row[0].strip("`"): row[1] for row in table(JSON_PAGE, heading)}
-        for object_ in objects:
-            assert set(rows) == set(object_), heading
-            for name, value in object_.items():
-                words = re.findall("|".join(kinds), rows[name])
-                assert any(isinstance(value, kinds[word]) for word in words), f"{heading}: {name}"
+    assert_documented("## The report", report)
+    assert_documented("## A script", good, bad)
+    assert_documented("## entry_points", good["entry_points"])
+    assert_documented("## A parameter", *good["parameters"])
+    assert_documented("## error", bad["error"])
+
+
+@pytest.mark.parametrize("cells", [None, Cells((1, 2), 3)], ids=["script", "notebook"])
+def test_every_json_field_of_a_finding_is_documented_with_its_type(cells):
+    fix = Fix((Edit(2, "b = 1", "b = 2\nc = 3"), Edit(3, "d = 1", "")), verified=True, points=8)
+    place = Span(2, 5, 2, 6)
+    with_fix = Finding("GC201", "wrong-variable", "m", ("w",), place, Confidence.VERIFIED, ("e",), fix)
+    findings = (with_fix, replace(with_fix, fix=None))
+    script = ScriptResult("net.py", findings=findings, cells=cells, error=ScriptError("m", slug="no-loss"))
+    (shown,) = json.loads(render(Report((script,))))["scripts"]
+    assert_documented("## A finding", *shown["findings"])
+    assert_documented("## fix", shown["findings"][0]["fix"])
+    assert_documented("## An edit", *shown["findings"][0]["fix"]["edits"])
+    assert shown["findings"][0]["cell_line"] == (None if cells is None else 1)
+    assert [edit["new"] for edit in shown["findings"][0]["fix"]["edits"]] == ["b = 2\nc = 3", ""]
 
 
 # -- links --------------------------------------------------------------------------------------------------------

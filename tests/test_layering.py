@@ -90,7 +90,14 @@ MODULES = {
 ONLY_IN = {
     "pandas": {"gradcheck.report.table"},
     "click": {"gradcheck.cli"},
-    "rich": {"gradcheck.cli", "gradcheck.progress", "gradcheck.report.overview", "gradcheck.report.text"},
+    "rich": {
+        "gradcheck.cli",
+        "gradcheck.progress",
+        "gradcheck.report.findings",
+        "gradcheck.report.overview",
+        "gradcheck.report.snippet",
+        "gradcheck.report.text",
+    },
     "nbformat": {"gradcheck.script.notebook"},
     "pytest": {"gradcheck.pytest_plugin"},
 }

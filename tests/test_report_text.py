@@ -17,6 +17,7 @@ from gradcheck.report.text import render, summary
 from gradcheck.script.result import EntryPoints, GradientSource, ScriptResult
 from gradcheck.script.source import Span
 
+ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 LONG = "self.encoder.layers[0].attention['a_rather_long_name_of_a_weight_matrix_that_somebody_chose']"
 
 

@@ -5,20 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import numpy as np
-from rich.cells import cell_len
 from rich.console import Console
 from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from gradcheck.report.findings import show_findings
 from gradcheck.report.overview import show_overview
 from gradcheck.report.record import Report
-from gradcheck.report.styles import INDENT, STYLES, plain
+from gradcheck.report.snippet import show_line, show_snippet
+from gradcheck.report.styles import INDENT, STYLES
 from gradcheck.result import ParameterResult, Verdict
 from gradcheck.script.result import GradientSource, ScriptResult
 from gradcheck.script.source import Span
-
-_CONTEXT_LINES = 1
 
 
 def render(report: Report, console: Console, *, verbosity: int = 0) -> None:
@@ -40,15 +39,15 @@ def render(report: Report, console: Console, *, verbosity: int = 0) -> None:
     for number, script in enumerate(report.scripts):
         is_long = verbosity > 0 or (verbosity == 0 and not (several and script.verdict == "match"))
         if number and (is_long or previous_is_long):
-            _line(console, "")
-        _line(console, _headline(script).append("" if is_long or verbosity < 0 else _unshown(script)))
+            show_line(console, "")
+        show_line(console, _headline(script).append("" if is_long or verbosity < 0 else _unshown(script)))
         if is_long and script.error is not None:
             _show_error(script, console)
         elif is_long:
             _show_check(script, console, verbose=verbosity > 0)
         previous_is_long = is_long
     if several and verbosity >= 0:
-        _line(console, "")
+        show_line(console, "")
         show_overview(report, console)
 
 
@@ -96,7 +95,7 @@ def _show_error(script: ScriptResult, console: Console) -> None:
     if line is not None and 0 < line <= len(script.lines):
         source = script.lines[line - 1]
         start = len(source) - len(source.lstrip()) + 1
-        _snippet(script, Span(line, start, line, len(source.rstrip()) + 1), console)
+        show_snippet(script, Span(line, start, line, len(source.rstrip()) + 1), console)
 
 
 def _show_check(script: ScriptResult, console: Console, *, verbose: bool) -> None:
@@ -107,16 +106,20 @@ def _show_check(script: ScriptResult, console: Console, *, verbose: bool) -> Non
             f"loss {points.loss} ({script.place(points.loss_line)})",
         ]
         parts += [f"forward {points.forward}"] if points.forward else []
-        _line(console, Text("  " + "   ".join(parts), "dim"))
+        show_line(console, Text("  " + "   ".join(parts), "dim"))
     for note in (*script.notes, *_remarks(script)):
-        _line(console, Text().append("  note: ", "cyan").append(note))
-    _line(console, "")
+        show_line(console, Text().append("  note: ", "cyan").append(note))
+    show_line(console, "")
     _show_table(script, console)
     sources = {source.parameter: source for source in script.sources}
     signatures = dict(script.signatures)
+    explained = {name for finding in script.findings for name in finding.parameters}
     for parameter in script.parameters:
         if parameter.verdict is not Verdict.MATCH:
-            _show_parameter(script, parameter, sources.get(parameter.name), signatures.get(parameter.name, ""), console)
+            # what a finding explains is shown there, at the line of the cause
+            source = None if parameter.name in explained else sources.get(parameter.name)
+            _show_parameter(script, parameter, source, signatures.get(parameter.name, ""), console)
+    show_findings(script, console)
     if verbose:
         _show_details(script, console)
 
@@ -185,41 +188,20 @@ def _show_parameter(
     text = Text("\n").append(f"{parameter.name}{_place(parameter)}", "bold")
     text.append(f": analytic {parameter.analytic[worst]:.6g}, numerical {parameter.numerical[worst]:.6g}")
     text.append(f" +- {parameter.numerical_error[worst]:.1g}")
-    _line(console, text)
+    show_line(console, text)
     reason = parameter.reason
     for sentence in filter(None, (said, reason.sentence if reason is not None else "")):
-        _line(console, f"  {sentence}")
+        show_line(console, f"  {sentence}")
     if source is not None:
-        _snippet(script, source.span, console)
-
-
-def _snippet(script: ScriptResult, span: Span, console: Console) -> None:
-    """Show a stretch of the source with a line around it and carets below."""
-    _line(console, Text().append("  --> ", "blue").append(script.place(span.line).at(span.column)))
-    last = min(span.end_line, span.line + 3)
-    top, bottom = script.extent(span.line)
-    gutter = len(str(last + _CONTEXT_LINES - top + 1))
-    for number in range(max(top, span.line - _CONTEXT_LINES), min(last + _CONTEXT_LINES, bottom) + 1):
-        source = plain(script.lines[number - 1])
-        _line(console, Text().append(f"  {number - top + 1:>{gutter}} | ", "blue").append(source.rstrip()))
-        if span.line <= number <= last:
-            _line(console, Text().append(f"  {'':>{gutter}} | ", "blue").append(_carets(source, number, span), "red"))
-
-
-def _carets(source: str, number: int, span: Span) -> str:
-    first = span.column - 1 if number == span.line else len(source) - len(source.lstrip())
-    end = span.end_column - 1 if number == span.end_line else len(source.rstrip())
-    # tabs stay tabs and wide characters take two columns, so that the carets stand below what they mark
-    lead = "".join("\t" if c == "\t" else " " * cell_len(c) for c in source[:first])
-    return lead + "^" * max(cell_len(source[first:end]), 1)
+        show_snippet(script, source.span, console)
 
 
 def _show_details(script: ScriptResult, console: Console) -> None:
-    _line(console, "\nhow the script was understood")
+    show_line(console, "\nhow the script was understood")
     for sentence in script.evidence:
-        _line(console, f"  {sentence}")
+        show_line(console, f"  {sentence}")
     for sentence in _check_details(script):
-        _line(console, f"  {sentence}")
+        show_line(console, f"  {sentence}")
 
 
 def _check_details(script: ScriptResult) -> Iterator[str]:
@@ -246,7 +228,3 @@ def _numerics(parameter: ParameterResult) -> str:
     elif np.isfinite(distance):
         said += f"; kink {abs(distance):.1g} {'above' if distance > 0 else 'below'} the entry"
     return said
-
-
-def _line(console: Console, text: str | Text) -> None:
-    console.print(text, soft_wrap=True, markup=False, highlight=False, emoji=False)

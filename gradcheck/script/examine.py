@@ -60,6 +60,8 @@ class Request:
         Time limit.
     memory : int or None
         Limit of the address space in MiB.
+    fix : bool
+        Whether to search for what mends a wrong gradient.
     """
 
     path: str
@@ -72,6 +74,7 @@ class Request:
     method: str = "auto"
     seconds: float = 60.0
     memory: int | None = None
+    fix: bool = True
 
 
 def examine(request: Request) -> ScriptResult:

@@ -1,0 +1,1 @@
+"""Edits of a script that mend its gradients."""

@@ -1,0 +1,50 @@
+"""The findings of a script, for a terminal or a log: what is wrong, where, how that is known, and what mends it."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.text import Text
+
+from gradcheck.diagnosis.finding import Confidence, Finding, Fix
+from gradcheck.report.snippet import show_line, show_snippet
+from gradcheck.report.styles import plain
+from gradcheck.script.result import ScriptResult
+
+_STYLES = {Confidence.VERIFIED: "green", Confidence.LIKELY: "yellow", Confidence.POSSIBLE: "dim"}
+
+
+def show_findings(script: ScriptResult, console: Console) -> None:
+    """Write the findings of a script, best first.
+
+    Parameters
+    ----------
+    script : ScriptResult
+        Whose findings to show.
+    console : rich.console.Console
+        Where to.
+    """
+    for finding in script.findings:
+        show_line(console, "")
+        _show_finding(script, finding, console)
+
+
+def _show_finding(script: ScriptResult, finding: Finding, console: Console) -> None:
+    text = Text().append(f"{finding.code} {finding.name}", "bold red").append(f"  {', '.join(finding.parameters)}")
+    show_line(console, text.append(f"  ({finding.confidence})", _STYLES[finding.confidence]))
+    show_snippet(script, finding.span, console)
+    show_line(console, f"  {plain(finding.message)}")
+    for sentence in finding.evidence:
+        show_line(console, f"  {plain(sentence)}")
+    if finding.fix is not None:
+        _show_fix(script, finding.fix, console)
+
+
+def _show_fix(script: ScriptResult, fix: Fix, console: Console) -> None:
+    points = f"{fix.points} fresh point{'' if fix.points == 1 else 's'}"
+    said = f"fix, verified at {points}:" if fix.verified else "fix, not verified:"
+    show_line(console, Text(f"  {said}", "green" if fix.verified else "yellow"))
+    for edit in fix.edits:
+        show_line(console, Text(f"    {script.place(edit.line)}", "blue"))
+        show_line(console, Text(f"    - {plain(edit.old)}", "red"))
+        for new in edit.new.split("\n") if edit.new else ():
+            show_line(console, Text(f"    + {plain(new)}", "green"))
