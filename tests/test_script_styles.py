@@ -191,3 +191,116 @@ def test_of_a_clipped_gradient_the_sign_is_compared(tmp_path, factor, bound, ver
     assert (result.parameters[0].reason is not None and result.parameters[0].reason.value == "clipped") is (
         verdict == "inconclusive"
     )
+
+
+PLAYERS = (
+    DATA
+    + """
+Z = rng.normal(size=(20, 3))
+class Player:
+    def __init__(self, n):
+        self.w, self.b = rng.normal(size=n), np.array([0.5])
+left, right = Player(3), Player(3)
+def left_step(rate):
+    error = X @ left.w + left.b - Z @ right.w
+    loss = np.mean(error ** 2)
+    dw = 2 * X.T @ error / len(Y)
+    db = np.array([2 * error.mean()])
+    left.w -= rate * dw
+    left.b -= rate * db
+    return loss
+def right_step(rate):
+    error = Z @ right.w + right.b - X @ left.w - Y
+    loss = np.mean(error ** 2)
+    dw = {factor} * Z.T @ error / len(Y)
+    db = np.array([2 * error.mean()])
+    right.w -= rate * dw
+    right.b -= rate * db
+    return loss
+for epoch in range(20):
+    left_step(0.05)
+    right_step(0.05)
+"""
+)
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [("2", "match"), ("3", "mismatch")])
+def test_two_models_that_take_turns_are_both_checked(tmp_path, factor, verdict):
+    """What one of them computes follows the other's parameters through its step; that is no gradient of it."""
+    found = verdicts(check(tmp_path, PLAYERS.replace("{factor}", factor)))
+    assert found == {"left.w": "match", "left.b": "match", "right.w": verdict, "right.b": "match"}
+
+
+TURNS = (
+    DATA
+    + """
+M = rng.normal(size=(6, 5))
+U, V = rng.normal(size=(6, 2)), rng.normal(size=(5, 2))
+def loss(U, V):
+    return np.sum((U @ V.T - M) ** 2)
+def grad_U(U, V):
+    return 2 * (U @ V.T - M) @ V
+def grad_V(U, V):
+    return {factor} * (U @ V.T - M).T @ U
+for epoch in range(20):
+    U -= 0.01 * grad_U(U, V)
+    V -= 0.01 * grad_V(U, V)
+"""
+)
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [("2", "match"), ("1", "mismatch")])
+def test_gradients_that_are_taken_in_turn(tmp_path, factor, verdict):
+    assert verdicts(check(tmp_path, TURNS.replace("{factor}", factor))) == {"U": "match", "V": verdict}
+
+
+BRANCH = (
+    DATA
+    + """
+w, b = rng.normal(size=3), 0.0
+def loss(x, y, w, b):
+    r = x @ w + b - y
+    return r * r if r > 0 else 3 * r * r
+def grads(x, y, w, b):
+    r = x @ w + b - y
+    if r > 0:
+        return 2 * r * x, 2 * r
+    dw = 6 * r * x
+    db = {factor} * r
+    return dw, db
+order = np.argsort(-(X @ w - Y))
+for epoch in range(2):
+    for i in order:
+        dw, db = grads(X[i], Y[i], w, b)
+        w = w - 0.0001 * dw
+        b = b - 0.0001 * db
+"""
+)
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [("6", "match"), ("5", "mismatch")])
+def test_a_branch_that_only_later_samples_take_is_looked_at(tmp_path, factor, verdict):
+    """The samples come in the order of their residuals, so that the first ones all take the same branch."""
+    assert verdicts(check(tmp_path, BRANCH.replace("{factor}", factor))) == {"w": "match", "b": verdict}
+
+
+def test_a_gradient_that_is_the_same_at_all_parameters_is_checked(tmp_path):
+    text = (
+        DATA
+        + """
+w, b = rng.normal(size=3), 0.0
+for epoch in range(20):
+    loss = np.mean((X @ w - Y) ** 2) + 0.5 * b
+    dw = 2 * X.T @ (X @ w - Y) / len(Y)
+    db = 0.7
+    w = w - 0.1 * dw
+    b = b - 0.1 * db
+"""
+    )
+    assert verdicts(check(tmp_path, text)) == {"w": "match", "b": "mismatch"}
+
+
+def test_what_is_moved_and_not_checked_is_named(tmp_path):
+    text = TURNS.replace("{factor}", "2").replace("V -= 0.01 * grad_V(U, V)", "V -= 0.01 * np.sign(grad_V(U, V))")
+    result = check(tmp_path, text, backward="grad_U")
+    assert verdicts(result) == {"U": "match"}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -21,7 +21,7 @@ from gradcheck.script.region import regions
 from gradcheck.script.replay import Stage
 from gradcheck.script.source import SourceFile
 from gradcheck.script.syntax import Function, assigned_names, flat_targets
-from gradcheck.script.units import Unit, moved_base
+from gradcheck.script.units import Unit, moved_base, moved_by
 from gradcheck.script.updates import Update, moves_in, updates_of
 
 # numbers beyond it are data, not parameters of a script that is checked within a minute
@@ -210,22 +210,26 @@ def _kept(recording: Recording, blank: Backward, places: Sequence[Slot], sight: 
     """Pair what is stored under the names of gradients with parameters."""
     targets = {fold(base_name(update.target)) for update in moves_in(recording.source.tree)}
     found: dict[int, list[GradientMap]] = {}
+    own = {update.target for update in moved_by(blank.function)}
     for leaf, variable in sight.kept:
-        number, update = _parameter_for(leaf, places, sight.names, blank.updates)
+        number, update = _parameter_for(leaf, places, sight.names, blank.updates, own)
         if number is not None:
             output = Output(leaf, (leaf.name,), None, variable, Kind.KEPT)
             pair = GradientMap(places[number], output, update, f"`{leaf.name}`, which it stores")
             found.setdefault(number, []).append(pair.called(sight.names[number]))
     # what has the parameter's letters is its gradient; what it is moved by may be a step of an optimizer
-    pairs = {n: min(own, key=lambda pair: pair.update is not None) for n, own in found.items()}
+    pairs = {n: min(several, key=lambda pair: pair.update is not None) for n, several in found.items()}
     moving = {n: p for n, p in pairs.items() if n in sight.changed or _base(p.slot.name) in targets}
     return tuple((moving or pairs).values())
 
 
 def _parameter_for(
-    leaf: Leaf, places: Sequence[Slot], names: Mapping[int, str], updates: Sequence[Update]
+    leaf: Leaf, places: Sequence[Slot], names: Mapping[int, str], updates: Sequence[Update], own: Set[str]
 ) -> tuple[int | None, Update | None]:
-    """Return the place that a gradient's name belongs to: by the script's update, then by its letters."""
+    """Return the place that a gradient's name belongs to: by its letters, then by the script's update.
+
+    Of several, it is the one in the same object, and then the one that the same code moves, which is in `own`.
+    """
     base = base_name(leaf.name)
     by_update = [(u.target, u) for u in updates if any(base_name(source) == base for source in u.sources)]
     holder = leaf.name[: len(leaf.name) - len(leaf.path[-1].text)] if leaf.path else ""
@@ -235,13 +239,13 @@ def _parameter_for(
     for name, update in wanted:
         fitting = [
             number
-            for number, own in names.items()
-            if own != leaf.name
-            and _is_called(own, name)
+            for number, called in names.items()
+            if called != leaf.name
+            and _is_called(called, name)
             and np.size(leaf.value) == np.size(places[number].leaf.value)
             and fits(leaf.value, places[number].leaf.shape)
         ]
-        fitting.sort(key=lambda number: -_common(names[number], leaf.name))
+        fitting.sort(key=lambda number: (-_common(names[number], leaf.name), names[number] not in own))
         if fitting:
             return fitting[0], update
     return None, None

@@ -30,24 +30,33 @@ def unchecked(chosen: Sequence[GradientMap], candidates: Iterable[Backward], mov
     moved : set of str
         Base names of what the script moves by a step.
     """
-    pairs = [pair for backward in candidates for pair in backward.pairs]
-    return tuple(dict.fromkeys(pair.slot.name for pair in pairs if is_another(pair, chosen, moved)))
+    found = (pair.slot.name for backward in candidates for pair in other_parameters(backward, chosen, moved))
+    return tuple(dict.fromkeys(found))
 
 
-def is_another(pair: GradientMap, chosen: Sequence[GradientMap], moved: Set[str]) -> bool:
-    """Whether something is a parameter of the script, and none of those that were chosen, as far as that shows.
+def other_parameters(backward: Backward, chosen: Sequence[GradientMap], moved: Set[str]) -> list[GradientMap]:
+    """Return the parameters of a piece of code that are none of those that were chosen, as far as that shows.
+
+    Two names and two moments may hide one place: it shows in values that no other place has. A single number or a
+    constant array tells nothing; it belongs to what it stands beside.
 
     Parameters
     ----------
-    pair : GradientMap
-        What may be one.
+    backward : Backward
+        The code.
     chosen : sequence of GradientMap
-        The ones that were chosen.
+        The parameters that were chosen.
     moved : set of str
         Base names of what the script moves by a step.
     """
-    bases = {fold(base_name(own.slot.name)) for own in chosen}
-    return _is_parameter(pair, bases, moved) and not any(_may_be_same(pair.slot, own.slot) for own in chosen)
+    names = {own.slot.name for own in chosen}
+    bases = {fold(base_name(name)) for name in names}
+    own = [p for p in backward.pairs if _is_parameter(p, bases, moved) and p.slot.name not in names]
+    others = [p for p in own if _tells(p.slot) and not any(_is_same(p.slot, other.slot) for other in chosen)]
+    known = len(others) < sum(_tells(p.slot) for p in backward.pairs)
+    mute = [p for p in own if not _tells(p.slot)]
+    apart = [p for p in mute if fold(base_name(p.slot.name)) not in bases]
+    return [*others, *(mute if others and not known else apart)]
 
 
 def _is_parameter(pair: GradientMap, bases: set[str], moved: Set[str]) -> bool:
@@ -64,13 +73,10 @@ def _is_parameter(pair: GradientMap, bases: set[str], moved: Set[str]) -> bool:
     return own and not passing and not other
 
 
-def _may_be_same(one: Slot, other: Slot) -> bool:
-    """Whether two places may be one, under two names and at two moments."""
-    if one.name == other.name:
-        return True
-    if one.leaf.shape != other.leaf.shape:
-        return False
-    same = base_name(one.name) == base_name(other.name)
-    value, another = (np.asarray(leaf.value, dtype=float) for leaf in (one.leaf, other.leaf))
-    telling = value.size > 1 and bool(np.any(value != value.flat[0]))
-    return (telling and np.array_equal(value, another)) or (same and not telling)
+def _tells(slot: Slot) -> bool:
+    value = np.asarray(slot.leaf.value, dtype=float)
+    return value.size > 1 and bool(np.any(value != value.flat[0]))
+
+
+def _is_same(one: Slot, other: Slot) -> bool:
+    return one.leaf.shape == other.leaf.shape and np.array_equal(one.leaf.value, other.leaf.value)

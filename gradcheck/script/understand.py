@@ -20,7 +20,7 @@ from gradcheck.script.replay import LossExpression
 from gradcheck.script.scale import Scale
 from gradcheck.script.source import SourceFile
 from gradcheck.script.syntax import Function, Loop
-from gradcheck.script.unchecked import is_another, unchecked
+from gradcheck.script.unchecked import other_parameters, unchecked
 from gradcheck.script.units import Unit, moved_bases, moved_by, units_of
 
 # rank of a name that people give to nothing but a loss
@@ -218,7 +218,7 @@ class _Search:
         found = [first]
         for backward in sorted(candidates, key=self._order):
             covered = [pair for subject in found for pair in subject.backward.pairs]
-            if backward.shared or not all(is_another(pair, covered, self.bases) for pair in backward.pairs):
+            if backward.shared or len(other_parameters(backward, covered, self.bases)) < len(backward.pairs):
                 continue
             try:
                 subject = _subject(self.recording, backward, self.overrides, Rejected())
