@@ -12,8 +12,11 @@ from typing import Any
 import numpy as np
 
 from gradcheck.check import check_grad
+from gradcheck.diagnosis.finding import Finding
 from gradcheck.diagnosis.signature import signature
 from gradcheck.errors import InputError, ScriptError
+from gradcheck.repair.bench import Point
+from gradcheck.repair.engine import find_findings
 from gradcheck.result import CheckResult
 from gradcheck.script.candidates import Overrides
 from gradcheck.script.kernel import stand_in_for_kernel
@@ -27,11 +30,16 @@ from gradcheck.script.stale import computed_before
 from gradcheck.script.understand import Subject, understand
 from gradcheck.script.units import recorded, units_of
 from gradcheck.script.unpack import entry_names, split
+from gradcheck.verdict import Verdict
 
 # of the time limit; the rest is for understanding and checking
 _SHARE_OF_RUN = 0.5
 # of the losses in single and in double precision; further apart, the script does something else in double precision
 _SAME_LOSS = 1e-3
+# of the time that is left, for the search of edits; and of what is left then, for examining an edited script
+_SHARE_OF_REPAIR, _SHARE_OF_VERIFYING = 0.6, 0.6
+# added to the seed for the points of an edited script
+_FRESH = 1000
 
 
 @dataclass(frozen=True)
@@ -58,6 +66,8 @@ class Request:
         Time limit.
     memory : int or None
         Limit of the address space in MiB.
+    fix : bool
+        Whether to look for the causes of wrong gradients.
     """
 
     path: str
@@ -70,6 +80,7 @@ class Request:
     method: str = "auto"
     seconds: float = 60.0
     memory: int | None = None
+    fix: bool = True
 
 
 def examine(request: Request) -> ScriptResult:
@@ -82,7 +93,7 @@ def examine(request: Request) -> ScriptResult:
     try:
         source = SourceFile.read(Path(request.path))
         lines = tuple(source.lines)
-        result = _examine(source, request)
+        result = _examine(source, request, began)
     except ScriptError as error:
         result = ScriptResult(request.path, error=error)
     except MemoryError:
@@ -102,7 +113,61 @@ def _internal(error: Exception) -> ScriptError:
     )
 
 
-def _examine(source: SourceFile, request: Request) -> ScriptResult:
+def _examine(source: SourceFile, request: Request, began: float) -> ScriptResult:
+    examined = _checked(source, request)
+    recording, subject, stale, points = examined.recording, examined.subject, examined.stale, examined.points
+    entries = entry_names(subject.backward)
+    checks = [split(point.result, entries) for point in points]
+    merged = CheckResult.merge(checks)
+    return ScriptResult(
+        request.path,
+        check=merged,
+        entry_points=_entry_points(subject, merged),
+        sources=tuple(_sources(source, subject, entries)),
+        signatures=tuple((p.name, signature(p.name, checks)) for p in merged.parameters),
+        findings=_findings(examined, request, began) if merged.verdict is Verdict.MISMATCH else (),
+        notes=(*_notes(recording, subject, stale), *merged.notes),
+        evidence=subject.evidence,
+        evaluations=examined.evaluations,
+    )
+
+
+def _findings(examined: _Examined, request: Request, began: float) -> tuple[Finding, ...]:
+    """Return why gradients are wrong; a script in single precision is only looked at where it is wrong by much."""
+    if not request.fix:
+        return ()
+
+    def left() -> float:
+        return request.seconds - (time.perf_counter() - began)
+
+    def again(source: SourceFile) -> CheckResult | None:
+        """Examine an edited script from its beginning, at other points; return its check if all of it matches."""
+        fresh = replace(request, seed=request.seed + _FRESH, seconds=max(_SHARE_OF_VERIFYING * left(), 1.0))
+        try:
+            other = _checked(source, fresh)
+        except Exception:  # noqa: BLE001 - an edited script may fail in any way
+            return None
+        merged = CheckResult.merge([point.result for point in other.points])
+        same = set(other.subject.backward.names) >= set(examined.subject.backward.names)
+        return merged if same and merged.verdict is Verdict.MATCH else None
+
+    return find_findings(
+        examined.recording, examined.subject, examined.points, again, _SHARE_OF_REPAIR * max(left(), 0.0)
+    )
+
+
+@dataclass(frozen=True)
+class _Examined:
+    """A script that was recorded, understood and checked."""
+
+    recording: Recording
+    subject: Subject
+    stale: str | None
+    points: tuple[Point, ...]
+    evaluations: int
+
+
+def _checked(source: SourceFile, request: Request) -> _Examined:
     stand_in_for_kernel(source)
     units = units_of(source, request.overrides.backward)
     recording = record(source, request.argv, _SHARE_OF_RUN * request.seconds, recorded(source, units), set(units))
@@ -112,22 +177,10 @@ def _examine(source: SourceFile, request: Request) -> ScriptResult:
         # a script that broke off before its gradients explains itself better than what was not found then
         reached = any(call.function in units for call in recording.calls) and error.slug != "no-gradient"
         raise (recording.problem if recording.problem is not None and not reached else error) from None
-    checks, evaluations, entries = [], 0, entry_names(subject.backward)
     stale = computed_before(recording, subject.backward)
-    for result, count in _checks(recording, subject, request, perturb=stale is None):
-        checks.append(split(result, entries))
-        evaluations += count
-    merged = CheckResult.merge(checks)
-    return ScriptResult(
-        request.path,
-        check=merged,
-        entry_points=_entry_points(subject, merged),
-        sources=tuple(_sources(source, subject, entries)),
-        signatures=tuple((p.name, signature(p.name, checks)) for p in merged.parameters),
-        notes=(*_notes(recording, subject, stale), *merged.notes),
-        evidence=subject.evidence,
-        evaluations=evaluations,
-    )
+    found = list(_checks(recording, subject, request, perturb=stale is None))
+    evaluations = sum(count for _, count in found)
+    return _Examined(recording, subject, stale, tuple(point for point, _ in found), evaluations)
 
 
 def _notes(recording: Recording, subject: Subject, stale: str | None) -> Iterator[str]:
@@ -154,7 +207,7 @@ def _notes(recording: Recording, subject: Subject, stale: str | None) -> Iterato
 
 def _checks(
     recording: Recording, subject: Subject, request: Request, *, perturb: bool
-) -> Iterator[tuple[CheckResult, int]]:
+) -> Iterator[tuple[Point, int]]:
     """Check at recorded points and, with `perturb`, at perturbed ones, in turn, until there are enough."""
     backward = subject.backward
     problem: ScriptError | None = None
@@ -165,8 +218,9 @@ def _checks(
         perturbed = backward.names if number % 2 else ()
         if perturbed and not perturb:
             continue
-        stage = Stage(recording, backward, backward.moments[number // 2])
-        with moved(stage.parameters, perturbed, np.random.default_rng([request.seed, number])):
+        moment, seed = backward.moments[number // 2], (request.seed, number)
+        stage = Stage(recording, backward, moment)
+        with moved(stage.parameters, perturbed, np.random.default_rng(seed)):
             try:
                 result = _check(stage, subject, request)
             except InputError as error:
@@ -175,7 +229,7 @@ def _checks(
                 problem = script_raised(error, recording.source)
             else:
                 done += 1
-                yield result, stage.evaluations
+                yield Point(moment, seed if perturbed else None, result), stage.evaluations
     if not done and problem is not None:
         raise problem
 

@@ -110,6 +110,10 @@ class Recorder:
         While a replay runs: receives the local variables and the result of the watched function.
     at : callable
         Receives the line of every statement that may change something, before it is run.
+    overrides : dict
+        While a replay runs with taps: expressions that are evaluated in place of others, by the number of their place.
+    tap : callable
+        While a replay runs with taps: receives the number of a place and its value, and returns the value to go on with.
     """
 
     locals = staticmethod(builtins.locals)
@@ -125,6 +129,8 @@ class Recorder:
         self.watched: str | None = None
         self.returned: Callable[[dict[str, Any], Any], object] | None = None
         self.at: Callable[[int], object] = _pass
+        self.overrides: dict[int, types.CodeType] = {}
+        self.tap: Callable[[int, Any], Any] = untouched
         self._open: list[tuple[Call, types.FrameType]] = []
         self._copier = Copier()
         self._wanted = wanted
@@ -150,6 +156,12 @@ class Recorder:
     def _call(self, function: str, arguments: dict[str, Any]) -> Call:
         own, shared = self._copier.copy(arguments, module_variables(self.namespace))
         return Call(function, self.counts[function], own, shared, RandomState.capture())
+
+    def other(self, place: int) -> Any:
+        """Return the value of what is evaluated in place of an expression, with the variables that it sees."""
+        frame = sys._getframe(1)
+        # one namespace, so that comprehensions see the local variables, too
+        return eval(self.overrides[place], {**frame.f_globals, **frame.f_locals})
 
     def leave(self, function: str, local_variables: dict[str, Any], result: Any) -> Any:
         """Keep a call's local variables and result, which is passed on."""
@@ -231,6 +243,11 @@ def record(source: SourceFile, argv: Sequence[str], seconds: float, wanted: Set[
 
 def _pass(_: int) -> None:
     """Let a statement be run."""
+
+
+def untouched(_: int, value: Any) -> Any:
+    """Return a value as it is."""
+    return value
 
 
 @contextmanager

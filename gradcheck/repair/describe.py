@@ -1,0 +1,116 @@
+"""Findings in the user's words: what an edit says about the mistake that it mends."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gradcheck.diagnosis.finding import Confidence, Finding, Fix
+from gradcheck.repair.bench import Point, worst_error
+from gradcheck.repair.influence import Influence
+from gradcheck.repair.search import Accepted
+from gradcheck.repair.text import edits_between, line_map
+from gradcheck.script.source import SourceFile, Span
+
+NAMES = {
+    "GC201": "wrong-variable",
+    "GC202": "missing-activation-derivative",
+    "GC203": "derivative-at-wrong-point",
+    "GC204": "extra-activation-derivative",
+    "GC205": "wrong-loss-derivative",
+    "GC206": "softmax-jacobian",
+    "GC207": "missing-factor",
+    "GC208": "extra-factor",
+    "GC209": "wrong-activation-derivative",
+    "GC210": "missing-term",
+    "GC211": "extra-term",
+    "GC212": "normalisation",
+    "GC213": "constant-factor",
+    "GC214": "wrong-sign",
+    "GC215": "learning-rate-folded-twice",
+    "GC216": "bias-reduction",
+    "GC217": "transpose",
+    "GC218": "wrong-axis",
+    "GC219": "broadcasting",
+    "GC220": "regularisation",
+    "GC221": "update-order",
+    "GC222": "aliasing",
+    "GC223": "not-accumulated",
+    "GC224": "not-zeroed",
+    "GC225": "duplicate-index",
+    "GC226": "off-by-one-index",
+    "GC227": "missing-recurrent-carry",
+    "GC228": "mask",
+    "GC229": "operand-order",
+    "GC230": "missing-statement",
+    "GC290": "wrong-line",
+}
+_MOST_SUSPECTS = 2
+
+
+def findings(
+    source: SourceFile,
+    points: Sequence[Point],
+    suspects: Sequence[Influence],
+    steps: Sequence[Accepted],
+    wrong: frozenset[str],
+    verified: int,
+) -> tuple[Finding, ...]:
+    """Return the findings: one for each edit, or the suspected lines where no edits make everything right."""
+    if not steps:
+        return tuple(_suspected(source, suspects, wrong))
+    edits = edits_between(source.lines, source.text, steps[-1].after)
+    fix = Fix(edits, True, verified)
+    found = []
+    for number, step in enumerate(steps):
+        found.append(_of_step(source, points, step, fix if number == 0 else None))
+    return tuple(found)
+
+
+def _of_step(source: SourceFile, points: Sequence[Point], step: Accepted, fix: Fix | None) -> Finding:
+    rewrite = step.candidate.rewrite
+    start = min(s.start for s in rewrite.splices)
+    end = max(s.end for s in rewrite.splices[:1])
+    line, column = _position(step.before, start)
+    end_line, end_column = _position(step.before, end)
+    lines = line_map(source.text, step.before)
+    names = tuple(sorted(step.touched if step.candidate.influence else step.fixed))
+    target = step.candidate.influence.site.target if step.candidate.influence else ""
+    errors = [worst_error([p.result for p in points], name) for name in sorted(step.fixed)]
+    evidence = tuple(
+        f"without it, the gradient of `{name}` has a relative error of {error:.3g}; with it, it agrees with finite "
+        "differences"
+        for name, error in zip(sorted(step.fixed), errors, strict=True)
+    )
+    span = Span(lines.get(line, line), column, lines.get(end_line, end_line), end_column)
+    message = _message(rewrite.code, rewrite.old, rewrite.new, target)
+    return Finding(rewrite.code, NAMES[rewrite.code], message, names, span, Confidence.VERIFIED, evidence, fix)
+
+
+def _position(text: str, offset: int) -> tuple[int, int]:
+    line = text.count("\n", 0, offset) + 1
+    return line, offset - (text.rfind("\n", 0, offset) + 1) + 1
+
+
+def _message(code: str, old: str, new: str, target: str) -> str:
+    where = f"`{target}`" if target else "this value"
+    old, new = " ".join(old.split()), " ".join(new.split())
+    if not old:
+        return f"{where} lacks `{new}`"
+    if not new:
+        return f"{where} has `{old}` too much"
+    return f"{where} is computed with `{old}`, where `{new}` belongs"
+
+
+def _suspected(source: SourceFile, suspects: Sequence[Influence], wrong: frozenset[str]) -> list[Finding]:
+    found: list[Finding] = []
+    for influence in suspects:
+        span = source.span(influence.site.value)
+        if any(other.span.line == span.line for other in found) or influence.gradients is None:
+            continue
+        names = tuple(sorted(influence.gradients & wrong))
+        where = f"`{influence.site.target}`" if influence.site.target else "the value here"
+        message = f"{where} flows into the wrong gradients of {', '.join(names)}, and no edit of one line was found that mends them"
+        found.append(Finding("GC290", NAMES["GC290"], message, names, span, Confidence.POSSIBLE))
+        if len(found) >= _MOST_SUSPECTS:
+            break
+    return found

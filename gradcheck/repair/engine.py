@@ -1,0 +1,71 @@
+"""From a script whose gradients are wrong to its findings."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from gradcheck.diagnosis.finding import Finding
+from gradcheck.repair.bench import Bench, Point
+from gradcheck.repair.describe import findings
+from gradcheck.repair.search import Search
+from gradcheck.repair.text import with_text
+from gradcheck.result import CheckResult
+from gradcheck.script.record import Recording
+from gradcheck.script.source import SourceFile
+from gradcheck.script.understand import Subject
+from gradcheck.verdict import Verdict
+
+_POINTS = 4
+
+# examines another text of the script from its beginning: its check, and the number of points
+Again = Callable[[SourceFile], CheckResult | None]
+
+
+def find_findings(
+    recording: Recording, subject: Subject, points: Sequence[Point], again: Again, seconds_left: float
+) -> tuple[Finding, ...]:
+    """Return why gradients are wrong, on which lines, and what mends them.
+
+    Parameters
+    ----------
+    recording : Recording
+        What the script's run showed.
+    subject : Subject
+        What was understood of it.
+    points : sequence of Point
+        The points at which it was checked.
+    again : callable
+        Examines another text of the script from its beginning; None where that fails.
+    seconds_left : float
+        How long this may take.
+
+    Returns
+    -------
+    tuple of Finding
+        The root causes, best first.
+    """
+    deadline = time.monotonic() + seconds_left
+    telling = sorted(points, key=lambda p: (-len(_wrong(p.result)), p.seed is None))[:_POINTS]
+    wrong = frozenset(name for point in points for name in _wrong(point.result))
+    if not wrong:
+        return ()
+    bench = Bench(recording, subject)
+    verified = 0
+
+    def verify(code: str) -> bool:
+        nonlocal verified
+        result = again(with_text(recording.source, code))
+        verified = 0 if result is None else max(len(points), 1) * 2
+        return result is not None
+
+    try:
+        search = Search(bench, telling, deadline, verify)
+        steps = search.run(wrong)
+        return findings(recording.source, telling, search.suspects, steps, wrong, verified)
+    finally:
+        bench.close()
+
+
+def _wrong(result: CheckResult) -> list[str]:
+    return [p.name for p in result.parameters if p.verdict is Verdict.MISMATCH]
