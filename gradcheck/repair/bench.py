@@ -74,8 +74,15 @@ class Bench:
         """The object behind the taps."""
         return self._recording.recorder
 
-    def load(self, source: SourceFile) -> None:
+    def load(self, source: SourceFile, line: int | None = None) -> None:
         """Set up another text of the same script.
+
+        Parameters
+        ----------
+        source : SourceFile
+            The text.
+        line : int, optional
+            Where it differs from the last one that was set up without a line; it differs in one function only.
 
         Raises
         ------
@@ -85,7 +92,17 @@ class Bench:
         self._backward = _backward_in(source, self._recording.source, self._subject.backward)
         self.source = source
         self._tapped = replace(self._recording, source=TappedSource(source))
-        self._installed.install(source)
+        if line is None:
+            self._installed.install(source)
+        else:
+            self._installed.install_part(source, line)
+
+    def unload(self, source: SourceFile) -> None:
+        """Go back to the last text that was set up as a whole."""
+        self._backward = _backward_in(source, self._recording.source, self._subject.backward)
+        self.source = source
+        self._tapped = replace(self._recording, source=TappedSource(source))
+        self._installed.reset()
 
     @property
     def backward(self) -> Backward:

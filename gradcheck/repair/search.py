@@ -8,13 +8,19 @@ from dataclasses import dataclass, field
 
 from gradcheck.repair.bench import Bench, Point
 from gradcheck.repair.influence import Influence, influences
-from gradcheck.repair.statements import restated
+from gradcheck.repair.rewrite import Rewrite
+from gradcheck.repair.statements import neighbours, restated
 from gradcheck.repair.text import Text
 from gradcheck.repair.trials import Candidate, candidates, edited, holds_everywhere, loadable, outcome
 
 _MOST_EDITS, _BRANCHES, _REFUSED = 5, 3, 4
 # a candidate at a line that cannot explain all, or that also touches what is right, comes later
 _PARTLY, _TOUCHING, _UNKNOWN = 0.6, 0.4, 0.3
+# edits are tried in tiers of their cost; of those in a tier, expressions first
+_TIERS = (1.16, 1.31, 1.51, 1.81, 9.0)
+_CHUNK = 100
+# of the time that is left, for one text
+_SHARE = 0.6
 
 
 @dataclass(frozen=True)
@@ -127,6 +133,8 @@ class _Level:
         self._search, self._bench, self._code, self._wrong = search, search.bench, code, wrong
         self._ordered = ordered
         self._before: dict[int, frozenset[str]] = {}
+        now = time.monotonic()
+        self._deadline = now + _SHARE * (search.deadline - now)
         self.partial: list[Accepted] = []
 
     def complete(self) -> Iterator[Accepted]:
@@ -139,49 +147,68 @@ class _Level:
                 return
             with bench.at(point) as trial:
                 self._before[index] = trial.wrong(gradients)
-        restated_ones = list(self._statements())
-        whole = [a for a in restated_ones if a.fixed >= self._wrong]
-        self.partial += [a for a in restated_ones if not a.fixed >= self._wrong]
-        for accepted in self._expressions():
-            while whole and whole[0].candidate.rewrite.cost <= accepted.candidate.rewrite.cost:
-                yield whole.pop(0)
-            if accepted.fixed >= self._wrong:
-                yield accepted
-            else:
-                self.partial.append(accepted)
+        groups = self._groups()
+        first = self._pool(groups.pop(0)) if groups and self._touched(groups[0][0]) >= self._wrong else []
+        others = self._restated()
+        low = 0.0
+        for high in _TIERS:
+            for accepted in self._tried([c for cost, c in first if low <= cost < high]):
+                yield from self._sorted_in(accepted)
+            for accepted in self._tried_statements([r for r in others if low <= r.cost < high]):
+                yield from self._sorted_in(accepted)
+            low = high
+        for group in groups:
+            for accepted in self._tried([c for _, c in self._pool(group)]):
+                yield from self._sorted_in(accepted)
                 if self._is_enough(accepted):
-                    break
-        yield from whole
+                    return
+
+    def _sorted_in(self, accepted: Accepted) -> Iterator[Accepted]:
+        if accepted.fixed >= self._wrong:
+            yield accepted
+        else:
+            self.partial.append(accepted)
 
     def _is_enough(self, accepted: Accepted) -> bool:
         """Whether a step explains all that its line touches, and nothing further up explains more."""
         others = [a for a in self.partial if a is not accepted and a.fixed >= accepted.fixed]
         return accepted.fixed == accepted.touched and not others
 
-    def _expressions(self) -> Iterator[Accepted]:
-        """Return the edits of expressions that make something right: for all wrong gradients first, then for fewer."""
+    def _touched(self, influence: Influence) -> frozenset[str]:
+        return self._wrong if influence.gradients is None else influence.gradients & self._wrong
+
+    def _groups(self) -> list[list[Influence]]:
+        """Return the sites by how many wrong gradients they touch, those that touch most first."""
         groups: dict[int, list[Influence]] = {}
         for influence in self._ordered:
-            touched = self._wrong if influence.gradients is None else influence.gradients & self._wrong
-            groups.setdefault(-len(touched), []).append(influence)
-        for _, group in sorted(groups.items()):
-            yield from self._of_group(group)
+            groups.setdefault(-len(self._touched(influence)), []).append(influence)
+        return [group for _, group in sorted(groups.items())]
 
-    def _of_group(self, group: Sequence[Influence]) -> Iterator[Accepted]:
-        bench, first = self._bench, self._search.points[0]
+    def _pool(self, group: Sequence[Influence]) -> list[tuple[float, Candidate]]:
+        """Return the edits of expressions at some sites, the most natural first."""
         pool: list[tuple[float, Candidate]] = []
-        with bench.at(first) as trial:
+        with self._bench.at(self._search.points[0]) as trial:
             for influence in group:
-                if self._search._late():
-                    return
-                for candidate in candidates(bench, trial, influence, self._search.deadline):
+                for candidate in candidates(self._bench, trial, influence, self._deadline):
                     pool.append((candidate.rewrite.cost + _penalty(influence, self._wrong), candidate))
-            pool.sort(key=lambda pair: pair[0])
-            survivors = [c for _, c in pool if self._passes(outcome_at(trial, c, self._search))]
-        for candidate in survivors:
-            accepted = self._accepted(candidate)
-            if accepted is not None:
-                yield accepted
+        return sorted(pool, key=lambda pair: pair[0])
+
+    def _tried(self, pool: Sequence[Candidate]) -> Iterator[Accepted]:
+        for start in range(0, len(pool), _CHUNK):
+            with self._bench.at(self._search.points[0]) as trial:
+                survivors = []
+                for candidate in pool[start : start + _CHUNK]:
+                    if self._late():
+                        break
+                    if self._passes(outcome(trial, candidate)):
+                        survivors.append(candidate)
+            for candidate in survivors:
+                accepted = self._accepted(candidate)
+                if accepted is not None:
+                    yield accepted
+
+    def _late(self) -> bool:
+        return time.monotonic() > self._deadline
 
     def _passes(self, left: frozenset[str] | None) -> bool:
         return left is not None and not left - self._before[0] and bool(self._before[0] - left)
@@ -194,46 +221,36 @@ class _Level:
         touched = self._wrong if influence is None or influence.gradients is None else influence.gradients & self._wrong
         return Accepted(candidate, self._code, edited(self._bench, candidate.rewrite), self._wrong - left, touched)
 
-    def _statements(self) -> Iterator[Accepted]:
-        bench, original = self._bench, self._bench.source
+    def _restated(self) -> list[Rewrite]:
+        source = self._bench.source
         lines = {i.site.line for i in self._ordered}
-        lines |= _statement_neighbours(original.tree, lines)
-        names = _array_names(original.tree)
-        found = []
-        for rewrite in sorted(restated(original.tree, Text(original.text), lines, names), key=lambda r: r.cost):
-            if self._search._late():
-                break
+        lines |= neighbours(source.tree, lines)
+        return sorted(restated(source.tree, Text(source.text), lines), key=lambda r: r.cost)
+
+    def _tried_statements(self, rewrites: Sequence[Rewrite]) -> Iterator[Accepted]:
+        bench, original = self._bench, self._bench.source
+        for rewrite in rewrites:
+            if self._late():
+                return
+            after = edited(bench, rewrite)
             line = original.text.count("\n", 0, min(s.start for s in rewrite.splices)) + 1
             candidate = Candidate(rewrite, None, None, line)
-            after = edited(bench, rewrite)
-            if not loadable(bench, after):
-                bench.load(original)
-                continue
+            fixed: frozenset[str] = frozenset()
             try:
-                with bench.at(self._search.points[0]) as trial:
-                    left = outcome(trial, candidate)
-                if self._passes(left):
-                    everywhere = holds_everywhere(bench, candidate, self._search.points, self._before)
-                    if everywhere is not None and self._wrong - everywhere:
-                        fixed = self._wrong - everywhere
-                        found.append(Accepted(candidate, self._code, after, fixed, fixed))
-            except Exception:  # noqa: BLE001 - edited code may not even be set up
-                pass
+                if loadable(bench, after, line):
+                    fixed = self._fixed_by(candidate)
             finally:
-                bench.load(original)
-        yield from found
+                bench.unload(original)
+            if fixed:
+                yield Accepted(candidate, self._code, after, fixed, fixed)
 
-
-def outcome_at(trial: object, candidate: Candidate, search: Search) -> frozenset[str] | None:
-    """Return what an edit leaves wrong; None when there is no time."""
-    return None if search._late() else outcome(trial, candidate)  # type: ignore[arg-type]
-
-
-def _statement_neighbours(tree: object, lines: set[int]) -> set[int]:
-    del tree
-    return {line for own in lines for line in (own - 1, own + 1)}
-
-
-def _array_names(tree: object) -> list[str]:
-    del tree
-    return []
+    def _fixed_by(self, candidate: Candidate) -> frozenset[str]:
+        """Return what the text that is set up makes right, if it makes nothing wrong."""
+        points = self._search.points
+        try:
+            with self._bench.at(points[0]) as trial:
+                passes = self._passes(outcome(trial, candidate))
+            left = holds_everywhere(self._bench, candidate, points, self._before) if passes else None
+        except Exception:  # noqa: BLE001 - edited code may not even be set up
+            return frozenset()
+        return frozenset() if left is None else self._wrong - left

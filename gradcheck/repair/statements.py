@@ -36,7 +36,18 @@ def places(tree: ast.AST, outer: ast.stmt | None = None) -> Iterator[Place]:
                     yield from places(node, node)
 
 
-def restated(tree: ast.Module, text: Text, lines: Collection[int], names: Collection[str]) -> Iterator[Rewrite]:
+def neighbours(tree: ast.Module, lines: Collection[int]) -> set[int]:
+    """Return the lines of the statements beside and around those at some lines."""
+    found: set[int] = set()
+    for place in places(tree):
+        if place.node.lineno in lines:
+            found |= {node.lineno for node in place.block[max(place.index - 1, 0) : place.index + 2]}
+            if place.outer is not None and not isinstance(place.outer, FunctionNode | ast.ClassDef):
+                found.add(place.outer.lineno)
+    return found
+
+
+def restated(tree: ast.Module, text: Text, lines: Collection[int]) -> Iterator[Rewrite]:
     """Return edits of whole statements.
 
     Parameters
@@ -47,8 +58,6 @@ def restated(tree: ast.Module, text: Text, lines: Collection[int], names: Collec
         Its text.
     lines : collection of int
         The lines whose statements are suspected.
-    names : collection of str
-        Variables that may take each other's places in indices and tests.
     """
     writer = Writer(text)
     for place in places(tree):
@@ -56,9 +65,17 @@ def restated(tree: ast.Module, text: Text, lines: Collection[int], names: Collec
         if node.lineno not in lines or isinstance(node, FunctionNode | ast.ClassDef):
             continue
         yield from _assigned(node, writer)
-        yield from _headed(node, writer, names)
+        yield from _headed(node, writer, sorted(_names_beside(place)))
         if _has_lines_of_its_own(node, text):
             yield from _moved(place, text)
+
+
+def _names_beside(place: Place) -> set[str]:
+    """Return the names that stand in the same block and around it."""
+    nodes: list[ast.stmt] = [*place.block, *([place.outer] if place.outer is not None else [])]
+    names = {n.id for node in nodes for n in ast.walk(node) if isinstance(n, ast.Name)}
+    names |= {a.arg for node in nodes for a in ast.walk(node) if isinstance(a, ast.arg)}
+    return names - {"np", "math", "len", "range", "zip", "self", "print", "enumerate", "float", "int", "sum"}
 
 
 def _assigned(node: ast.stmt, writer: Writer) -> Iterator[Rewrite]:

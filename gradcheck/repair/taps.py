@@ -172,20 +172,47 @@ class Installed:
 
     def __init__(self, source: SourceFile, namespace: dict[str, Any]) -> None:
         self._living = [(f, f.__code__) for f in functions_of(source, namespace)]
-        tree = instrument(source, recorded(source, units_of(source, None)))
+        names = recorded(source, units_of(source, None))
+        self._functions = {name for name in names if name in source.functions}
+        self._loops = [loop.name in names for loop in source.loops]
+        tree = instrument(source, names)
         self._places = _by_name(_inner(compile(tree, str(source.path), "exec", dont_inherit=True)))
+        self._base = self._living
 
     def install(self, source: SourceFile) -> None:
         """Give the functions the code of a text, with taps; those that it does not define keep theirs."""
-        names = recorded(source, units_of(source, None))
-        with_taps = _tapped(instrument(source, names))
-        code = compile(with_taps, str(source.path), "exec", dont_inherit=True)
-        anew = _by_name(_inner(code))
-        for function, original in self._living:
-            own = [_place(other) for other in self._places.get(original.co_qualname, [])]
-            codes = anew.get(original.co_qualname, [])
+        self._give(source, self._living)
+        self._base = [(f, f.__code__) for f, _ in self._living]
+
+    def install_part(self, source: SourceFile, line: int) -> None:
+        """Give one function alone the code of a text that differs from what is installed in nothing else.
+
+        Parameters
+        ----------
+        source : SourceFile
+            The text.
+        line : int
+            Where it differs.
+        """
+        part = _part(source, line)
+        if part is not None:
+            self._give(part, self._base)
+
+    def reset(self) -> None:
+        """Go back to what was installed as a whole."""
+        for function, code in self._base:
+            function.__code__ = code
+
+    def _give(self, source: SourceFile, otherwise: list[tuple[types.FunctionType, types.CodeType]]) -> None:
+        loops = {loop.name for loop, own in zip(source.loops, self._loops, strict=False) if own}
+        with_taps = _tapped(instrument(source, self._functions | loops))
+        anew = _by_name(_inner(compile(with_taps, str(source.path), "exec", dont_inherit=True)))
+        for (function, original), (_, old) in zip(self._living, otherwise, strict=True):
+            name = original.co_qualname
+            codes = anew.get(name, [])
+            own = [_place(other) for other in self._places.get(name, [])]
             position = own.index(_place(original)) if _place(original) in own else len(codes)
-            fitting = codes[position] if position < len(codes) else original
+            fitting = codes[position] if position < len(codes) else old
             if fitting.co_freevars == original.co_freevars:
                 function.__code__ = fitting
 
@@ -193,6 +220,27 @@ class Installed:
         """Give the functions their own code back."""
         for function, original in self._living:
             function.__code__ = original
+
+
+def _part(source: SourceFile, line: int) -> SourceFile | None:
+    """Return a script that consists of the one function or method around a line; None where there is none."""
+    for node in source.tree.body:
+        if not node.lineno <= line <= (node.end_lineno or node.lineno):
+            continue
+        if isinstance(node, FunctionNode):
+            return _with_tree(source, [node])
+        if isinstance(node, ast.ClassDef):
+            methods = [s for s in node.body if s.lineno <= line <= (s.end_lineno or s.lineno)]
+            only = ast.ClassDef(node.name, [], [], list(methods), [])
+            return _with_tree(source, [ast.copy_location(only, node)]) if methods else None
+        return _with_tree(source, [node])
+    return None
+
+
+def _with_tree(source: SourceFile, body: list[ast.stmt]) -> SourceFile:
+    part = TappedSource(source)
+    part.tree = ast.Module(body, type_ignores=[])
+    return part
 
 
 def _by_name(codes: Iterable[types.CodeType]) -> dict[str, list[types.CodeType]]:

@@ -194,10 +194,10 @@ def holds_everywhere(
     return left
 
 
-def loadable(bench: Bench, code: str) -> bool:
-    """Set a text up, and say whether that worked."""
+def loadable(bench: Bench, code: str, line: int | None = None) -> bool:
+    """Set a text up, perhaps one that differs in one line only, and say whether that worked."""
     try:
-        bench.load(with_text(bench.source, code))
+        bench.load(with_text(bench.source, code), line)
     except (ScriptError, LookupError, StopIteration, SyntaxError, ValueError):
         return False
     return True
