@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -62,7 +62,7 @@ def atoms(source: SourceFile, function: FunctionNode | None, line: int, scope: M
         The variables there.
     """
     found: dict[str, Atom] = {}
-    mentioned = _mentioned(function or source.tree)
+    mentioned, elsewhere = _mentioned(function or source.tree), _mentioned(source.tree)
     for name, value in scope.items():
         if name.startswith("__"):
             continue
@@ -77,9 +77,15 @@ def atoms(source: SourceFile, function: FunctionNode | None, line: int, scope: M
             value = _value(text, scope)
             if _is_usable(value):
                 found[text] = _atom(text, value, 0.1 + _whole(value))
-    plain = sorted(found.values(), key=lambda a: a.rank)
+    for text in elsewhere - mentioned:
+        if text not in found and ("." in text or "[" in text) and _is_usable(value := _value(text, scope)):
+            found[text] = _atom(text, value, 0.9 + _whole(value))
+    for text in _called(source, function):
+        if _is_usable(value := _value(text, scope)):
+            found[text] = replace(_atom(text, value, 0.7), kind="call")
+    plain = sorted(found.values(), key=lambda a: (a.rank, len(a.text), a.text))
     lengths = list(_lengths(plain, scope))
-    return [*plain, *lengths, *(Atom(n, 1.0, "number") for n in ("2", "0.5"))]
+    return [*plain, *lengths, Atom("2", 0.1, "number"), Atom("0.5", 0.2, "number")]
 
 
 def slopes(source: SourceFile, function: FunctionNode | None, plain: list[Atom]) -> list[Atom]:
@@ -89,11 +95,11 @@ def slopes(source: SourceFile, function: FunctionNode | None, plain: list[Atom])
     found = []
     for atom in names:
         a = atom.text
-        found += [Atom(f"{call}({a})", atom.rank + 0.1, "call", atom.is_array) for call in calls]
-        found.append(Atom(f"(1 - {a} ** 2)", atom.rank + 0.2, "slope", atom.is_array))
-        found.append(Atom(f"{a} * (1 - {a})", atom.rank + 0.2, "slope", atom.is_array))
-        found.append(Atom(f"(1 - {a})", atom.rank + 0.5, "slope", atom.is_array))
-        found.append(Atom(f"({a} > 0)", atom.rank + 0.2, "slope", atom.is_array))
+        for call in calls:
+            rank = atom.rank + (0.4 if call in _CLEAN else 0.05)
+            found.append(Atom(f"{call}({a})", rank, "call", atom.is_array))
+        forms = [(f"1 - {a} ** 2", 0.1), (f"{a} * (1 - {a})", 0.1), (f"{a} > 0", 0.1), (f"1 - {a}", 0.5)]
+        found += [Atom(text, atom.rank + extra, "slope", atom.is_array) for text, extra in forms]
     return found
 
 
@@ -145,6 +151,22 @@ def _value(text: str, scope: Mapping[str, Any]) -> Any:
         return None
 
 
+def _called(source: SourceFile, function: FunctionNode | None) -> set[str]:
+    """Return the calls of the script's own functions, with names as arguments, that it makes anywhere."""
+    own = "" if function is None else function.name
+    pure = {
+        name
+        for name, f in source.functions.items()
+        if f.owner is None and f.returns and name != own and own not in f.calls and _is_pure(f.node)
+    }
+    found = set()
+    for node in ast.walk(source.tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in pure and not node.keywords:
+            if all(isinstance(argument, ast.Name) for argument in node.args) and len(text := ast.unparse(node)) < 40:
+                found.add(text)
+    return found
+
+
 def _lengths(plain: list[Atom], scope: Mapping[str, Any]) -> Iterator[Atom]:
     seen: set[int] = set()
     for atom in plain:
@@ -152,7 +174,7 @@ def _lengths(plain: list[Atom], scope: Mapping[str, Any]) -> Iterator[Atom]:
         if isinstance(value, int) and value > 1:
             seen.add(value)
     for atom in plain:
-        if atom.is_array and atom.rank < 1:
+        if atom.is_array and atom.rank < 1 and not atom.text.endswith((".T", ")")):
             value = _value(atom.text, scope)
             for axis, length in enumerate(np.shape(value)):
                 if length > 1 and length not in seen:
@@ -168,7 +190,8 @@ def _callables(source: SourceFile, function: FunctionNode | None) -> list[str]:
     found: dict[str, None] = {}
     for name, own in source.functions.items():
         arguments = [a for a in own.required_arguments if a != "self"]
-        if len(arguments) == 1 and own.returns and _is_pure(own.node):
+        itself = function is not None and (own.node is function or function.name in own.calls)
+        if len(arguments) == 1 and own.returns and not itself and _is_pure(own.node):
             if own.owner is None and own.outer is None:
                 found[name] = None
             elif function is not None and own.owner and "self" in {a.arg for a in function.args.args}:
@@ -178,8 +201,10 @@ def _callables(source: SourceFile, function: FunctionNode | None) -> list[str]:
             text = ast.unparse(node.func)
             own_name = called_name(node)
             is_table = isinstance(node.func, ast.Subscript | ast.Attribute) and own_name not in _NOT_CALLED
-            if text in _CLEAN or (is_table and isinstance(node.func, ast.Subscript)):
+            if is_table and isinstance(node.func, ast.Subscript):
                 found[text] = None
+    everywhere = {ast.unparse(n) for n in ast.walk(source.tree) if isinstance(n, ast.Attribute | ast.Name)}
+    found |= dict.fromkeys(sorted(_CLEAN & everywhere))
     return list(found)[:_MOST_LEAVES]
 
 

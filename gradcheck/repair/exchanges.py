@@ -13,6 +13,7 @@ from gradcheck.script.syntax import called_name
 
 _PRODUCT, _SUM, _POWER = 7, 6, 9
 _DEPTH = 0.03
+_MOST_PAIRED = 12
 _MASK = re.compile(r"mask|drop|keep", re.IGNORECASE)
 _DECAY = re.compile(r"^(?:.*[._])?(?:reg\w*|lam\w*|l2\w*|lmbd?a?|weight_decay|decay|wd|C)$", re.IGNORECASE)
 _CARRY = re.compile(r"next|carry|prev|later|_t1", re.IGNORECASE)
@@ -35,6 +36,8 @@ def exchanges(value: ast.expr, writer: Writer, plain: Sequence[Atom], derived: S
     for spot in spots(value):
         yield from _replaced(spot, writer, plain, derived)
         yield from _dropped(spot, writer)
+        yield from _pairs(spot, writer)
+        yield from _normalised(spot, writer, plain)
         if spot.factor and not isinstance(spot.node, ast.Tuple | ast.List | ast.Dict | ast.ListComp):
             yield from _multiplied(spot, writer, plain, derived)
             if spot.depth == 0 or isinstance(spot.parent, ast.BinOp | ast.Call | ast.ListComp | ast.Tuple | ast.Dict):
@@ -50,6 +53,14 @@ def _cost(spot: Spot, base: float, atom: Atom | None = None) -> float:
 
 def _replaced(spot: Spot, writer: Writer, plain: Sequence[Atom], derived: Sequence[Atom]) -> Iterator[Rewrite]:
     node = spot.node
+    if isinstance(node, ast.BinOp) and spot.depth:
+        for atom in plain:
+            if atom.kind in ("name", "call") and atom.is_array:
+                yield Rewrite(writer.put(spot, atom.text), "GC201", _cost(spot, 1.4, atom), writer.of(node), atom.text)
+    if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
+        for atom in plain:
+            if atom.kind == "name" and not atom.is_array:
+                yield Rewrite(writer.put(spot, atom.text), "GC213", _cost(spot, 1.2, atom), writer.of(node), atom.text)
     if not isinstance(node, ast.Name | ast.Attribute | ast.Subscript | ast.Call):
         return
     old = writer.of(node)
@@ -93,15 +104,20 @@ def _is_mask(spot: Spot) -> bool:
 def _multiplied(spot: Spot, writer: Writer, plain: Sequence[Atom], derived: Sequence[Atom]) -> Iterator[Rewrite]:
     own = writer.held(spot.node, _PRODUCT)
     for atom in (*plain, *derived):
-        factor = bracketed(atom.text, _PRODUCT + (atom.kind != "slope"))
+        factor = bracketed(atom.text, _PRODUCT if atom.kind == "slope" else _PRODUCT + 1)
         code = _factor_code(atom)
-        base = {"slope": 1.25, "call": 1.2, "length": 1.3, "number": 1.3}.get(atom.kind, 1.35)
+        base = {"slope": 1.22, "call": 1.2, "length": 1.3, "number": 1.3}.get(atom.kind, 1.25)
         if atom.kind not in ("length",):
-            new = f"{own} * {factor}"
+            new = f"2 * {own}" if atom.text == "2" else f"{own} * {factor}"
             yield Rewrite(writer.put(spot, new), code, _cost(spot, base, atom), "", factor)
         if atom.kind in ("length", "name", "number") and not (atom.kind == "number" and atom.text != "2"):
             new = f"{own} / {bracketed(atom.text, _PRODUCT + 1)}"
             yield Rewrite(writer.put(spot, new), code, _cost(spot, base + 0.05, atom), "", f"1 / {atom.text}")
+
+
+    for atom in plain:
+        if atom.kind == "name" and atom.rank < 1:
+            yield Rewrite(writer.put(spot, f"{own} * -{atom.text}"), "GC207", _cost(spot, 1.45, atom), "", f"-{atom.text}")
 
 
 def _factor_code(atom: Atom) -> str:
@@ -135,6 +151,18 @@ def _dropped(spot: Spot, writer: Writer) -> Iterator[Rewrite]:
             yield Rewrite(writer.put(spot, writer.of(argument)), code, _cost(spot, 1.3), old, writer.of(argument), True)
         case ast.Call(ast.Attribute(holder), []):
             yield Rewrite(writer.put(spot, writer.of(holder)), "GC208", _cost(spot, 1.3), writer.of(spot.node), "", True)
+
+
+def _pairs(spot: Spot, writer: Writer) -> Iterator[Rewrite]:
+    """Return a product without two of its last factors, ``p * (1 - p)``."""
+    match spot.node:
+        case ast.BinOp(ast.BinOp(first, ast.Mult() | ast.Div(), one), ast.Mult() | ast.Div(), other):
+            names = [{n.id for n in ast.walk(part) if isinstance(n, ast.Name)} for part in (one, other)]
+            code = "GC204" if names[0] & names[1] else "GC208"
+            old = writer.text.code[writer.text.start(one) : writer.text.end(spot.node)]
+            yield Rewrite(writer.put(spot, writer.of(first)), code, _cost(spot, 1.25), old, "")
+        case ast.BinOp(ast.BinOp(one, ast.Mult(), other), ast.Mult(), last):
+            yield Rewrite(writer.put(spot, writer.of(last)), "GC208", _cost(spot, 1.3), writer.of(spot.node), "")
 
 
 def _without(spot: Spot, writer: Writer, kept: ast.expr, dropped: ast.expr) -> Rewrite:
@@ -180,11 +208,30 @@ def _added(spot: Spot, writer: Writer, plain: Sequence[Atom]) -> Iterator[Rewrit
     numbers = [a for a in plain if a.kind == "name" and not a.is_array]
     decays = [a for a in numbers if _DECAY.match(a.text)]
     arrays = [a for a in plain if a.kind == "name" and a.is_array and a.rank < 2]
-    if spot.depth == 0:
+    if spot.depth == 0 or isinstance(spot.parent, ast.Tuple | ast.Dict | ast.List):
         terms += [(f"{d.text} * {a.text}", a.rank + 0.2, d) for d in decays for a in arrays]
         terms += [(f"2 * {d.text} * {a.text}", a.rank + 0.4, d) for d in decays for a in arrays]
+        own_arrays = [a for a in arrays if a.rank < 0.5][:_MOST_PAIRED]
+        terms += [(f"{a.text}.T @ {b.text}", 0.8, a) for a in own_arrays for b in own_arrays]
     for text, rank, atom in terms:
         code = "GC220" if _DECAY.match(atom.text) else "GC227" if _CARRY.search(atom.text) else "GC210"
         cost = 1.6 + _DEPTH * spot.depth + 0.5 * rank - (0.3 if code == "GC227" else 0.1 if code == "GC220" else 0)
         yield Rewrite(writer.put(spot, f"{own} + {text}"), code, cost, "", text)
         yield Rewrite(writer.put(spot, f"{own} - {bracketed(text, _SUM + 1, precedence_of(text))}"), code, cost + 0.15, "", f"-{text}")
+
+
+def _normalised(spot: Spot, writer: Writer, plain: Sequence[Atom]) -> Iterator[Rewrite]:
+    """Return the way back through a normalisation, with its mean and variance, in place of the scale alone."""
+    if not isinstance(spot.node, ast.Name):
+        return
+    g = writer.of(spot.node)
+    for atom in plain:
+        if atom.kind == "name" and atom.is_array and atom.rank < 1 and atom.text != g:
+            h = atom.text
+            for axis in ("axis=0", "axis=-1, keepdims=True"):
+                new = f"{g} - {g}.mean({axis}) - {h} * ({g} * {h}).mean({axis})"
+                yield Rewrite(writer.put(spot, new), "GC210", _cost(spot, 1.8, atom), "", new)
+    decayed = [node for node in spot.above if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Mult)]
+    if decayed:
+        new = f"np.r_[0, {g}[1:]]"
+        yield Rewrite(writer.put(spot, new), "GC220", _cost(spot, 1.4), g, new)

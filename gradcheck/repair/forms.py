@@ -11,7 +11,7 @@ from gradcheck.script.syntax import called_name
 
 _ATOMIC, _UNARY, _PRODUCT, _SUM = 10, 8, 7, 6
 _DEPTH = 0.03
-_PRODUCTS = {"dot", "outer", "matmul", "multiply"}
+_PRODUCTS = {"dot", "outer", "matmul", "multiply", "correlate", "convolve", "tensordot", "inner", "divide", "subtract"}
 _REDUCTIONS = {"sum": "mean", "mean": "sum"}
 _COMPARISONS = {ast.Gt: ">", ast.GtE: ">=", ast.Lt: "<", ast.LtE: "<="}
 
@@ -57,7 +57,7 @@ def _signs(spot: Spot, writer: Writer, cost: float) -> Iterator[Rewrite]:
             sign = "-" if isinstance(op, ast.Add) else "+"
             new = f"{writer.held(left, _SUM)} {sign} {writer.held(right, _SUM + 1)}"
             yield Rewrite(writer.put(spot, new), "GC214", cost, "", sign)
-    whole = spot.depth == 0 or isinstance(spot.parent, ast.Tuple | ast.Dict | ast.ListComp | ast.Call)
+    whole = spot.depth == 0 or isinstance(spot.parent, ast.Tuple | ast.List | ast.Dict | ast.ListComp | ast.Call)
     if whole and not isinstance(node, ast.Tuple | ast.Dict | ast.List | ast.Constant | ast.UnaryOp):
         yield Rewrite(writer.put(spot, f"-{writer.held(node, _PRODUCT)}"), "GC214", cost, "", "-")
 
@@ -84,11 +84,13 @@ def _transposes(spot: Spot, writer: Writer, cost: float) -> Iterator[Rewrite]:
     text = writer.of(node)
     if isinstance(node, ast.Attribute) and node.attr == "T":
         yield Rewrite(writer.put(spot, writer.of(node.value)), "GC217", cost, text, writer.of(node.value), True)
-    elif isinstance(node, ast.Name | ast.Attribute | ast.Subscript | ast.BinOp) or spot.depth == 0:
+    elif isinstance(node, ast.Name | ast.Attribute | ast.Subscript | ast.BinOp | ast.Call):
         new = f"{writer.held(node, _ATOMIC)}.T"
         yield Rewrite(writer.put(spot, new), "GC217", cost + 0.02, text, new, True)
         flipped = f"{writer.held(node, _ATOMIC)}[::-1, ::-1]"
         yield Rewrite(writer.put(spot, flipped), "GC226", cost + 0.5, text, flipped)
+        flipped = f"{writer.held(node, _ATOMIC)}[::-1]"
+        yield Rewrite(writer.put(spot, flipped), "GC226", cost + 0.4, text, flipped)
     if isinstance(node, ast.Subscript) and "::-1" in text:
         yield Rewrite(writer.put(spot, writer.of(node.value)), "GC226", cost + 0.1, text, writer.of(node.value))
 
@@ -147,6 +149,8 @@ def _reductions(spot: Spot, writer: Writer, cost: float) -> Iterator[Rewrite]:
     whole = spot.depth == 0 or isinstance(spot.parent, ast.BinOp | ast.Tuple | ast.Dict | ast.Call)
     if whole and isinstance(node, ast.Name | ast.Attribute | ast.Subscript | ast.BinOp):
         held = writer.held(node, _ATOMIC)
+        for shape in (".ravel()", ".reshape(-1, 1)", "[:, None]", "[:, 0]"):
+            yield Rewrite(writer.put(spot, held + shape), "GC219", cost + 0.3, text, held + shape, True)
         for axis in ("0", "1", "-1"):
             for keep in ("", ", keepdims=True"):
                 new = f"{held}.sum(axis={axis}{keep})"

@@ -69,7 +69,10 @@ def precedence(node: ast.expr) -> int:
 
 def precedence_of(text: str) -> int:
     """Return how tightly an expression's text holds together."""
-    return precedence(ast.parse(f"({text}\n)", mode="eval").body)
+    try:
+        return precedence(ast.parse(f"({text}\n)", mode="eval").body)
+    except SyntaxError:
+        return _ANY
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from gradcheck.repair.trials import Candidate, candidates, edited, holds_everywh
 
 _MOST_EDITS, _BRANCHES, _REFUSED = 5, 3, 4
 # a candidate at a line that cannot explain all, or that also touches what is right, comes later
-_PARTLY, _TOUCHING, _UNKNOWN = 0.6, 0.4, 0.3
+_PARTLY, _TOUCHING, _UNKNOWN, _LATER = 0.6, 0.4, 0.3, 0.015
 # edits are tried in tiers of their cost; of those in a tier, expressions first
 _TIERS = (1.16, 1.31, 1.51, 1.81, 9.0)
 _CHUNK = 100
@@ -37,6 +37,8 @@ class Accepted:
         The parameters whose gradients it makes right.
     touched : frozenset of str
         The wrong parameters that its line has an influence on.
+    spares : bool
+        Whether its line has no influence on what is right.
     """
 
     candidate: Candidate
@@ -44,11 +46,12 @@ class Accepted:
     after: str
     fixed: frozenset[str]
     touched: frozenset[str]
+    spares: bool = True
 
     @property
-    def order(self) -> tuple[int, int, float]:
+    def order(self) -> tuple[int, bool, int, float]:
         """How good it is as a step on the way; small is good."""
-        return -len(self.fixed), -len(self.touched), self.candidate.rewrite.cost
+        return -len(self.fixed), not self.spares, -len(self.touched), self.candidate.rewrite.cost
 
 
 @dataclass
@@ -116,7 +119,7 @@ class Search:
 def suspects(found: Sequence[Influence], wrong: frozenset[str]) -> list[Influence]:
     """Return the sites that touch wrong gradients and not the loss, the most suspicious first."""
     own = [i for i in found if not i.loss and (i.gradients is None or i.gradients & wrong)]
-    return sorted(own, key=lambda i: (_penalty(i, wrong), -i.order))
+    return sorted(own, key=lambda i: (_penalty(i, wrong), i.order))
 
 
 def _penalty(influence: Influence, wrong: frozenset[str]) -> float:
@@ -148,7 +151,9 @@ class _Level:
             with bench.at(point) as trial:
                 self._before[index] = trial.wrong(gradients)
         groups = self._groups()
-        first = self._pool(groups.pop(0)) if groups and self._touched(groups[0][0]) >= self._wrong else []
+        whole = [i for group in groups for i in group if self._touched(i) >= self._wrong]
+        first = self._pool(whole)
+        groups = [group for group in groups if group[0] not in whole]
         others = self._restated()
         low = 0.0
         for high in _TIERS:
@@ -172,25 +177,31 @@ class _Level:
     def _is_enough(self, accepted: Accepted) -> bool:
         """Whether a step explains all that its line touches, and nothing further up explains more."""
         others = [a for a in self.partial if a is not accepted and a.fixed >= accepted.fixed]
-        return accepted.fixed == accepted.touched and not others
+        return accepted.spares and accepted.fixed == accepted.touched and not others
 
     def _touched(self, influence: Influence) -> frozenset[str]:
         return self._wrong if influence.gradients is None else influence.gradients & self._wrong
 
+    def _spares(self, influence: Influence) -> bool:
+        return influence.gradients is not None and influence.gradients <= self._wrong
+
     def _groups(self) -> list[list[Influence]]:
         """Return the sites by how many wrong gradients they touch, those that touch most first."""
-        groups: dict[int, list[Influence]] = {}
+        groups: dict[tuple[bool, int], list[Influence]] = {}
         for influence in self._ordered:
-            groups.setdefault(-len(self._touched(influence)), []).append(influence)
+            key = not self._spares(influence), -len(self._touched(influence))
+            groups.setdefault(key, []).append(influence)
         return [group for _, group in sorted(groups.items())]
 
     def _pool(self, group: Sequence[Influence]) -> list[tuple[float, Candidate]]:
         """Return the edits of expressions at some sites, the most natural first."""
         pool: list[tuple[float, Candidate]] = []
         with self._bench.at(self._search.points[0]) as trial:
-            for influence in group:
+            for position, influence in enumerate(group):
+                # of several lines that a factor may stand in, the first is where it belongs
+                penalty = _penalty(influence, self._wrong) + _LATER * position
                 for candidate in candidates(self._bench, trial, influence, self._deadline):
-                    pool.append((candidate.rewrite.cost + _penalty(influence, self._wrong), candidate))
+                    pool.append((candidate.rewrite.cost + penalty, candidate))
         return sorted(pool, key=lambda pair: pair[0])
 
     def _tried(self, pool: Sequence[Candidate]) -> Iterator[Accepted]:
@@ -218,8 +229,8 @@ class _Level:
         if left is None or not self._wrong - left:
             return None
         influence = candidate.influence
-        touched = self._wrong if influence is None or influence.gradients is None else influence.gradients & self._wrong
-        return Accepted(candidate, self._code, edited(self._bench, candidate.rewrite), self._wrong - left, touched)
+        touched = self._touched(influence) if influence else self._wrong
+        return Accepted(candidate, self._code, edited(self._bench, candidate.rewrite), self._wrong - left, touched, self._spares(influence) if influence else True)
 
     def _restated(self) -> list[Rewrite]:
         source = self._bench.source

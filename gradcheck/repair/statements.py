@@ -64,7 +64,7 @@ def restated(tree: ast.Module, text: Text, lines: Collection[int]) -> Iterator[R
         node = place.node
         if node.lineno not in lines or isinstance(node, FunctionNode | ast.ClassDef):
             continue
-        yield from _assigned(node, writer)
+        yield from _assigned(node, place, writer)
         yield from _headed(node, writer, sorted(_names_beside(place)))
         if _has_lines_of_its_own(node, text):
             yield from _moved(place, text)
@@ -78,7 +78,7 @@ def _names_beside(place: Place) -> set[str]:
     return names - {"np", "math", "len", "range", "zip", "self", "print", "enumerate", "float", "int", "sum"}
 
 
-def _assigned(node: ast.stmt, writer: Writer) -> Iterator[Rewrite]:
+def _assigned(node: ast.stmt, place: Place, writer: Writer) -> Iterator[Rewrite]:
     text = writer.text
     match node:
         case ast.Assign([target], value) if not isinstance(target, ast.Tuple):
@@ -90,6 +90,7 @@ def _assigned(node: ast.stmt, writer: Writer) -> Iterator[Rewrite]:
                     new = Splice(between.start, between.end, old.replace("=", sign))
                     is_item = 0.0 if isinstance(target, ast.Subscript | ast.Attribute) else 0.15
                     yield Rewrite((new,), "GC223", 1.0 + rare + is_item, "=", sign)
+            yield from _kept(target, value, place, writer)
             yield from _whole_numbers(value, writer)
             yield from _in_target(target, writer)
         case ast.AugAssign(target, op, value):
@@ -107,6 +108,18 @@ def _assigned(node: ast.stmt, writer: Writer) -> Iterator[Rewrite]:
                 splice = Splice(text.start(node), text.end(node), new_text)
                 yield Rewrite((splice,), "GC225", 1.1, f"{parts[0]}[{parts[1]}] +=", f"np.{name}.at")
             yield from _in_target(target, writer)
+
+
+def _kept(target: ast.expr, value: ast.expr, place: Place, writer: Writer) -> Iterator[Rewrite]:
+    """Return what adds to an item of a dictionary that may not be there, and what sets an attribute, not a name."""
+    text = writer.text
+    if isinstance(target, ast.Subscript) and not isinstance(target.slice, ast.Slice | ast.Tuple):
+        old = writer.of(value)
+        new = f"{writer.of(target.value)}.get({writer.of(target.slice)}, 0) + {old}"
+        yield Rewrite((Splice(text.start(value), text.end(value), new),), "GC223", 1.15, old, new)
+    if isinstance(target, ast.Name) and isinstance(place.outer, ast.For) and isinstance(place.outer.target, ast.Name):
+        new = f"{place.outer.target.id}.{target.id}"
+        yield Rewrite((Splice(text.start(target), text.end(target), new),), "GC224", 1.2, target.id, new)
 
 
 def _whole_numbers(value: ast.expr, writer: Writer) -> Iterator[Rewrite]:
@@ -187,7 +200,7 @@ def _moved(place: Place, text: Text) -> Iterator[Rewrite]:
     own = text.code[start:end]
     own = own if own.endswith("\n") else own + "\n"
     words = text.of(node).split("\n")[0]
-    if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Expr):
+    if isinstance(node, ast.Assign | ast.AugAssign | ast.AnnAssign | ast.Expr | ast.For | ast.If):
         for distance, other in enumerate(block[place.index + 1 : place.index + 1 + _FARTHEST]):
             if isinstance(other, ast.Return):
                 break

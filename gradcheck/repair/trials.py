@@ -65,6 +65,8 @@ def candidates(bench: Bench, trial: Trial, influence: Influence, deadline: float
     """
     probe = _Probe(bench, influence.site, deadline)
     trial.gradients(tap=probe)
+    if probe.failure is not None:
+        raise probe.failure
     return [Candidate(r, influence, code, influence.site.line) for r, code in probe.distinct()]
 
 
@@ -75,6 +77,7 @@ class _Probe:
         self._bench, self._site, self._deadline = bench, site, deadline
         self._round = 0
         self._busy = False
+        self.failure: Exception | None = None
         self.alive: list[tuple[Rewrite, types.CodeType]] = []
         self._seen: list[list[Any]] = []
         self._original: list[Any] = []
@@ -86,6 +89,9 @@ class _Probe:
         frame = sys._getframe(1)
         scope = {**frame.f_globals, **frame.f_locals}
         self._busy = True
+        recorder = self._bench.recorder
+        # a candidate may call the very function whose end would end the replay
+        watched, recorder.watched = recorder.watched, None
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
@@ -93,7 +99,10 @@ class _Probe:
                     self.alive = list(self._compiled(scope))
                     self._seen = [[] for _ in self.alive]
                 self._evaluate(scope, value)
+        except Exception as error:  # noqa: BLE001 - the replay takes every error for one of the script
+            self.failure = error
         finally:
+            recorder.watched = watched
             self._busy = False
             self._round += 1
         return value
