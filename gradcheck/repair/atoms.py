@@ -31,7 +31,8 @@ class Atom:
     rank : float
         How far-fetched it is.
     kind : str
-        ``name``, ``length``, ``number``, ``slope`` (a standard derivative) or ``call`` (of the script's own function).
+        ``name``, ``length``, ``number``, ``literal`` (another of the script), ``slope`` (a standard derivative) or
+        ``call`` (of the script's own function).
     is_array : bool
         Whether it has axes.
     """
@@ -85,7 +86,7 @@ def atoms(source: SourceFile, function: FunctionNode | None, line: int, scope: M
             found[text] = replace(_atom(text, value, 0.7), kind="call")
     plain = sorted(found.values(), key=lambda a: (a.rank, len(a.text), a.text))
     lengths = list(_lengths(plain, scope))
-    return [*plain, *lengths, Atom("2", 0.1, "number"), Atom("0.5", 0.2, "number")]
+    return [*plain, *lengths, Atom("2", 0.1, "number"), Atom("0.5", 0.2, "number"), *_literals(source)]
 
 
 def slopes(source: SourceFile, function: FunctionNode | None, plain: list[Atom]) -> list[Atom]:
@@ -149,6 +150,12 @@ def _value(text: str, scope: Mapping[str, Any]) -> Any:
         return eval(text, dict(scope))
     except Exception:  # noqa: BLE001 - what is mentioned elsewhere may not exist here
         return None
+
+
+def _literals(source: SourceFile) -> list[Atom]:
+    """Return the fractions that the script writes down."""
+    numbers = {n.value for n in ast.walk(source.tree) if isinstance(n, ast.Constant) and isinstance(n.value, float)}
+    return [Atom(repr(number), 0.6, "literal") for number in sorted(numbers) if 0 < number < 1][:_MOST_LEAVES]
 
 
 def _called(source: SourceFile, function: FunctionNode | None) -> set[str]:

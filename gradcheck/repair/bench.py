@@ -59,9 +59,14 @@ class Bench:
         The run of the script as it is.
     subject : Subject
         What was understood of it.
+    entries : mapping of str to tuple of str, optional
+        The names of the entries of parameters that are looked at entry by entry.
     """
 
-    def __init__(self, recording: Recording, subject: Subject) -> None:
+    def __init__(
+        self, recording: Recording, subject: Subject, entries: Mapping[str, tuple[str, ...]] | None = None
+    ) -> None:
+        self._entries = entries or {}
         self._recording = recording
         self._subject = subject
         self._installed = Installed(recording.source, recording.module.__dict__)
@@ -124,13 +129,21 @@ class Bench:
         stage = Stage(self._tapped, self._backward, point.moment)
         names = self._backward.names if point.seed is not None else ()
         with moved(stage.parameters, names, np.random.default_rng(point.seed or 0)):
-            yield Trial(stage, self.recorder, self._subject, point)
+            yield Trial(stage, self.recorder, self._subject, point, self._entries)
 
 
 class Trial:
     """A text at a point."""
 
-    def __init__(self, stage: Stage, recorder: Recorder, subject: Subject, point: Point) -> None:
+    def __init__(
+        self,
+        stage: Stage,
+        recorder: Recorder,
+        subject: Subject,
+        point: Point,
+        entries: Mapping[str, tuple[str, ...]],
+    ) -> None:
+        self._entries = entries
         self._stage, self._recorder, self._subject, self.point = stage, recorder, subject, point
         self._gradient = stage.gradient()
         self._loss = stage.loss(subject.loss)
@@ -151,9 +164,20 @@ class Trial:
         if found is None:
             return None
         try:
-            return {n: np.asarray(v, dtype=float) / self._subject.scale.value for n, v in found.items()}
+            scaled = {n: np.asarray(v, dtype=float) / self._subject.scale.value for n, v in found.items()}
+            return dict(self._taken_apart(scaled))
         except (TypeError, ValueError):
             return None
+
+    def _taken_apart(
+        self, gradients: Mapping[str, np.ndarray[Any, Any]]
+    ) -> Iterator[tuple[str, np.ndarray[Any, Any]]]:
+        for name, value in gradients.items():
+            own = self._entries.get(name)
+            if own is not None and value.size == len(own):
+                yield from zip(own, value.reshape(-1), strict=True)
+            elif own is None:
+                yield name, value
 
     def loss(self, tap: Callable[[int, Any], Any] = untouched) -> float | None:
         """Return the loss; None where it cannot be computed."""

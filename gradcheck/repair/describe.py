@@ -68,8 +68,7 @@ def findings(
 
 def _of_step(source: SourceFile, points: Sequence[Point], step: Accepted, fix: Fix | None) -> Finding:
     rewrite = step.candidate.rewrite
-    start = min(s.start for s in rewrite.splices)
-    end = max(s.end for s in rewrite.splices[:1])
+    start, end = rewrite.splices[0].start, rewrite.splices[0].end
     line, column = _position(step.before, start)
     end_line, end_column = _position(step.before, end)
     lines = line_map(source.text, step.before)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from gradcheck.diagnosis.finding import Finding
 from gradcheck.repair.bench import Bench, Point
@@ -14,9 +15,10 @@ from gradcheck.result import CheckResult
 from gradcheck.script.record import Recording
 from gradcheck.script.source import SourceFile
 from gradcheck.script.understand import Subject
+from gradcheck.script.unpack import entry_names, split
 from gradcheck.verdict import Verdict
 
-_POINTS = 4
+_POINTS, _MOST_ENTRIES = 4, 400
 
 # examines another text of the script from its beginning: its check, and the number of points
 Again = Callable[[SourceFile], CheckResult | None]
@@ -46,11 +48,13 @@ def find_findings(
         The root causes, best first.
     """
     deadline = time.monotonic() + seconds_left
+    entries = {**_numbered(subject), **entry_names(subject.backward)}
+    points = [replace(point, result=split(point.result, entries)) for point in points]
     telling = sorted(points, key=lambda p: (-len(_wrong(p.result)), p.seed is None))[:_POINTS]
     wrong = frozenset(name for point in points for name in _wrong(point.result))
     if not wrong:
         return ()
-    bench = Bench(recording, subject)
+    bench = Bench(recording, subject, entries)
     verified = 0
 
     def verify(code: str) -> bool:
@@ -65,6 +69,15 @@ def find_findings(
         return findings(recording.source, telling, search.suspects, steps, wrong, verified)
     finally:
         bench.close()
+
+
+def _numbered(subject: Subject) -> dict[str, tuple[str, ...]]:
+    """Return names for the entries of a vector that is the only parameter."""
+    if len(subject.backward.pairs) != 1:
+        return {}
+    leaf = subject.backward.pairs[0].slot.leaf
+    is_vector = len(leaf.shape) == 1 and 1 < leaf.size <= _MOST_ENTRIES
+    return {leaf.name: tuple(f"{leaf.name}[{i}]" for i in range(leaf.size))} if is_vector else {}
 
 
 def _wrong(result: CheckResult) -> list[str]:

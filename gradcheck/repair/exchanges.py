@@ -19,7 +19,9 @@ _DECAY = re.compile(r"^(?:.*[._])?(?:reg\w*|lam\w*|l2\w*|lmbd?a?|weight_decay|de
 _CARRY = re.compile(r"next|carry|prev|later|_t1", re.IGNORECASE)
 
 
-def exchanges(value: ast.expr, writer: Writer, plain: Sequence[Atom], derived: Sequence[Atom]) -> Iterator[Rewrite]:
+def exchanges(
+    value: ast.expr, writer: Writer, plain: Sequence[Atom], derived: Sequence[Atom], *, is_body: bool = False
+) -> Iterator[Rewrite]:
     """Return what exchanges, adds or drops a part of an expression.
 
     Parameters
@@ -32,7 +34,13 @@ def exchanges(value: ast.expr, writer: Writer, plain: Sequence[Atom], derived: S
         What is in sight.
     derived : sequence of Atom
         Derivatives and calls of it.
+    is_body : bool
+        Whether the expression is all that a function returns.
     """
+    if is_body and not isinstance(value, ast.Tuple | ast.Dict | ast.List):
+        (whole,) = list(spots(value))[:1]
+        for atom in derived:
+            yield Rewrite(writer.put(whole, atom.text), "GC209", 1.3 + 0.5 * atom.rank, writer.of(value), atom.text)
     for spot in spots(value):
         yield from _replaced(spot, writer, plain, derived)
         yield from _dropped(spot, writer)
@@ -59,7 +67,7 @@ def _replaced(spot: Spot, writer: Writer, plain: Sequence[Atom], derived: Sequen
                 yield Rewrite(writer.put(spot, atom.text), "GC201", _cost(spot, 1.4, atom), writer.of(node), atom.text)
     if isinstance(node, ast.Constant) and isinstance(node.value, int | float):
         for atom in plain:
-            if atom.kind == "name" and not atom.is_array:
+            if atom.kind in ("name", "literal") and not atom.is_array:
                 yield Rewrite(writer.put(spot, atom.text), "GC213", _cost(spot, 1.2, atom), writer.of(node), atom.text)
     if not isinstance(node, ast.Name | ast.Attribute | ast.Subscript | ast.Call):
         return
@@ -69,6 +77,8 @@ def _replaced(spot: Spot, writer: Writer, plain: Sequence[Atom], derived: Sequen
     inside = _derivative_call(spot)
     whole_call = isinstance(node, ast.Call)
     for atom in plain:
+        if atom.kind == "literal":
+            continue
         if atom.text == old or (atom.kind == "number" and whole_call):
             continue
         if not (whole_call and len(node.args) > 1 and atom.kind != "name"):
@@ -104,6 +114,8 @@ def _is_mask(spot: Spot) -> bool:
 def _multiplied(spot: Spot, writer: Writer, plain: Sequence[Atom], derived: Sequence[Atom]) -> Iterator[Rewrite]:
     own = writer.held(spot.node, _PRODUCT)
     for atom in (*plain, *derived):
+        if atom.kind == "literal":
+            continue
         factor = bracketed(atom.text, _PRODUCT if atom.kind == "slope" else _PRODUCT + 1)
         code = _factor_code(atom)
         base = {"slope": 1.22, "call": 1.2, "length": 1.3, "number": 1.3}.get(atom.kind, 1.25)

@@ -78,7 +78,7 @@ def _moved(base: dict[str, Any], other: dict[str, Any] | None) -> frozenset[str]
         return None
     names = set()
     for name, value in base.items():
-        if value.shape != other[name].shape:
+        if name not in other or np.shape(value) != np.shape(other[name]):
             names.add(name)
             continue
         size = float(np.max(np.abs(value), initial=0.0))

@@ -11,7 +11,7 @@ from gradcheck.repair.influence import Influence, influences
 from gradcheck.repair.rewrite import Rewrite
 from gradcheck.repair.statements import neighbours, restated
 from gradcheck.repair.text import Text
-from gradcheck.repair.trials import Candidate, candidates, edited, holds_everywhere, loadable, outcome
+from gradcheck.repair.trials import Candidate, Prober, edited, holds_everywhere, loadable, outcome
 
 _MOST_EDITS, _BRANCHES, _REFUSED = 5, 3, 4
 # a candidate at a line that cannot explain all, or that also touches what is right, comes later
@@ -70,6 +70,10 @@ class Search:
         Whether a text's gradients are right everywhere; the last word.
     suspects : list of Influence
         The lines of the script as it is that touch what is wrong, the most suspicious first.
+    idle : list of Influence
+        Lines of the text in work whose values have an influence on nothing.
+    refused : int
+        How many edits were right at all points of the search, and not everywhere.
     """
 
     bench: Bench
@@ -77,6 +81,7 @@ class Search:
     deadline: float
     verify: Callable[[str], bool]
     suspects: list[Influence] = field(default_factory=list)
+    idle: list[Influence] = field(default_factory=list)
     refused: int = 0
 
     def run(self, wrong: frozenset[str]) -> list[Accepted]:
@@ -98,6 +103,7 @@ class Search:
         with self.bench.at(self.points[0]) as trial:
             found = influences(trial, self.bench.sites())
         ordered = suspects(found, wrong)
+        self.idle = [i for i in found if not i.loss and i.gradients is not None and not i.gradients]
         if not done:
             self.suspects = ordered
         level = _Level(self, code, wrong, ordered)
@@ -152,21 +158,22 @@ class _Level:
                 self._before[index] = trial.wrong(gradients)
         groups = self._groups()
         whole = [i for group in groups for i in group if self._touched(i) >= self._wrong]
-        first = self._pool(whole)
         groups = [group for group in groups if group[0] not in whole]
         others = self._restated()
-        low = 0.0
+        first, low = self._probers(whole), 0.0
         for high in _TIERS:
-            for accepted in self._tried([c for cost, c in first if low <= cost < high]):
+            for accepted in self._tried(self._pool(first, high)):
                 yield from self._sorted_in(accepted)
             for accepted in self._tried_statements([r for r in others if low <= r.cost < high]):
                 yield from self._sorted_in(accepted)
             low = high
         for group in groups:
-            for accepted in self._tried([c for _, c in self._pool(group)]):
-                yield from self._sorted_in(accepted)
-                if self._is_enough(accepted):
-                    return
+            probers = self._probers(group)
+            for high in _TIERS:
+                for accepted in self._tried(self._pool(probers, high)):
+                    yield from self._sorted_in(accepted)
+                    if self._is_enough(accepted):
+                        return
 
     def _sorted_in(self, accepted: Accepted) -> Iterator[Accepted]:
         if accepted.fixed >= self._wrong:
@@ -193,16 +200,23 @@ class _Level:
             groups.setdefault(key, []).append(influence)
         return [group for _, group in sorted(groups.items())]
 
-    def _pool(self, group: Sequence[Influence]) -> list[tuple[float, Candidate]]:
-        """Return the edits of expressions at some sites, the most natural first."""
+    def _probers(self, group: Sequence[Influence]) -> list[tuple[float, Prober]]:
+        # of several lines that a factor may stand in, the first is where it belongs
+        return [
+            (_penalty(influence, self._wrong) + _LATER * position, Prober(self._bench, influence))
+            for position, influence in enumerate(group)
+        ]
+
+    def _pool(self, probers: Sequence[tuple[float, Prober]], high: float) -> list[Candidate]:
+        """Return the edits of expressions at some sites below a cost, the most natural first."""
         pool: list[tuple[float, Candidate]] = []
         with self._bench.at(self._search.points[0]) as trial:
-            for position, influence in enumerate(group):
-                # of several lines that a factor may stand in, the first is where it belongs
-                penalty = _penalty(influence, self._wrong) + _LATER * position
-                for candidate in candidates(self._bench, trial, influence, self._deadline):
+            for penalty, prober in probers:
+                for candidate in prober.below(trial, high - penalty, self._deadline):
                     pool.append((candidate.rewrite.cost + penalty, candidate))
-        return sorted(pool, key=lambda pair: pair[0])
+                if self._late():
+                    break
+        return [candidate for _, candidate in sorted(pool, key=lambda pair: pair[0])]
 
     def _tried(self, pool: Sequence[Candidate]) -> Iterator[Accepted]:
         for start in range(0, len(pool), _CHUNK):
@@ -236,6 +250,8 @@ class _Level:
         source = self._bench.source
         lines = {i.site.line for i in self._ordered}
         lines |= neighbours(source.tree, lines)
+        # what has an influence on nothing may have been meant to have one
+        lines |= {i.site.line for i in self._search.idle}
         return sorted(restated(source.tree, Text(source.text), lines), key=lambda r: r.cost)
 
     def _tried_statements(self, rewrites: Sequence[Rewrite]) -> Iterator[Accepted]:

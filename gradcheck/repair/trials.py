@@ -49,38 +49,50 @@ class Candidate:
     line: int
 
 
-def candidates(bench: Bench, trial: Trial, influence: Influence, deadline: float) -> list[Candidate]:
-    """Return edits of a site's expression that give it different values of the right shape, the most natural first.
+class Prober:
+    """Finds out, for one site, which edits give its expression other values of the right shape.
 
     Parameters
     ----------
     bench : Bench
         The text.
-    trial : Trial
-        The text at a point.
     influence : Influence
         The site.
-    deadline : float
-        When to stop.
     """
-    probe = _Probe(bench, influence.site, deadline)
-    trial.gradients(tap=probe)
-    if probe.failure is not None:
-        raise probe.failure
-    return [Candidate(r, influence, code, influence.site.line) for r, code in probe.distinct()]
 
+    def __init__(self, bench: Bench, influence: Influence) -> None:
+        self._bench, self._influence, self._site = bench, influence, influence.site
+        self._waiting: list[Rewrite] | None = None
+        self._known: set[str] = set()
+        self._begin()
 
-class _Probe:
-    """Evaluates the candidates in the midst of a replay, with the variables that are there."""
-
-    def __init__(self, bench: Bench, site: Site, deadline: float) -> None:
-        self._bench, self._site, self._deadline = bench, site, deadline
-        self._round = 0
-        self._busy = False
-        self.failure: Exception | None = None
-        self.alive: list[tuple[Rewrite, types.CodeType]] = []
+    def _begin(self) -> None:
+        self._round, self._busy = 0, False
+        self._failure: Exception | None = None
+        self._alive: list[tuple[Rewrite, types.CodeType]] = []
         self._seen: list[list[Any]] = []
         self._original: list[Any] = []
+
+    def below(self, trial: Trial, cost: float, deadline: float) -> list[Candidate]:
+        """Return the edits of less than a cost that were not returned before, one for each value.
+
+        Parameters
+        ----------
+        trial : Trial
+            The text at a point.
+        cost : float
+            The cost.
+        deadline : float
+            When to stop.
+        """
+        if self._waiting is not None and not any(r.cost < cost for r in self._waiting):
+            return []
+        self._begin()
+        self._cost, self._deadline = cost, deadline
+        trial.gradients(tap=self)
+        if self._failure is not None:
+            raise self._failure
+        return [Candidate(r, self._influence, code, self._site.line) for r, code in self._distinct()]
 
     def __call__(self, number: int, value: Any) -> Any:
         """Receive the value of a tap."""
@@ -96,27 +108,35 @@ class _Probe:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 if self._round == 0:
-                    self.alive = list(self._compiled(scope))
-                    self._seen = [[] for _ in self.alive]
+                    self._alive = list(self._compiled(scope))
+                    self._seen = [[] for _ in self._alive]
                 self._evaluate(scope, value)
         except Exception as error:  # noqa: BLE001 - the replay takes every error for one of the script
-            self.failure = error
+            self._failure = error
         finally:
             recorder.watched = watched
             self._busy = False
             self._round += 1
         return value
 
-    def _compiled(self, scope: dict[str, Any]) -> Iterator[tuple[Rewrite, types.CodeType]]:
+    def _generated(self, scope: dict[str, Any]) -> list[Rewrite]:
         site, source = self._site, self._bench.source
-        text = Text(source.text)
-        start, end = text.start(site.value), text.end(site.value)
+        writer = Writer(Text(source.text))
         plain = atoms(source, site.function, site.line, scope)
         derived = slopes(source, site.function, plain)
         calls = list(dict.fromkeys(a.text.partition("(")[0] for a in derived if a.kind == "call"))
-        found = [*exchanges(site.value, Writer(text), plain, derived), *forms(site.value, Writer(text), calls)]
-        found.sort(key=lambda r: r.cost)
-        for rewrite in found[:_MOST]:
+        is_body = isinstance(site.node, ast.Lambda | ast.Return)
+        found = [*exchanges(site.value, writer, plain, derived, is_body=is_body), *forms(site.value, writer, calls)]
+        return sorted(found, key=lambda r: r.cost)[:_MOST]
+
+    def _compiled(self, scope: dict[str, Any]) -> Iterator[tuple[Rewrite, types.CodeType]]:
+        if self._waiting is None:
+            self._waiting = self._generated(scope)
+        text, value = Text(self._bench.source.text), self._site.value
+        start, end = text.start(value), text.end(value)
+        now = [r for r in self._waiting if r.cost < self._cost]
+        self._waiting = self._waiting[len(now) :]
+        for rewrite in now:
             inside = [Splice(s.start - start, s.end - start, s.new) for s in rewrite.splices]
             if any(s.start < 0 or s.end > end - start for s in inside):
                 continue
@@ -128,7 +148,7 @@ class _Probe:
     def _evaluate(self, scope: dict[str, Any], value: Any) -> None:
         shape, mark = signature(value)
         alive, seen = [], []
-        for (rewrite, code), before in zip(self.alive, self._seen, strict=True):
+        for (rewrite, code), before in zip(self._alive, self._seen, strict=True):
             if time.monotonic() > self._deadline:
                 break
             try:
@@ -139,13 +159,14 @@ class _Probe:
                 alive.append((rewrite, code))
                 seen.append([*before, own])
         self._original.append(mark)
-        self.alive, self._seen = alive, seen
+        self._alive, self._seen = alive, seen
 
-    def distinct(self) -> list[tuple[Rewrite, types.CodeType]]:
+    def _distinct(self) -> list[tuple[Rewrite, types.CodeType]]:
         """Return the most natural candidate of each value; those that change nothing are left out."""
-        known = {repr(self._original)}
+        known = self._known
+        known.add(repr(self._original))
         found = []
-        for one, marks in zip(self.alive, self._seen, strict=True):
+        for one, marks in zip(self._alive, self._seen, strict=True):
             mark = repr(marks)
             if mark not in known or one[0].keeps_value:
                 found.append(one)
