@@ -15,8 +15,21 @@ from gradcheck.script.source import SourceFile
 from gradcheck.script.syntax import FunctionNode, called_name
 
 _MOST_DERIVED, _MOST_LEAVES = 16, 12
-_STEPS = 4
-_NOT_CALLED = {"print", "len", "range", "zip", "enumerate", "append", "reversed", "list", "dict", "tuple", "next", "iter"}
+_STEPS, _LONGEST = 4, 40
+_NOT_CALLED = {
+    "print",
+    "len",
+    "range",
+    "zip",
+    "enumerate",
+    "append",
+    "reversed",
+    "list",
+    "dict",
+    "tuple",
+    "next",
+    "iter",
+}
 _CLEAN = {"float", "abs", "np.exp", "np.tanh", "np.cos", "np.sin", "np.sign", "np.abs", "math.exp", "math.cos"}
 
 
@@ -48,7 +61,7 @@ class Atom:
         return self.kind == "name" and is_step_size(self.text)
 
 
-def atoms(source: SourceFile, function: FunctionNode | None, line: int, scope: Mapping[str, Any]) -> list[Atom]:
+def atoms(source: SourceFile, function: FunctionNode | None, scope: Mapping[str, Any]) -> list[Atom]:
     """Return what is in sight at a line, the likeliest first.
 
     Parameters
@@ -57,8 +70,6 @@ def atoms(source: SourceFile, function: FunctionNode | None, line: int, scope: M
         The script.
     function : ast.FunctionDef or None
         The function that the line is in.
-    line : int
-        The line.
     scope : mapping
         The variables there.
     """
@@ -93,7 +104,8 @@ def slopes(source: SourceFile, function: FunctionNode | None, plain: list[Atom])
     """Return the standard derivatives of what is in sight, and the script's own functions of it."""
     names = [a for a in plain if a.kind == "name" and a.rank < 1 and not a.is_step][:_MOST_DERIVED]
     calls = _callables(source, function)
-    found = []
+    written = {ast.unparse(n) for n in ast.walk(function or source.tree) if isinstance(n, ast.Call | ast.BinOp)}
+    found: list[Atom] = []
     for atom in names:
         a = atom.text
         for call in calls:
@@ -101,7 +113,8 @@ def slopes(source: SourceFile, function: FunctionNode | None, plain: list[Atom])
             found.append(Atom(f"{call}({a})", rank, "call", atom.is_array))
         forms = [(f"1 - {a} ** 2", 0.1), (f"{a} * (1 - {a})", 0.1), (f"{a} > 0", 0.1), (f"1 - {a}", 0.5)]
         found += [Atom(text, atom.rank + extra, "slope", atom.is_array) for text, extra in forms]
-    return found
+    # what the same function computes elsewhere is the most natural
+    return [replace(a, rank=min(a.rank, 0.0)) if a.text in written else a for a in found]
 
 
 def _atom(text: str, value: Any, rank: float) -> Atom:
@@ -110,7 +123,7 @@ def _atom(text: str, value: Any, rank: float) -> Atom:
 
 def _whole(value: Any) -> float:
     """Counters and sizes are seldom what a gradient is multiplied by."""
-    return 0.8 if isinstance(value, int | np.integer) else 0.0
+    return 0.6 if isinstance(value, int | np.integer) else 0.0
 
 
 def _is_usable(value: Any) -> bool:
@@ -124,7 +137,7 @@ def _mentioned(node: ast.AST) -> set[str]:
     for part in parts:
         text = part.arg if isinstance(part, ast.arg) else ast.unparse(part)
         calls = isinstance(part, ast.AST) and any(isinstance(inner, ast.Call) for inner in ast.walk(part))
-        if not calls and len(text) < 40 and not text.startswith(("np.", "math.")):
+        if not calls and len(text) < _LONGEST and not text.startswith(("np.", "math.")):
             found.add(text)
     return found
 
@@ -168,9 +181,10 @@ def _called(source: SourceFile, function: FunctionNode | None) -> set[str]:
     }
     found = set()
     for node in ast.walk(source.tree):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in pure and not node.keywords:
-            if all(isinstance(argument, ast.Name) for argument in node.args) and len(text := ast.unparse(node)) < 40:
-                found.add(text)
+        match node:
+            case ast.Call(ast.Name(name), arguments, []) if name in pure and len(text := ast.unparse(node)) < _LONGEST:
+                if all(isinstance(argument, ast.Name) for argument in arguments):
+                    found.add(text)
     return found
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck.repair.taps import Installed, Site, TappedSource, sites_of
 from gradcheck.result import CheckResult, ParameterResult
 from gradcheck.script.backward import Backward
 from gradcheck.script.perturb import moved
@@ -19,7 +20,6 @@ from gradcheck.script.replay import Stage
 from gradcheck.script.source import SourceFile
 from gradcheck.script.syntax import Function, Loop
 from gradcheck.script.understand import Subject
-from gradcheck.repair.taps import Installed, Site, TappedSource, sites_of
 from gradcheck.verdict import Verdict
 
 _RIGHT, _ERRORS, _FLOOR = 1e-5, 3.0, 1e-9
@@ -169,9 +169,7 @@ class Trial:
         except (TypeError, ValueError):
             return None
 
-    def _taken_apart(
-        self, gradients: Mapping[str, np.ndarray[Any, Any]]
-    ) -> Iterator[tuple[str, np.ndarray[Any, Any]]]:
+    def _taken_apart(self, gradients: Mapping[str, np.ndarray[Any, Any]]) -> Iterator[tuple[str, np.ndarray[Any, Any]]]:
         for name, value in gradients.items():
             own = self._entries.get(name)
             if own is not None and value.size == len(own):

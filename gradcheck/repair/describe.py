@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from gradcheck.diagnosis.finding import Confidence, Finding, Fix
 from gradcheck.repair.bench import Point, worst_error
 from gradcheck.repair.influence import Influence
+from gradcheck.repair.rewrite import Rewrite
 from gradcheck.repair.search import Accepted
 from gradcheck.repair.text import edits_between, line_map
 from gradcheck.script.source import SourceFile, Span
@@ -45,6 +46,12 @@ NAMES = {
     "GC290": "wrong-line",
 }
 _MOST_SUSPECTS = 2
+_TOLD = {
+    "GC221": "`{old}` stands where what it changes is still needed, or not yet there: it belongs {new}",
+    "GC222": "{where} is the same array as `{old}`, so that what is done to one of them is done to both",
+    "GC224": "`{old}` goes on from what was there before: `{new}` belongs there",
+    "GC225": "`{old}` counts an index that occurs several times only once; `{new}` adds up",
+}
 
 
 def findings(
@@ -68,7 +75,7 @@ def findings(
 
 def _of_step(source: SourceFile, points: Sequence[Point], step: Accepted, fix: Fix | None) -> Finding:
     rewrite = step.candidate.rewrite
-    start, end = rewrite.splices[0].start, rewrite.splices[0].end
+    start, end = _place(step.before, rewrite)
     line, column = _position(step.before, start)
     end_line, end_column = _position(step.before, end)
     lines = line_map(source.text, step.before)
@@ -85,18 +92,37 @@ def _of_step(source: SourceFile, points: Sequence[Point], step: Accepted, fix: F
     return Finding(rewrite.code, NAMES[rewrite.code], message, names, span, Confidence.VERIFIED, evidence, fix)
 
 
+def _place(text: str, rewrite: Rewrite) -> tuple[int, int]:
+    """Return the stretch that is guilty: what is edited, or what reads too late what was moved away from above it."""
+    first, last = rewrite.splices[0], rewrite.splices[-1]
+    moved = text[first.start : first.end].strip()
+    if rewrite.code == "GC221" and len(rewrite.splices) > 1 and last.start > first.end and _updates(moved):
+        line = text.rfind("\n", 0, last.start - 1) + 1
+        return line + len(text[line:]) - len(text[line:].lstrip()), last.start - 1
+    if not first.new:
+        return first.start + len(text[first.start :]) - len(text[first.start :].lstrip()), first.end - 1
+    return first.start, first.end
+
+
+def _updates(statement: str) -> bool:
+    return statement.startswith("for ") or any(sign in statement for sign in ("-=", "+="))
+
+
 def _position(text: str, offset: int) -> tuple[int, int]:
     line = text.count("\n", 0, offset) + 1
     return line, offset - (text.rfind("\n", 0, offset) + 1) + 1
 
 
 def _message(code: str, old: str, new: str, target: str) -> str:
-    where = f"`{target}`" if target else "this value"
+    where = f"`{target}`" if target else "the value here"
     old, new = " ".join(old.split()), " ".join(new.split())
+    told = _TOLD.get(code)
+    if told is not None:
+        return told.format(where=where, old=old, new=new)
     if not old:
         return f"{where} lacks `{new}`"
     if not new:
-        return f"{where} has `{old}` too much"
+        return f"{where} has `{old}`, which does not belong there"
     return f"{where} is computed with `{old}`, where `{new}` belongs"
 
 
@@ -108,7 +134,8 @@ def _suspected(source: SourceFile, suspects: Sequence[Influence], wrong: frozens
             continue
         names = tuple(sorted(influence.gradients & wrong))
         where = f"`{influence.site.target}`" if influence.site.target else "the value here"
-        message = f"{where} flows into the wrong gradients of {', '.join(names)}, and no edit of one line was found that mends them"
+        told = f"{where} flows into the wrong gradients of {', '.join(names)}"
+        message = f"{told}; no edit was found that mends them"
         found.append(Finding("GC290", NAMES["GC290"], message, names, span, Confidence.POSSIBLE))
         if len(found) >= _MOST_SUSPECTS:
             break

@@ -18,7 +18,7 @@ from gradcheck.script.understand import Subject
 from gradcheck.script.unpack import entry_names, split
 from gradcheck.verdict import Verdict
 
-_POINTS, _MOST_ENTRIES = 4, 400
+_MOST_ENTRIES = 400
 
 # examines another text of the script from its beginning: its check, and the number of points
 Again = Callable[[SourceFile], CheckResult | None]
@@ -50,7 +50,7 @@ def find_findings(
     deadline = time.monotonic() + seconds_left
     entries = {**_numbered(subject), **entry_names(subject.backward)}
     points = [replace(point, result=split(point.result, entries)) for point in points]
-    telling = sorted(points, key=lambda p: (-len(_wrong(p.result)), p.seed is None))[:_POINTS]
+    telling = sorted(points, key=lambda p: (-len(_wrong(p.result)), p.seed is None))
     wrong = frozenset(name for point in points for name in _wrong(point.result))
     if not wrong:
         return ()

@@ -76,12 +76,13 @@ def _replaced(spot: Spot, writer: Writer, plain: Sequence[Atom], derived: Sequen
         return
     inside = _derivative_call(spot)
     whole_call = isinstance(node, ast.Call)
+    has_more = isinstance(node, ast.Call) and len(node.args) > 1
     for atom in plain:
         if atom.kind == "literal":
             continue
         if atom.text == old or (atom.kind == "number" and whole_call):
             continue
-        if not (whole_call and len(node.args) > 1 and atom.kind != "name"):
+        if not (has_more and atom.kind != "name"):
             code = "GC203" if inside else "GC228" if _is_mask(spot) else "GC201"
             cost = _cost(spot, 1.3 if whole_call or atom.kind != "name" else 1.0, atom)
             cost -= _likeness(old, atom.text)
@@ -126,10 +127,11 @@ def _multiplied(spot: Spot, writer: Writer, plain: Sequence[Atom], derived: Sequ
             new = f"{own} / {bracketed(atom.text, _PRODUCT + 1)}"
             yield Rewrite(writer.put(spot, new), code, _cost(spot, base + 0.05, atom), "", f"1 / {atom.text}")
 
-
     for atom in plain:
         if atom.kind == "name" and atom.rank < 1:
-            yield Rewrite(writer.put(spot, f"{own} * -{atom.text}"), "GC207", _cost(spot, 1.45, atom), "", f"-{atom.text}")
+            yield Rewrite(
+                writer.put(spot, f"{own} * -{atom.text}"), "GC207", _cost(spot, 1.45, atom), "", f"-{atom.text}"
+            )
 
 
 def _factor_code(atom: Atom) -> str:
@@ -162,7 +164,9 @@ def _dropped(spot: Spot, writer: Writer) -> Iterator[Rewrite]:
             old = writer.of(spot.node)
             yield Rewrite(writer.put(spot, writer.of(argument)), code, _cost(spot, 1.3), old, writer.of(argument), True)
         case ast.Call(ast.Attribute(holder), []):
-            yield Rewrite(writer.put(spot, writer.of(holder)), "GC208", _cost(spot, 1.3), writer.of(spot.node), "", True)
+            yield Rewrite(
+                writer.put(spot, writer.of(holder)), "GC208", _cost(spot, 1.3), writer.of(spot.node), "", True
+            )
 
 
 def _pairs(spot: Spot, writer: Writer) -> Iterator[Rewrite]:
@@ -229,7 +233,13 @@ def _added(spot: Spot, writer: Writer, plain: Sequence[Atom]) -> Iterator[Rewrit
         code = "GC220" if _DECAY.match(atom.text) else "GC227" if _CARRY.search(atom.text) else "GC210"
         cost = 1.6 + _DEPTH * spot.depth + 0.5 * rank - (0.3 if code == "GC227" else 0.1 if code == "GC220" else 0)
         yield Rewrite(writer.put(spot, f"{own} + {text}"), code, cost, "", text)
-        yield Rewrite(writer.put(spot, f"{own} - {bracketed(text, _SUM + 1, precedence_of(text))}"), code, cost + 0.15, "", f"-{text}")
+        yield Rewrite(
+            writer.put(spot, f"{own} - {bracketed(text, _SUM + 1, precedence_of(text))}"),
+            code,
+            cost + 0.15,
+            "",
+            f"-{text}",
+        )
 
 
 def _normalised(spot: Spot, writer: Writer, plain: Sequence[Atom]) -> Iterator[Rewrite]:

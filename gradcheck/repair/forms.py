@@ -74,8 +74,9 @@ def _constants(spot: Spot, writer: Writer, cost: float) -> Iterator[Rewrite]:
     number = node.value
     if not isinstance(number, int | float):
         return
-    for new in {0, 1, 2, -1, 0.5, 3, 0.25, number * 2, number / 2, number + 1, number - 1, -number} - {number}:
-        text = f"{int(new) if float(new).is_integer() and isinstance(number, int) else new}"
+    others = {0, 1, 2, -1, 0.5, 3, 0.25, number * 2, number / 2, number + 1, number - 1, -number} - {number}
+    for other in sorted(others):
+        text = f"{int(other) if float(other).is_integer() and isinstance(number, int) else other}"
         yield Rewrite(writer.put(spot, text), "GC213", cost + 0.1, writer.of(node), text)
 
 
@@ -106,8 +107,8 @@ def _orders(spot: Spot, writer: Writer, cost: float) -> Iterator[Rewrite]:
                 new = f"{writer.held(left, needs)} * {writer.held(right, needs + 1)}"
                 yield Rewrite(writer.put(spot, new), "GC229", cost + 0.3, writer.of(spot.node), new, True)
         case ast.BinOp(left, ast.Mult(), right):
-            for a, b in ((left, right), (right, left)):
-                new = f"{writer.held(a, _PRODUCT)} @ {writer.held(b, _UNARY)}"
+            for one, other in ((left, right), (right, left)):
+                new = f"{writer.held(one, _PRODUCT)} @ {writer.held(other, _UNARY)}"
                 yield Rewrite(writer.put(spot, new), "GC229", cost + 0.4, writer.of(spot.node), new, True)
         case ast.Call(_, [one, other]) if called_name(spot.node) in _PRODUCTS:
             yield _exchanged(spot, writer, one, other, cost)
@@ -127,9 +128,12 @@ def _orders(spot: Spot, writer: Writer, cost: float) -> Iterator[Rewrite]:
 def _exchanged(spot: Spot, writer: Writer, one: ast.expr, other: ast.expr, cost: float) -> Rewrite:
     start = writer.text.start(spot.node)
     text = writer.of(spot.node)
-    a, b = (writer.text.start(one) - start, writer.text.end(one) - start), (
-        writer.text.start(other) - start,
-        writer.text.end(other) - start,
+    a, b = (
+        (writer.text.start(one) - start, writer.text.end(one) - start),
+        (
+            writer.text.start(other) - start,
+            writer.text.end(other) - start,
+        ),
     )
     new = text[: a[0]] + text[b[0] : b[1]] + text[a[1] : b[0]] + text[a[0] : a[1]] + text[b[1] :]
     return Rewrite(writer.put(spot, new), "GC229", cost, text, new, True)
@@ -221,7 +225,9 @@ def shifted(node: ast.Subscript, writer: Writer, cost: float) -> Iterator[Rewrit
                     new_texts = [base, f"{base} {opposite} 1"]
             for new in new_texts:
                 splice = Splice(writer.text.start(end), writer.text.end(end), new)
-                yield Rewrite((splice,), "GC226", cost, f"{writer.of(node.value)}[{old}]", f"{writer.of(node.value)}[{new}]")
+                yield Rewrite(
+                    (splice,), "GC226", cost, f"{writer.of(node.value)}[{old}]", f"{writer.of(node.value)}[{new}]"
+                )
 
 
 def _slices(index: ast.Slice, writer: Writer, cost: float) -> Iterator[Rewrite]:

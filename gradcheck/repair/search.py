@@ -212,8 +212,8 @@ class _Level:
         pool: list[tuple[float, Candidate]] = []
         with self._bench.at(self._search.points[0]) as trial:
             for penalty, prober in probers:
-                for candidate in prober.below(trial, high - penalty, self._deadline):
-                    pool.append((candidate.rewrite.cost + penalty, candidate))
+                found = prober.below(trial, high - penalty, self._deadline)
+                pool += [(candidate.rewrite.cost + penalty, candidate) for candidate in found]
                 if self._late():
                     break
         return [candidate for _, candidate in sorted(pool, key=lambda pair: pair[0])]
@@ -244,7 +244,14 @@ class _Level:
             return None
         influence = candidate.influence
         touched = self._touched(influence) if influence else self._wrong
-        return Accepted(candidate, self._code, edited(self._bench, candidate.rewrite), self._wrong - left, touched, self._spares(influence) if influence else True)
+        return Accepted(
+            candidate,
+            self._code,
+            edited(self._bench, candidate.rewrite),
+            self._wrong - left,
+            touched,
+            self._spares(influence) if influence else True,
+        )
 
     def _restated(self) -> list[Rewrite]:
         source = self._bench.source

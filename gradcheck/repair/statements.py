@@ -124,8 +124,10 @@ def _kept(target: ast.expr, value: ast.expr, place: Place, writer: Writer) -> It
 
 def _whole_numbers(value: ast.expr, writer: Writer) -> Iterator[Rewrite]:
     for node in ast.walk(value):
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr in _WHOLE:
-            if not any(k.arg == "dtype" for k in node.keywords):
+        match node:
+            case ast.Call(ast.Attribute(_, name)) if name in _WHOLE and not any(
+                k.arg == "dtype" for k in node.keywords
+            ):
                 at = writer.text.end(node) - 1
                 yield Rewrite((Splice(at, at, ", dtype=float"),), "GC290", 1.0, writer.of(node), "dtype=float")
 
@@ -209,7 +211,9 @@ def _moved(place: Place, text: Text) -> Iterator[Rewrite]:
             yield Rewrite((Splice(start, end, ""), Splice(at, at, own)), code, 1.2 + 0.02 * distance, words, "later")
         for distance, other in enumerate(reversed(block[max(place.index - _FARTHEST, 0) : place.index])):
             at = text.line_start(other.lineno)
-            yield Rewrite((Splice(start, end, ""), Splice(at, at, own)), "GC221", 1.3 + 0.02 * distance, words, "earlier")
+            yield Rewrite(
+                (Splice(start, end, ""), Splice(at, at, own)), "GC221", 1.3 + 0.02 * distance, words, "earlier"
+            )
         yield from _out_of_loop(place, text, own, (start, end))
         if len(block) > 1:
             code = "GC211" if isinstance(node, ast.AugAssign) else "GC208"
@@ -217,7 +221,9 @@ def _moved(place: Place, text: Text) -> Iterator[Rewrite]:
     if isinstance(node, ast.Return) and isinstance(place.outer, ast.For | ast.While | ast.If):
         last_outer = place.outer.end_lineno or place.outer.lineno
         if last_outer == last:
-            yield Rewrite((Splice(start, end, _dedented(own, place.outer, node, text)),), "GC223", 1.1, words, "after the loop")
+            yield Rewrite(
+                (Splice(start, end, _dedented(own, place.outer, node, text)),), "GC223", 1.1, words, "after the loop"
+            )
 
 
 def _out_of_loop(place: Place, text: Text, own: str, extent: tuple[int, int]) -> Iterator[Rewrite]:

@@ -8,7 +8,7 @@ import types
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from gradcheck.script.instrument import HOOK, instrument
 from gradcheck.script.source import SourceFile
@@ -98,8 +98,7 @@ def _number(node: ast.stmt | ast.Lambda) -> int:
 
 
 def _tapped(module: ast.Module) -> ast.Module:
-    result: ast.Module = _Taps().visit(module)
-    return ast.fix_missing_locations(result)
+    return ast.fix_missing_locations(cast(ast.Module, _Taps().visit(module)))
 
 
 class _Taps(ast.NodeTransformer):

@@ -20,10 +20,10 @@ from gradcheck.repair.exchanges import exchanges
 from gradcheck.repair.forms import forms
 from gradcheck.repair.influence import Influence
 from gradcheck.repair.rewrite import Rewrite, Writer
-from gradcheck.repair.taps import Site
 from gradcheck.repair.text import Splice, Text, spliced, with_text
 
-_ROUNDS, _DIGITS = 3, 9
+# at which evaluations of a site its edits are looked at: in loops, the first ones may be special
+_LOOKED_AT, _DIGITS = frozenset({1, 2, 4, 9, 23}), 9
 _MOST = 4000
 
 
@@ -67,7 +67,7 @@ class Prober:
         self._begin()
 
     def _begin(self) -> None:
-        self._round, self._busy = 0, False
+        self._met, self._busy = 0, False
         self._failure: Exception | None = None
         self._alive: list[tuple[Rewrite, types.CodeType]] = []
         self._seen: list[list[Any]] = []
@@ -96,7 +96,10 @@ class Prober:
 
     def __call__(self, number: int, value: Any) -> Any:
         """Receive the value of a tap."""
-        if number != self._site.number or self._busy or self._round >= _ROUNDS:
+        if number != self._site.number or self._busy:
+            return value
+        self._met += 1
+        if self._met not in _LOOKED_AT:
             return value
         frame = sys._getframe(1)
         scope = {**frame.f_globals, **frame.f_locals}
@@ -107,7 +110,7 @@ class Prober:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                if self._round == 0:
+                if self._met == 1:
                     self._alive = list(self._compiled(scope))
                     self._seen = [[] for _ in self._alive]
                 self._evaluate(scope, value)
@@ -116,13 +119,12 @@ class Prober:
         finally:
             recorder.watched = watched
             self._busy = False
-            self._round += 1
         return value
 
     def _generated(self, scope: dict[str, Any]) -> list[Rewrite]:
         site, source = self._site, self._bench.source
         writer = Writer(Text(source.text))
-        plain = atoms(source, site.function, site.line, scope)
+        plain = atoms(source, site.function, scope)
         derived = slopes(source, site.function, plain)
         calls = list(dict.fromkeys(a.text.partition("(")[0] for a in derived if a.kind == "call"))
         is_body = isinstance(site.node, ast.Lambda | ast.Return)

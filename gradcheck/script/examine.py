@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 import time
 import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, cast
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from gradcheck.errors import InputError, ScriptError
 from gradcheck.repair.bench import Point
 from gradcheck.repair.engine import find_findings
 from gradcheck.result import CheckResult
+from gradcheck.script.answers import Answers
 from gradcheck.script.candidates import Overrides
 from gradcheck.script.kernel import stand_in_for_kernel
 from gradcheck.script.origin import gradient_source
@@ -38,6 +40,8 @@ _SHARE_OF_RUN = 0.5
 _SAME_LOSS = 1e-3
 # of the time that is left, for the search of edits; and of what is left then, for examining an edited script
 _SHARE_OF_REPAIR, _SHARE_OF_VERIFYING = 0.6, 0.6
+# so many points for the search beside those of the check, unless they take too large a share of the time limit
+_MORE_POINTS, _SHARE_OF_POINTS = 4, 0.05
 # added to the seed for the points of an edited script
 _FRESH = 1000
 
@@ -151,9 +155,21 @@ def _findings(examined: _Examined, request: Request, began: float) -> tuple[Find
         same = set(other.subject.backward.names) >= set(examined.subject.backward.names)
         return merged if same and merged.verdict is Verdict.MATCH else None
 
-    return find_findings(
-        examined.recording, examined.subject, examined.points, again, _SHARE_OF_REPAIR * max(left(), 0.0)
-    )
+    points = (*examined.points, *_more_points(examined, request))
+    return find_findings(examined.recording, examined.subject, points, again, _SHARE_OF_REPAIR * max(left(), 0.0))
+
+
+def _more_points(examined: _Examined, request: Request) -> list[Point]:
+    """Return points for the search of edits beside those of the check: of the other moments, if there is the time."""
+    number = len(examined.points)
+    began = time.perf_counter()
+    found: list[Point] = []
+    more = replace(request, points=_MORE_POINTS)
+    for point, _ in _checks(examined.recording, examined.subject, more, perturb=examined.stale is None, start=number):
+        found.append(point)
+        if time.perf_counter() - began > _SHARE_OF_POINTS * request.seconds:
+            break
+    return found
 
 
 @dataclass(frozen=True)
@@ -168,6 +184,10 @@ class _Examined:
 
 
 def _checked(source: SourceFile, request: Request) -> _Examined:
+    if isinstance(sys.stdin, Answers):
+        sys.stdin = cast(TextIO, sys.stdin.rewound())
+    elif sys.stdin is not None:
+        sys.stdin = cast(TextIO, Answers(sys.stdin))
     stand_in_for_kernel(source)
     units = units_of(source, request.overrides.backward)
     recording = record(source, request.argv, _SHARE_OF_RUN * request.seconds, recorded(source, units), set(units))
@@ -206,13 +226,13 @@ def _notes(recording: Recording, subject: Subject, stale: str | None) -> Iterato
 
 
 def _checks(
-    recording: Recording, subject: Subject, request: Request, *, perturb: bool
+    recording: Recording, subject: Subject, request: Request, *, perturb: bool, start: int = 0
 ) -> Iterator[tuple[Point, int]]:
     """Check at recorded points and, with `perturb`, at perturbed ones, in turn, until there are enough."""
     backward = subject.backward
     problem: ScriptError | None = None
     done = 0
-    for number in range(2 * len(backward.moments)):
+    for number in range(start, 2 * len(backward.moments)):
         if done >= request.points:
             return
         perturbed = backward.names if number % 2 else ()
@@ -230,7 +250,7 @@ def _checks(
             else:
                 done += 1
                 yield Point(moment, seed if perturbed else None, result), stage.evaluations
-    if not done and problem is not None:
+    if not done and problem is not None and not start:
         raise problem
 
 

@@ -111,9 +111,9 @@ class Recorder:
     at : callable
         Receives the line of every statement that may change something, before it is run.
     overrides : dict
-        While a replay runs with taps: expressions that are evaluated in place of others, by the number of their place.
+        While a replay runs with taps: expressions that are evaluated in place of others, by the number of a place.
     tap : callable
-        While a replay runs with taps: receives the number of a place and its value, and returns the value to go on with.
+        While a replay runs with taps: receives the number of a place and its value, and returns what takes its place.
     """
 
     locals = staticmethod(builtins.locals)
