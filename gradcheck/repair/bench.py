@@ -61,6 +61,13 @@ class Bench:
         What was understood of it.
     entries : mapping of str to tuple of str, optional
         The names of the entries of parameters that are looked at entry by entry.
+
+    Attributes
+    ----------
+    source : SourceFile
+        The text that is set up.
+    scale : float
+        What the script's gradients are multiplied by.
     """
 
     def __init__(
@@ -70,7 +77,7 @@ class Bench:
         self._recording = recording
         self._subject = subject
         self._installed = Installed(recording.source, recording.module.__dict__)
-        self._scale = subject.scale.value
+        self.scale = subject.scale.value
         self.source = recording.source
         self.load(recording.source)
 

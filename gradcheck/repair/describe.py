@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from gradcheck.diagnosis.finding import Confidence, Finding, Fix
@@ -46,6 +47,8 @@ NAMES = {
     "GC290": "wrong-line",
 }
 _MOST_SUSPECTS = 2
+# what an entry's name has behind the vector's
+NUMBERED = re.compile(r"#\d+$")
 _TOLD = {
     "GC221": "`{old}` stands where what it changes is still needed, or not yet there: it belongs {new}",
     "GC222": "{where} is the same array as `{old}`, so that what is done to one of them is done to both",
@@ -79,11 +82,11 @@ def _of_step(source: SourceFile, points: Sequence[Point], step: Accepted, fix: F
     line, column = _position(step.before, start)
     end_line, end_column = _position(step.before, end)
     lines = line_map(source.text, step.before)
-    names = tuple(sorted(step.touched if step.candidate.influence else step.fixed))
+    names = _shown(step.touched if step.candidate.influence else step.fixed)
     target = step.candidate.influence.site.target if step.candidate.influence else ""
     errors = [worst_error([p.result for p in points], name) for name in sorted(step.fixed)]
     evidence = tuple(
-        f"without it, the gradient of `{name}` has a relative error of {error:.3g}; with it, it agrees with finite "
+        f"without it, the gradient of `{_entry(name)}` has a relative error of {error:.3g}; with it, it agrees with finite "
         "differences"
         for name, error in zip(sorted(step.fixed), errors, strict=True)
     )
@@ -97,11 +100,23 @@ def _place(text: str, rewrite: Rewrite) -> tuple[int, int]:
     first, last = rewrite.splices[0], rewrite.splices[-1]
     moved = text[first.start : first.end].strip()
     if rewrite.code == "GC221" and len(rewrite.splices) > 1 and last.start > first.end and _updates(moved):
-        line = text.rfind("\n", 0, last.start - 1) + 1
-        return line + len(text[line:]) - len(text[line:].lstrip()), last.start - 1
+        return _reader(text, moved, first.end, last.start)
     if not first.new:
         return first.start + len(text[first.start :]) - len(text[first.start :].lstrip()), first.end - 1
     return first.start, first.end
+
+
+def _reader(text: str, moved: str, start: int, end: int) -> tuple[int, int]:
+    """Return the first line between two places that reads what a statement changes."""
+    found = re.findall(r"([\w.]+)(?:\[[^=]*\])?\s*[-+]=", moved)
+    names = [re.compile(rf"(?<![\w.]){re.escape(name)}(?!\w)") for name in found]
+    place = start
+    for line in text[start:end].splitlines(keepends=True):
+        if any(name.search(line) for name in names):
+            return place + len(line) - len(line.lstrip()), place + len(line.rstrip())
+        place += len(line)
+    line_start = text.rfind("\n", 0, end - 1) + 1
+    return line_start + len(text[line_start:]) - len(text[line_start:].lstrip()), end - 1
 
 
 def _updates(statement: str) -> bool:
@@ -126,13 +141,22 @@ def _message(code: str, old: str, new: str, target: str) -> str:
     return f"{where} is computed with `{old}`, where `{new}` belongs"
 
 
+def _shown(names: frozenset[str]) -> tuple[str, ...]:
+    """Return the names that the report has for parameters; entries that have none of their own go by the vector's."""
+    return tuple(sorted({NUMBERED.sub("", name) for name in names}))
+
+
+def _entry(name: str) -> str:
+    return re.sub(r"#(\d+)$", r"[\1]", name)
+
+
 def _suspected(source: SourceFile, suspects: Sequence[Influence], wrong: frozenset[str]) -> list[Finding]:
     found: list[Finding] = []
     for influence in suspects:
         span = source.span(influence.site.value)
         if any(other.span.line == span.line for other in found) or influence.gradients is None:
             continue
-        names = tuple(sorted(influence.gradients & wrong))
+        names = _shown(influence.gradients & wrong)
         where = f"`{influence.site.target}`" if influence.site.target else "the value here"
         told = f"{where} flows into the wrong gradients of {', '.join(names)}"
         message = f"{told}; no edit was found that mends them"

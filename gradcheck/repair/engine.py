@@ -77,7 +77,7 @@ def _numbered(subject: Subject) -> dict[str, tuple[str, ...]]:
         return {}
     leaf = subject.backward.pairs[0].slot.leaf
     is_vector = len(leaf.shape) == 1 and 1 < leaf.size <= _MOST_ENTRIES
-    return {leaf.name: tuple(f"{leaf.name}[{i}]" for i in range(leaf.size))} if is_vector else {}
+    return {leaf.name: tuple(f"{leaf.name}#{i}" for i in range(leaf.size))} if is_vector else {}
 
 
 def _wrong(result: CheckResult) -> list[str]:

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
+from gradcheck.repair.adjoints import proved_right
 from gradcheck.repair.bench import Bench, Point
 from gradcheck.repair.influence import Influence, influences
 from gradcheck.repair.rewrite import Rewrite
@@ -15,7 +16,7 @@ from gradcheck.repair.trials import Candidate, Prober, edited, holds_everywhere,
 
 _MOST_EDITS, _BRANCHES, _REFUSED = 5, 3, 4
 # a candidate at a line that cannot explain all, or that also touches what is right, comes later
-_PARTLY, _TOUCHING, _UNKNOWN, _LATER = 0.6, 0.4, 0.3, 0.015
+_PARTLY, _TOUCHING, _UNKNOWN, _PROVED, _LATER = 0.6, 0.4, 0.3, 0.4, 0.015
 # edits are tried in tiers of their cost; of those in a tier, expressions first
 _TIERS = (1.16, 1.31, 1.51, 1.81, 9.0)
 _CHUNK = 100
@@ -72,6 +73,8 @@ class Search:
         The lines of the script as it is that touch what is wrong, the most suspicious first.
     idle : list of Influence
         Lines of the text in work whose values have an influence on nothing.
+    proved : frozenset of int
+        Sites whose values are proved right.
     refused : int
         How many edits were right at all points of the search, and not everywhere.
     """
@@ -82,6 +85,7 @@ class Search:
     verify: Callable[[str], bool]
     suspects: list[Influence] = field(default_factory=list)
     idle: list[Influence] = field(default_factory=list)
+    proved: frozenset[int] = frozenset()
     refused: int = 0
 
     def run(self, wrong: frozenset[str]) -> list[Accepted]:
@@ -102,7 +106,8 @@ class Search:
             return None
         with self.bench.at(self.points[0]) as trial:
             found = influences(trial, self.bench.sites())
-        ordered = suspects(found, wrong)
+            self.proved = proved_right(trial, found, self.bench.scale)
+        ordered = suspects(found, wrong, self.proved)
         self.idle = [i for i in found if not i.loss and i.gradients is not None and not i.gradients]
         if not done:
             self.suspects = ordered
@@ -122,16 +127,27 @@ class Search:
         return None
 
 
-def suspects(found: Sequence[Influence], wrong: frozenset[str]) -> list[Influence]:
-    """Return the sites that touch wrong gradients and not the loss, the most suspicious first."""
+def suspects(found: Sequence[Influence], wrong: frozenset[str], proved: frozenset[int]) -> list[Influence]:
+    """Return the sites that touch wrong gradients and not the loss, the most suspicious first.
+
+    Parameters
+    ----------
+    found : sequence of Influence
+        The sites.
+    wrong : frozenset of str
+        The parameters whose gradients are wrong.
+    proved : frozenset of int
+        Sites whose values are proved right.
+    """
     own = [i for i in found if not i.loss and (i.gradients is None or i.gradients & wrong)]
-    return sorted(own, key=lambda i: (_penalty(i, wrong), i.order))
+    return sorted(own, key=lambda i: (_penalty(i, wrong, proved), i.order))
 
 
-def _penalty(influence: Influence, wrong: frozenset[str]) -> float:
+def _penalty(influence: Influence, wrong: frozenset[str], proved: frozenset[int]) -> float:
     if influence.gradients is None:
         return _UNKNOWN
     touching = _TOUCHING if influence.gradients - wrong else 0.0
+    touching += _PROVED if influence.site.number in proved else 0.0
     return touching + (0.0 if influence.gradients >= wrong else _PARTLY)
 
 
@@ -203,7 +219,7 @@ class _Level:
     def _probers(self, group: Sequence[Influence]) -> list[tuple[float, Prober]]:
         # of several lines that a factor may stand in, the first is where it belongs
         return [
-            (_penalty(influence, self._wrong) + _LATER * position, Prober(self._bench, influence))
+            (_penalty(influence, self._wrong, self._search.proved) + _LATER * position, Prober(self._bench, influence))
             for position, influence in enumerate(group)
         ]
 
