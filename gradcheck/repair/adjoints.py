@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ _MOST = 40
 Array = np.ndarray[Any, Any]
 
 
-def proved_right(trial: Trial, found: Sequence[Influence], scale: float) -> frozenset[int]:
+def proved_right(trial: Trial, found: Sequence[Influence], scale: float, deadline: float) -> frozenset[int]:
     """Return the sites of the way back whose values are derivatives of the loss, as they should be.
 
     Compared along random directions: a value of the way back, with the numerical derivative of the loss when a value
@@ -31,6 +32,8 @@ def proved_right(trial: Trial, found: Sequence[Influence], scale: float) -> froz
         The sites.
     scale : float
         What the gradients are multiplied by.
+    deadline : float
+        When to stop.
     """
     values = _values(trial, [i.site.number for i in found if i.rounds == 1])
     back = {i.site.number for i in found if not i.loss and i.gradients and i.site.number in values}
@@ -38,6 +41,8 @@ def proved_right(trial: Trial, found: Sequence[Influence], scale: float) -> froz
     forward = [i.site.number for i in found if i.loss and i.site.number in values]
     right: set[int] = set()
     for number in [n for n in forward if values[n].shape in shapes][:_MOST]:
+        if time.monotonic() > deadline:
+            break
         directions = _directions(values[number].shape)
         slopes = np.array([_slope(trial, number, values[number], direction) for direction in directions])
         size = float(np.max(np.abs(slopes), initial=0.0))

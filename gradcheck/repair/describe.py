@@ -86,8 +86,8 @@ def _of_step(source: SourceFile, points: Sequence[Point], step: Accepted, fix: F
     target = step.candidate.influence.site.target if step.candidate.influence else ""
     errors = [worst_error([p.result for p in points], name) for name in sorted(step.fixed)]
     evidence = tuple(
-        f"without it, the gradient of `{_entry(name)}` has a relative error of {error:.3g}; with it, it agrees with finite "
-        "differences"
+        f"without the edit, the gradient of `{_entry(name)}` has a relative error of {error:.3g}; with it, it agrees "
+        "with finite differences"
         for name, error in zip(sorted(step.fixed), errors, strict=True)
     )
     span = Span(lines.get(line, line), column, lines.get(end_line, end_line), end_column)

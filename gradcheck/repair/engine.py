@@ -20,8 +20,8 @@ from gradcheck.verdict import Verdict
 
 _MOST_ENTRIES = 400
 
-# examines another text of the script from its beginning: its check, and the number of points
-Again = Callable[[SourceFile], CheckResult | None]
+# examines another text of the script from its beginning, and says at how many points all of its gradients match
+Again = Callable[[SourceFile], int]
 
 
 def find_findings(
@@ -38,7 +38,7 @@ def find_findings(
     points : sequence of Point
         The points at which it was checked.
     again : callable
-        Examines another text of the script from its beginning; None where that fails.
+        Examines another text of the script from its beginning; returns at how many points it is right, 0 if it is not.
     seconds_left : float
         How long this may take.
 
@@ -59,9 +59,8 @@ def find_findings(
 
     def verify(code: str) -> bool:
         nonlocal verified
-        result = again(with_text(recording.source, code))
-        verified = 0 if result is None else max(len(points), 1) * 2
-        return result is not None
+        verified = again(with_text(recording.source, code))
+        return verified > 0
 
     try:
         search = Search(bench, telling, deadline, verify)

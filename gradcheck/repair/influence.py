@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -39,8 +40,18 @@ class Influence:
     loss: bool
 
 
-def influences(trial: Trial, sites: Sequence[Site]) -> list[Influence]:
-    """Return the influence of every site that is evaluated in a replay."""
+def influences(trial: Trial, sites: Sequence[Site], deadline: float) -> list[Influence]:
+    """Return the influence of every site that is evaluated in a replay, as long as there is time.
+
+    Parameters
+    ----------
+    trial : Trial
+        The text at a point.
+    sites : sequence of Site
+        Its sites.
+    deadline : float
+        When to stop.
+    """
     counts: dict[int, int] = {}
     movable: set[int] = set()
     rng = np.random.default_rng(0)
@@ -57,7 +68,7 @@ def influences(trial: Trial, sites: Sequence[Site]) -> list[Influence]:
     found = []
     for order, number in enumerate(counts):
         site = next((s for s in sites if s.number == number), None)
-        if site is None:
+        if site is None or time.monotonic() > deadline:
             continue
         gradients: frozenset[str] | None = None
         moves_loss = False

@@ -105,8 +105,9 @@ class Search:
         if self._late() or len(done) >= _MOST_EDITS or not loadable(self.bench, code):
             return None
         with self.bench.at(self.points[0]) as trial:
-            found = influences(trial, self.bench.sites())
-            self.proved = proved_right(trial, found, self.bench.scale)
+            half = (time.monotonic() + self.deadline) / 2
+            found = influences(trial, self.bench.sites(), half)
+            self.proved = proved_right(trial, found, self.bench.scale, half)
         ordered = suspects(found, wrong, self.proved)
         self.idle = [i for i in found if not i.loss and i.gradients is not None and not i.gradients]
         if not done:

@@ -2,48 +2,38 @@
 
 from __future__ import annotations
 
-import sys
+import math
 import time
 import traceback
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TextIO, cast
 
-import numpy as np
-
-from gradcheck.check import check_grad
 from gradcheck.diagnosis.finding import Finding
 from gradcheck.diagnosis.signature import signature
-from gradcheck.errors import InputError, ScriptError
+from gradcheck.errors import ScriptError
 from gradcheck.repair.bench import Point
 from gradcheck.repair.engine import find_findings
 from gradcheck.result import CheckResult
-from gradcheck.script.answers import Answers
 from gradcheck.script.candidates import Overrides
-from gradcheck.script.kernel import stand_in_for_kernel
+from gradcheck.script.checked import Examined, checked, checks
 from gradcheck.script.origin import gradient_source
-from gradcheck.script.perturb import moved
-from gradcheck.script.record import Recording, record, script_raised
-from gradcheck.script.replay import Stage
+from gradcheck.script.record import Recording
 from gradcheck.script.result import EntryPoints, GradientSource, ScriptResult
 from gradcheck.script.source import SourceFile
-from gradcheck.script.stale import computed_before
-from gradcheck.script.understand import Subject, understand
-from gradcheck.script.units import recorded, units_of
+from gradcheck.script.understand import Subject
 from gradcheck.script.unpack import entry_names, split
 from gradcheck.verdict import Verdict
 
-# of the time limit; the rest is for understanding and checking
-_SHARE_OF_RUN = 0.5
-# of the losses in single and in double precision; further apart, the script does something else in double precision
-_SAME_LOSS = 1e-3
 # of the time that is left, for the search of edits; and of what is left then, for examining an edited script
 _SHARE_OF_REPAIR, _SHARE_OF_VERIFYING = 0.6, 0.6
-# so many points for the search beside those of the check, unless they take too large a share of the time limit
-_MORE_POINTS, _SHARE_OF_POINTS = 4, 0.05
+# how many times longer than the check itself there has to be left for looking for its causes
+_LONGER, _QUICK = 1.5, 0.1
 # added to the seed for the points of an edited script
 _FRESH = 1000
+# so many points for the search beside those of the check, unless they take too large a share of the time limit
+_MORE_POINTS, _SHARE_OF_POINTS = 4, 0.05
+_SAME_SCALE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -118,7 +108,7 @@ def _internal(error: Exception) -> ScriptError:
 
 
 def _examine(source: SourceFile, request: Request, began: float) -> ScriptResult:
-    examined = _checked(source, request)
+    examined = checked(source, request)
     recording, subject, stale, points = examined.recording, examined.subject, examined.stale, examined.points
     entries = entry_names(subject.backward)
     checks = [split(point.result, entries) for point in points]
@@ -136,71 +126,55 @@ def _examine(source: SourceFile, request: Request, began: float) -> ScriptResult
     )
 
 
-def _findings(examined: _Examined, request: Request, began: float) -> tuple[Finding, ...]:
-    """Return why gradients are wrong; a script in single precision is only looked at where it is wrong by much."""
-    if not request.fix:
-        return ()
+def _findings(examined: Examined, request: Request, began: float) -> tuple[Finding, ...]:
+    """Return why gradients are wrong."""
+    taken = time.perf_counter() - began
 
     def left() -> float:
         return request.seconds - (time.perf_counter() - began)
 
-    def again(source: SourceFile) -> CheckResult | None:
-        """Examine an edited script from its beginning, at other points; return its check if all of it matches."""
-        fresh = replace(request, seed=request.seed + _FRESH, seconds=max(_SHARE_OF_VERIFYING * left(), 1.0))
+    def again(source: SourceFile) -> int:
+        """Examine an edited script from its beginning; return at how many other points all of it matches."""
+        if left() < _LONGER * taken:
+            return 0
+        points = request.points * (2 if taken < _QUICK * request.seconds else 1)
+        seconds = _SHARE_OF_VERIFYING * left()
         try:
-            other = _checked(source, fresh)
+            other = checked(source, replace(request, seed=request.seed + _FRESH, seconds=seconds, points=points))
         except Exception:  # noqa: BLE001 - an edited script may fail in any way
-            return None
+            return 0
         merged = CheckResult.merge([point.result for point in other.points])
-        same = set(other.subject.backward.names) >= set(examined.subject.backward.names)
-        return merged if same and merged.verdict is Verdict.MATCH else None
+        right = merged.verdict is Verdict.MATCH and _is_same(examined.subject, other.subject)
+        return len(other.points) if right else 0
 
+    if not request.fix or left() < _LONGER * taken:
+        return ()
     points = (*examined.points, *_more_points(examined, request))
-    return find_findings(examined.recording, examined.subject, points, again, _SHARE_OF_REPAIR * max(left(), 0.0))
+    return find_findings(examined.recording, examined.subject, points, again, _SHARE_OF_REPAIR * left())
 
 
-def _more_points(examined: _Examined, request: Request) -> list[Point]:
+def _is_same(one: Subject, other: Subject) -> bool:
+    """Whether the same is checked in two texts: gradients of the same loss, by the same parameters and convention."""
+    return (
+        set(other.backward.names) >= set(one.backward.names)
+        and other.loss.text == one.loss.text
+        and other.loss.is_implied == one.loss.is_implied
+        and math.isclose(other.scale.value, one.scale.value, rel_tol=_SAME_SCALE)
+    )
+
+
+def _more_points(examined: Examined, request: Request) -> list[Point]:
     """Return points for the search of edits beside those of the check: of the other moments, if there is the time."""
-    number = len(examined.points)
+    perturb = examined.stale is None
+    start = len(examined.points) * (1 if perturb else 2)
     began = time.perf_counter()
     found: list[Point] = []
     more = replace(request, points=_MORE_POINTS)
-    for point, _ in _checks(examined.recording, examined.subject, more, perturb=examined.stale is None, start=number):
+    for point, _ in checks(examined.recording, examined.subject, more, perturb=perturb, start=start):
         found.append(point)
         if time.perf_counter() - began > _SHARE_OF_POINTS * request.seconds:
             break
     return found
-
-
-@dataclass(frozen=True)
-class _Examined:
-    """A script that was recorded, understood and checked."""
-
-    recording: Recording
-    subject: Subject
-    stale: str | None
-    points: tuple[Point, ...]
-    evaluations: int
-
-
-def _checked(source: SourceFile, request: Request) -> _Examined:
-    if isinstance(sys.stdin, Answers):
-        sys.stdin = cast(TextIO, sys.stdin.rewound())
-    elif sys.stdin is not None:
-        sys.stdin = cast(TextIO, Answers(sys.stdin))
-    stand_in_for_kernel(source)
-    units = units_of(source, request.overrides.backward)
-    recording = record(source, request.argv, _SHARE_OF_RUN * request.seconds, recorded(source, units), set(units))
-    try:
-        subject = understand(recording, request.overrides)
-    except ScriptError as error:
-        # a script that broke off before its gradients explains itself better than what was not found then
-        reached = any(call.function in units for call in recording.calls) and error.slug != "no-gradient"
-        raise (recording.problem if recording.problem is not None and not reached else error) from None
-    stale = computed_before(recording, subject.backward)
-    found = list(_checks(recording, subject, request, perturb=stale is None))
-    evaluations = sum(count for _, count in found)
-    return _Examined(recording, subject, stale, tuple(point for point, _ in found), evaluations)
 
 
 def _notes(recording: Recording, subject: Subject, stale: str | None) -> Iterator[str]:
@@ -223,74 +197,6 @@ def _notes(recording: Recording, subject: Subject, stale: str | None) -> Iterato
         )
     if recording.problem is not None and recording.problem.slug != "script-exited":
         yield f"the script did not run to its end: {recording.problem.message}"
-
-
-def _checks(
-    recording: Recording, subject: Subject, request: Request, *, perturb: bool, start: int = 0
-) -> Iterator[tuple[Point, int]]:
-    """Check at recorded points and, with `perturb`, at perturbed ones, in turn, until there are enough."""
-    backward = subject.backward
-    problem: ScriptError | None = None
-    done = 0
-    for number in range(start, 2 * len(backward.moments)):
-        if done >= request.points:
-            return
-        perturbed = backward.names if number % 2 else ()
-        if perturbed and not perturb:
-            continue
-        moment, seed = backward.moments[number // 2], (request.seed, number)
-        stage = Stage(recording, backward, moment)
-        with moved(stage.parameters, perturbed, np.random.default_rng(seed)):
-            try:
-                result = _check(stage, subject, request)
-            except InputError as error:
-                problem = ScriptError(error.message, slug=error.slug, line=backward.function.line)
-            except Exception as error:  # noqa: BLE001 - the user's functions may raise anything
-                problem = script_raised(error, recording.source)
-            else:
-                done += 1
-                yield Point(moment, seed if perturbed else None, result), stage.evaluations
-    if not done and problem is not None and not start:
-        raise problem
-
-
-def _check(stage: Stage, subject: Subject, request: Request) -> CheckResult:
-    """Compare at the stage's parameters as they are; a float32 script's loss is differentiated in float64."""
-    raw, scale = stage.gradient(), subject.scale.value
-
-    def gradient(values: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: np.asarray(value) / scale for name, value in raw(values).items()}
-
-    if subject.backward.is_narrow:
-        result = _check_in_double(stage, subject, request, gradient(stage.parameters))
-        if result is not None:
-            return result
-    return _compare(stage, subject, request, gradient)
-
-
-def _check_in_double(stage: Stage, subject: Subject, request: Request, gradient: dict[str, Any]) -> CheckResult | None:
-    """Compare a gradient with differences in float64; None where the script cannot do without float32."""
-    single = stage.loss(subject.loss)(stage.parameters)
-    try:
-        with stage.in_double_precision():
-            double = np.asarray(stage.loss(subject.loss)(stage.parameters))
-            if double.dtype != np.float64 or not np.isclose(single, double, rtol=_SAME_LOSS):
-                return None
-            return _compare(stage, subject, request, gradient)
-    except Exception:  # noqa: BLE001 - code that insists on float32 may fail in any way
-        return None
-
-
-def _compare(stage: Stage, subject: Subject, request: Request, gradient: Any) -> CheckResult:
-    return check_grad(
-        stage.loss(subject.loss),
-        gradient,
-        stage.parameters,
-        rtol=request.rtol,
-        atol=request.atol,
-        method=request.method,
-        seed=request.seed,
-    )
 
 
 def _sources(source: SourceFile, subject: Subject, entries: Mapping[str, tuple[str, ...]]) -> Iterator[GradientSource]:
