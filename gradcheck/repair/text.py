@@ -101,9 +101,10 @@ def edits_between(shown: Iterable[str], old: str, new: str) -> tuple[Edit, ...]:
     for tag, a, b, c, d in difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
         if tag == "equal":
             continue
-        if a == b:  # inserted lines go with the line above
-            found.setdefault(max(a, 1), [own[max(a, 1) - 1]]).extend(after[c:d])
-            continue
+        if a == b == 0:  # and in front of everything, with the first line
+            found[1] = [*after[c:d], own[0]]
+        elif a == b:  # inserted lines go with the line above
+            found.setdefault(a, [own[a - 1]]).extend(after[c:d])
         for position in range(a, b):
             last = position == b - 1
             taken = after[c + position - a : d if last else c + position - a + 1] if c + position - a < d else []
