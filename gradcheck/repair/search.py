@@ -19,7 +19,7 @@ _MOST_EDITS, _BRANCHES, _REFUSED = 5, 3, 4
 _PARTLY, _TOUCHING, _UNKNOWN, _PROVED, _LATER = 0.6, 0.4, 0.3, 0.4, 0.015
 # edits are tried in tiers of their cost; of those in a tier, expressions first
 _TIERS = (1.16, 1.31, 1.51, 1.81, 9.0)
-_CHUNK = 100
+_LIKELY, _CHUNK = 2, 100
 # of the time that is left, for one text
 _SHARE = 0.6
 
@@ -113,18 +113,22 @@ class Search:
         if not done:
             self.suspects = ordered
         level = _Level(self, code, wrong, ordered)
-        for accepted in level.complete():
+        solved = self._first_verified(level.complete(), done)
+        for accepted in [] if solved else sorted(level.partial, key=lambda a: a.order)[:_BRANCHES]:
+            solved = self._solve(accepted.after, wrong - accepted.fixed, [*done, accepted])
+            if solved or self._late():
+                return solved
+        if solved or self._late() or not loadable(self.bench, code):
+            return solved
+        return self._first_verified(level.rest(), done)
+
+    def _first_verified(self, found: Iterator[Accepted], done: list[Accepted]) -> list[Accepted] | None:
+        for accepted in found:
             if self.verify(accepted.after):
                 return [*done, accepted]
             self.refused += 1
             if self._late():
-                return None
-        for accepted in sorted(level.partial, key=lambda a: a.order)[:_BRANCHES]:
-            solved = self._solve(accepted.after, wrong - accepted.fixed, [*done, accepted])
-            if solved:
-                return solved
-            if self._late():
-                return None
+                break
         return None
 
 
@@ -159,6 +163,9 @@ class _Level:
         self._search, self._bench, self._code, self._wrong = search, search.bench, code, wrong
         self._ordered = ordered
         self._before: dict[int, frozenset[str]] = {}
+        self._first: list[tuple[float, Prober]] = []
+        self._others: list[Rewrite] = []
+        self._low = 0.0
         now = time.monotonic()
         self._deadline = now + _SHARE * (search.deadline - now)
         self.partial: list[Accepted] = []
@@ -175,22 +182,35 @@ class _Level:
                 self._before[index] = trial.wrong(gradients)
         groups = self._groups()
         whole = [i for group in groups for i in group if self._touched(i) >= self._wrong]
-        groups = [group for group in groups if group[0] not in whole]
-        others = self._restated()
-        first, low = self._probers(whole), 0.0
-        for high in _TIERS:
-            for accepted in self._tried(self._pool(first, high)):
-                yield from self._sorted_in(accepted)
-            for accepted in self._tried_statements([r for r in others if low <= r.cost < high]):
-                yield from self._sorted_in(accepted)
-            low = high
+        self._others = self._restated()
+        self._first = self._probers(whole)
+        # where only lines that also touch what is right touch all that is wrong, it is more likely several mistakes
+        single = any(self._spares(i) for i in whole)
+        yield from self._in_tiers(_TIERS if single else _TIERS[:_LIKELY])
         for group in groups:
+            if group[0] in whole:
+                continue
             probers = self._probers(group)
             for high in _TIERS:
                 for accepted in self._tried(self._pool(probers, high)):
                     yield from self._sorted_in(accepted)
                     if self._is_enough(accepted):
                         return
+
+    def rest(self) -> Iterator[Accepted]:
+        """Return the less natural edits that make everything right, if they were left for later."""
+        self._deadline = self._search.deadline
+        yield from self._in_tiers(_TIERS)
+
+    def _in_tiers(self, tiers: Sequence[float]) -> Iterator[Accepted]:
+        for high in tiers:
+            if high <= self._low:
+                continue
+            for accepted in self._tried(self._pool(self._first, high)):
+                yield from self._sorted_in(accepted)
+            for accepted in self._tried_statements([r for r in self._others if self._low <= r.cost < high]):
+                yield from self._sorted_in(accepted)
+            self._low = high
 
     def _sorted_in(self, accepted: Accepted) -> Iterator[Accepted]:
         if accepted.fixed >= self._wrong:
