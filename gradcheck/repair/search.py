@@ -196,6 +196,8 @@ class _Level:
                     yield from self._sorted_in(accepted)
                     if self._is_enough(accepted):
                         return
+        if not self.partial:
+            yield from self._in_tiers(_TIERS)
 
     def rest(self) -> Iterator[Accepted]:
         """Return the less natural edits that make everything right, if they were left for later."""
