@@ -153,7 +153,7 @@ class Trial:
         self._entries = entries
         self._stage, self._recorder, self._subject, self.point = stage, recorder, subject, point
         self._gradient = stage.gradient()
-        self._loss = stage.loss(subject.loss)
+        self._loss: Callable[[Mapping[str, Any]], Any] | None = None
 
     def gradients(
         self, overrides: Mapping[int, types.CodeType] | None = None, tap: Callable[[int, Any], Any] = untouched
@@ -186,7 +186,13 @@ class Trial:
 
     def loss(self, tap: Callable[[int, Any], Any] = untouched) -> float | None:
         """Return the loss; None where it cannot be computed."""
-        found = self._guarded(lambda: self._loss(self._stage.parameters), {}, tap)
+        if self._loss is None:
+            # plays the moment once, which edited code may not survive
+            self._loss = self._guarded(lambda: self._stage.loss(self._subject.loss), {}, untouched)
+        evaluate = self._loss
+        if evaluate is None:
+            return None
+        found = self._guarded(lambda: evaluate(self._stage.parameters), {}, tap)
         try:
             return None if found is None else float(np.asarray(found, dtype=float).reshape(-1)[0])
         except (TypeError, ValueError, IndexError):
