@@ -1,1 +1,1 @@
-"""Edits of a script that mend its gradients."""
+"""From a wrong gradient to its cause: lines that are guilty, and edits of them that are tried and verified."""

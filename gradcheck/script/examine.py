@@ -2,38 +2,38 @@
 
 from __future__ import annotations
 
+import math
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
-from gradcheck.check import check_grad
+from gradcheck.diagnosis.finding import Finding
 from gradcheck.diagnosis.signature import signature
-from gradcheck.errors import InputError, ScriptError
+from gradcheck.errors import ScriptError
+from gradcheck.repair.bench import Point
+from gradcheck.repair.engine import find_findings
 from gradcheck.result import CheckResult
 from gradcheck.script.candidates import Overrides
-from gradcheck.script.clipping import clip_bounds, without_clipped
-from gradcheck.script.coverage import by_coverage
-from gradcheck.script.kernel import stand_in_for_kernel
+from gradcheck.script.checked import Examined, checked, checks
 from gradcheck.script.origin import gradient_source
-from gradcheck.script.perturb import moved
-from gradcheck.script.record import Recording, record, script_raised
-from gradcheck.script.replay import Stage
+from gradcheck.script.record import Recording
 from gradcheck.script.result import EntryPoints, GradientSource, ScriptResult
 from gradcheck.script.source import SourceFile
-from gradcheck.script.stale import computed_before
-from gradcheck.script.understand import Subject, understand
-from gradcheck.script.units import recorded, units_of
+from gradcheck.script.understand import Subject
 from gradcheck.script.unpack import entry_names, split
+from gradcheck.verdict import Verdict
 
-# of the time limit; the rest is for understanding and checking
-_SHARE_OF_RUN = 0.5
-# of the losses in single and in double precision; further apart, the script does something else in double precision
-_SAME_LOSS = 1e-3
+# of the time that is left, for the search of edits; and of what is left then, for examining an edited script
+_SHARE_OF_REPAIR, _SHARE_OF_VERIFYING = 0.6, 0.6
+# how many times longer than the check itself there has to be left for looking for its causes
+_LONGER, _QUICK = 1.5, 0.1
+# added to the seed for the points of an edited script
+_FRESH = 1000
+# so many points for the search beside those of the check, unless they take too large a share of the time limit
+_MORE_POINTS, _SHARE_OF_POINTS = 4, 0.05
+_SAME_SCALE = 1e-6
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Request:
     memory : int or None
         Limit of the address space in MiB.
     fix : bool
-        Whether to search for what mends a wrong gradient.
+        Whether to look for the causes of wrong gradients.
     """
 
     path: str
@@ -87,7 +87,7 @@ def examine(request: Request) -> ScriptResult:
     try:
         source = SourceFile.read(Path(request.path))
         lines = tuple(source.lines)
-        result = _examine(source, request)
+        result = _examine(source, request, began)
     except ScriptError as error:
         result = ScriptResult(request.path, error=error)
     except MemoryError:
@@ -107,26 +107,15 @@ def _internal(error: Exception) -> ScriptError:
     )
 
 
-def _examine(source: SourceFile, request: Request) -> ScriptResult:
-    stand_in_for_kernel(source)
-    units = units_of(source, request.overrides.backward)
-    recording = record(source, request.argv, _SHARE_OF_RUN * request.seconds, recorded(source, units), set(units))
-    try:
-        subjects = understand(recording, request.overrides)
-    except ScriptError as error:
-        # a script that broke off before its gradients explains itself better than what was not found then
-        reached = any(call.function in units for call in recording.calls) and error.slug != "no-gradient"
-        raise (recording.problem if recording.problem is not None and not reached else error) from None
-    return _joined([_examine_subject(recording, subject, request) for subject in subjects])
+def _examine(source: SourceFile, request: Request, began: float) -> ScriptResult:
+    return _joined([_result(examined, request, began) for examined in checked(source, request)])
 
 
-def _examine_subject(recording: Recording, subject: Subject, request: Request) -> ScriptResult:
-    source, checks, evaluations, entries = recording.source, [], 0, entry_names(subject.backward)
-    stale = computed_before(recording, subject.backward)
-    bounds = clip_bounds(source, subject.backward)
-    for result, count in _checks(recording, subject, request, perturb=stale is None):
-        checks.append(split(without_clipped(result, bounds, subject.scale.value), entries))
-        evaluations += count
+def _result(examined: Examined, request: Request, began: float) -> ScriptResult:
+    source = examined.recording.source
+    recording, subject, stale, points = examined.recording, examined.subject, examined.stale, examined.points
+    entries = entry_names(subject.backward)
+    checks = [split(point.result, entries) for point in points]
     merged = CheckResult.merge(checks)
     return ScriptResult(
         request.path,
@@ -134,9 +123,10 @@ def _examine_subject(recording: Recording, subject: Subject, request: Request) -
         entry_points=_entry_points(subject, merged),
         sources=tuple(_sources(source, subject, entries)),
         signatures=tuple((p.name, signature(p.name, checks)) for p in merged.parameters),
+        findings=_findings(examined, request, began) if merged.verdict is Verdict.MISMATCH else (),
         notes=(*_notes(recording, subject, stale), *merged.notes),
         evidence=subject.evidence,
-        evaluations=evaluations,
+        evaluations=examined.evaluations,
     )
 
 
@@ -161,6 +151,62 @@ def _joined(results: Sequence[ScriptResult]) -> ScriptResult:
         notes=tuple(dict.fromkeys(note for result in results for note in result.notes)),
         evidence=tuple(sentence for result in results for sentence in result.evidence),
     )
+
+
+def _findings(examined: Examined, request: Request, began: float) -> tuple[Finding, ...]:
+    """Return why gradients are wrong."""
+    taken = time.perf_counter() - began
+
+    def left() -> float:
+        return request.seconds - (time.perf_counter() - began)
+
+    def again(source: SourceFile) -> int:
+        """Examine an edited script from its beginning; return at how many other points all of it matches."""
+        if left() < _LONGER * taken:
+            return 0
+        points = request.points * (2 if taken < _QUICK * request.seconds else 1)
+        seconds = _SHARE_OF_VERIFYING * left()
+        try:
+            others = checked(source, replace(request, seed=request.seed + _FRESH, seconds=seconds, points=points))
+        except Exception:  # noqa: BLE001 - an edited script may fail in any way
+            return 0
+        other = next((o for o in others if _is_same(examined.subject, o.subject)), None)
+        if other is None:
+            return 0
+        merged = CheckResult.merge([point.result for point in other.points])
+        return len(other.points) if merged.verdict is Verdict.MATCH else 0
+
+    if not request.fix or left() < _LONGER * taken:
+        return ()
+    try:
+        points = (*examined.points, *_more_points(examined, request))
+        return find_findings(examined.recording, examined.subject, points, again, _SHARE_OF_REPAIR * left())
+    except Exception:  # noqa: BLE001 - the verdict stands, whatever edited code does to the search for its causes
+        return ()
+
+
+def _is_same(one: Subject, other: Subject) -> bool:
+    """Whether the same is checked in two texts: gradients of the same loss, by the same parameters and convention."""
+    return (
+        set(other.backward.names) >= set(one.backward.names)
+        and other.loss.text == one.loss.text
+        and other.loss.is_implied == one.loss.is_implied
+        and math.isclose(other.scale.value, one.scale.value, rel_tol=_SAME_SCALE)
+    )
+
+
+def _more_points(examined: Examined, request: Request) -> list[Point]:
+    """Return points for the search of edits beside those of the check: of the other moments, if there is the time."""
+    perturb = examined.stale is None
+    start = len(examined.points) * (1 if perturb else 2)
+    began = time.perf_counter()
+    found: list[Point] = []
+    more = replace(request, points=_MORE_POINTS)
+    for point, _ in checks(examined.recording, examined.subject, more, perturb=perturb, start=start):
+        found.append(point)
+        if time.perf_counter() - began > _SHARE_OF_POINTS * request.seconds:
+            break
+    return found
 
 
 def _notes(recording: Recording, subject: Subject, stale: str | None) -> Iterator[str]:
@@ -189,74 +235,6 @@ def _notes(recording: Recording, subject: Subject, stale: str | None) -> Iterato
         )
     if recording.problem is not None and recording.problem.slug != "script-exited":
         yield f"the script did not run to its end: {recording.problem.message}"
-
-
-def _checks(
-    recording: Recording, subject: Subject, request: Request, *, perturb: bool
-) -> Iterator[tuple[CheckResult, int]]:
-    """Check at recorded points and, with `perturb`, at perturbed ones, in turn, until there are enough."""
-    backward = subject.backward
-    moments = by_coverage(recording, backward)
-    problem: ScriptError | None = None
-    done = 0
-    for number in range(2 * len(moments)):
-        if done >= request.points:
-            return
-        perturbed = backward.names if number % 2 else ()
-        if perturbed and not perturb:
-            continue
-        stage = Stage(recording, backward, moments[number // 2])
-        with moved(stage.parameters, perturbed, np.random.default_rng([request.seed, number])):
-            try:
-                result = _check(stage, subject, request)
-            except InputError as error:
-                problem = ScriptError(error.message, slug=error.slug, line=backward.function.line)
-            except Exception as error:  # noqa: BLE001 - the user's functions may raise anything
-                problem = script_raised(error, recording.source)
-            else:
-                done += 1
-                yield result, stage.evaluations
-    if not done and problem is not None:
-        raise problem
-
-
-def _check(stage: Stage, subject: Subject, request: Request) -> CheckResult:
-    """Compare at the stage's parameters as they are; a float32 script's loss is differentiated in float64."""
-    raw, scale = stage.gradient(), subject.scale.value
-
-    def gradient(values: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: np.asarray(value) / scale for name, value in raw(values).items()}
-
-    if subject.backward.is_narrow:
-        result = _check_in_double(stage, subject, request, gradient(stage.parameters))
-        if result is not None:
-            return result
-    return _compare(stage, subject, request, gradient)
-
-
-def _check_in_double(stage: Stage, subject: Subject, request: Request, gradient: dict[str, Any]) -> CheckResult | None:
-    """Compare a gradient with differences in float64; None where the script cannot do without float32."""
-    single = stage.loss(subject.loss)(stage.parameters)
-    try:
-        with stage.in_double_precision():
-            double = np.asarray(stage.loss(subject.loss)(stage.parameters))
-            if double.dtype != np.float64 or not np.isclose(single, double, rtol=_SAME_LOSS):
-                return None
-            return _compare(stage, subject, request, gradient)
-    except Exception:  # noqa: BLE001 - code that insists on float32 may fail in any way
-        return None
-
-
-def _compare(stage: Stage, subject: Subject, request: Request, gradient: Any) -> CheckResult:
-    return check_grad(
-        stage.loss(subject.loss),
-        gradient,
-        stage.parameters,
-        rtol=request.rtol,
-        atol=request.atol,
-        method=request.method,
-        seed=request.seed,
-    )
 
 
 def _sources(source: SourceFile, subject: Subject, entries: Mapping[str, tuple[str, ...]]) -> Iterator[GradientSource]:

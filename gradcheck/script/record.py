@@ -112,6 +112,10 @@ class Recorder:
         While a replay runs: receives the arguments of the watched function.
     at : callable
         Receives the line of every statement that may change something, before it is run.
+    overrides : dict
+        While a replay runs with taps: expressions that are evaluated in place of others, by the number of a place.
+    tap : callable
+        While a replay runs with taps: receives the number of a place and its value, and returns what takes its place.
     """
 
     locals = staticmethod(builtins.locals)
@@ -128,6 +132,8 @@ class Recorder:
         self.returned: Callable[[dict[str, Any], Any], object] | None = None
         self.entered: Callable[[dict[str, Any]], object] | None = None
         self.at: Callable[[int], object] = _pass
+        self.overrides: dict[int, types.CodeType] = {}
+        self.tap: Callable[[int, Any], Any] = untouched
         self._open: list[tuple[Call, types.FrameType]] = []
         self._copier = Copier()
         self._wanted = wanted
@@ -155,6 +161,12 @@ class Recorder:
     def _call(self, function: str, arguments: dict[str, Any]) -> Call:
         own, shared = self._copier.copy(arguments, module_variables(self.namespace))
         return Call(function, self.counts[function], own, shared, RandomState.capture())
+
+    def other(self, place: int) -> Any:
+        """Return the value of what is evaluated in place of an expression, with the variables that it sees."""
+        frame = sys._getframe(1)
+        # one namespace, so that comprehensions see the local variables, too
+        return eval(self.overrides[place], {**frame.f_globals, **frame.f_locals})
 
     def leave(self, function: str, local_variables: dict[str, Any], result: Any) -> Any:
         """Keep a call's local variables and result, which is passed on."""
@@ -236,6 +248,11 @@ def record(source: SourceFile, argv: Sequence[str], seconds: float, wanted: Set[
 
 def _pass(_: int) -> None:
     """Let a statement be run."""
+
+
+def untouched(_: int, value: Any) -> Any:
+    """Return a value as it is."""
+    return value
 
 
 @contextmanager

@@ -138,7 +138,7 @@ def _passed(function: Function) -> list[str]:
 
 
 def _compiled(source: SourceFile, body: list[ast.stmt]) -> types.CodeType:
-    module = ast.fix_missing_locations(ast.Module(body=body, type_ignores=[]))
+    module = source.prepared(ast.fix_missing_locations(ast.Module(body=body, type_ignores=[])))
     return compile(module, str(source.path), "exec")
 
 

@@ -146,18 +146,26 @@ class Stage:
             value = _differentiable(self._value(pair.slot))
             self.parameters[pair.slot.name] = value
             self._put(pair.slot, value)
+        # where a number lies in an object of the recorded moment, that is to stay as it was recorded
+        self._bound = dict(self.parameters)
         keep = {id(self._recorder), *_containers(self.parameters.values())}
         self._undo = Undo([self._arguments, self._namespace], keep)
 
     @contextmanager
     def in_double_precision(self) -> Iterator[None]:
         """Play in float64 for the time of the block, from the parameters as they are now."""
+        bound = self._bound
+        for pair in self._pairs:
+            self._put(pair.slot, self.parameters[pair.slot.name])
         try:
             with widened([self._arguments, self._namespace], keep=[self._recorder]):
                 self._bind()
                 yield
         finally:
             self._bind()
+            self._bound = bound
+            for pair in self._pairs:
+                self._put(pair.slot, bound[pair.slot.name])
 
     def loss(self, expression: LossExpression) -> Callable[[Mapping[str, Any]], Any]:
         """Return the loss as a function of the parameters: as they are before the script moves them."""
@@ -262,7 +270,7 @@ class Stage:
             for name, value in parameters.items():
                 _write_back(value, items[name])
             for pair in self._pairs:
-                self._put(pair.slot, self.parameters[pair.slot.name])
+                self._put(pair.slot, self._bound[pair.slot.name])
         if not found:
             raise NotReachedError(self._watched.name)
         return found[0]

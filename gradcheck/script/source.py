@@ -189,6 +189,10 @@ class SourceFile:
         comments = {token.start[0]: token.line for token in tokens if token.type == tokenize.COMMENT}
         return {number: line.rstrip() for number, line in comments.items() if _DIRECTIVE.match(line)}
 
+    def prepared(self, module: ast.Module) -> ast.Module:
+        """Return what is compiled for a replay of a part of the script: that part, unless an heir adds to it."""
+        return module
+
     def span(self, node: ast.expr | ast.stmt) -> Span:
         """Return where a node stands, its columns in characters (``ast`` counts UTF-8 bytes)."""
         end_line, end_offset = node.end_lineno or node.lineno, node.end_col_offset or node.col_offset

@@ -1,0 +1,275 @@
+"""The gradients of a script's text at points where the numerical ones are known: what an edit is tried on."""
+
+from __future__ import annotations
+
+import signal
+import types
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from gradcheck.repair.taps import Installed, Site, TappedSource, sites_of
+from gradcheck.result import CheckResult, ParameterResult
+from gradcheck.script.backward import Backward
+from gradcheck.script.perturb import moved
+from gradcheck.script.record import Call, Recorder, Recording, untouched
+from gradcheck.script.replay import Stage
+from gradcheck.script.source import SourceFile
+from gradcheck.script.syntax import Function, Loop
+from gradcheck.script.understand import Subject
+from gradcheck.verdict import Verdict
+
+_RIGHT, _ERRORS, _FLOOR = 1e-5, 3.0, 1e-9
+# of one replay; an edit may have made an endless loop of it
+_SECONDS = 2.0
+
+
+@dataclass(frozen=True)
+class Point:
+    """A point at which the script was checked.
+
+    Attributes
+    ----------
+    moment : Call
+        The recorded moment.
+    seed : tuple of int or None
+        Seed of the move of its parameters; None where they are as they were recorded.
+    result : CheckResult
+        The numerical gradients there, and the analytic ones of the script as it is.
+    """
+
+    moment: Call
+    seed: tuple[int, ...] | None
+    result: CheckResult
+
+
+class _TooLong(BaseException):
+    """Ends a replay that takes too long."""
+
+
+class Bench:
+    """A text of the script, set up to have its gradients looked at.
+
+    Parameters
+    ----------
+    recording : Recording
+        The run of the script as it is.
+    subject : Subject
+        What was understood of it.
+    entries : mapping of str to tuple of str, optional
+        The names of the entries of parameters that are looked at entry by entry.
+
+    Attributes
+    ----------
+    source : SourceFile
+        The text that is set up.
+    scale : float
+        What the script's gradients are multiplied by.
+    """
+
+    def __init__(
+        self, recording: Recording, subject: Subject, entries: Mapping[str, tuple[str, ...]] | None = None
+    ) -> None:
+        self._entries = entries or {}
+        self._recording = recording
+        self._subject = subject
+        self._installed = Installed(recording.source, recording.module.__dict__)
+        self.scale = subject.scale.value
+        self.source = recording.source
+        self.load(recording.source)
+
+    @property
+    def recorder(self) -> Recorder:
+        """The object behind the taps."""
+        return self._recording.recorder
+
+    def load(self, source: SourceFile, line: int | None = None) -> None:
+        """Set up another text of the same script.
+
+        Parameters
+        ----------
+        source : SourceFile
+            The text.
+        line : int, optional
+            Where it differs from the last one that was set up without a line; it differs in one function only.
+
+        Raises
+        ------
+        LookupError
+            If the text has lost the code that computes the gradients.
+        """
+        self._backward = _backward_in(source, self._recording.source, self._subject.backward)
+        self.source = source
+        self._tapped = replace(self._recording, source=TappedSource(source))
+        if line is None:
+            self._installed.install(source)
+        else:
+            self._installed.install_part(source, line)
+
+    def unload(self, source: SourceFile) -> None:
+        """Go back to the last text that was set up as a whole."""
+        self._backward = _backward_in(source, self._recording.source, self._subject.backward)
+        self.source = source
+        self._tapped = replace(self._recording, source=TappedSource(source))
+        self._installed.reset()
+
+    @property
+    def backward(self) -> Backward:
+        """The code that computes the gradients, in this text."""
+        return self._backward
+
+    def sites(self) -> list[Site]:
+        """Return the places of the text that can be tapped."""
+        return sites_of(self.source.tree)
+
+    def close(self) -> None:
+        """Put the functions back."""
+        self.recorder.overrides, self.recorder.tap = {}, untouched
+        self._installed.restore()
+
+    @contextmanager
+    def at(self, point: Point) -> Iterator[Trial]:
+        """Return what evaluates at a point, for the time of the block."""
+        stage = Stage(self._tapped, self._backward, point.moment)
+        names = self._backward.names if point.seed is not None else ()
+        with moved(stage.parameters, names, np.random.default_rng(point.seed or 0)):
+            yield Trial(stage, self.recorder, self._subject, point, self._entries)
+
+
+class Trial:
+    """A text at a point."""
+
+    def __init__(
+        self,
+        stage: Stage,
+        recorder: Recorder,
+        subject: Subject,
+        point: Point,
+        entries: Mapping[str, tuple[str, ...]],
+    ) -> None:
+        self._entries = entries
+        self._stage, self._recorder, self._subject, self.point = stage, recorder, subject, point
+        self._gradient = stage.gradient()
+        self._loss: Callable[[Mapping[str, Any]], Any] | None = None
+
+    def gradients(
+        self, overrides: Mapping[int, types.CodeType] | None = None, tap: Callable[[int, Any], Any] = untouched
+    ) -> dict[str, np.ndarray[Any, Any]] | None:
+        """Return the gradients by parameter; None where the code does not come to an end.
+
+        Parameters
+        ----------
+        overrides : mapping of int to code
+            What is evaluated in place of some expressions.
+        tap : callable
+            Receives the numbers and values of all places, and returns the values to go on with.
+        """
+        found = self._guarded(lambda: self._gradient(self._stage.parameters), overrides or {}, tap)
+        if found is None:
+            return None
+        try:
+            scaled = {n: np.asarray(v, dtype=float) / self._subject.scale.value for n, v in found.items()}
+            return dict(self._taken_apart(scaled))
+        except (TypeError, ValueError):
+            return None
+
+    def _taken_apart(self, gradients: Mapping[str, np.ndarray[Any, Any]]) -> Iterator[tuple[str, np.ndarray[Any, Any]]]:
+        for name, value in gradients.items():
+            own = self._entries.get(name)
+            if own is not None and value.size == len(own):
+                yield from zip(own, value.reshape(-1), strict=True)
+            elif own is None:
+                yield name, value
+
+    def loss(self, tap: Callable[[int, Any], Any] = untouched) -> float | None:
+        """Return the loss; None where it cannot be computed."""
+        if self._loss is None:
+            # plays the moment once, which edited code may not survive
+            self._loss = self._guarded(lambda: self._stage.loss(self._subject.loss), {}, untouched)
+        evaluate = self._loss
+        if evaluate is None:
+            return None
+        found = self._guarded(lambda: evaluate(self._stage.parameters), {}, tap)
+        try:
+            return None if found is None else float(np.asarray(found, dtype=float).reshape(-1)[0])
+        except (TypeError, ValueError, IndexError):
+            return None
+
+    def _guarded(
+        self, run: Callable[[], Any], overrides: Mapping[int, types.CodeType], tap: Callable[[int, Any], Any]
+    ) -> Any:
+        self._recorder.overrides, self._recorder.tap = dict(overrides), tap
+        try:
+            with _limited(_SECONDS):
+                return run()
+        except _TooLong:
+            return None
+        except Exception:  # noqa: BLE001 - edited code may fail in any way
+            return None
+        finally:
+            self._recorder.overrides, self._recorder.tap = {}, untouched
+
+    def wrong(self, gradients: Mapping[str, np.ndarray[Any, Any]]) -> frozenset[str]:
+        """Return the parameters whose gradients are not the numerical ones."""
+        return frozenset(p.name for p in self.point.result.parameters if error_of(p, gradients.get(p.name)) > 1)
+
+
+def error_of(parameter: ParameterResult, gradient: Any) -> float:
+    """Return the largest error of a gradient, as a multiple of what is allowed; infinite for a wrong shape."""
+    if gradient is None or np.size(gradient) != parameter.size:
+        return float("inf")
+    analytic = np.asarray(gradient, dtype=float).reshape(-1)[parameter.indices]
+    numerical = parameter.numerical
+    allowed = _RIGHT * np.maximum(np.abs(analytic), np.abs(numerical)) + _ERRORS * parameter.numerical_error
+    allowed = allowed + _FLOOR * float(np.max(np.abs(numerical), initial=0.0)) + 1e-14
+    decided = np.array([verdict is not Verdict.INCONCLUSIVE for verdict in parameter.verdicts])
+    # what matched before was matched by a finer test, with a tolerance that knows the precision
+    matched = np.array([verdict is Verdict.MATCH for verdict in parameter.verdicts])
+    allowed = np.where(matched, np.maximum(allowed, parameter.tolerance + parameter.abs_error), allowed)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        error = np.abs(analytic - numerical) / allowed
+    error = np.where(np.isfinite(error), error, np.inf)[decided]
+    return float(np.max(error, initial=0.0))
+
+
+@contextmanager
+def _limited(seconds: float) -> Iterator[None]:
+    if not hasattr(signal, "setitimer"):
+        yield
+        return
+
+    def ring(_signal: int, _frame: types.FrameType | None) -> None:
+        raise _TooLong
+
+    before = signal.signal(signal.SIGALRM, ring)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _backward_in(source: SourceFile, original: SourceFile, backward: Backward) -> Backward:
+    """Return the same code in another text."""
+    function = _same(source, original, backward.function)
+    is_region = backward.region is backward.function
+    return replace(
+        backward, function=function, region=function if is_region else _same(source, original, backward.region)
+    )
+
+
+def _same(source: SourceFile, original: SourceFile, code: Function | Loop) -> Function | Loop:
+    if isinstance(code, Function):
+        return source.functions[code.name]
+    position = next(i for i, loop in enumerate(original.loops) if loop.node is code.node)
+    return source.loops[position]
+
+
+def worst_error(results: Sequence[CheckResult], name: str) -> float:
+    """Return a parameter's largest relative error at some points."""
+    errors = [float(np.max(p.rel_error, initial=0.0)) for r in results for p in r.parameters if p.name == name]
+    return max(errors, default=0.0)

@@ -1,0 +1,166 @@
+"""Findings in the user's words: what an edit says about the mistake that it mends."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from gradcheck.diagnosis.finding import Confidence, Finding, Fix
+from gradcheck.repair.bench import Point, worst_error
+from gradcheck.repair.influence import Influence
+from gradcheck.repair.rewrite import Rewrite
+from gradcheck.repair.search import Accepted
+from gradcheck.repair.text import edits_between, line_map
+from gradcheck.script.source import SourceFile, Span
+
+NAMES = {
+    "GC201": "wrong-variable",
+    "GC202": "missing-activation-derivative",
+    "GC203": "derivative-at-wrong-point",
+    "GC204": "extra-activation-derivative",
+    "GC205": "wrong-loss-derivative",
+    "GC206": "softmax-jacobian",
+    "GC207": "missing-factor",
+    "GC208": "extra-factor",
+    "GC209": "wrong-activation-derivative",
+    "GC210": "missing-term",
+    "GC211": "extra-term",
+    "GC212": "normalisation",
+    "GC213": "constant-factor",
+    "GC214": "wrong-sign",
+    "GC215": "learning-rate-folded-twice",
+    "GC216": "bias-reduction",
+    "GC217": "transpose",
+    "GC218": "wrong-axis",
+    "GC219": "broadcasting",
+    "GC220": "regularisation",
+    "GC221": "update-order",
+    "GC222": "aliasing",
+    "GC223": "not-accumulated",
+    "GC224": "not-zeroed",
+    "GC225": "duplicate-index",
+    "GC226": "off-by-one-index",
+    "GC227": "missing-recurrent-carry",
+    "GC228": "mask",
+    "GC229": "operand-order",
+    "GC230": "missing-statement",
+    "GC290": "wrong-line",
+}
+_MOST_SUSPECTS = 2
+# what an entry's name has behind the vector's
+NUMBERED = re.compile(r"#\d+$")
+_TOLD = {
+    "GC221": "`{old}` stands where what it changes is still needed, or not yet there: it belongs {new}",
+    "GC222": "{where} is the same array as `{old}`, so that what is done to one of them is done to both",
+    "GC224": "`{old}` goes on from what was there before: `{new}` belongs there",
+    "GC225": "`{old}` counts an index that occurs several times only once; `{new}` adds up",
+}
+
+
+def findings(
+    source: SourceFile,
+    points: Sequence[Point],
+    suspects: Sequence[Influence],
+    steps: Sequence[Accepted],
+    wrong: frozenset[str],
+    verified: int,
+) -> tuple[Finding, ...]:
+    """Return the findings: one for each edit, or the suspected lines where no edits make everything right."""
+    if not steps:
+        return tuple(_suspected(source, suspects, wrong))
+    edits = edits_between(source.lines, source.text, steps[-1].after)
+    fix = Fix(edits, True, verified)
+    found = []
+    for number, step in enumerate(steps):
+        found.append(_of_step(source, points, step, fix if number == 0 else None))
+    return tuple(found)
+
+
+def _of_step(source: SourceFile, points: Sequence[Point], step: Accepted, fix: Fix | None) -> Finding:
+    rewrite = step.candidate.rewrite
+    start, end = _place(step.before, rewrite)
+    line, column = _position(step.before, start)
+    end_line, end_column = _position(step.before, end)
+    lines = line_map(source.text, step.before)
+    names = _shown(step.touched if step.candidate.influence else step.fixed)
+    target = step.candidate.influence.site.target if step.candidate.influence else ""
+    errors = [worst_error([p.result for p in points], name) for name in sorted(step.fixed)]
+    evidence = tuple(
+        f"without the edit, the gradient of `{_entry(name)}` has a relative error of {error:.3g}; with it, it agrees "
+        "with finite differences"
+        for name, error in zip(sorted(step.fixed), errors, strict=True)
+    )
+    span = Span(lines.get(line, line), column, lines.get(end_line, end_line), end_column)
+    message = _message(rewrite.code, rewrite.old, rewrite.new, target)
+    return Finding(rewrite.code, NAMES[rewrite.code], message, names, span, Confidence.VERIFIED, evidence, fix)
+
+
+def _place(text: str, rewrite: Rewrite) -> tuple[int, int]:
+    """Return the stretch that is guilty: what is edited, or what reads too late what was moved away from above it."""
+    first, last = rewrite.splices[0], rewrite.splices[-1]
+    moved = text[first.start : first.end].strip()
+    if rewrite.code == "GC221" and len(rewrite.splices) > 1 and last.start > first.end and _updates(moved):
+        return _reader(text, moved, first.end, last.start)
+    if not first.new:
+        return first.start + len(text[first.start :]) - len(text[first.start :].lstrip()), first.end - 1
+    return first.start, first.end
+
+
+def _reader(text: str, moved: str, start: int, end: int) -> tuple[int, int]:
+    """Return the first line between two places that reads what a statement changes."""
+    found = re.findall(r"([\w.]+)(?:\[[^=]*\])?\s*[-+]=", moved)
+    names = [re.compile(rf"(?<![\w.]){re.escape(name)}(?!\w)") for name in found]
+    place = start
+    for line in text[start:end].splitlines(keepends=True):
+        if any(name.search(line) for name in names):
+            return place + len(line) - len(line.lstrip()), place + len(line.rstrip())
+        place += len(line)
+    line_start = text.rfind("\n", 0, end - 1) + 1
+    return line_start + len(text[line_start:]) - len(text[line_start:].lstrip()), end - 1
+
+
+def _updates(statement: str) -> bool:
+    return statement.startswith("for ") or any(sign in statement for sign in ("-=", "+="))
+
+
+def _position(text: str, offset: int) -> tuple[int, int]:
+    line = text.count("\n", 0, offset) + 1
+    return line, offset - (text.rfind("\n", 0, offset) + 1) + 1
+
+
+def _message(code: str, old: str, new: str, target: str) -> str:
+    where = f"`{target}`" if target else "the value here"
+    old, new = " ".join(old.split()), " ".join(new.split())
+    told = _TOLD.get(code)
+    if told is not None:
+        return told.format(where=where, old=old, new=new)
+    if not old:
+        return f"{where} lacks `{new}`"
+    if not new:
+        return f"{where} has `{old}`, which does not belong there"
+    return f"{where} is computed with `{old}`, where `{new}` belongs"
+
+
+def _shown(names: frozenset[str]) -> tuple[str, ...]:
+    """Return the names that the report has for parameters; entries that have none of their own go by the vector's."""
+    return tuple(sorted({NUMBERED.sub("", name) for name in names}))
+
+
+def _entry(name: str) -> str:
+    return re.sub(r"#(\d+)$", r"[\1]", name)
+
+
+def _suspected(source: SourceFile, suspects: Sequence[Influence], wrong: frozenset[str]) -> list[Finding]:
+    found: list[Finding] = []
+    for influence in suspects:
+        span = source.span(influence.site.value)
+        if any(other.span.line == span.line for other in found) or influence.gradients is None:
+            continue
+        names = _shown(influence.gradients & wrong)
+        where = f"`{influence.site.target}`" if influence.site.target else "the value here"
+        told = f"{where} flows into the wrong gradients of {', '.join(names)}"
+        message = f"{told}; no edit was found that mends them"
+        found.append(Finding("GC290", NAMES["GC290"], message, names, span, Confidence.POSSIBLE))
+        if len(found) >= _MOST_SUSPECTS:
+            break
+    return found

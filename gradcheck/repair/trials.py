@@ -1,0 +1,244 @@
+"""Candidate edits tried: on the values at their line first, then on the gradients, at one point after the other."""
+
+from __future__ import annotations
+
+import ast
+import sys
+import time
+import types
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gradcheck.errors import ScriptError
+from gradcheck.repair.atoms import atoms, slopes
+from gradcheck.repair.bench import Bench, Point, Trial
+from gradcheck.repair.exchanges import exchanges
+from gradcheck.repair.forms import forms
+from gradcheck.repair.influence import Influence
+from gradcheck.repair.rewrite import Rewrite, Writer
+from gradcheck.repair.text import Splice, Text, spliced, with_text
+
+# at which evaluations of a site its edits are looked at: in loops, the first ones may be special
+_LOOKED_AT, _DIGITS = frozenset({1, 2, 4, 9, 23}), 9
+_MOST = 4000
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """An edit that can be tried.
+
+    Attributes
+    ----------
+    rewrite : Rewrite
+        The edit.
+    influence : Influence or None
+        The site that it changes; None for edits of whole statements.
+    code : types.CodeType or None
+        What is evaluated in place of the site's expression.
+    line : int
+        Where it stands.
+    """
+
+    rewrite: Rewrite
+    influence: Influence | None
+    code: types.CodeType | None
+    line: int
+
+
+class Prober:
+    """Finds out, for one site, which edits give its expression other values of the right shape.
+
+    Parameters
+    ----------
+    bench : Bench
+        The text.
+    influence : Influence
+        The site.
+    """
+
+    def __init__(self, bench: Bench, influence: Influence) -> None:
+        self._bench, self._influence, self._site = bench, influence, influence.site
+        self._waiting: list[Rewrite] | None = None
+        self._known: set[str] = set()
+        self._begin()
+
+    def _begin(self) -> None:
+        self._met, self._busy = 0, False
+        self._failure: Exception | None = None
+        self._alive: list[tuple[Rewrite, types.CodeType]] = []
+        self._seen: list[list[Any]] = []
+        self._original: list[Any] = []
+
+    def below(self, trial: Trial, cost: float, deadline: float) -> list[Candidate]:
+        """Return the edits of less than a cost that were not returned before, one for each value.
+
+        Parameters
+        ----------
+        trial : Trial
+            The text at a point.
+        cost : float
+            The cost.
+        deadline : float
+            When to stop.
+        """
+        if self._waiting is not None and not any(r.cost < cost for r in self._waiting):
+            return []
+        self._begin()
+        self._cost, self._deadline = cost, deadline
+        trial.gradients(tap=self)
+        if self._failure is not None:
+            raise self._failure
+        return [Candidate(r, self._influence, code, self._site.line) for r, code in self._distinct()]
+
+    def __call__(self, number: int, value: Any) -> Any:
+        """Receive the value of a tap."""
+        if number != self._site.number or self._busy:
+            return value
+        self._met += 1
+        if self._met not in _LOOKED_AT:
+            return value
+        frame = sys._getframe(1)
+        scope = {**frame.f_globals, **frame.f_locals}
+        self._busy = True
+        recorder = self._bench.recorder
+        # a candidate may call the very function whose end would end the replay
+        watched, recorder.watched = recorder.watched, None
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                if self._met == 1:
+                    self._alive = list(self._compiled(scope))
+                    self._seen = [[] for _ in self._alive]
+                self._evaluate(scope, value)
+        except Exception as error:  # noqa: BLE001 - the replay takes every error for one of the script
+            self._failure = error
+        finally:
+            recorder.watched = watched
+            self._busy = False
+        return value
+
+    def _generated(self, scope: dict[str, Any]) -> list[Rewrite]:
+        site, source = self._site, self._bench.source
+        writer = Writer(Text(source.text))
+        plain = atoms(source, site.function, scope)
+        derived = slopes(source, site.function, plain)
+        calls = list(dict.fromkeys(a.text.partition("(")[0] for a in derived if a.kind == "call"))
+        is_body = isinstance(site.node, ast.Lambda | ast.Return)
+        found = [*exchanges(site.value, writer, plain, derived, is_body=is_body), *forms(site.value, writer, calls)]
+        return sorted(found, key=lambda r: r.cost)[:_MOST]
+
+    def _compiled(self, scope: dict[str, Any]) -> Iterator[tuple[Rewrite, types.CodeType]]:
+        if self._waiting is None:
+            self._waiting = self._generated(scope)
+        text, value = Text(self._bench.source.text), self._site.value
+        start, end = text.start(value), text.end(value)
+        now = [r for r in self._waiting if r.cost < self._cost]
+        self._waiting = self._waiting[len(now) :]
+        for rewrite in now:
+            inside = [Splice(s.start - start, s.end - start, s.new) for s in rewrite.splices]
+            if any(s.start < 0 or s.end > end - start for s in inside):
+                continue
+            try:
+                yield rewrite, compile(f"({spliced(text.code[start:end], inside)}\n)", "<edit>", "eval")
+            except (SyntaxError, ValueError):
+                continue
+
+    def _evaluate(self, scope: dict[str, Any], value: Any) -> None:
+        shape, mark = signature(value)
+        alive, seen = [], []
+        for (rewrite, code), before in zip(self._alive, self._seen, strict=True):
+            if time.monotonic() > self._deadline:
+                break
+            try:
+                own_shape, own = signature(eval(code, scope))
+            except Exception:  # noqa: BLE001 - most candidates make no sense
+                continue
+            if own is not None and (own_shape == shape or rewrite.reshapes):
+                alive.append((rewrite, code))
+                seen.append([*before, own])
+        self._original.append(mark)
+        self._alive, self._seen = alive, seen
+
+    def _distinct(self) -> list[tuple[Rewrite, types.CodeType]]:
+        """Return the most natural candidate of each value; those that change nothing are left out."""
+        known = self._known
+        known.add(repr(self._original))
+        found = []
+        for one, marks in zip(self._alive, self._seen, strict=True):
+            mark = repr(marks)
+            if mark not in known or one[0].keeps_value:
+                found.append(one)
+                known.add(mark)
+        return found
+
+
+def signature(value: Any) -> tuple[Any, Any]:
+    """Return the shape of a value and what tells it from others; None for what holds no numbers."""
+    if isinstance(value, list | tuple) and not _is_flat(value):
+        parts = [signature(item) for item in value]
+        return tuple(p[0] for p in parts), tuple(p[1] for p in parts)
+    if isinstance(value, dict):
+        parts = [signature(item) for item in value.values()]
+        return tuple(p[0] for p in parts), tuple(p[1] for p in parts)
+    try:
+        array = np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        return None, (id(type(value)) if value is not None else None)
+    if not np.all(np.isfinite(array)):
+        return array.shape, None
+    size = float(np.max(np.abs(array), initial=0.0)) or 1.0
+    return array.shape, (array.shape, f"{size:.6g}", np.round(array / size, _DIGITS).tobytes())
+
+
+def _is_flat(value: Sequence[Any]) -> bool:
+    return all(isinstance(item, int | float | np.number) for item in value)
+
+
+def outcome(trial: Trial, candidate: Candidate) -> frozenset[str] | None:
+    """Return which gradients are wrong with an edit; None where it breaks the script."""
+    if candidate.influence is None or candidate.code is None:
+        gradients = trial.gradients()
+    else:
+        gradients = trial.gradients({candidate.influence.site.number: candidate.code})
+    return None if gradients is None else trial.wrong(gradients)
+
+
+def edited(bench: Bench, rewrite: Rewrite) -> str:
+    """Return the text with an edit."""
+    return spliced(bench.source.text, rewrite.splices)
+
+
+def holds_everywhere(
+    bench: Bench, candidate: Candidate, points: Sequence[Point], before: dict[int, frozenset[str]]
+) -> frozenset[str] | None:
+    """Return what stays wrong at any of the points; None if an edit makes something wrong that was right."""
+    left: frozenset[str] = frozenset()
+    for index, point in enumerate(points):
+        with bench.at(point) as trial:
+            wrong = outcome(trial, candidate)
+        if wrong is None or wrong - before[index]:
+            return None
+        left |= wrong
+    return left
+
+
+def loadable(bench: Bench, code: str, line: int | None = None) -> bool:
+    """Set a text up, perhaps one that differs in one line only, and say whether that worked."""
+    try:
+        bench.load(with_text(bench.source, code), line)
+    except (ScriptError, LookupError, StopIteration, SyntaxError, ValueError):
+        return False
+    return True
+
+
+def statement_lines(tree: ast.Module, line: int) -> tuple[int, int]:
+    """Return the first and last line of the innermost statement at a line."""
+    best = (line, line)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.stmt) and node.lineno <= line <= (node.end_lineno or node.lineno):
+            best = (node.lineno, node.end_lineno or node.lineno)
+    return best

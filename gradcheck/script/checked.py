@@ -1,0 +1,172 @@
+"""Run a script, understand it, and compare its gradients with differences at several points."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, TextIO, cast
+
+import numpy as np
+
+from gradcheck.check import check_grad
+from gradcheck.errors import InputError, ScriptError
+from gradcheck.repair.bench import Point
+from gradcheck.result import CheckResult
+from gradcheck.script.answers import Answers
+from gradcheck.script.clipping import clip_bounds, without_clipped
+from gradcheck.script.coverage import by_coverage
+from gradcheck.script.kernel import stand_in_for_kernel
+from gradcheck.script.perturb import moved
+from gradcheck.script.record import Recording, record, script_raised
+from gradcheck.script.replay import Stage
+from gradcheck.script.source import SourceFile
+from gradcheck.script.stale import computed_before
+from gradcheck.script.understand import Subject, understand
+from gradcheck.script.units import recorded, units_of
+
+if TYPE_CHECKING:
+    from gradcheck.script.examine import Request
+
+# of the time limit; the rest is for understanding and checking
+_SHARE_OF_RUN = 0.5
+# of the losses in single and in double precision; further apart, the script does something else in double precision
+_SAME_LOSS = 1e-3
+
+
+@dataclass(frozen=True)
+class Examined:
+    """A script, or one of several models in it, that was recorded, understood and checked."""
+
+    recording: Recording
+    subject: Subject
+    stale: str | None
+    points: tuple[Point, ...]
+    evaluations: int
+
+
+def checked(source: SourceFile, request: Request) -> list[Examined]:
+    """Record a script, understand it, and compare its gradients with differences; there is one result per model.
+
+    Parameters
+    ----------
+    source : SourceFile
+        The script.
+    request : Request
+        How to do that.
+
+    Raises
+    ------
+    ScriptError
+        If the script cannot be run or understood.
+    """
+    if isinstance(sys.stdin, Answers):
+        sys.stdin = cast(TextIO, sys.stdin.rewound())
+    elif sys.stdin is not None:
+        sys.stdin = cast(TextIO, Answers(sys.stdin))
+    stand_in_for_kernel(source)
+    units = units_of(source, request.overrides.backward)
+    recording = record(source, request.argv, _SHARE_OF_RUN * request.seconds, recorded(source, units), set(units))
+    try:
+        subjects = understand(recording, request.overrides)
+    except ScriptError as error:
+        # a script that broke off before its gradients explains itself better than what was not found then
+        reached = any(call.function in units for call in recording.calls) and error.slug != "no-gradient"
+        raise (recording.problem if recording.problem is not None and not reached else error) from None
+    return [_examined(recording, subject, request) for subject in subjects]
+
+
+def _examined(recording: Recording, subject: Subject, request: Request) -> Examined:
+    stale = computed_before(recording, subject.backward)
+    found = list(checks(recording, subject, request, perturb=stale is None))
+    evaluations = sum(count for _, count in found)
+    return Examined(recording, subject, stale, tuple(point for point, _ in found), evaluations)
+
+
+def checks(
+    recording: Recording, subject: Subject, request: Request, *, perturb: bool, start: int = 0
+) -> Iterator[tuple[Point, int]]:
+    """Check at recorded points and, with `perturb`, at perturbed ones, in turn, until there are enough.
+
+    Parameters
+    ----------
+    recording : Recording
+        What the script's run showed.
+    subject : Subject
+        What is checked.
+    request : Request
+        At how many points, with which seed and which tolerances.
+    perturb : bool
+        Whether parameters may be moved.
+    start : int
+        At which of the points to begin.
+
+    Returns
+    -------
+    iterator of (Point, int)
+        The points, with the number of evaluations.
+    """
+    backward = subject.backward
+    moments, bounds = by_coverage(recording, backward), clip_bounds(recording.source, backward)
+    problem: ScriptError | None = None
+    done = 0
+    for number in range(start, 2 * len(moments)):
+        if done >= request.points:
+            return
+        perturbed = backward.names if number % 2 else ()
+        if perturbed and not perturb:
+            continue
+        moment, seed = moments[number // 2], (request.seed, number)
+        stage = Stage(recording, backward, moment)
+        with moved(stage.parameters, perturbed, np.random.default_rng(seed)):
+            try:
+                result = _check(stage, subject, request)
+            except InputError as error:
+                problem = ScriptError(error.message, slug=error.slug, line=backward.function.line)
+            except Exception as error:  # noqa: BLE001 - the user's functions may raise anything
+                problem = script_raised(error, recording.source)
+            else:
+                done += 1
+                told = without_clipped(result, bounds, subject.scale.value)
+                yield Point(moment, seed if perturbed else None, told), stage.evaluations
+    if not done and problem is not None and not start:
+        raise problem
+
+
+def _check(stage: Stage, subject: Subject, request: Request) -> CheckResult:
+    """Compare at the stage's parameters as they are; a float32 script's loss is differentiated in float64."""
+    raw, scale = stage.gradient(), subject.scale.value
+
+    def gradient(values: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: np.asarray(value) / scale for name, value in raw(values).items()}
+
+    if subject.backward.is_narrow:
+        result = _check_in_double(stage, subject, request, gradient(stage.parameters))
+        if result is not None:
+            return result
+    return _compare(stage, subject, request, gradient)
+
+
+def _check_in_double(stage: Stage, subject: Subject, request: Request, gradient: dict[str, Any]) -> CheckResult | None:
+    """Compare a gradient with differences in float64; None where the script cannot do without float32."""
+    single = stage.loss(subject.loss)(stage.parameters)
+    try:
+        with stage.in_double_precision():
+            double = np.asarray(stage.loss(subject.loss)(stage.parameters))
+            if double.dtype != np.float64 or not np.isclose(single, double, rtol=_SAME_LOSS):
+                return None
+            return _compare(stage, subject, request, gradient)
+    except Exception:  # noqa: BLE001 - code that insists on float32 may fail in any way
+        return None
+
+
+def _compare(stage: Stage, subject: Subject, request: Request, gradient: Any) -> CheckResult:
+    return check_grad(
+        stage.loss(subject.loss),
+        gradient,
+        stage.parameters,
+        rtol=request.rtol,
+        atol=request.atol,
+        method=request.method,
+        seed=request.seed,
+    )

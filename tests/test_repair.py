@@ -1,0 +1,136 @@
+"""From a mistake to its line and to a verified edit; nothing is reported about what is correct."""
+
+from __future__ import annotations
+
+import pytest
+
+from fixture_scripts import scripts
+from gradcheck.api import check_script
+from gradcheck.diagnosis.finding import Confidence
+from script_runs import check, verdicts
+from small_scripts import DATA
+
+pytestmark = pytest.mark.usefixtures("forked")
+
+NET = (
+    DATA
+    + """
+W1, b1 = rng.normal(size=(3, 4)), np.zeros(4)
+W2, b2 = rng.normal(size=(4, 2)), np.zeros(2)
+
+
+def forward(X, W1, b1, W2, b2):
+    a1 = np.tanh(X @ W1 + b1)
+    return a1, a1 @ W2 + b2
+
+
+def loss(out, Y):
+    return np.sum((out - Y) ** 2) / len(Y)
+
+
+def backward(X, Y, W1, b1, W2, b2):
+    a1, out = forward(X, W1, b1, W2, b2)
+    cost = loss(out, Y)
+    d2 = 2 * (out - Y) / len(Y)   # größer als nötig\t
+    dW2 = a1.T @ d2
+    db2 = d2.sum(axis=0)
+    d1 = (d2 @ W2.T) * (1 - a1 ** 2)
+    dW1 = X.T @ d1
+    db1 = d1.sum(axis=0)
+    return cost, dW1, db1, dW2, db2
+
+
+for step in range(20):
+    cost, dW1, db1, dW2, db2 = backward(X, Y, W1, b1, W2, b2)
+    W1 -= 0.01 * dW1
+    b1 -= 0.01 * db1
+    W2 -= 0.01 * dW2
+    b2 -= 0.01 * db2
+"""
+)
+
+
+def planted(*mistakes: tuple[str, str]) -> str:
+    text = NET
+    for old, new in mistakes:
+        assert text.count(old) == 1
+        text = text.replace(old, new)
+    return text
+
+
+def mended(text: str, result) -> str:
+    """Apply the fix of a result."""
+    lines = text.lstrip("\n").split("\n")
+    (fix,) = [finding.fix for finding in result.findings if finding.fix is not None]
+    assert fix.verified
+    assert fix.points > 0
+    for edit in sorted(fix.edits, key=lambda e: -e.line):
+        assert lines[edit.line - 1] == edit.old
+        lines[edit.line - 1 : edit.line] = edit.new.split("\n") if edit.new else []
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "code"),
+    [
+        ("dW1 = X.T @ d1", "dW1 = -X.T @ d1", "GC214"),
+        ("db1 = d1.sum(axis=0)", "db1 = d1.mean(axis=0)", "GC212"),
+        ("(d2 @ W2.T) * (1 - a1 ** 2)", "(d2 @ W2.T)", "GC202"),
+        ("db1 = d1.sum(axis=0)", "db1 = d2.sum(axis=0).sum() * np.ones(4)", ""),
+        ("(1 - a1 ** 2)", "(1 - a1)", ""),
+    ],
+)
+def test_one_mistake_is_found_on_its_line_and_mended(tmp_path, right, wrong, code):
+    text = planted((right, wrong))
+    result = check(tmp_path, text)
+    line = 1 + next(i for i, own in enumerate(text.lstrip("\n").split("\n")) if wrong in own)
+    assert [finding.span.line for finding in result.findings][:1] == [line]
+    if not code:
+        return
+    (finding,) = result.findings
+    assert (finding.code, finding.confidence) == (code, Confidence.VERIFIED)
+    assert finding.evidence
+    after = mended(text, result)
+    assert set(verdicts(check(tmp_path, after)).values()) == {"match"}
+
+
+def test_only_the_guilty_characters_are_edited(tmp_path):
+    text = planted(("(d2 @ W2.T) * (1 - a1 ** 2)", "(d2 @ W2.T)")).replace("\n    db2 = d2", "\n    db2  =  d2")
+    after = mended(text, check(tmp_path, text)).split("\n")
+    before = text.lstrip("\n").split("\n")
+    different = [(a, b) for a, b in zip(before, after, strict=True) if a != b]
+    assert len(different) == 1
+    assert "größer als nötig\t" in "\n".join(after)
+
+
+def test_two_mistakes_are_mended_together(tmp_path):
+    text = planted(("dW2 = a1.T @ d2", "dW2 = 2 * a1.T @ d2"), ("(d2 @ W2.T) * (1 - a1 ** 2)", "d2 @ W2.T"))
+    result = check(tmp_path, text)
+    assert len(result.findings) == 2
+    assert {name for finding in result.findings for name in finding.parameters} == {"W1", "b1", "W2"}
+    assert set(verdicts(check(tmp_path, mended(text, result))).values()) == {"match"}
+
+
+def test_nothing_is_reported_about_a_correct_script(tmp_path):
+    result = check(tmp_path, NET)
+    assert set(verdicts(result).values()) == {"match"}
+    assert result.findings == ()
+
+
+FIXTURES = [
+    "embedding_bag",
+    "multiclass_svm",
+    "layers_self_update",
+    "zero_grad_object",
+    "nn_cost_unrolled",
+    "umlauts_latin1",
+]
+
+
+@pytest.mark.parametrize("stem", FIXTURES)
+def test_marked_lines_are_found_and_mended(stem):
+    (path,) = (path for path in scripts("buggy") if path.stem == stem)
+    (script,) = check_script(path).scripts
+    marked = {number for number, line in enumerate(script.lines, 1) if "# bug:" in line}
+    assert {finding.span.line for finding in script.findings} == marked
+    assert any(finding.fix is not None and finding.fix.verified for finding in script.findings)
