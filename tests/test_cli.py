@@ -273,10 +273,10 @@ def test_the_text_names_the_cell_and_the_numbers_of_its_lines(folder, invoke):
     assert done.exit_code == 1
     assert "backward gradient (cell 3, line 5)   loss loss(w, b) (cell 3, line 2)" in done.stdout
     shown = """
-  --> net.ipynb: cell 3, line 8:5
+  --> net.ipynb: cell 3, line 8:20
   7 |     dw = 2 * X.T @ error / len(y)
   8 |     db = 2 * error.sum()
-    |     ^^^^^^^^^^^^^^^^^^^^
+    |                    ^^^
   9 |     return dw, db
 """
     assert shown in done.stdout
