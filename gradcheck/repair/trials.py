@@ -233,12 +233,3 @@ def loadable(bench: Bench, code: str, line: int | None = None) -> bool:
     except (ScriptError, LookupError, StopIteration, SyntaxError, ValueError):
         return False
     return True
-
-
-def statement_lines(tree: ast.Module, line: int) -> tuple[int, int]:
-    """Return the first and last line of the innermost statement at a line."""
-    best = (line, line)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.stmt) and node.lineno <= line <= (node.end_lineno or node.lineno):
-            best = (node.lineno, node.end_lineno or node.lineno)
-    return best

@@ -70,13 +70,6 @@ class GradientMap:
             return self.motion.is_bare
         return self.update is not None and self.update.bare
 
-    @property
-    def has_own_step(self) -> bool:
-        """Whether the script multiplies what was returned by a step size of its own."""
-        if self.motion.factor is not None:
-            return not self.motion.is_bare
-        return self.update is not None and self.update.steps
-
     def called(self, name: str) -> GradientMap:
         """Return the same pair, with the parameter under the name that the backward function has for it."""
         return replace(self, slot=replace(self.slot, leaf=replace(self.slot.leaf, name=name)))
