@@ -185,7 +185,7 @@ def scrubbed(text: str) -> list[str]:
             line = f"  {row['name']} {row['shape']} {row['wrong']} # # # {row['verdict']}"
         elif line.startswith("  parameter "):
             line = " ".join(line.split())
-        line = re.sub(r"(analytic|numerical|\+-) [-+.\w]+", r"\1 #", line)
+        line = re.sub(r"(analytic|numerical|\+-|relative error of) [-+.\w]+", r"\1 #", line)
         line = re.sub(r"\d+( evaluations|, *$)", r"#\1", line) if "evaluations" in line else line
         line = re.sub(r'"evaluations": \d+', '"evaluations": #', line)
         lines.append(re.sub(r"-?\d+(\.\d+(e[-+]\d+)?|e[-+]\d+)", "#", line).rstrip())
