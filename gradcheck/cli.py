@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import io
 import os
+import shutil
 import signal
 import sys
-from contextlib import nullcontext
+import tempfile
+from collections.abc import Callable
+from contextlib import nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from gradcheck.report.record import Report
+    from gradcheck.script.result import ScriptResult
 
 _EXITS = """\b
 Exit codes:
@@ -30,6 +34,30 @@ Exit codes:
   5    nothing to check
   130  interrupted
 Several scripts: 1 beats 3 beats 0."""
+
+
+_SETTINGS: tuple[Callable[[Any], Any], ...] = (
+    click.option("--loss", metavar="NAME", help="The loss: a variable, a function, or an expression."),
+    click.option("--backward", metavar="NAME", help="The function that returns the gradients."),
+    click.option("--params", metavar="A,B,...", help="The parameters to check, separated by commas."),
+    click.option(
+        "--points", type=int, metavar="N", help="Check at N points, recorded and perturbed ones. [default: 4]"
+    ),
+    click.option("--seed", type=int, metavar="N", help="Seed of the perturbed points. [default: 0]"),
+    click.option("--rtol", type=float, metavar="X", help="Relative tolerance. [default: by precision]"),
+    click.option("--atol", type=float, metavar="X", help="Absolute tolerance. [default: 0]"),
+    click.option("--method", type=click.Choice(METHODS), help="How to differentiate. [default: auto]"),
+    click.option("--timeout", type=float, metavar="SECONDS", help="Time limit per script. [default: 60]"),
+    click.option("--memory", type=int, metavar="MIB", help="Memory limit per script. [default: none]"),
+    click.option("--isolated", is_flag=True, help="Leave environment variables and pyproject.toml aside."),
+)
+
+
+def _settings(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the options that say how a script is checked."""
+    for option in reversed(_SETTINGS):
+        command = option(command)
+    return command
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EXITS)
@@ -43,16 +71,7 @@ def cli() -> None:
 
 @cli.command(epilog=_EXITS)
 @click.argument("paths", nargs=-1, required=True, metavar="PATH... [-- SCRIPT_ARGUMENTS...]")
-@click.option("--loss", metavar="NAME", help="The loss: a variable, a function, or an expression.")
-@click.option("--backward", metavar="NAME", help="The function that returns the gradients.")
-@click.option("--params", metavar="A,B,...", help="The parameters to check, separated by commas.")
-@click.option("--points", type=int, metavar="N", help="Check at N points, recorded and perturbed ones. [default: 4]")
-@click.option("--seed", type=int, metavar="N", help="Seed of the perturbed points. [default: 0]")
-@click.option("--rtol", type=float, metavar="X", help="Relative tolerance. [default: by precision]")
-@click.option("--atol", type=float, metavar="X", help="Absolute tolerance. [default: 0]")
-@click.option("--method", type=click.Choice(METHODS), help="How to differentiate. [default: auto]")
-@click.option("--timeout", type=float, metavar="SECONDS", help="Time limit per script. [default: 60]")
-@click.option("--memory", type=int, metavar="MIB", help="Memory limit per script. [default: none]")
+@_settings
 @click.option("--workers", type=int, default=1, metavar="N", help="Check N scripts at the same time. [default: 1]")
 @click.option("--fix/--no-fix", default=None, help="Search for what mends a wrong gradient. [default: --fix]")
 @click.option("--select", metavar="CODE,...", help="Show findings whose codes begin so. [default: all]")
@@ -60,7 +79,6 @@ def cli() -> None:
 @click.option("-k", "only", metavar="NAME", help="Check the scripts whose path contains NAME.")
 @click.option("--strict", is_flag=True, help="Count what is inconclusive as a mismatch.")
 @click.option("--exit-zero", is_flag=True, help="End with 0 although there are mismatches.")
-@click.option("--isolated", is_flag=True, help="Leave environment variables and pyproject.toml aside.")
 @click.option("--format", "form", type=click.Choice(["text", "json"]), help="Output format. [default: text]")
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write to FILE.")
 @click.option("-q", "--quiet", is_flag=True, help="One line per script.")
@@ -84,6 +102,44 @@ def run(context: click.Context, /, paths: tuple[str, ...], **flags: Any) -> None
     report = _check_all(paths, options, flags)
     _write(report, flags)
     context.exit(int(report.exit_code(strict=flags["strict"], exit_zero=flags["exit_zero"])))
+
+
+@cli.command(epilog=_EXITS)
+@click.argument("paths", nargs=-1, required=True, metavar="PATH [-- SCRIPT_ARGUMENTS...]")
+@_settings
+@click.option("--write", is_flag=True, help="Write the fix into the file, and check it again.")
+@click.pass_context
+def fix(context: click.Context, /, paths: tuple[str, ...], write: bool, **flags: Any) -> None:
+    """Show what mends the gradients of a script or a notebook, as a unified diff.
+
+    Only a fix that was verified at fresh points is shown. With --write it replaces the lines in the file, which keeps
+    everything else byte for byte; if the gradients are not right then, the file is put back as it was.
+    """
+    from gradcheck.mend import find_fix, write_fix
+    from gradcheck.report.text import sentence
+
+    script_arguments = _after_dashes(context)
+    paths = paths[: len(paths) - len(script_arguments)]
+    if len(paths) != 1:
+        raise click.UsageError(f"expected one PATH, got {len(paths)}")
+    path, _, function = paths[0].partition("::")
+    options = _options({**flags, **({"backward": function} if function else {})}, script_arguments)
+    _keep_input(path)
+    found = find_fix(path, options)
+    click.echo(sentence(found.result), err=True)
+    if not found.edits:
+        if found.result.verdict == "mismatch":
+            click.echo(f"no edit was verified; gradcheck run {path} shows what was found", err=True)
+        context.exit(int(_exit_code(found.result)))
+    click.echo(found.diff, nl=False)  # bytes: the lines keep their encoding and their ends
+    if not write:
+        click.echo(f"verified at fresh points; gradcheck fix {path} --write changes the file", err=True)
+        context.exit(int(_exit_code(found.result)))
+    _rewind_input()
+    after = write_fix(found, options)
+    count = len(found.edits)
+    click.echo(f"changed {count} line{'' if count == 1 else 's'}, and checked again: {sentence(after)}", err=True)
+    context.exit(int(_exit_code(after)))
 
 
 @cli.command()
@@ -147,12 +203,12 @@ def _after_dashes(context: click.Context) -> tuple[str, ...]:
 
 
 def _options(flags: dict[str, Any], argv: tuple[str, ...]) -> Options:
-    lists: dict[str, Any] = {name: names_in(flags[name]) for name in _LISTS if flags[name] is not None}
+    lists: dict[str, Any] = {name: names_in(flags[name]) for name in _LISTS if flags.get(name) is not None}
     try:
         return Options(
             argv=argv,
             **lists,
-            **{name: flags[name] for name in _DIRECT},
+            **{name: flags[name] for name in _DIRECT if name in flags},
         )
     except UsageError as error:
         raise click.UsageError(error.message) from None
@@ -229,3 +285,26 @@ def _console(**settings: Any) -> Console:
     if not console.is_terminal:
         console.width = _LOG_WIDTH
     return console
+
+
+def _exit_code(result: ScriptResult) -> int:
+    from gradcheck.report.record import Report
+
+    return Report((result,)).exit_code()
+
+
+def _keep_input(path: str) -> None:
+    """Make what is piped in readable twice, if the script reads it: it is run again when it is changed."""
+    if sys.stdin is None or sys.stdin.isatty() or not Path(path).is_file():
+        return
+    if not any(word in Path(path).read_bytes() for word in (b"input(", b"stdin")):
+        return
+    kept = tempfile.TemporaryFile()  # noqa: SIM115 - it stays open for the scripts that are run
+    shutil.copyfileobj(sys.stdin.buffer, kept)
+    kept.seek(0)
+    os.dup2(kept.fileno(), sys.stdin.fileno())
+
+
+def _rewind_input() -> None:
+    with suppress(OSError, ValueError, AttributeError):
+        os.lseek(sys.stdin.fileno(), 0, os.SEEK_SET)

@@ -80,6 +80,7 @@ MODULES = {
     "report": "report",
     "api": "api",
     "batch": "api",
+    "mend": "api",
     "progress": "front",
     "cli": "front",
     "pytest_plugin": "front",

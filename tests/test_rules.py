@@ -37,7 +37,8 @@ def test_the_example_is_mended(found, tmp_path):
     if not found.right:
         assert fix is None
         return
-    assert fix is not None and fix.verified
+    assert fix is not None
+    assert fix.verified
     new = "\n".join(edit.new for edit in fix.edits).replace(MARK, "")
     assert found.right in [line.strip() for line in new.split("\n")]
 
@@ -51,9 +52,12 @@ def test_what_only_looks_like_it_passes(found, tmp_path):
 @pytest.mark.parametrize("found", ALL, ids=lambda r: r.code)
 def test_what_a_rule_says(found):
     assert re.fullmatch(r"[a-z]+(-[a-z]+)*", found.name)
-    assert found.summary.endswith(".") and found.why_right.endswith(".")
-    assert len(found.explanation.split()) > 30 and len(found.evidence.split()) > 15
-    assert len(marked(found.hit)) >= 1 and not marked(found.miss)
+    assert found.summary.endswith(".")
+    assert found.why_right.endswith(".")
+    assert len(found.explanation.split()) > 30
+    assert len(found.evidence.split()) > 15
+    assert len(marked(found.hit)) >= 1
+    assert not marked(found.miss)
 
 
 def test_a_rule_is_found_by_code_and_by_name():

@@ -75,5 +75,7 @@ def rule(wanted: str) -> Rule:
     by_name = {r.name: r for r in known.values()}
     found = known.get(wanted.upper()) or by_name.get(wanted.lower())
     if found is None:
-        raise UsageError(f"expected a code from {min(known)} to {max(known)} or a name such as wrong-sign, got {wanted}")
+        raise UsageError(
+            f"expected a code from {min(known)} to {max(known)} or a name such as wrong-sign, got {wanted}"
+        )
     return found

@@ -69,6 +69,11 @@ def summary(report: Report) -> str:
     )
 
 
+def sentence(script: ScriptResult) -> str:
+    """Return what was found about a script in one line."""
+    return _headline(script).plain
+
+
 def _headline(script: ScriptResult) -> Text:
     text = Text(f"{script.path}: ")
     if script.error is not None:

@@ -1,0 +1,154 @@
+"""``gradcheck fix``: the diff, the file afterwards, and what happens where it cannot be mended."""
+
+import json
+import stat
+
+import pytest
+from click.testing import CliRunner
+
+import gradcheck.mend
+from gradcheck.cli import cli
+from gradcheck.config import Options
+from gradcheck.errors import FixError
+from gradcheck.mend import find_fix, replace_file, write_fix
+from notebooks import write_notebook
+from script_runs import command, write
+
+RIGHT = """
+# Größe: w ist eine Zahl
+def loss(w):
+    return (w - 3) ** 2
+def gradient(w):
+    dw = 2 * (w - 3)    # here
+    return dw
+w = 0.5
+for i in range(3):
+    dw = gradient(w)
+    w -= 0.1 * dw
+"""
+WRONG = RIGHT.replace("2 * (w - 3)  ", "2 * (w + 3)  ")
+OPTIONS = Options(isolated=True)
+
+
+def fix(*arguments):
+    return CliRunner().invoke(cli, ["fix", "--isolated", *map(str, arguments)])
+
+
+def test_the_diff_is_shown_and_the_file_stays(tmp_path):
+    path = write(tmp_path, WRONG)
+    before = path.read_bytes()
+    found = fix(path)
+    assert found.exit_code == 1
+    assert "-    dw = 2 * (w + 3)    # here\n+    dw = 2 * (w - 3)    # here\n" in found.stdout
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    ("encoding", "end"), [("utf-8", "\n"), ("utf-8", "\r\n"), ("utf-8-sig", "\n"), ("latin-1", "\n")]
+)
+def test_everything_else_is_kept_byte_for_byte(tmp_path, encoding, end):
+    head = "# coding: latin-1" if encoding == "latin-1" else "# a script"
+    path = tmp_path / "mynet.py"
+    path.write_bytes((head + WRONG).replace("\n", end).encode(encoding))
+    path.chmod(0o640)
+    found = fix(path, "--write")
+    assert found.exit_code == 0, found.output
+    assert path.read_bytes() == (head + RIGHT).replace("\n", end).encode(encoding)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_notebook_is_mended(tmp_path):
+    path = write_notebook(tmp_path, WRONG.strip("\n"))
+    found = fix(path, "--write")
+    assert found.exit_code == 0, found.output
+    assert "2 * (w - 3)  " in "".join(json.loads(path.read_bytes())["cells"][0]["source"])
+
+
+def test_a_link_stays_a_link(tmp_path):
+    path = write(tmp_path, WRONG)
+    link = tmp_path / "link.py"
+    link.symlink_to(path)
+    assert fix(link, "--write").exit_code == 0
+    assert link.is_symlink()
+    assert "2 * (w - 3)  " in path.read_text(encoding="utf-8")
+
+
+def test_what_is_right_is_left_alone(tmp_path):
+    path = write(tmp_path, RIGHT)
+    before = path.read_bytes()
+    found = fix(path, "--write")
+    assert (found.exit_code, found.stdout) == (0, "")
+    assert path.read_bytes() == before
+
+
+def test_a_mistake_without_an_edit_is_said(tmp_path):
+    path = write(tmp_path, RIGHT.replace("2 * (w - 3)  ", "7.31 * w ** 5 + 0.123  "))
+    before = path.read_bytes()
+    found = fix(path, "--write", "--timeout", "10")
+    assert (found.exit_code, found.stdout) == (1, "")
+    assert "no edit was verified" in found.stderr
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize(("text", "said"), [("def f(:\n", "syntax"), (None, "cannot")])
+def test_a_script_that_cannot_be_read(tmp_path, text, said):
+    path = tmp_path / "mynet.py"
+    if text is not None:
+        path.write_text(text)
+    found = fix(path)
+    assert (found.exit_code, found.stdout) == (3, "")
+    assert said in found.stderr
+
+
+def test_a_file_that_has_changed_since_is_left_alone(tmp_path):
+    path = write(tmp_path, WRONG)
+    found = find_fix(path, OPTIONS)
+    path.write_text(WRONG + "\n# more\n", encoding="utf-8")
+    with pytest.raises(FixError, match="has changed since"):
+        write_fix(found, OPTIONS)
+    assert path.read_text(encoding="utf-8") == WRONG + "\n# more\n"
+
+
+def test_a_file_that_is_not_right_with_the_edits_is_put_back(tmp_path, monkeypatch):
+    path = write(tmp_path, WRONG)
+    before = path.read_bytes()
+    found = find_fix(path, OPTIONS)
+    monkeypatch.setattr(gradcheck.mend, "replace_file", lambda target, content: replace_file(target, before))
+    with pytest.raises(FixError, match=r"is as it was before: wrong are w"):
+        write_fix(found, OPTIONS)
+    assert path.read_bytes() == before
+
+
+def test_an_interrupted_recheck_puts_the_file_back(tmp_path, monkeypatch):
+    path = write(tmp_path, WRONG)
+    before = path.read_bytes()
+    found = find_fix(path, OPTIONS)
+
+    def interrupted(*_):
+        assert path.read_bytes() != before
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(gradcheck.mend, "prepare", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        write_fix(found, OPTIONS)
+    assert path.read_bytes() == before
+
+
+def test_a_folder_that_cannot_be_written(tmp_path):
+    with pytest.raises(FixError, match="cannot write"):
+        replace_file(tmp_path / "nowhere" / "mynet.py", b"")
+
+
+def test_what_is_piped_in_is_answered_twice(tmp_path):
+    text = WRONG.replace("w = 0.5", "w = float(input())")
+    path = write(tmp_path, text)
+    found = command("fix", path, "--write", cwd=tmp_path, stdin="0.5\n")
+    assert found.returncode == 0, found.stderr
+    assert "2 * (w - 3)  " in path.read_text(encoding="utf-8")
+
+
+def test_one_path_is_expected(tmp_path):
+    found = fix(tmp_path / "a.py", tmp_path / "b.py")
+    assert found.exit_code == 2
+    assert "expected one PATH, got 2" in found.stderr
