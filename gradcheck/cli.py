@@ -143,6 +143,27 @@ def fix(context: click.Context, /, paths: tuple[str, ...], write: bool, **flags:
 
 
 @cli.command()
+@click.argument("code", required=False)
+def explain(code: str | None) -> None:
+    """Show the page of a finding's code, such as GC202; without one, list them all."""
+    from gradcheck.diagnosis.registry import rule, rules
+    from gradcheck.report.explanation import page
+
+    if code is None:
+        for known in rules().values():
+            click.echo(f"{known.code}  {known.name:30} {known.summary}")
+        return
+    text = page(rule(code))
+    console = _console()
+    if console.is_terminal:
+        from rich.markdown import Markdown
+
+        console.print(Markdown(text))
+    else:
+        click.echo(text, nl=False)
+
+
+@cli.command()
 @click.option("--force", is_flag=True, help="Overwrite an existing file.")
 def demo(force: bool) -> None:
     """Write an example with wrong gradients, and say what to type next."""

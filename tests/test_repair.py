@@ -6,6 +6,7 @@ import pytest
 
 from fixture_scripts import scripts
 from gradcheck.api import check_script
+from gradcheck.demo import TEXT
 from gradcheck.diagnosis.finding import Confidence
 from script_runs import check, verdicts
 from small_scripts import DATA
@@ -134,3 +135,10 @@ def test_marked_lines_are_found_and_mended(stem):
     marked = {number for number, line in enumerate(script.lines, 1) if "# bug:" in line}
     assert {finding.span.line for finding in script.findings} == marked
     assert any(finding.fix is not None and finding.fix.verified for finding in script.findings)
+
+
+@pytest.mark.parametrize("seed", [8, 9])
+def test_a_sample_that_is_one_is_told_from_no_factor(seed, tmp_path):
+    """With these seeds the demo draws the number 1 at the first point of the search."""
+    result = check(tmp_path, TEXT.replace("import random\n", f"import random\nrandom.seed({seed})\n"))
+    assert [finding.code for finding in result.findings] == ["GC202", "GC201", "GC201"]

@@ -1,16 +1,21 @@
 """Every rule: its example is found and mended, what only looks like it passes, and its page says all."""
 
 import re
+from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+import gradcheck.repair
 from gradcheck.api import check_script
+from gradcheck.cli import cli
 from gradcheck.config import Options
 from gradcheck.diagnosis.registry import MARK, rule, rules
 from gradcheck.errors import UsageError
 
 ALL = list(rules().values())
-CODES = [f"GC{number}" for number in (*range(201, 231), 290)]
+GIVEN = re.compile(r'"(GC2\d\d)"')
+REPAIR = Path(gradcheck.repair.__file__).parent
 
 
 def checked(text, folder):
@@ -58,6 +63,24 @@ def test_what_a_rule_says(found):
     assert len(found.evidence.split()) > 15
     assert len(marked(found.hit)) >= 1
     assert not marked(found.miss)
+
+
+def test_every_code_that_is_given_has_a_rule_and_the_other_way_round():
+    given = {code for file in REPAIR.glob("*.py") for code in GIVEN.findall(file.read_text(encoding="utf-8"))}
+    assert given == set(rules())
+
+
+@pytest.mark.parametrize("found", ALL, ids=lambda r: r.code)
+def test_the_page_of_a_rule(found):
+    shown = CliRunner().invoke(cli, ["explain", found.code.lower()])
+    assert shown.exit_code == 0
+    assert shown.stdout.startswith(f"# {found.code} {found.name}\n")
+    assert MARK not in shown.stdout
+
+
+def test_the_list_of_rules():
+    shown = CliRunner().invoke(cli, ["explain"]).stdout.splitlines()
+    assert [line.split()[:2] for line in shown] == [[r.code, r.name] for r in ALL]
 
 
 def test_a_rule_is_found_by_code_and_by_name():

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 
 from gradcheck.diagnosis.finding import Confidence, Finding, Fix
+from gradcheck.diagnosis.registry import rules
 from gradcheck.repair.bench import Point, worst_error
 from gradcheck.repair.influence import Influence
 from gradcheck.repair.rewrite import Rewrite
@@ -13,48 +14,9 @@ from gradcheck.repair.search import Accepted
 from gradcheck.repair.text import edits_between, line_map
 from gradcheck.script.source import SourceFile, Span
 
-NAMES = {
-    "GC201": "wrong-variable",
-    "GC202": "missing-activation-derivative",
-    "GC203": "derivative-at-wrong-point",
-    "GC204": "extra-activation-derivative",
-    "GC205": "wrong-loss-derivative",
-    "GC206": "softmax-jacobian",
-    "GC207": "missing-factor",
-    "GC208": "extra-factor",
-    "GC209": "wrong-activation-derivative",
-    "GC210": "missing-term",
-    "GC211": "extra-term",
-    "GC212": "normalisation",
-    "GC213": "constant-factor",
-    "GC214": "wrong-sign",
-    "GC215": "learning-rate-folded-twice",
-    "GC216": "bias-reduction",
-    "GC217": "transpose",
-    "GC218": "wrong-axis",
-    "GC219": "broadcasting",
-    "GC220": "regularisation",
-    "GC221": "update-order",
-    "GC222": "aliasing",
-    "GC223": "not-accumulated",
-    "GC224": "not-zeroed",
-    "GC225": "duplicate-index",
-    "GC226": "off-by-one-index",
-    "GC227": "missing-recurrent-carry",
-    "GC228": "mask",
-    "GC229": "operand-order",
-    "GC230": "missing-statement",
-    "GC290": "wrong-line",
-}
 _MOST_SUSPECTS = 2
 # what an entry's name has behind the vector's
 NUMBERED = re.compile(r"#\d+$")
-_TOLD = {
-    "GC221": "`{old}` stands where what it changes is still needed, or not yet there: it belongs {new}",
-    "GC222": "{where} is the same array as `{old}`, so that what is done to one of them is done to both",
-    "GC224": "`{old}` goes on from what was there before: `{new}` belongs there",
-    "GC225": "`{old}` counts an index that occurs several times only once; `{new}` adds up",
-}
 
 
 def findings(
@@ -92,7 +54,7 @@ def _of_step(source: SourceFile, points: Sequence[Point], step: Accepted, fix: F
     )
     span = Span(lines.get(line, line), column, lines.get(end_line, end_line), end_column)
     message = _message(rewrite.code, rewrite.old, rewrite.new, target)
-    return Finding(rewrite.code, NAMES[rewrite.code], message, names, span, Confidence.VERIFIED, evidence, fix)
+    return Finding(rewrite.code, rules()[rewrite.code].name, message, names, span, Confidence.VERIFIED, evidence, fix)
 
 
 def _place(text: str, rewrite: Rewrite) -> tuple[int, int]:
@@ -131,8 +93,8 @@ def _position(text: str, offset: int) -> tuple[int, int]:
 def _message(code: str, old: str, new: str, target: str) -> str:
     where = f"`{target}`" if target else "the value here"
     old, new = " ".join(old.split()), " ".join(new.split())
-    told = _TOLD.get(code)
-    if told is not None:
+    told = rules()[code].message
+    if told:
         return told.format(where=where, old=old, new=new)
     if not old:
         return f"{where} lacks `{new}`"
@@ -160,7 +122,7 @@ def _suspected(source: SourceFile, suspects: Sequence[Influence], wrong: frozens
         where = f"`{influence.site.target}`" if influence.site.target else "the value here"
         told = f"{where} flows into the wrong gradients of {', '.join(names)}"
         message = f"{told}; no edit was found that mends them"
-        found.append(Finding("GC290", NAMES["GC290"], message, names, span, Confidence.POSSIBLE))
+        found.append(Finding("GC290", rules()["GC290"].name, message, names, span, Confidence.POSSIBLE))
         if len(found) >= _MOST_SUSPECTS:
             break
     return found

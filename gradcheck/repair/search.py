@@ -20,6 +20,8 @@ _PARTLY, _TOUCHING, _UNKNOWN, _PROVED, _LATER = 0.6, 0.4, 0.3, 0.4, 0.015
 # edits are tried in tiers of their cost; of those in a tier, expressions first
 _TIERS = (1.16, 1.31, 1.51, 1.81, 9.0)
 _LIKELY, _CHUNK = 2, 100
+# at how many points the values of edits are compared
+_LOOKS = 4
 # of the time that is left, for one text
 _SHARE = 0.6
 
@@ -248,13 +250,19 @@ class _Level:
 
     def _pool(self, probers: Sequence[tuple[float, Prober]], high: float) -> list[Candidate]:
         """Return the edits of expressions at some sites below a cost, the most natural first."""
-        pool: list[tuple[float, Candidate]] = []
-        with self._bench.at(self._search.points[0]) as trial:
+        points = self._search.points
+        with self._bench.at(points[0]) as trial:
             for penalty, prober in probers:
-                found = prober.below(trial, high - penalty, self._deadline)
-                pool += [(candidate.rewrite.cost + penalty, candidate) for candidate in found]
+                prober.look(trial, high - penalty, self._deadline)
                 if self._late():
                     break
+        for point in points[1:_LOOKS]:
+            with self._bench.at(point) as trial:
+                for _, prober in probers:
+                    prober.look_again(trial)
+        pool = [
+            (candidate.rewrite.cost + penalty, candidate) for penalty, prober in probers for candidate in prober.found()
+        ]
         return [candidate for _, candidate in sorted(pool, key=lambda pair: pair[0])]
 
     def _tried(self, pool: Sequence[Candidate]) -> Iterator[Accepted]:

@@ -25,6 +25,9 @@ from gradcheck.repair.text import Splice, Text, spliced, with_text
 # at which evaluations of a site its edits are looked at: in loops, the first ones may be special
 _LOOKED_AT, _DIGITS = frozenset({1, 2, 4, 9, 23}), 9
 _MOST = 4000
+# values of so few numbers are equal by chance: a sample that is 1 looks like no factor at all
+_SMALL = 4
+_NUMBERS = (int, float, np.number, np.ndarray)
 
 
 @dataclass(frozen=True, eq=False)
@@ -67,14 +70,14 @@ class Prober:
         self._begin()
 
     def _begin(self) -> None:
-        self._met, self._busy = 0, False
+        self._met, self._busy, self._is_first, self._is_small = 0, False, True, False
         self._failure: Exception | None = None
         self._alive: list[tuple[Rewrite, types.CodeType]] = []
         self._seen: list[list[Any]] = []
         self._original: list[Any] = []
 
-    def below(self, trial: Trial, cost: float, deadline: float) -> list[Candidate]:
-        """Return the edits of less than a cost that were not returned before, one for each value.
+    def look(self, trial: Trial, cost: float, deadline: float) -> None:
+        """Evaluate the edits of less than a cost that were not evaluated before.
 
         Parameters
         ----------
@@ -85,14 +88,26 @@ class Prober:
         deadline : float
             When to stop.
         """
-        if self._waiting is not None and not any(r.cost < cost for r in self._waiting):
-            return []
         self._begin()
-        self._cost, self._deadline = cost, deadline
+        if self._waiting is not None and not any(r.cost < cost for r in self._waiting):
+            return
+        self._cost, self._deadline, self._is_first = cost, deadline, True
+        self._replay(trial)
+
+    def look_again(self, trial: Trial) -> None:
+        """Evaluate the same edits at another point: one number alone does not tell an edit from another."""
+        if self._alive and self._is_small:
+            self._met, self._is_first = 0, False
+            self._replay(trial)
+
+    def found(self) -> list[Candidate]:
+        """Return the edits that were evaluated, one for each value."""
+        return [Candidate(r, self._influence, code, self._site.line) for r, code in self._distinct()]
+
+    def _replay(self, trial: Trial) -> None:
         trial.gradients(tap=self)
         if self._failure is not None:
             raise self._failure
-        return [Candidate(r, self._influence, code, self._site.line) for r, code in self._distinct()]
 
     def __call__(self, number: int, value: Any) -> Any:
         """Receive the value of a tap."""
@@ -110,7 +125,7 @@ class Prober:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                if self._met == 1:
+                if self._met == 1 and self._is_first:
                     self._alive = list(self._compiled(scope))
                     self._seen = [[] for _ in self._alive]
                 self._evaluate(scope, value)
@@ -160,6 +175,7 @@ class Prober:
             if own is not None and (own_shape == shape or rewrite.reshapes):
                 alive.append((rewrite, code))
                 seen.append([*before, own])
+        self._is_small = np.size(value) <= _SMALL if isinstance(value, _NUMBERS) else False
         self._original.append(mark)
         self._alive, self._seen = alive, seen
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shlex
+from collections.abc import Iterator
+
 from rich.console import Console
 from rich.text import Text
 
@@ -26,6 +29,18 @@ def show_findings(script: ScriptResult, console: Console) -> None:
     for finding in script.findings:
         show_line(console, "")
         _show_finding(script, finding, console)
+    if script.findings:
+        show_line(console, "")
+        for words in _help(script):
+            show_line(console, Text("help: ", "bold").append(words))
+
+
+def _help(script: ScriptResult) -> Iterator[str]:
+    """Say what to type next."""
+    if any(finding.fix is not None and finding.fix.verified for finding in script.findings):
+        yield f"gradcheck fix {shlex.quote(script.path)} --write makes the edits"
+    codes = sorted({finding.code for finding in script.findings})
+    yield f"gradcheck explain {codes[0]} says more about a code"
 
 
 def _show_finding(script: ScriptResult, finding: Finding, console: Console) -> None:
