@@ -26,13 +26,18 @@ marks = (data @ rng.normal(size=(3, 4)) > 0.2).astype(float)
 weights = rng.normal(size=(3, 4))
 bias = rng.normal(size=4)
 
-for epoch in range(30):
-    logits = data @ weights + bias
-    probs = 1 / (1 + np.exp(-logits))
+
+def loss_and_gradients(weights, bias):
+    probs = 1 / (1 + np.exp(-(data @ weights + bias)))
     loss = -np.sum(marks * np.log(probs) + (1 - marks) * np.log(1 - probs)) / 24
     delta = (probs - marks) / 24
     grad_weights = data.T @ delta
     grad_bias = np.sum(delta)  # <- wrong
+    return loss, grad_weights, grad_bias
+
+
+for epoch in range(30):
+    loss, grad_weights, grad_bias = loss_and_gradients(weights, bias)
     weights -= 0.5 * grad_weights
     bias -= 0.5 * grad_bias
 """,
