@@ -34,6 +34,9 @@ GC213 constant-factor  w  (verified)
     line 2
     -     dw = 3 * w
     +     dw = 2 * w
+
+help: gradcheck fix net.py --write makes the edits
+help: gradcheck explain GC213 says more about a code
 """
 
 
@@ -64,11 +67,15 @@ def test_a_fix_that_is_not_verified_does_not_look_like_one():
         "    -     return dw",
         "    +     a",
         "    +     b",
+        "",
+        "help: gradcheck explain GC213 says more about a code",
     ]
 
 
 def test_a_finding_without_a_fix_ends_with_its_evidence():
-    assert shown(script(replace(FINDING, fix=None))).endswith("in all 2 entries\n")
+    assert shown(script(replace(FINDING, fix=None))).endswith(
+        "in all 2 entries\n\nhelp: gradcheck explain GC213 says more about a code\n"
+    )
 
 
 def test_places_in_a_notebook_name_the_cell():
