@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import io
 import os
-import shutil
 import signal
 import sys
-import tempfile
 from collections.abc import Callable
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -90,9 +89,7 @@ def run(context: click.Context, /, paths: tuple[str, ...], **flags: Any) -> None
     A PATH is a script (.py), a notebook (.ipynb), a folder of them, or PATH::FUNCTION for one backward function. What
     follows -- is the script's own argument list; what is piped in is its standard input.
     """
-    script_arguments = _after_dashes(context)
-    if script_arguments:
-        paths = paths[: -len(script_arguments)]
+    paths, script_arguments = _at_dashes(context, paths)
     if not paths:
         raise click.UsageError("expected at least one PATH before --")
     if flags["workers"] < 1:
@@ -115,16 +112,17 @@ def fix(context: click.Context, /, paths: tuple[str, ...], write: bool, **flags:
     Only a fix that was verified at fresh points is shown. With --write it replaces the lines in the file, which keeps
     everything else byte for byte; if the gradients are not right then, the file is put back as it was.
     """
+    from gradcheck import standard_input
     from gradcheck.mend import find_fix, write_fix
     from gradcheck.report.text import sentence
 
-    script_arguments = _after_dashes(context)
-    paths = paths[: len(paths) - len(script_arguments)]
+    paths, script_arguments = _at_dashes(context, paths)
     if len(paths) != 1:
         raise click.UsageError(f"expected one PATH, got {len(paths)}")
-    path, _, function = paths[0].partition("::")
-    options = _options({**flags, **({"backward": function} if function else {})}, script_arguments)
-    _keep_input(path)
+    path, function = _target(paths[0])
+    options = _narrowed(_options(flags, script_arguments), function)
+    if write:
+        standard_input.keep(path)
     found = find_fix(path, options)
     click.echo(sentence(found.result), err=True)
     if not found.edits:
@@ -135,7 +133,7 @@ def fix(context: click.Context, /, paths: tuple[str, ...], write: bool, **flags:
     if not write:
         click.echo(f"verified at fresh points; gradcheck fix {path} --write changes the file", err=True)
         context.exit(int(_exit_code(found.result)))
-    _rewind_input()
+    standard_input.rewind()
     after = write_fix(found, options)
     count = len(found.edits)
     click.echo(f"changed {count} line{'' if count == 1 else 's'}, and checked again: {sentence(after)}", err=True)
@@ -217,10 +215,11 @@ def _exit_on_signals() -> None:
             signal.signal(number, lambda received, _: sys.exit(128 + received))
 
 
-def _after_dashes(context: click.Context) -> tuple[str, ...]:
-    """Return what follows ``--``; click has merged it with the paths."""
+def _at_dashes(context: click.Context, merged: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the paths, and what follows ``--``; click has merged them."""
     arguments = context.meta.get("gradcheck.arguments", sys.argv[1:])
-    return tuple(arguments[arguments.index("--") + 1 :]) if "--" in arguments else ()
+    after = tuple(arguments[arguments.index("--") + 1 :]) if "--" in arguments else ()
+    return merged[: len(merged) - len(after)], after
 
 
 def _options(flags: dict[str, Any], argv: tuple[str, ...]) -> Options:
@@ -242,17 +241,12 @@ _LISTS = ("params", "select", "ignore")
 
 
 def _check_all(paths: tuple[str, ...], options: Options, flags: dict[str, Any]) -> Report:
-    from dataclasses import replace
-
     from gradcheck.api import prepare
     from gradcheck.batch import run_all
     from gradcheck.progress import Progress
     from gradcheck.report.record import Report
 
-    jobs = [
-        prepare(path, options if function is None else replace(options, backward=function))
-        for path, function in _targets(paths, flags["only"])
-    ]
+    jobs = [prepare(path, _narrowed(options, function)) for path, function in _targets(paths, flags["only"])]
     workers = min(flags["workers"], len(jobs))
     with Progress(_console(stderr=True), len(jobs), workers, show_output=flags["verbose"]) as progress:
         return Report(run_all(jobs, workers, progress))
@@ -264,10 +258,20 @@ def _targets(paths: tuple[str, ...], only: str | None) -> list[tuple[str, str | 
 
     found: list[tuple[str, str | None]] = []
     for text in paths:
-        path, _, function = text.partition("::")
+        path, function = _target(text)
         inside = map(str, scripts_below(Path(path))) if Path(path).is_dir() else (path,)
-        found += [(script, function or None) for script in inside]
+        found += [(script, function) for script in inside]
     return [target for target in found if only is None or only in target[0]]
+
+
+def _target(text: str) -> tuple[str, str | None]:
+    """Return the path of ``PATH::FUNCTION``, and the function."""
+    path, _, function = text.partition("::")
+    return path, function or None
+
+
+def _narrowed(options: Options, function: str | None) -> Options:
+    return options if function is None else replace(options, backward=function)
 
 
 def _refuse_unwritable(target: Path | None) -> None:
@@ -312,20 +316,3 @@ def _exit_code(result: ScriptResult) -> int:
     from gradcheck.report.record import Report
 
     return Report((result,)).exit_code()
-
-
-def _keep_input(path: str) -> None:
-    """Make what is piped in readable twice, if the script reads it: it is run again when it is changed."""
-    if sys.stdin is None or sys.stdin.isatty() or not Path(path).is_file():
-        return
-    if not any(word in Path(path).read_bytes() for word in (b"input(", b"stdin")):
-        return
-    kept = tempfile.TemporaryFile()  # noqa: SIM115 - it stays open for the scripts that are run
-    shutil.copyfileobj(sys.stdin.buffer, kept)
-    kept.seek(0)
-    os.dup2(kept.fileno(), sys.stdin.fileno())
-
-
-def _rewind_input() -> None:
-    with suppress(OSError, ValueError, AttributeError):
-        os.lseek(sys.stdin.fileno(), 0, os.SEEK_SET)

@@ -67,9 +67,8 @@ def find_fix(path: str | Path, options: Options, output: Callable[[bytes], objec
     """
     place = Path(path)
     before = place.read_bytes() if place.is_file() else b""
-    job = prepare(path, options)
     # what is hidden from a report is still wrong
-    job = replace(job, options=Options(), request=job.request and replace(job.request, fix=True))
+    job = replace(prepare(path, replace(options, fix=True)), options=Options())
     result = job.run(output)
     edits = verified_edits(result.findings)
     if not edits:
@@ -114,7 +113,7 @@ def write_fix(mended: Mended, options: Options, output: Callable[[bytes], object
         if not kept:
             replace_file(target, mended.before)
     if not kept:
-        seen = result.error.message if result.error is not None else f"wrong are {', '.join(_wrong(result))}"
+        seen = result.error.message if result.error is not None else f"wrong are {', '.join(result.mismatching)}"
         raise FixError(f"{mended.path} is not right with the edits, and is as it was before: {seen}")
     return result
 
@@ -149,7 +148,3 @@ def replace_file(target: Path, content: bytes) -> None:
             with contextlib.suppress(OSError):
                 temporary.unlink()
         raise FixError(f"cannot write {target}: {error.strerror}") from None
-
-
-def _wrong(result: ScriptResult) -> list[str]:
-    return list(result.mismatching)

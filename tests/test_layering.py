@@ -82,6 +82,7 @@ MODULES = {
     "batch": "api",
     "mend": "api",
     "progress": "front",
+    "standard_input": "front",
     "cli": "front",
     "pytest_plugin": "front",
     "": "facade",

@@ -7,11 +7,10 @@ import pytest
 from click.testing import CliRunner
 
 import gradcheck.repair
-from gradcheck.api import check_script
 from gradcheck.cli import cli
-from gradcheck.config import Options
 from gradcheck.diagnosis.registry import MARK, rule, rules
 from gradcheck.errors import UsageError
+from script_runs import check
 
 ALL = list(rules().values())
 GIVEN = re.compile(r'"(GC2\d\d)"')
@@ -19,9 +18,7 @@ REPAIR = Path(gradcheck.repair.__file__).parent
 
 
 def checked(text, folder):
-    path = folder / "script.py"
-    path.write_text(text.lstrip("\n"), encoding="utf-8")
-    return check_script(path, Options(isolated=True, seed=0)).scripts[0]
+    return check(folder, text, isolated=True, seed=0)
 
 
 def marked(text):
@@ -30,14 +27,9 @@ def marked(text):
 
 
 @pytest.mark.parametrize("found", ALL, ids=lambda r: r.code)
-def test_the_example_is_found_at_its_line(found, tmp_path):
+def test_the_example_is_found_at_its_line_and_mended(found, tmp_path):
     script = checked(found.hit, tmp_path)
     assert [(f.code, f.span.line) for f in script.findings] == [(found.code, marked(found.hit)[0])], script
-
-
-@pytest.mark.parametrize("found", ALL, ids=lambda r: r.code)
-def test_the_example_is_mended(found, tmp_path):
-    script = checked(found.hit, tmp_path)
     fix = script.findings[0].fix
     if not found.right:
         assert fix is None

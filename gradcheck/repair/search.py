@@ -256,9 +256,10 @@ class _Level:
                 prober.look(trial, high - penalty, self._deadline)
                 if self._late():
                     break
-        for point in points[1:_LOOKS]:
+        ambiguous = [prober for _, prober in probers if prober.is_ambiguous]
+        for point in points[1:_LOOKS] if ambiguous else ():
             with self._bench.at(point) as trial:
-                for _, prober in probers:
+                for prober in ambiguous:
                     prober.look_again(trial)
         pool = [
             (candidate.rewrite.cost + penalty, candidate) for penalty, prober in probers for candidate in prober.found()

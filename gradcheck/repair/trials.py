@@ -70,7 +70,7 @@ class Prober:
         self._begin()
 
     def _begin(self) -> None:
-        self._met, self._busy, self._is_first, self._is_small = 0, False, True, False
+        self._met, self._busy, self._is_small = 0, False, False
         self._failure: Exception | None = None
         self._alive: list[tuple[Rewrite, types.CodeType]] = []
         self._seen: list[list[Any]] = []
@@ -91,14 +91,18 @@ class Prober:
         self._begin()
         if self._waiting is not None and not any(r.cost < cost for r in self._waiting):
             return
-        self._cost, self._deadline, self._is_first = cost, deadline, True
+        self._cost, self._deadline = cost, deadline
         self._replay(trial)
 
+    @property
+    def is_ambiguous(self) -> bool:
+        """Whether the values are of so few numbers that one point does not tell an edit from another."""
+        return self._is_small and bool(self._alive)
+
     def look_again(self, trial: Trial) -> None:
-        """Evaluate the same edits at another point: one number alone does not tell an edit from another."""
-        if self._alive and self._is_small:
-            self._met, self._is_first = 0, False
-            self._replay(trial)
+        """Evaluate the same edits at another point."""
+        self._met = 0
+        self._replay(trial)
 
     def found(self) -> list[Candidate]:
         """Return the edits that were evaluated, one for each value."""
@@ -125,7 +129,7 @@ class Prober:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                if self._met == 1 and self._is_first:
+                if not self._original:
                     self._alive = list(self._compiled(scope))
                     self._seen = [[] for _ in self._alive]
                 self._evaluate(scope, value)

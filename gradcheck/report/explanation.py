@@ -13,7 +13,7 @@ def page(rule: Rule) -> str:
     rule : Rule
         The rule.
     """
-    guilty = next(line.strip() for line in rule.hit.split("\n") if MARK in line)
+    guilty = next(line.partition(MARK)[0].strip() for line in rule.hit.split("\n") if MARK in line)
     parts = [
         f"# {rule.code} {rule.name}",
         rule.summary,
@@ -21,7 +21,7 @@ def page(rule: Rule) -> str:
         rule.explanation.strip(),
         "## Example",
         _code(rule.hit.replace(f"  {MARK}", "")),
-        f"The guilty line is\n\n{_code(guilty.replace(MARK, '').rstrip())}",
+        f"The guilty line is\n\n{_code(guilty)}",
         f"It should be\n\n{_code(rule.right)}" if rule.right else "No edit of one place makes it right.",
         "## How it is recognised",
         rule.evidence.strip(),

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.text import Text
 
 from gradcheck.diagnosis.finding import Confidence, Finding, Fix
+from gradcheck.repair.patch import verified_edits
 from gradcheck.report.snippet import show_line, show_snippet
 from gradcheck.report.styles import plain
 from gradcheck.script.result import ScriptResult
@@ -37,10 +38,9 @@ def show_findings(script: ScriptResult, console: Console) -> None:
 
 def _help(script: ScriptResult) -> Iterator[str]:
     """Say what to type next."""
-    if any(finding.fix is not None and finding.fix.verified for finding in script.findings):
+    if verified_edits(script.findings):
         yield f"gradcheck fix {shlex.quote(script.path)} --write makes the edits"
-    codes = sorted({finding.code for finding in script.findings})
-    yield f"gradcheck explain {codes[0]} says more about a code"
+    yield f"gradcheck explain {min(finding.code for finding in script.findings)} says more about a code"
 
 
 def _show_finding(script: ScriptResult, finding: Finding, console: Console) -> None:
