@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -14,12 +15,14 @@ from gradcheck.repair.influence import Influence
 _DIRECTIONS, _STEP, _SAME = 2, 1e-5, 1e-5
 # loss evaluations are spent on so many values at most
 _MOST = 40
+# a way forward may be gone twice, for the loss and for the gradients
+_OFTEN = 3
 
 Array = np.ndarray[Any, Any]
 
 
-def proved_right(trial: Trial, found: Sequence[Influence], scale: float, deadline: float) -> frozenset[int]:
-    """Return the sites of the way back whose values are derivatives of the loss, as they should be.
+def proved_right(trial: Trial, found: Sequence[Influence], scale: float, deadline: float) -> dict[int, frozenset[int]]:
+    """Return the sites of the way back whose values are derivatives of the loss, each with the sites of these values.
 
     Compared along random directions: a value of the way back, with the numerical derivative of the loss when a value
     of the same shape on the way forward is moved that way. The lines of such values are not to blame.
@@ -35,39 +38,90 @@ def proved_right(trial: Trial, found: Sequence[Influence], scale: float, deadlin
     deadline : float
         When to stop.
     """
-    values = _values(trial, [i.site.number for i in found if i.rounds == 1])
+    values = _values(trial, [i.site.number for i in found if i.rounds <= _OFTEN])
     back = {i.site.number for i in found if not i.loss and i.gradients and i.site.number in values}
-    shapes = {values[number].shape for number in back if values[number].size > 1 or values[number].ndim == 0}
-    forward = [i.site.number for i in found if i.loss and i.site.number in values]
-    right: set[int] = set()
-    for number in [n for n in forward if values[n].shape in shapes][:_MOST]:
+    forward = [i.site.number for i in found if i.loss and i.rounds <= _OFTEN]
+    slopes = numerical_slopes(trial, forward, {values[number].shape for number in back}, deadline)
+    right: dict[int, frozenset[int]] = {}
+    for number, own in slopes.items():
+        for other in back:
+            if is_derivative(values[other], own, scale):
+                right[other] = right.get(other, frozenset()) | {number}
+    return right
+
+
+@dataclass(frozen=True)
+class Slopes:
+    """How the loss changes as a value of the way forward is moved along random directions.
+
+    Attributes
+    ----------
+    directions : tuple of array
+        The directions, of the value's shape.
+    values : array
+        The derivatives along them.
+    """
+
+    directions: tuple[Array, ...]
+    values: Array
+
+
+def numerical_slopes(
+    trial: Trial, numbers: Sequence[int], shapes: Collection[tuple[int, ...]] | None, deadline: float
+) -> dict[int, Slopes]:
+    """Return the derivatives of the loss with respect to sites of the way forward whose values have some shapes.
+
+    Parameters
+    ----------
+    trial : Trial
+        The text at a point.
+    numbers : sequence of int
+        The sites.
+    shapes : collection of tuple of int or None
+        The shapes; None for all.
+    deadline : float
+        When to stop.
+    """
+    values = _values(trial, numbers)
+    slopes: dict[int, Slopes] = {}
+    for number in [n for n in values if shapes is None or values[n].shape in shapes][:_MOST]:
         if time.monotonic() > deadline:
             break
         directions = _directions(values[number].shape)
-        slopes = np.array([_slope(trial, number, values[number], direction) for direction in directions])
-        size = float(np.max(np.abs(slopes), initial=0.0))
-        if not np.isfinite(size) or size == 0:
-            continue
-        for other in back:
-            if values[other].shape == values[number].shape:
-                along = np.array([float(np.sum(values[other] * direction)) for direction in directions])
-                if any(np.max(np.abs(along / s - slopes)) <= _SAME * size for s in {1.0, scale}):
-                    right.add(other)
-    return frozenset(right)
+        along = np.array([_slope(trial, number, values[number], direction) for direction in directions])
+        if np.all(np.isfinite(along)) and np.any(along):
+            slopes[number] = Slopes(tuple(directions), along)
+    return slopes
+
+
+def is_derivative(value: Array, slopes: Slopes, scale: float) -> bool:
+    """Whether an array is what the loss changes by, or as much times what the script's gradients are multiplied by."""
+    if value.shape != slopes.directions[0].shape:
+        return False
+    along = np.array([float(np.sum(value * direction)) for direction in slopes.directions])
+    size = float(np.max(np.abs(slopes.values)))
+    return any(bool(np.max(np.abs(along / s - slopes.values)) <= _SAME * size) for s in {1.0, scale})
 
 
 def _values(trial: Trial, numbers: Sequence[int]) -> dict[int, Array]:
-    wanted, kept = set(numbers), {}
+    """Return the values of sites; those that have another one each time are left out."""
+    wanted, kept = set(numbers), dict[int, Array]()
 
     def keep(number: int, value: Any) -> Any:
         if number in wanted and isinstance(value, float | np.floating | np.ndarray):
             array = np.array(value)
-            if array.dtype.kind == "f":
+            if array.dtype.kind != "f" or (number in kept and not np.array_equal(kept[number], array)):
+                wanted.discard(number)
+            else:
                 kept[number] = array
         return value
 
     trial.gradients(tap=keep)
-    return kept
+    # the loss may be computed by other code than the gradients
+    missing = wanted - set(kept)
+    if missing:
+        trial.loss(lambda number, value: keep(number, value) if number in missing else value)
+    return {number: value for number, value in kept.items() if number in wanted}
 
 
 def _directions(shape: tuple[int, ...]) -> list[Array]:

@@ -155,6 +155,11 @@ class Trial:
         self._gradient = stage.gradient()
         self._loss: Callable[[Mapping[str, Any]], Any] | None = None
 
+    @property
+    def parameters(self) -> Mapping[str, Any]:
+        """The parameters at the point, by name."""
+        return self._stage.parameters
+
     def gradients(
         self, overrides: Mapping[int, types.CodeType] | None = None, tap: Callable[[int, Any], Any] = untouched
     ) -> dict[str, np.ndarray[Any, Any]] | None:
@@ -197,6 +202,11 @@ class Trial:
             return None if found is None else float(np.asarray(found, dtype=float).reshape(-1)[0])
         except (TypeError, ValueError, IndexError):
             return None
+
+    def seen_by_loss(self) -> tuple[str, dict[str, Any]]:
+        """Return the loss as an expression, and the variables that it is of."""
+        found = self._guarded(lambda: self._stage.look(lambda variables, _: variables), {}, untouched)
+        return self._subject.loss.text, {} if found is None else found
 
     def _guarded(
         self, run: Callable[[], Any], overrides: Mapping[int, types.CodeType], tap: Callable[[int, Any], Any]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Sequence
 
@@ -27,34 +28,48 @@ def findings(
     wrong: frozenset[str],
     verified: int,
 ) -> tuple[Finding, ...]:
-    """Return the findings: one for each edit, or the suspected lines where no edits make everything right."""
-    if not steps:
-        return tuple(_suspected(source, suspects, wrong))
-    edits = edits_between(source.lines, source.text, steps[-1].after)
-    fix = Fix(edits, True, verified)
-    found = []
-    for number, step in enumerate(steps):
-        found.append(_of_step(source, points, step, fix if number == 0 else None))
-    return tuple(found)
+    """Return the findings: one for each edit, and the suspected lines of what stays wrong.
+
+    Parameters
+    ----------
+    source : SourceFile
+        The script.
+    points : sequence of Point
+        Where it was checked.
+    suspects : sequence of Influence
+        The lines that touch what is wrong, the most suspicious first.
+    steps : sequence of Accepted
+        The edits, one on top of the other.
+    wrong : frozenset of str
+        The parameters whose gradients stay wrong.
+    verified : int
+        At how many fresh points all gradients match with the edits; 0 where that was not so.
+    """
+    fix = Fix(edits_between(source.lines, source.text, steps[-1].after), True, verified) if verified else None
+    found = [_of_step(source, points, step, fix if n == 0 else None, verified) for n, step in enumerate(steps)]
+    lines = {finding.span.line for finding in found}
+    return (*found, *(f for f in _suspected(source, suspects, wrong) if wrong and f.span.line not in lines))
 
 
-def _of_step(source: SourceFile, points: Sequence[Point], step: Accepted, fix: Fix | None) -> Finding:
+def _of_step(source: SourceFile, points: Sequence[Point], step: Accepted, fix: Fix | None, verified: int) -> Finding:
     rewrite = step.candidate.rewrite
     start, end = _place(step.before, rewrite)
     line, column = _position(step.before, start)
     end_line, end_column = _position(step.before, end)
     lines = line_map(source.text, step.before)
     names = _shown(step.touched if step.candidate.influence else step.fixed)
-    target = step.candidate.influence.site.target if step.candidate.influence else ""
+    target = step.candidate.influence.site.target if step.candidate.influence else _assigned(step.before, start)
     errors = [worst_error([p.result for p in points], name) for name in sorted(step.fixed)]
     evidence = tuple(
-        f"without the edit, the gradient of `{_entry(name)}` has a relative error of {error:.3g}; with it, it agrees "
-        "with finite differences"
+        f"without the edit, the gradient of `{_entry(name)}` {_told(error)}; with it, it agrees with finite differences"
         for name, error in zip(sorted(step.fixed), errors, strict=True)
     )
     span = Span(lines.get(line, line), column, lines.get(end_line, end_line), end_column)
     message = _message(rewrite.code, rewrite.old, rewrite.new, target)
-    return Finding(rewrite.code, rules()[rewrite.code].name, message, names, span, Confidence.VERIFIED, evidence, fix)
+    confidence = Confidence.VERIFIED if verified else Confidence.LIKELY
+    if not verified:
+        message += " (derived from the forward pass)"
+    return Finding(rewrite.code, rules()[rewrite.code].name, message, names, span, confidence, evidence, fix)
 
 
 def _place(text: str, rewrite: Rewrite) -> tuple[int, int]:
@@ -66,6 +81,12 @@ def _place(text: str, rewrite: Rewrite) -> tuple[int, int]:
     if not first.new:
         return first.start + len(text[first.start :]) - len(text[first.start :].lstrip()), first.end - 1
     return first.start, first.end
+
+
+def _assigned(text: str, place: int) -> str:
+    """Return what stands on the left of an assignment's sign, where the place is such a sign."""
+    before = text[text.rfind("\n", 0, place) + 1 : place].strip()
+    return before if re.fullmatch(r"[\w.]+(\[[^=]*\])?", before) else ""
 
 
 def _reader(text: str, moved: str, start: int, end: int) -> tuple[int, int]:
@@ -106,6 +127,10 @@ def _message(code: str, old: str, new: str, target: str) -> str:
 def _shown(names: frozenset[str]) -> tuple[str, ...]:
     """Return the names that the report has for parameters; entries that have none of their own go by the vector's."""
     return tuple(sorted({NUMBERED.sub("", name) for name in names}))
+
+
+def _told(error: float) -> str:
+    return f"has a relative error of {error:.3g}" if math.isfinite(error) else "is not finite, or of another shape"
 
 
 def _entry(name: str) -> str:

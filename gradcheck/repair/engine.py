@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from gradcheck.diagnosis.finding import Finding
 from gradcheck.repair.bench import Bench, Point
+from gradcheck.repair.derive import derived
 from gradcheck.repair.describe import findings
 from gradcheck.repair.search import Search
 from gradcheck.repair.text import with_text
@@ -19,6 +20,8 @@ from gradcheck.script.unpack import entry_names, split
 from gradcheck.verdict import Verdict
 
 _MOST_ENTRIES = 400
+# of the time, for the search of edits; the rest is for deriving what no edit mends
+_SHARE_OF_SEARCH = 0.8
 
 # examines another text of the script from its beginning, and says at how many points all of its gradients match
 Again = Callable[[SourceFile], int]
@@ -47,7 +50,8 @@ def find_findings(
     tuple of Finding
         The root causes, best first.
     """
-    deadline = time.monotonic() + seconds_left
+    now = time.monotonic()
+    searching, deadline = now + _SHARE_OF_SEARCH * seconds_left, now + seconds_left
     entries = {**_numbered(subject), **entry_names(subject.backward)}
     points = [replace(point, result=split(point.result, entries)) for point in points]
     telling = sorted(points, key=lambda p: (-len(_wrong(p.result)), p.seed is None))
@@ -63,9 +67,14 @@ def find_findings(
         return verified > 0
 
     try:
-        search = Search(bench, telling, deadline, verify)
-        steps = search.run(wrong)
-        return findings(recording.source, telling, search.suspects, steps, wrong, verified)
+        search = Search(bench, telling, searching, verify)
+        steps, left = search.run(wrong), frozenset[str]()
+        if not steps:
+            steps, left = derived(bench, recording.source.text, telling, wrong, deadline)
+            verified = 0
+            if steps and not left:
+                verify(steps[-1].after)
+        return findings(recording.source, telling, search.suspects, steps, wrong if not steps else left, verified)
     finally:
         bench.close()
 

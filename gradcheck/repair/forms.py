@@ -75,6 +75,9 @@ def _constants(spot: Spot, writer: Writer, cost: float) -> Iterator[Rewrite]:
     if not isinstance(number, int | float):
         return
     others = {0, 1, 2, -1, 0.5, 3, 0.25, number * 2, number / 2, number + 1, number - 1, -number} - {number}
+    if isinstance(spot.parent, ast.BinOp) and isinstance(spot.parent.op, ast.Mult | ast.Div):
+        # what is multiplied by nothing is silenced, not mended
+        others -= {0}
     for other in sorted(others):
         text = f"{int(other) if float(other).is_integer() and isinstance(number, int) else other}"
         yield Rewrite(writer.put(spot, text), "GC213", cost + 0.1, writer.of(node), text)

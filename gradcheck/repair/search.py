@@ -109,7 +109,7 @@ class Search:
         with self.bench.at(self.points[0]) as trial:
             half = (time.monotonic() + self.deadline) / 2
             found = influences(trial, self.bench.sites(), half)
-            self.proved = proved_right(trial, found, self.bench.scale, half)
+            self.proved = frozenset(proved_right(trial, found, self.bench.scale, half))
         ordered = suspects(found, wrong, self.proved)
         self.idle = [i for i in found if not i.loss and i.gradients is not None and not i.gradients]
         if not done:

@@ -16,6 +16,7 @@ from gradcheck.result import CheckResult
 from gradcheck.script.answers import Answers
 from gradcheck.script.clipping import clip_bounds, without_clipped
 from gradcheck.script.coverage import by_coverage
+from gradcheck.script.growth import before_growth, fitted, grown
 from gradcheck.script.kernel import stand_in_for_kernel
 from gradcheck.script.perturb import moved
 from gradcheck.script.record import Recording, record, script_raised
@@ -106,7 +107,7 @@ def checks(
     iterator of (Point, int)
         The points, with the number of evaluations.
     """
-    backward = subject.backward
+    backward = before_growth(subject.backward)
     moments, bounds = by_coverage(recording, backward), clip_bounds(recording.source, backward)
     problem: ScriptError | None = None
     done = 0
@@ -135,10 +136,10 @@ def checks(
 
 def _check(stage: Stage, subject: Subject, request: Request) -> CheckResult:
     """Compare at the stage's parameters as they are; a float32 script's loss is differentiated in float64."""
-    raw, scale = stage.gradient(), subject.scale.value
+    raw, scale, growing = stage.gradient(), subject.scale.value, grown(subject.backward)
 
     def gradient(values: Mapping[str, Any]) -> dict[str, Any]:
-        return {name: np.asarray(value) / scale for name, value in raw(values).items()}
+        return fitted({name: np.asarray(value) / scale for name, value in raw(values).items()}, values, growing)
 
     if subject.backward.is_narrow:
         result = _check_in_double(stage, subject, request, gradient(stage.parameters))

@@ -17,6 +17,7 @@ from gradcheck.repair.engine import find_findings
 from gradcheck.result import CheckResult
 from gradcheck.script.candidates import Overrides
 from gradcheck.script.checked import Examined, checked, checks
+from gradcheck.script.growth import grown
 from gradcheck.script.origin import gradient_source
 from gradcheck.script.record import Recording
 from gradcheck.script.result import EntryPoints, GradientSource, ScriptResult
@@ -214,6 +215,9 @@ def _notes(recording: Recording, subject: Subject, stale: str | None) -> Iterato
     function = subject.backward.function
     if subject.convention is not None:
         yield subject.convention
+    for name, shapes in grown(subject.backward).items():
+        first, last = (" x ".join(map(str, shape)) or "a single number" for shape in shapes)
+        yield f"`{name}` grows from {first} to {last} as the script runs: its gradient has another shape than it has"
     if subject.backward.is_narrow:
         yield "the script computes in single precision; its loss is differentiated in double where it allows that"
     if subject.unchecked:

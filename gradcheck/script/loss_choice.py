@@ -29,6 +29,7 @@ from gradcheck.script.scale import (
     is_of_another_function,
 )
 from gradcheck.script.step_scale import step_scale
+from gradcheck.script.syntax import loaded_names
 
 _PROBED_MOMENTS, _PROBED_ENTRIES = 3, 6
 _SMALL_MOVE = 1e-3
@@ -169,7 +170,11 @@ def _with_moments(recording: Recording, backward: Backward, loss: LossExpression
 def _wholes(backward: Backward, choices: list[Choice]) -> list[Choice]:
     """Drop a variable that is only a part of another choice, as ``data_loss`` is of ``loss``."""
     parts = {name for c in choices for name in backward.function.feeds({c.loss.shown, c.loss.text})}
-    return [choice for choice in choices if choice.loss.shown not in parts] or choices
+    # what is returned may be made of a variable that is called the same
+    texts = {choice.loss.text for choice in choices}
+    returned = [o.expression for o in backward.outputs if o.leaf.name in texts and o.expression is not None]
+    inner = {name for expression in returned for name in loaded_names(expression)}
+    return [c for c in choices if c.loss.shown not in parts and c.loss.text not in inner] or choices
 
 
 def _dependence(recording: Recording, backward: Backward, loss: LossExpression, rejected: Rejected) -> list[str]:

@@ -37,8 +37,22 @@ def loss_candidates(source: SourceFile, backward: Backward) -> list[LossExpressi
     told = _told(source, backward)
     candidates = [*_returned(backward), *_local(backward), *_around(backward), *_stored(backward), *calls, *told]
     unique = {candidate.text: candidate for candidate in reversed(candidates)}
-    ordered = [c for c in candidates if unique[c.text] is c]
+    parts = _summands(backward.function)
+    ordered = [c for c in candidates if unique[c.text] is c and c.text not in parts]
     return sorted(ordered, key=lambda c: -loss_rank(c.name))
+
+
+def _summands(code: Function | Loop) -> set[str]:
+    """Return what code adds up to a total in its inner loops: what was added last is not the loss, the total is."""
+    loops = [
+        node for statement in code.node.body for node in ast.walk(statement) if isinstance(node, ast.For | ast.While)
+    ]
+    inside = [node for loop in loops for node in ast.walk(loop)]
+    begun = {
+        name for s in code.statements if isinstance(s, ast.Assign) and s not in inside for name in assigned_names(s)
+    }
+    added = [node for node in inside if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add)]
+    return {ast.unparse(node.value) for node in added if ast.unparse(node.target) in begun}
 
 
 def unnamed_candidates(source: SourceFile, backward: Backward) -> list[LossExpression]:

@@ -20,7 +20,7 @@ from gradcheck.script.record import Call, Recording
 from gradcheck.script.region import regions
 from gradcheck.script.replay import Stage
 from gradcheck.script.source import SourceFile
-from gradcheck.script.syntax import Function, assigned_names, flat_targets
+from gradcheck.script.syntax import Function, Loop, assigned_names, flat_targets
 from gradcheck.script.units import Unit, moved_base, moved_by
 from gradcheck.script.updates import Update, moves_in, updates_of
 
@@ -212,6 +212,8 @@ def _kept(recording: Recording, blank: Backward, places: Sequence[Slot], sight: 
     found: dict[int, list[GradientMap]] = {}
     own = {update.target for update in moved_by(blank.function)}
     for leaf, variable in sight.kept:
+        if _goes_on(recording.source, blank, base_name(leaf.name)):
+            continue
         number, update = _parameter_for(leaf, places, sight.names, blank.updates, own)
         if number is not None:
             output = Output(leaf, (leaf.name,), None, variable, Kind.KEPT)
@@ -221,6 +223,19 @@ def _kept(recording: Recording, blank: Backward, places: Sequence[Slot], sight: 
     pairs = {n: min(several, key=lambda pair: pair.update is not None) for n, several in found.items()}
     moving = {n: p for n, p in pairs.items() if n in sight.changed or _base(p.slot.name) in targets}
     return tuple((moving or pairs).values())
+
+
+def _goes_on(source: SourceFile, blank: Backward, base: str) -> bool:
+    """Whether what a loop stores is used when the loop has ended, in a loop around it: a part of the gradient, then."""
+    loop = blank.function
+    if not isinstance(loop, Loop):
+        return False
+    lines = [u.line for u in blank.updates if any(base_name(source) == base for source in u.sources)]
+    around = [other.node for other in source.loops if other is not loop and loop.node in ast.walk(other.node)]
+    own = range(loop.node.lineno, (loop.node.end_lineno or loop.node.lineno) + 1)
+    return any(
+        line not in own and node.lineno <= line <= (node.end_lineno or node.lineno) for line in lines for node in around
+    ) and not any(line in own for line in lines)
 
 
 def _parameter_for(

@@ -1,0 +1,405 @@
+"""Where no edit of a line was found: what the line has to compute, derived from the way forward."""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from gradcheck.repair.adjoints import Slopes, is_derivative, numerical_slopes, proved_right
+from gradcheck.repair.atoms import Atom, atoms, slopes
+from gradcheck.repair.bench import Bench, Point, Trial
+from gradcheck.repair.calculus import ONE, Setting, UnderivableError, added, pulled_back, same
+from gradcheck.repair.influence import Influence, influences
+from gradcheck.repair.rewrite import Rewrite
+from gradcheck.repair.search import Accepted, suspects
+from gradcheck.repair.taps import Site
+from gradcheck.repair.text import Splice, Text
+from gradcheck.repair.trials import Candidate, edited, holds_everywhere, loadable, outcome
+from gradcheck.script.syntax import called_name
+
+# how many lines, and through how many values of the way forward
+_MOST_LINES, _DEEPEST, _MOST_STEPS, _LONGEST = 12, 8, 5, 160
+_FOLLOWED = (ast.Name, ast.Attribute, ast.Subscript)
+_COST = 3.0
+_SLOPES = ("1 / {0}", "np.exp({0})", "np.cos({0})", "-np.sin({0})", "np.sign({0})", "1 / (2 * {0})")
+
+
+@dataclass(frozen=True)
+class _Step:
+    """A step of the way forward: an expression, its value, and the values of its parts.
+
+    Attributes
+    ----------
+    number : int
+        Of its site; the loss as the checker evaluates it has none: -1.
+    node : ast.expr
+        The expression.
+    value : Any
+        Its value.
+    parts : dict
+        The values of its parts, by their texts.
+    scope : dict
+        The variables in sight there.
+    """
+
+    number: int
+    node: ast.expr
+    value: Any
+    parts: dict[str, Any]
+    scope: Mapping[str, Any]
+
+    def of(self, node: ast.expr, others: Mapping[str, Any] | None = None) -> Any:
+        """Return the value of a part, in which some names may be given other values."""
+        text = ast.unparse(node)
+        if others is None and text in self.parts:
+            return self.parts[text]
+        return _evaluated(text, {**self.scope, **(others or {})})
+
+
+def derived(
+    bench: Bench, code: str, points: Sequence[Point], wrong: frozenset[str], deadline: float
+) -> tuple[list[Accepted], frozenset[str]]:
+    """Return the lines that are to compute something else, with what it is, and the parameters that stay wrong.
+
+    Each formula is tried in the place of its line: with it, gradients that were wrong agree with finite differences at
+    all points, and none that was right becomes wrong.
+
+    Parameters
+    ----------
+    bench : Bench
+        Where texts are tried.
+    code : str
+        The script.
+    points : sequence of Point
+        The points, the most telling one first.
+    wrong : frozenset of str
+        The parameters whose gradients are wrong.
+    deadline : float
+        When to stop.
+    """
+    done: list[Accepted] = []
+    while wrong and len(done) < _MOST_STEPS and time.monotonic() < deadline and loadable(bench, code):
+        accepted = next(_formulas(bench, points, wrong, deadline), None)
+        if accepted is None:
+            break
+        done.append(accepted)
+        code, wrong = accepted.after, wrong - accepted.fixed
+    return done, wrong
+
+
+def _formulas(bench: Bench, points: Sequence[Point], wrong: frozenset[str], deadline: float) -> Iterator[Accepted]:
+    before = {}
+    for index, point in enumerate(points):
+        with bench.at(point) as trial:
+            gradients = trial.gradients()
+        if gradients is None:
+            return
+        with bench.at(point) as trial:
+            before[index] = trial.wrong(gradients)
+    with bench.at(points[0]) as trial:
+        found = influences(trial, bench.sites(), deadline)
+        proved = frozenset(proved_right(trial, found, bench.scale, deadline))
+        forward = _Forward.of(bench, trial, found)
+        forward.slopes = numerical_slopes(trial, [n for n in forward.steps if n >= 0], None, deadline)
+    ordered = [i for i in suspects(found, wrong, proved) if i.rounds == 1 and i.gradients]
+    for influence in ordered[:_MOST_LINES]:
+        with bench.at(points[0]) as trial:
+            candidates = list(_candidates(bench, trial, influence, forward))
+            passing = [c for c in candidates if (left := outcome(trial, c)) is not None and before[0] - left]
+        for candidate in passing:
+            left = holds_everywhere(bench, candidate, points, before)
+            touched = (influence.gradients or frozenset()) & wrong
+            if left is not None and wrong - left:
+                after = edited(bench, candidate.rewrite)
+                yield Accepted(candidate, bench.source.text, after, wrong - left, touched)
+            if time.monotonic() > deadline:
+                return
+
+
+def _candidates(bench: Bench, trial: Trial, influence: Influence, forward: _Forward) -> Iterator[Candidate]:
+    """Return derivatives with respect to values of the way forward that a line may be meant to compute."""
+    text = Text(bench.source.text)
+    value = influence.site.value
+    start, end = text.start(value), text.end(value)
+    for derived_text in _Line(bench, influence.site, forward).formulas(trial):
+        formula = _as_quoted(derived_text, text.code)
+        splice = Splice(start, end, formula)
+        rewrite = Rewrite((splice,), "GC290", _COST, text.code[start:end], formula)
+        yield Candidate(rewrite, influence, compile(f"({formula})", "<edit>", "eval"), influence.site.line)
+
+
+def _as_quoted(formula: str, code: str) -> str:
+    """Return a formula with the quotation marks that the script has around the same keys."""
+    return re.sub(r"'(\w+)'", lambda m: f'"{m[1]}"' if m[0] not in code and f'"{m[1]}"' in code else m[0], formula)
+
+
+@dataclass
+class _Forward:
+    """The way forward at a point.
+
+    Attributes
+    ----------
+    steps : dict
+        What is computed on it, by the numbers of the sites.
+    last : _Step
+        The loss.
+    parameters : dict
+        The parameters.
+    results : tuple of str
+        What the way back calls its results.
+    slopes : dict
+        The derivatives of the loss with respect to the steps, along random directions.
+    """
+
+    steps: dict[int, _Step]
+    last: _Step
+    parameters: dict[str, Any]
+    results: tuple[str, ...]
+    slopes: dict[int, Slopes] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, bench: Bench, trial: Trial, found: Sequence[Influence]) -> _Forward:
+        """Play the way forward, and keep what it computes."""
+        back = {i.site.number for i in found if not i.loss}
+        sites = {s.number: s for s in bench.sites() if s.number not in back and not _is_helper(s)}
+        steps: dict[int, _Step] = {}
+
+        def keep(number: int, value: Any) -> Any:
+            if number in sites:
+                frame = sys._getframe(1)
+                scope = {**frame.f_globals, **frame.f_locals}
+                for key, node, own in _elements(number, sites[number].value, value):
+                    steps[key] = _Step(key, node, np.array(own), dict(_parts(node, scope)), scope)
+            return value
+
+        with _unwatched(bench):
+            trial.gradients(tap=keep)
+            loss = trial.loss(keep)
+            text, scope = trial.seen_by_loss()
+        node = ast.parse(text, mode="eval").body
+        parameters = {name: np.array(value, dtype=float) for name, value in trial.parameters.items()}
+        results = tuple(i.site.target for i in found if not i.loss and i.gradients and i.site.target)
+        return cls(steps, _Step(-1, node, loss, dict(_parts(node, scope)), scope), parameters, results)
+
+
+class _Line:
+    """The derivatives of the loss as they are written at one line of the way back."""
+
+    def __init__(self, bench: Bench, site: Site, forward: _Forward) -> None:
+        self._bench, self._site, self._forward = bench, site, forward
+        self._steps = [*forward.steps.values(), forward.last]
+        self._found: list[str] = []
+        self._met = False
+
+    def formulas(self, trial: Trial) -> list[str]:
+        """Return the derivatives that have the shape of the line's value, those of parameters last."""
+        trial.gradients(tap=self)
+        return self._found
+
+    def __call__(self, number: int, value: Any) -> Any:
+        """Receive the value of a tap; all is derived while the line's variables are what they are there."""
+        if number != self._site.number or self._met or _shape(value) is None:
+            return value
+        self._met = True
+        frame = sys._getframe(1)
+        self._here = {**frame.f_globals, **frame.f_locals}
+        self._shape = _shape(value)
+        plain = atoms(self._bench.source, self._site.function, self._here)
+        self._atoms = sorted(
+            [*plain, *slopes(self._bench.source, self._site.function, plain), *_more_slopes(plain)],
+            key=lambda a: a.rank,
+        )
+        with _unwatched(self._bench):
+            self._values = {a.text: v for a in self._atoms if (v := self._value_of(a)) is not None}
+            self._names = self._named()
+            for formula in self._all():
+                if formula not in self._found and len(formula) <= _LONGEST:
+                    self._found.append(formula)
+        return value
+
+    def _value_of(self, atom: Atom) -> Any:
+        try:
+            return _evaluated(atom.text, self._here)
+        except UnderivableError:
+            return None
+
+    def _named(self) -> dict[int, str]:
+        """Return the names that the way back has for derivatives, as they are at the line."""
+        found = {}
+        for number, own in self._forward.slopes.items():
+            for name in [a.text for a in self._atoms if a.kind == "name"]:
+                value = self._values.get(name)
+                if _shape(value) and is_derivative(np.asarray(value), own, self._bench.scale):
+                    found[number] = name
+                    break
+        return found
+
+    def _all(self) -> Iterator[str]:
+        for step in self._steps:
+            for node in _inner(step.node):
+                if _shape(step.parts.get(ast.unparse(node))) == self._shape:
+                    yield from self._tried(lambda s=step, n=node: self._through(s, lambda part: part is n, _DEEPEST))  # type: ignore[misc]
+        for value in [*(step.value for step in self._steps), *self._forward.parameters.values()]:
+            if _shape(value) == self._shape:
+                yield from self._tried(lambda v=value: [self._derivative(v, _DEEPEST, is_known=False)])  # type: ignore[misc]
+
+    @staticmethod
+    def _tried(derive: Callable[[], list[str]]) -> Iterator[str]:
+        try:
+            parts = derive()
+        except UnderivableError:
+            return
+        if parts:
+            yield added(parts)
+
+    def _derivative(self, wanted: Any, depth: int, *, is_known: bool = True) -> str:
+        """Return the derivative of the loss with respect to a value of the way forward."""
+        if is_known:
+            for step in self._steps:
+                if step.number in self._names and same(step.value, wanted):
+                    return self._names[step.number]
+            if _shape(wanted) == () and same(wanted, self._forward.last.value):
+                return ONE
+        if depth == 0:
+            raise UnderivableError
+        parts: dict[str, None] = {}
+        for step in self._steps:
+            if step.value is not wanted and not same(step.value, wanted):
+                parts |= dict.fromkeys(self._through(step, lambda part, s=step: _is(part, wanted, s), depth))  # type: ignore[misc]
+        if not parts:
+            raise UnderivableError
+        return added(parts)
+
+    def _through(self, step: _Step, is_wanted: Callable[[ast.expr], bool], depth: int) -> list[str]:
+        node = step.node
+        if not any(isinstance(part, ast.expr) and is_wanted(part) for part in ast.walk(node)):
+            return []
+        if isinstance(node, ast.Call) and self._has_steps(node):
+            return []
+        adjoint = self._derivative(step.value, depth - 1)
+        setting = Setting(step.of, lambda part: self._written(part, step.of(part)), self._slope, self._called)
+        return list(pulled_back(node, adjoint, is_wanted, setting))
+
+    def _has_steps(self, call: ast.Call) -> bool:
+        """Whether what happens inside a call of the script's own function has steps of its own."""
+        own = [f for f in self._bench.source.functions.values() if f.short_name == called_name(call)]
+        inside = {ast.unparse(n) for f in own for n in ast.walk(f.node) if isinstance(n, ast.expr)}
+        return any(ast.unparse(step.node) in inside for step in self._steps if step.node is not call)
+
+    def _written(self, node: ast.expr, value: Any) -> str:
+        """Return how a value of the way forward is written at the line."""
+        text = ast.unparse(node)
+        if isinstance(node, ast.Constant) or self._is_same(text, value):
+            return text
+        for atom in self._atoms:
+            if atom.kind in ("name", "call", "length", "literal") and self._is_same(atom.text, value):
+                return atom.text
+        raise UnderivableError
+
+    def _slope(self, values: np.ndarray[Any, Any]) -> str:
+        for atom in self._atoms:
+            if atom.kind in ("slope", "call", "name") and self._is_same(atom.text, values):
+                return atom.text
+        raise UnderivableError
+
+    def _called(self, text: str) -> str:
+        """Return the name that the way back has for a derivative, if it has one."""
+        value = _evaluated(text, self._here)
+        if _shape(value):
+            for name in self._forward.results:
+                if name in self._values and same(self._values[name], value):
+                    return name
+        return text
+
+    def _is_same(self, text: str, value: Any) -> bool:
+        if text not in self._values:
+            try:
+                self._values[text] = _evaluated(text, self._here)
+            except UnderivableError:
+                return False
+        return same(self._values[text], value)
+
+
+@contextmanager
+def _unwatched(bench: Bench) -> Iterator[None]:
+    """Let helpers be called that may be the very function whose end would end the replay."""
+    watched, bench.recorder.watched = bench.recorder.watched, None
+    try:
+        yield
+    finally:
+        bench.recorder.watched = watched
+
+
+def _elements(number: int, node: ast.expr, value: Any) -> Iterator[tuple[int, ast.expr, Any]]:
+    """Return an expression with its value, or those of several that are returned together."""
+    if isinstance(node, ast.Tuple) and isinstance(value, tuple) and len(value) == len(node.elts):
+        # elements have no site of their own
+        found = [(-number - 1 - i, own, part) for i, (own, part) in enumerate(zip(node.elts, value, strict=True))]
+    else:
+        found = [(number, node, value)]
+    yield from (one for one in found if _shape(one[2]) is not None)
+
+
+def _evaluated(text: str, scope: Mapping[str, Any]) -> Any:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return eval(text, dict(scope))
+    except Exception as error:  # what is in sight on the way forward may not be on the way back
+        raise UnderivableError from error
+
+
+def _parts(node: ast.expr, scope: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    """Return the values of an expression's parts, arrays copied: objects are changed as the script goes on."""
+    for part in ast.walk(node):
+        if isinstance(part, ast.expr) and not isinstance(part, ast.Constant):
+            try:
+                value = _evaluated(ast.unparse(part), scope)
+            except UnderivableError:
+                continue
+            yield ast.unparse(part), np.array(value) if isinstance(value, np.ndarray) else value
+
+
+def _is(node: ast.expr, wanted: Any, step: _Step) -> bool:
+    return (
+        isinstance(node, _FOLLOWED)
+        and _shape(value := step.parts.get(ast.unparse(node))) is not None
+        and same(value, wanted)
+    )
+
+
+def _is_helper(site: Site) -> bool:
+    """Whether it is what a function of one argument and nothing else returns: that is differentiated as a whole."""
+    if site.function is None or not isinstance(site.node, ast.Return):
+        return False
+    arguments = {a.arg for a in site.function.args.args}
+    names = {part.id for part in ast.walk(site.value) if isinstance(part, ast.Name)}
+    return len(arguments) == 1 and names <= arguments | {"np", "math"}
+
+
+def _inner(value: ast.expr) -> list[ast.expr]:
+    """Return the intermediate results of an expression that have no names: what goes into an activation."""
+    return [n for n in ast.walk(value) if isinstance(n, ast.BinOp | ast.Call) and n is not value]
+
+
+def _more_slopes(plain: Sequence[Atom]) -> list[Atom]:
+    """Return derivatives of common functions, of the arrays in sight."""
+    arrays = [a for a in plain if a.kind == "name" and a.rank < 1]
+    slanted = [f"np.where({{0}} > 0, 1, {a.text})" for a in plain if a.kind == "literal"]
+    return [Atom(form.format(a.text), 1 + a.rank, "slope", a.is_array) for a in arrays for form in (*_SLOPES, *slanted)]
+
+
+def _shape(value: Any) -> tuple[int, ...] | None:
+    """Return the shape of a number or an array of numbers; None for anything else."""
+    if isinstance(value, float | np.floating):
+        return ()
+    return value.shape if isinstance(value, np.ndarray) and value.dtype.kind == "f" else None

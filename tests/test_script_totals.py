@@ -1,0 +1,109 @@
+"""A loss that is added up over samples, and a gradient that has to be; parameters that grow by broadcasting."""
+
+from __future__ import annotations
+
+import pytest
+
+from script_runs import check
+
+pytestmark = pytest.mark.usefixtures("forked")
+
+HEAD = """
+import numpy as np
+
+rng = np.random.default_rng(3)
+X = rng.normal(size=(20, 3))
+y = (X @ np.array([1.0, -2.0, 0.5]) > 0).astype(float)
+"""
+
+FUNCTION = """
+
+def loss_and_grad(w):
+    loss = 0.0
+    grad = np.zeros_like(w)
+    for x, target in zip(X, y):
+        p = 1 / (1 + np.exp(-x @ w))
+        loss += -(target * np.log(p) + (1 - target) * np.log(1 - p))
+        grad {sign} (p - target) * x
+    return loss / len(X), grad / len(X)
+
+
+w = np.zeros(3)
+for step in range(50):
+    loss, grad = loss_and_grad(w)
+    w = w - 0.5 * grad
+"""
+
+LOOP = """
+w = np.zeros(3)
+for step in range(50):
+    loss = 0.0
+    grad = np.zeros_like(w)
+    for x, target in zip(X, y):
+        p = 1 / (1 + np.exp(-x @ w))
+        loss += -(target * np.log(p) + (1 - target) * np.log(1 - p))
+        grad {sign} (p - target) * x
+    w = w - 0.5 * grad / len(X)
+    print(loss)
+"""
+
+SAMPLES = """
+
+def cost(p, target):
+    return -(target * np.log(p) + (1 - target) * np.log(1 - p))
+
+
+w = np.zeros(3)
+for epoch in range(10):
+    loss = 0.0
+    for x, target in zip(X, y):
+        p = 1 / (1 + np.exp(-(x @ w)))
+        loss += cost(p, target)
+        w = w - 0.5 * (p - target) * x
+"""
+
+BIAS = """
+targets = np.sin(X.sum(axis=1, keepdims=True)) * np.ones((1, 4))
+weights = rng.normal(size=(3, 4)) * 0.3
+bias = np.zeros(4)
+for epoch in range(30):
+    out = np.tanh(X @ weights + bias)
+    loss = np.mean((out - targets) ** 2)
+    delta = 2 * (out - targets) / out.size * (1 - out**2)
+    weights = weights - 0.3 * (X.T @ delta)
+    bias = bias - 0.3 * {gradient}
+    print(loss)
+"""
+
+
+@pytest.mark.parametrize("script", [FUNCTION, LOOP])
+def test_a_gradient_that_is_added_up_matches_the_total(tmp_path, script):
+    assert check(tmp_path, HEAD + script.format(sign="+=")).verdict == "match"
+
+
+@pytest.mark.parametrize("script", [FUNCTION, LOOP])
+def test_a_gradient_of_the_last_sample_is_not_that_of_the_total(tmp_path, script):
+    result = check(tmp_path, HEAD + script.format(sign="="))
+    assert result.verdict == "mismatch"
+    (finding,) = result.findings
+    assert finding.code == "GC223"
+    assert finding.message == "`grad` is computed with `=`, where `+=` belongs"
+    assert [(edit.old.strip()[:7], edit.new.strip()[:8]) for edit in finding.fix.edits] == [("grad = ", "grad += ")]
+
+
+def test_a_step_after_each_sample_is_along_the_gradient_of_that_sample(tmp_path):
+    assert check(tmp_path, HEAD + SAMPLES).verdict == "match"
+
+
+def test_a_bias_that_keeps_its_shape_matches(tmp_path):
+    assert check(tmp_path, HEAD + BIAS.format(gradient="delta.sum(axis=0)")).verdict == "match"
+
+
+def test_a_bias_that_grows_has_a_wrong_gradient(tmp_path):
+    result = check(tmp_path, HEAD + BIAS.format(gradient="delta"))
+    assert result.mismatching == ("bias",)
+    assert result.check.parameters[1].shape == (4,)
+    assert any("`bias` grows from 4 to 20 x 4" in note for note in result.notes)
+    (finding,) = result.findings
+    assert finding.code == "GC216"
+    assert finding.fix.verified
