@@ -30,7 +30,6 @@ from gradcheck.script.syntax import called_name
 _MOST_LINES, _DEEPEST, _MOST_STEPS, _LONGEST = 12, 8, 5, 160
 _FOLLOWED = (ast.Name, ast.Attribute, ast.Subscript)
 _COST = 3.0
-_SLOPES = ("1 / {0}", "np.exp({0})", "np.cos({0})", "-np.sin({0})", "np.sign({0})", "1 / (2 * {0})")
 
 
 @dataclass(frozen=True)
@@ -215,7 +214,7 @@ class _Line:
         self._shape = _shape(value)
         plain = atoms(self._bench.source, self._site.function, self._here)
         self._atoms = sorted(
-            [*plain, *slopes(self._bench.source, self._site.function, plain), *_more_slopes(plain)],
+            [*plain, *slopes(self._bench.source, self._site.function, plain), *_leaks(plain)],
             key=lambda a: a.rank,
         )
         with _unwatched(self._bench):
@@ -391,11 +390,11 @@ def _inner(value: ast.expr) -> list[ast.expr]:
     return [n for n in ast.walk(value) if isinstance(n, ast.BinOp | ast.Call) and n is not value]
 
 
-def _more_slopes(plain: Sequence[Atom]) -> list[Atom]:
-    """Return derivatives of common functions, of the arrays in sight."""
+def _leaks(plain: Sequence[Atom]) -> list[Atom]:
+    """Return slopes of what leaks a little below zero, for the arrays and fractions in sight."""
     arrays = [a for a in plain if a.kind == "name" and a.rank < 1]
-    slanted = [f"np.where({{0}} > 0, 1, {a.text})" for a in plain if a.kind == "literal"]
-    return [Atom(form.format(a.text), 1 + a.rank, "slope", a.is_array) for a in arrays for form in (*_SLOPES, *slanted)]
+    fractions = [a.text for a in plain if a.kind == "literal"]
+    return [Atom(f"np.where({a.text} > 0, 1, {f})", 1 + a.rank, "slope", a.is_array) for a in arrays for f in fractions]
 
 
 def _shape(value: Any) -> tuple[int, ...] | None:
