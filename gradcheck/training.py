@@ -74,7 +74,7 @@ def run_training(
     kind: str | None = None,
     loss: str | None = None,
     test_fraction: float | None = None,
-    callback: Callable[[int, float], object] | None = None,
+    callback: Callable[[int, int, float], object] | None = None,
 ) -> Training:
     """Train a network on a bundled task or on a CSV file.
 
@@ -93,7 +93,7 @@ def run_training(
     test_fraction : float, optional
         Part of the samples to put aside and to test on; a fifth by default, and nothing of ``parity`` and ``xor``.
     callback : callable, optional
-        Called with the number of epochs that are done and the loss of the last one.
+        Called with the number of epochs that are done, of all of them, and the loss of the last one.
 
     Returns
     -------
@@ -110,7 +110,8 @@ def run_training(
     fraction = (0.0 if source in _WHOLE else 0.2) if test_fraction is None else test_fraction
     try:
         kept, aside = split(len(dataset.X), fraction, model.seed)
-        model.fit(dataset.X[kept], dataset.y[kept], callback=callback)
+        heard = None if callback is None else lambda epoch, loss: callback(epoch, model.epochs, loss)
+        model.fit(dataset.X[kept], dataset.y[kept], callback=heard)
         if model.history_.stopped == "diverged":
             raise UsageError(
                 f"the training diverged: the loss was {model.history_.loss[-1]:g} in epoch {model.history_.epochs}; "

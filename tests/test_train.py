@@ -110,8 +110,9 @@ def test_a_terminal_gets_the_progress_on_standard_error(train, monkeypatch):
     monkeypatch.setattr(sys, "stderr", screen)
     with command_module._progress() as moved:
         for epoch in range(1, 201):
-            moved(epoch, 0.5 / epoch)
-    assert "epoch 200  loss 0.0025" in screen.getvalue()
+            moved(epoch, 200, 0.5 / epoch)
+    assert "200/200" in screen.getvalue()
+    assert "loss 0.0025" in screen.getvalue()
 
 
 def test_choices_are_those_of_the_reference():

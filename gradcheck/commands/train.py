@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -34,7 +36,7 @@ _SETTINGS = (
     "seed",
     "dtype",
 )
-_HOW_OFTEN = 100  # a progress bar is moved so many times
+_PAUSE = 0.1  # seconds between two movements of the progress bar
 
 
 def _widths(_context: click.Context, _parameter: click.Parameter, text: str | None) -> tuple[int, ...] | None:
@@ -101,20 +103,24 @@ def train(source: str, plot: Path | None, save: Path | None, **flags: Any) -> No
 
 
 @contextmanager
-def _progress() -> Iterator[Callable[[int, float], object] | None]:
-    """Show on a terminal that something is going on; return what is called after each epoch."""
+def _progress() -> Iterator[Callable[[int, int, float], object] | None]:
+    """Show on a terminal how many epochs are done; yield what is called after each of them."""
     if not sys.stderr.isatty():
         yield None
         return
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("epoch {task.fields[epoch]}  loss {task.fields[loss]:.4g}"), BarColumn(), TimeElapsedColumn())
+    loss_column = TextColumn("loss {task.fields[loss]:.4g}")
+    columns = (TextColumn("epoch"), MofNCompleteColumn(), BarColumn(), TimeRemainingColumn(), loss_column)
     with Progress(*columns, console=console(stderr=True), transient=True) as bar:
-        task = bar.add_task("", total=None, epoch=0, loss=float("nan"))
+        task, shown = bar.add_task("", total=None, loss=math.nan), 0.0
 
-        def moved(epoch: int, loss: float) -> None:
-            if epoch == 1 or epoch % _HOW_OFTEN == 0 or bar.finished:
-                bar.update(task, epoch=epoch, loss=loss)
+        def moved(epoch: int, epochs: int, loss: float) -> None:
+            # an epoch may take less time than showing it
+            nonlocal shown
+            if time.monotonic() - shown > _PAUSE or epoch == epochs:
+                bar.update(task, completed=epoch, total=epochs, loss=loss)
+                shown = time.monotonic()
 
         yield moved
 

@@ -67,7 +67,7 @@ class BinaryCrossEntropy(Loss):
     """Mean over samples and outputs of -y log a - (1 - y) log(1 - a), with a = sigmoid(z) and y in [0, 1].
 
     With the sigmoid put in, the logarithms become log(1 + e^z) - y z, and the derivative becomes 1/(NK) (a - y). Large
-    z neither overflow nor cancel in log(1 + e^z) = max(z, 0) + log(1 + e^-|z|).
+    z neither overflow nor cancel in ``log(1 + e^z) = max(z, 0) + log(1 + e^-|z|)``.
     """
 
     name = "binary_cross_entropy"
