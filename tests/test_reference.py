@@ -426,6 +426,7 @@ def test_wrong_settings_are_refused(settings, message):
         (MOONS.X[:5], MOONS.y, "expected one target per sample, got 5 samples and 120 targets"),
         (np.zeros((0, 2)), [], r"X: expected an array of shape \(samples, width\), not empty, got shape \(0, 2\)"),
         ([[1.0, np.nan], [1.0, 2.0]], [0, 1], "X: expected finite numbers, got nan in row 0, column 1"),
+        ([[1e308], [-1e308]], [0, 1], r"expected numbers whose squares are finite, got 1e\+308 to be scaled"),
         ([[1.0, 2.0], [1.0, -np.inf]], [0, 1], "X: expected finite numbers, got -inf in row 1, column 1"),
         ([["a", "b"]], [0], "X: expected real numbers, got an array of type <U1"),
         ([[1.0], [1.0, 2.0]], [0, 1], "X: expected numbers in rows of equal length"),
@@ -435,7 +436,7 @@ def test_wrong_settings_are_refused(settings, message):
         (MOONS.X, [None] * 120, "y: expected labels of one kind, numbers or texts"),
         (MOONS.X, np.zeros((120, 3)), r"y: expected an array of shape \(samples,\), not empty, got shape \(120, 3\)"),
     ],
-    ids=range(12),
+    ids=range(13),
 )
 @pytest.mark.filterwarnings("error")
 def test_wrong_data_are_refused(X, y, message):

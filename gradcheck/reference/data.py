@@ -154,8 +154,17 @@ def standardization(X: Array) -> tuple[Array, Array]:
     -------
     tuple of two ndarrays of shape (inputs,)
         ``(X - mean) / deviation`` has the mean 0 and the deviation 1 in each column that is not constant.
+
+    Raises
+    ------
+    ValueError
+        If numbers are so large that there is no finite deviation.
     """
-    mean, deviation = X.mean(axis=0), X.std(axis=0)
+    with np.errstate(over="ignore", invalid="ignore"):
+        mean, deviation = X.mean(axis=0), X.std(axis=0)
+    if not np.isfinite(deviation).all():
+        column = int(np.argmin(np.isfinite(deviation)))
+        raise ValueError(f"expected numbers whose squares are finite, got {np.abs(X[:, column]).max():g} to be scaled")
     # a constant column has a deviation of the size of its round-off
     constant = deviation <= 4 * np.finfo(X.dtype).eps * np.abs(mean)
     return mean, np.where(constant, np.ones_like(deviation), deviation)
