@@ -1,10 +1,11 @@
-"""Command line of the benchmarks: ``python -m benchmarks speed`` and ``python -m benchmarks verdicts``."""
+"""Command line of the benchmarks: ``python -m benchmarks speed``, ``verdicts`` and ``training``."""
 
 from __future__ import annotations
 
 import click
 
 from benchmarks import speed as speeds
+from benchmarks import training as training_benchmark
 from benchmarks import verdicts as verdict_benchmark
 from benchmarks.peers import PEERS
 
@@ -22,6 +23,16 @@ def speed(rounds: int) -> None:
         click.echo(line)
     click.echo("\nwith default options")
     for line in speeds.rows_of_defaults():
+        click.echo(line)
+
+
+@main.command()
+@click.option("--epochs", default=10, show_default=True, type=click.IntRange(1), help="Epochs of each training.")
+@click.option("--rounds", default=3, show_default=True, type=click.IntRange(1), help="How often each is timed.")
+@click.option("--samples", default=2048, show_default=True, type=click.IntRange(2), help="Samples of an epoch.")
+def training(epochs: int, rounds: int, samples: int) -> None:
+    """Compare the time per epoch of the reference trainer with those of scikit-learn, PyTorch and a plain loop."""
+    for line in training_benchmark.rows_of_training(epochs, rounds, samples):
         click.echo(line)
 
 

@@ -15,12 +15,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from gradcheck._version import __version__
+from gradcheck.commands.shared import console, refuse_unwritable
+from gradcheck.commands.train import train
 from gradcheck.config import METHODS, Options, names_in
 from gradcheck.errors import GradcheckError, UsageError
 
 if TYPE_CHECKING:
-    from rich.console import Console
-
     from gradcheck.report.record import Report
     from gradcheck.script.result import ScriptResult
 
@@ -95,7 +95,7 @@ def run(context: click.Context, /, paths: tuple[str, ...], **flags: Any) -> None
     if flags["workers"] < 1:
         raise click.UsageError(f"--workers: expected a number of at least 1, got {flags['workers']}")
     options = _options(flags, script_arguments)
-    _refuse_unwritable(flags["output"])
+    refuse_unwritable(flags["output"])
     report = _check_all(paths, options, flags)
     _write(report, flags)
     context.exit(int(report.exit_code(strict=flags["strict"], exit_zero=flags["exit_zero"])))
@@ -152,11 +152,11 @@ def explain(code: str | None) -> None:
             click.echo(f"{known.code}  {known.name:30} {known.summary}")
         return
     text = page(rule(code))
-    console = _console()
-    if console.is_terminal:
+    screen = console()
+    if screen.is_terminal:
         from rich.markdown import Markdown
 
-        console.print(Markdown(text))
+        screen.print(Markdown(text))
     else:
         click.echo(text, nl=False)
 
@@ -177,6 +177,9 @@ def demo(force: bool) -> None:
     click.echo(
         f"wrote {target}: a network with one hidden neuron that does not learn\nnow type: gradcheck run {target}"
     )
+
+
+cli.add_command(train)
 
 
 def main() -> None:
@@ -234,8 +237,6 @@ def _options(flags: dict[str, Any], argv: tuple[str, ...]) -> Options:
         raise click.UsageError(error.message) from None
 
 
-# wide enough for any table: a log must not lose names
-_LOG_WIDTH = 10_000
 _DIRECT = ("loss", "backward", "points", "seed", "rtol", "atol", "method", "timeout", "memory", "fix", "isolated")
 _LISTS = ("params", "select", "ignore")
 
@@ -248,7 +249,7 @@ def _check_all(paths: tuple[str, ...], options: Options, flags: dict[str, Any]) 
 
     jobs = [prepare(path, _narrowed(options, function)) for path, function in _targets(paths, flags["only"])]
     workers = min(flags["workers"], len(jobs))
-    with Progress(_console(stderr=True), len(jobs), workers, show_output=flags["verbose"]) as progress:
+    with Progress(console(stderr=True), len(jobs), workers, show_output=flags["verbose"]) as progress:
         return Report(run_all(jobs, workers, progress))
 
 
@@ -274,15 +275,6 @@ def _narrowed(options: Options, function: str | None) -> Options:
     return options if function is None else replace(options, backward=function)
 
 
-def _refuse_unwritable(target: Path | None) -> None:
-    """Say at once that a report could not be written, not after a minute's work."""
-    if target is None:
-        return
-    folder = target.absolute().parent
-    if not folder.is_dir() or not os.access(folder, os.W_OK):
-        raise click.UsageError(f"cannot write {target}: {folder} is not a folder that can be written")
-
-
 def _write(report: Report, flags: dict[str, Any]) -> None:
     from gradcheck.report import json as json_report
     from gradcheck.report import text as text_report
@@ -298,18 +290,9 @@ def _write(report: Report, flags: dict[str, Any]) -> None:
         if form == "json":
             print(json_report.render(report), file=stream)
         else:
-            text_report.render(report, _console(file=stream), verbosity=verbosity)
+            text_report.render(report, console(file=stream), verbosity=verbosity)
     if not flags["quiet"]:
         click.echo(text_report.summary(report) if report.scripts else "nothing to check", err=True)
-
-
-def _console(**settings: Any) -> Console:
-    from rich.console import Console
-
-    console = Console(highlight=False, markup=False, emoji=False, **settings)
-    if not console.is_terminal:
-        console.width = _LOG_WIDTH
-    return console
 
 
 def _exit_code(result: ScriptResult) -> int:

@@ -20,6 +20,10 @@ from benchmarks.problems import Candidate, CountedLoss, Problem, flattened, unfl
 from benchmarks.speed import network, one_entry_wrong
 from benchmarks.tables import by_error, by_group, by_label, markdown, totals
 from benchmarks.tally import Tally, examine
+from benchmarks.training import LOOPED, RATE, _looped_step, drawn_problem, reference_epochs, rows_of_training
+from gradcheck.reference import SGD, Network
+from gradcheck.reference.losses import loss_function
+from gradcheck.reference.network import Workspace
 from gradcheck.tolerance import Tolerance
 
 EXTENDED = pytest.mark.skipif(np.finfo(np.longdouble).eps > 1e-18, reason="long double is no longer than double here")
@@ -340,3 +344,34 @@ def test_one_entry_is_wrong_by_a_hundredth():
     ratios = np.concatenate([np.ravel(wrong[name] / right[name]) for name in right])
     assert sorted(ratios)[-2:] == pytest.approx([1, 1.01])
     assert np.count_nonzero(ratios != 1) == 1
+
+
+# -- training -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("widths", "output", "loss"),
+    [((2, 4, 1), "sigmoid", "binary_cross_entropy"), ((3, 4, 5, 3), "softmax", "softmax_cross_entropy")],
+    ids=["binary", "softmax"],
+)
+def test_loop_in_plain_python_trains_the_same_network(widths, output, loss):
+    given = drawn_problem(widths, 1, "float64", 20)
+    network = Network(widths, hidden="relu", output=output)
+    layers = [(layer.W.T.tolist(), layer.b.tolist()) for layer in network.layers]
+    for x, y in zip(given.X, given.Y, strict=True):
+        _looped_step(layers, x.tolist(), y.tolist())
+        network.backpropagate(x[np.newaxis], y[np.newaxis], loss_function(loss), Workspace(network, 1))
+        SGD(RATE).update(network.vector, network.grad_vector)
+    for (W, b), layer in zip(layers, network.layers, strict=True):
+        np.testing.assert_allclose(np.transpose(W), layer.W, rtol=1e-12)
+        np.testing.assert_allclose(b, layer.b, rtol=1e-12, atol=1e-18)
+
+
+def test_times_of_a_training_have_a_row_for_each_case(monkeypatch):
+    monkeypatch.setattr("benchmarks.training.SIZES", ((2, 3, 1), (4, 3, 3)))
+    monkeypatch.setattr("benchmarks.training.BATCHES", (8,))
+    assert len(reference_epochs(drawn_problem((2, 3, 1), 8, "float32", 20), 4)) == 4
+    rows = [line.split() for line in rows_of_training(1, 1, LOOPED)]
+    assert [row[:3] for row in rows[-4:]] == [
+        [widths, dtype, "8"] for widths in ("2-3-1", "4-3-3") for dtype in ("float64", "float32")
+    ]

@@ -568,9 +568,9 @@ def test_latin_1_terminals_do_not_break_the_report(folder):
 
 
 def test_a_folder_that_cannot_be_written_is_no_hindrance_without_an_output_file(folder, monkeypatch):
-    from gradcheck import cli
+    from gradcheck.commands import shared
 
     monkeypatch.setattr(os, "access", lambda *_, **__: False)
-    cli._refuse_unwritable(None)
+    shared.refuse_unwritable(None)
     with pytest.raises(click.UsageError, match="cannot write"):
-        cli._refuse_unwritable(folder / "report.json")
+        shared.refuse_unwritable(folder / "report.json")
