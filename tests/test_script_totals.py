@@ -107,3 +107,47 @@ def test_a_bias_that_grows_has_a_wrong_gradient(tmp_path):
     (finding,) = result.findings
     assert finding.code == "GC216"
     assert finding.fix.verified
+
+
+SIGNS = """
+t = np.sin(X.sum(axis=1, keepdims=True))
+W1 = rng.normal(size=(3, 5)) * 0.5
+b1 = np.zeros(5)
+W2 = rng.normal(size=(5, 1)) * 0.5
+for epoch in range(30):
+    h = np.tanh(X @ W1 + b1)
+    out = h @ W2
+    loss = np.mean((out - t) ** 2)
+    d_out = 2 * (out - t) / len(X)
+    dW2 = h.T @ d_out
+    dh = d_out @ W2.T * (1 - h ** 2)
+    dW1 = {dW1}
+    db1 = {db1}
+    W2 -= 0.2 * dW2
+    W1 {sign}= 0.2 * dW1
+    b1 -= 0.2 * db1
+    print(loss)
+"""
+
+
+@pytest.mark.parametrize(("gradient", "sign"), [("X.T @ dh", "-"), ("-X.T @ dh", "+")])
+def test_a_step_down_the_gradient_matches_with_either_sign(tmp_path, gradient, sign):
+    result = check(tmp_path, HEAD + SIGNS.format(dW1=gradient, db1="dh.sum(axis=0)", sign=sign))
+    assert result.verdict == "match"
+    assert any("the sign is turned" in note for note in result.notes) == (sign == "+")
+
+
+@pytest.mark.parametrize(("gradient", "sign"), [("X.T @ dh", "+"), ("-X.T @ dh", "-")])
+def test_a_step_up_the_gradient_of_one_parameter_is_wrong(tmp_path, gradient, sign):
+    result = check(tmp_path, HEAD + SIGNS.format(dW1=gradient, db1="dh.sum(axis=0)", sign=sign))
+    assert result.mismatching == ("W1",)
+    assert [finding.code for finding in result.findings] == ["GC214"]
+    assert result.findings[0].fix.verified
+
+
+def test_a_bias_gradient_that_is_one_number_is_mended(tmp_path):
+    result = check(tmp_path, HEAD + SIGNS.format(dW1="X.T @ dh", db1="np.sum(dh)", sign="-"))
+    assert result.mismatching == ("b1",)
+    (finding,) = result.findings
+    assert finding.code == "GC216"
+    assert finding.fix.edits[0].new.strip() == "db1 = np.sum(dh, axis=0)"

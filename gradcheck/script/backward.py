@@ -55,6 +55,16 @@ class Backward:
         return self.pairs[0].output.kind if self.pairs else Kind.RETURNED
 
     @property
+    def turned(self) -> frozenset[str]:
+        """The parameters that the script moves along their gradients where it moves others against theirs.
+
+        What it calls their gradients has the other sign, or the step has.
+        """
+        plain = [pair for pair in self.pairs if pair.motion.factor is not None]
+        along = {pair.slot.name for pair in plain if pair.motion.sign > 0}
+        return frozenset(along) if any(pair.motion.sign < 0 for pair in plain) else frozenset()
+
+    @property
     def is_narrow(self) -> bool:
         """Whether a parameter is in single or half precision."""
         return any(pair.slot.leaf.is_narrow for pair in self.pairs)

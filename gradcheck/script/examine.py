@@ -19,6 +19,7 @@ from gradcheck.script.candidates import Overrides
 from gradcheck.script.checked import Examined, checked, checks
 from gradcheck.script.growth import grown
 from gradcheck.script.origin import gradient_source
+from gradcheck.script.outputs import Kind
 from gradcheck.script.record import Recording
 from gradcheck.script.result import EntryPoints, GradientSource, ScriptResult
 from gradcheck.script.source import SourceFile
@@ -192,8 +193,14 @@ def _is_same(one: Subject, other: Subject) -> bool:
         set(other.backward.names) >= set(one.backward.names)
         and other.loss.text == one.loss.text
         and other.loss.is_implied == one.loss.is_implied
-        and math.isclose(other.scale.value, one.scale.value, rel_tol=_SAME_SCALE)
+        and (math.isclose(other.scale.value, one.scale.value, rel_tol=_SAME_SCALE) or _is_plainer(one, other))
     )
+
+
+def _is_plainer(one: Subject, other: Subject) -> bool:
+    """Whether gradients are seen themselves in a text, of which the other only shows the steps: it did not fit them."""
+    kinds = one.backward.kind, other.backward.kind
+    return kinds[0] is Kind.CHANGE and kinds[1] is not Kind.CHANGE and other.scale.value == 1
 
 
 def _more_points(examined: Examined, request: Request) -> list[Point]:
@@ -215,6 +222,9 @@ def _notes(recording: Recording, subject: Subject, stale: str | None) -> Iterato
     function = subject.backward.function
     if subject.convention is not None:
         yield subject.convention
+    if turned := sorted(subject.backward.turned):
+        shown = ", ".join(f"`{name}`" for name in turned)
+        yield f"the script moves {shown} along what it computes, and other parameters against it: the sign is turned"
     for name, shapes in grown(subject.backward).items():
         first, last = (" x ".join(map(str, shape)) or "a single number" for shape in shapes)
         yield f"`{name}` grows from {first} to {last} as the script runs: its gradient has another shape than it has"

@@ -42,7 +42,7 @@ def motion_of(recording: Recording, function: Function, moments: tuple[Call, ...
                 returned.append(gradient)
     if not changes:
         return Motion()
-    return _compare(np.concatenate(changes), np.concatenate(returned))
+    return compared(np.concatenate(changes), np.concatenate(returned))
 
 
 def slot_value(moment: Call, slot: Slot) -> FloatArray:
@@ -51,7 +51,14 @@ def slot_value(moment: Call, slot: Slot) -> FloatArray:
     return np.asarray(follow(root[slot.variable], slot.path), dtype=float).reshape(-1)
 
 
-def _compare(change: FloatArray, returned: FloatArray) -> Motion:
+def compared(change: FloatArray, returned: FloatArray) -> Motion:
+    """Return how a change of a parameter lies to what is its gradient for the script.
+
+    Parameters
+    ----------
+    change, returned : array
+        Their entries, in one dimension.
+    """
     size = float(np.linalg.norm(change) * np.linalg.norm(returned))
     if not np.isfinite(size) or size == 0:
         return Motion()

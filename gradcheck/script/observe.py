@@ -9,9 +9,11 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck.arrays import FloatArray
 from gradcheck.script.backward import Backward
 from gradcheck.script.candidates import is_handed_nothing_computed
 from gradcheck.script.leaves import Leaf, follow, leaves
+from gradcheck.script.motion import compared
 from gradcheck.script.names import base_name, fold, is_gradient_word, loss_rank, parameter_of
 from gradcheck.script.outputs import Kind, Output
 from gradcheck.script.pairing import GradientMap, Slot, fits, slots
@@ -22,7 +24,7 @@ from gradcheck.script.replay import Stage
 from gradcheck.script.source import SourceFile
 from gradcheck.script.syntax import Function, Loop, assigned_names, flat_targets
 from gradcheck.script.units import Unit, moved_base, moved_by
-from gradcheck.script.updates import Update, moves_in, updates_of
+from gradcheck.script.updates import Motion, Update, moves_in, updates_of
 
 # numbers beyond it are data, not parameters of a script that is checked within a minute
 _MOST_LEAVES = 400
@@ -43,6 +45,8 @@ class Sight:
         The names of those that were not there before, or with another value.
     changed : frozenset of int
         Numbers of the places whose contents have changed.
+    moves : dict
+        By how much they have changed, by their number, in one dimension.
     variables : dict
         Its variables.
     """
@@ -51,6 +55,7 @@ class Sight:
     kept: tuple[tuple[Leaf, str], ...]
     fresh: frozenset[str]
     changed: frozenset[int]
+    moves: dict[int, FloatArray]
     variables: dict[str, Any]
 
 
@@ -141,7 +146,7 @@ def _look(recording: Recording, blank: Backward, places: Sequence[Slot]) -> Sigh
 
     def read(variables: dict[str, Any], _: Any) -> Sight:
         tokens: dict[object, int] = {}
-        changed = set()
+        moves = {}
         for number, slot in enumerate(places):
             try:
                 holder = follow(stage.root(slot, variables), slot.path[:-1]) if slot.path else None
@@ -150,10 +155,10 @@ def _look(recording: Recording, blank: Backward, places: Sequence[Slot]) -> Sigh
                 continue
             tokens |= dict.fromkeys(_tokens(slot.variable, holder, slot.leaf, value), number)
             if np.shape(value) == before[number].shape and not np.array_equal(value, before[number], equal_nan=True):
-                changed.add(number)
+                moves[number] = np.asarray(value - before[number], dtype=float).reshape(-1)
         names, kept = _named(variables, tokens, preference)
         fresh = {leaf.name for leaf, _ in kept if leaf.name not in old or not _equal(old[leaf.name], leaf.value)}
-        return Sight(names, kept, frozenset(fresh), frozenset(changed), variables)
+        return Sight(names, kept, frozenset(fresh), frozenset(moves), moves, variables)
 
     sight: Sight = stage.look(read)
     return sight
@@ -217,12 +222,19 @@ def _kept(recording: Recording, blank: Backward, places: Sequence[Slot], sight: 
         number, update = _parameter_for(leaf, places, sight.names, blank.updates, own)
         if number is not None:
             output = Output(leaf, (leaf.name,), None, variable, Kind.KEPT)
-            pair = GradientMap(places[number], output, update, f"`{leaf.name}`, which it stores")
+            motion = _motion(sight.moves.get(number), leaf)
+            pair = GradientMap(places[number], output, update, f"`{leaf.name}`, which it stores", motion)
             found.setdefault(number, []).append(pair.called(sight.names[number]))
     # what has the parameter's letters is its gradient; what it is moved by may be a step of an optimizer
     pairs = {n: min(several, key=lambda pair: pair.update is not None) for n, several in found.items()}
     moving = {n: p for n, p in pairs.items() if n in sight.changed or _base(p.slot.name) in targets}
     return tuple((moving or pairs).values())
+
+
+def _motion(change: FloatArray | None, gradient: Leaf) -> Motion:
+    """Return how a parameter is moved with what is stored as its gradient, if that is done by then."""
+    value = np.asarray(gradient.value, dtype=float).reshape(-1)
+    return Motion() if change is None or change.size != value.size else compared(change, value)
 
 
 def _goes_on(source: SourceFile, blank: Backward, base: str) -> bool:

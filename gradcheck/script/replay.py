@@ -124,7 +124,7 @@ class Stage:
     def __init__(self, recording: Recording, backward: Backward, moment: Call) -> None:
         self.evaluations = 0
         self._random_state = moment.random_state
-        self._pairs = backward.pairs
+        self._pairs, self._turned = backward.pairs, backward.turned
         self._watched = backward.function
         self._is_region = backward.region is backward.function
         self._recorder = recording.recorder
@@ -198,7 +198,8 @@ class Stage:
                     value = value - np.where(value != 0, eval(pair.decay, dict(roots)) * before, 0.0)
             else:
                 value = follow(roots[pair.output.variable], pair.output.leaf.path)
-            found[pair.slot.name] = shaped(value, pair.slot.leaf)
+            own = shaped(value, pair.slot.leaf)
+            found[pair.slot.name] = -own if pair.slot.name in self._turned else own
         return found
 
     def now(self, slot: Slot, variables: Mapping[str, Any]) -> Any:
