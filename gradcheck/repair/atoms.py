@@ -100,6 +100,12 @@ def atoms(source: SourceFile, function: FunctionNode | None, scope: Mapping[str,
     return [*plain, *lengths, Atom("2", 0.1, "number"), Atom("0.5", 0.2, "number"), *_literals(source)]
 
 
+def shape_of(atom: Atom, scope: Mapping[str, Any]) -> tuple[int, ...] | None:
+    """Return the shape of what an atom stands for; None for what is no array."""
+    value = _value(atom.text, scope)
+    return value.shape if isinstance(value, np.ndarray) else None
+
+
 def slopes(source: SourceFile, function: FunctionNode | None, plain: list[Atom]) -> list[Atom]:
     """Return the standard derivatives of what is in sight, and the script's own functions of it."""
     names = [a for a in plain if a.kind == "name" and a.rank < 1 and not a.is_step][:_MOST_DERIVED]

@@ -66,6 +66,11 @@ def _of_step(source: SourceFile, points: Sequence[Point], step: Accepted, fix: F
     )
     span = Span(lines.get(line, line), column, lines.get(end_line, end_line), end_column)
     message = _message(rewrite.code, rewrite.old, rewrite.new, target)
+    if _is_new_line(rewrite):
+        message = f"behind this statement, another one is missing: `{rewrite.new}`"
+    if rewrite.code == "GC221" and start > rewrite.splices[0].start + len(rewrite.old):
+        reader = step.before[start:end].partition("=")[0].strip()
+        message = f"`{reader}` reads what `{rewrite.old}` has changed already: that belongs behind it"
     confidence = Confidence.VERIFIED if verified else Confidence.LIKELY
     if not verified:
         message += " (derived from the forward pass)"
@@ -78,6 +83,9 @@ def _place(text: str, rewrite: Rewrite) -> tuple[int, int]:
     moved = text[first.start : first.end].strip()
     if rewrite.code == "GC221" and len(rewrite.splices) > 1 and last.start > first.end and _updates(moved):
         return _reader(text, moved, first.end, last.start)
+    if _is_new_line(rewrite):
+        before = text.rfind("\n", 0, first.start - 1) + 1
+        return before + len(text[before:]) - len(text[before:].lstrip()), first.start - 1
     if not first.new:
         return first.start + len(text[first.start :]) - len(text[first.start :].lstrip()), first.end - 1
     return first.start, first.end
@@ -87,6 +95,12 @@ def _assigned(text: str, place: int) -> str:
     """Return what stands on the left of an assignment's sign, where the place is such a sign."""
     before = text[text.rfind("\n", 0, place) + 1 : place].strip()
     return before if re.fullmatch(r"[\w.]+(\[[^=]*\])?", before) else ""
+
+
+def _is_new_line(rewrite: Rewrite) -> bool:
+    """Whether a statement is put in where there was none."""
+    (first, *others) = rewrite.splices
+    return not others and first.start == first.end and first.new.endswith("\n")
 
 
 def _reader(text: str, moved: str, start: int, end: int) -> tuple[int, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -22,6 +23,8 @@ from gradcheck.verdict import Verdict
 _MOST_ENTRIES = 400
 # of the time, for the search of edits; the rest is for deriving what no edit mends
 _SHARE_OF_SEARCH = 0.8
+# times the median of the points
+_EXPLODED = 20
 
 # examines another text of the script from its beginning, and says at how many points all of its gradients match
 Again = Callable[[SourceFile], int]
@@ -59,6 +62,7 @@ def find_findings(
     if not wrong:
         return ()
     bench = Bench(recording, subject, entries)
+    telling = _before_divergence(bench, telling)
     verified = 0
 
     def verify(code: str) -> bool:
@@ -77,6 +81,18 @@ def find_findings(
         return findings(recording.source, telling, search.suspects, steps, wrong if not steps else left, verified)
     finally:
         bench.close()
+
+
+def _before_divergence(bench: Bench, points: Sequence[Point]) -> list[Point]:
+    """Return the points without those at which the loss has exploded, by wrong gradients: its digits are lost there."""
+    losses = []
+    for point in points:
+        with bench.at(point) as trial:
+            loss = trial.loss()
+        losses.append(abs(loss) if loss is not None else math.inf)
+    usual = sorted(losses)[len(losses) // 2]
+    kept = [point for point, loss in zip(points, losses, strict=True) if loss <= _EXPLODED * usual]
+    return kept or list(points)
 
 
 def _numbered(subject: Subject) -> dict[str, tuple[str, ...]]:

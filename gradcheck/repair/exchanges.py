@@ -14,6 +14,8 @@ from gradcheck.script.syntax import called_name
 _PRODUCT, _SUM, _POWER = 7, 6, 9
 _DEPTH = 0.03
 _MOST_PAIRED = 12
+# rank of what the function itself works with
+_NEAR = 0.5
 _MASK = re.compile(r"mask|drop|keep", re.IGNORECASE)
 _DECAY = re.compile(r"^(?:.*[._])?(?:reg\w*|lam\w*|l2\w*|lmbd?a?|weight_decay|decay|wd|C)$", re.IGNORECASE)
 _CARRY = re.compile(r"next|carry|prev|later|_t1", re.IGNORECASE)
@@ -50,6 +52,16 @@ def exchanges(
             yield from _multiplied(spot, writer, plain, derived)
             if spot.depth == 0 or isinstance(spot.parent, ast.BinOp | ast.Call | ast.ListComp | ast.Tuple | ast.Dict):
                 yield from _added(spot, writer, plain)
+        elif _is_numerator(spot):
+            yield from _added(spot, writer, [a for a in plain if a.is_array and a.rank < _NEAR])
+
+
+def _is_numerator(spot: Spot) -> bool:
+    """Whether it is what a product or quotient begins with: the error in ``(p - t) / n`` may have lost a term."""
+    match spot.parent:
+        case ast.BinOp(left, ast.Mult() | ast.Div() | ast.MatMult()):
+            return left is spot.node
+    return False
 
 
 def _cost(spot: Spot, base: float, atom: Atom | None = None) -> float:

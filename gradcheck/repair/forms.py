@@ -162,6 +162,8 @@ def _reductions(spot: Spot, writer: Writer, cost: float) -> Iterator[Rewrite]:
             for keep in ("", ", keepdims=True"):
                 new = f"{held}.sum(axis={axis}{keep})"
                 yield Rewrite(writer.put(spot, new), "GC216", cost + 0.3 + 0.1 * bool(keep), text, new, True)
+        for word in ("np.sum", "np.mean"):
+            yield Rewrite(writer.put(spot, f"{word}({text})"), "GC216", cost + 0.35, text, f"{word}({text})", True)
 
 
 def _of_module(node: ast.expr) -> bool:

@@ -68,6 +68,7 @@ def restated(tree: ast.Module, text: Text, lines: Collection[int]) -> Iterator[R
         yield from _headed(node, writer, sorted(_names_beside(place)))
         if _has_lines_of_its_own(node, text):
             yield from _moved(place, text)
+            yield from _scaled(node, text, sorted(_names_beside(place)))
 
 
 def _names_beside(place: Place) -> set[str]:
@@ -224,6 +225,17 @@ def _moved(place: Place, text: Text) -> Iterator[Rewrite]:
             yield Rewrite(
                 (Splice(start, end, _dedented(own, place.outer, node, text)),), "GC223", 1.1, words, "after the loop"
             )
+
+
+def _scaled(node: ast.stmt, text: Text, names: Sequence[str]) -> Iterator[Rewrite]:
+    """Return what divides an array that a statement has changed in place, as ``dscores[range(n), y] -= 1`` does."""
+    match node:
+        case ast.AugAssign(ast.Subscript(holder)):
+            at = text.line_start((node.end_lineno or node.lineno) + 1)
+            for name in names:
+                new = f"{ast.unparse(holder)} /= {name}"
+                line = f"{text.indentation(node.lineno)}{new}\n"
+                yield Rewrite((Splice(at, at, line),), "GC212", 1.4, "", new)
 
 
 def _out_of_loop(place: Place, text: Text, own: str, extent: tuple[int, int]) -> Iterator[Rewrite]:

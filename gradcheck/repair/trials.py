@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.errors import ScriptError
-from gradcheck.repair.atoms import atoms, slopes
+from gradcheck.repair.atoms import atoms, shape_of, slopes
 from gradcheck.repair.bench import Bench, Point, Trial
 from gradcheck.repair.exchanges import exchanges
 from gradcheck.repair.forms import forms
@@ -130,7 +130,7 @@ class Prober:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 if not self._original:
-                    self._alive = list(self._compiled(scope))
+                    self._alive = list(self._compiled(scope, value))
                     self._seen = [[] for _ in self._alive]
                 self._evaluate(scope, value)
         except Exception as error:  # noqa: BLE001 - the replay takes every error for one of the script
@@ -140,19 +140,22 @@ class Prober:
             self._busy = False
         return value
 
-    def _generated(self, scope: dict[str, Any]) -> list[Rewrite]:
+    def _generated(self, scope: dict[str, Any], value: Any) -> list[Rewrite]:
         site, source = self._site, self._bench.source
         writer = Writer(Text(source.text))
         plain = atoms(source, site.function, scope)
-        derived = slopes(source, site.function, plain)
+        # a slope is taken of what has the value's shape, as a rule
+        shape = value.shape if isinstance(value, np.ndarray) else None
+        alike = [a for a in plain if shape is not None and shape_of(a, scope) == shape]
+        derived = slopes(source, site.function, [*alike, *(a for a in plain if a not in alike)])
         calls = list(dict.fromkeys(a.text.partition("(")[0] for a in derived if a.kind == "call"))
         is_body = isinstance(site.node, ast.Lambda | ast.Return)
         found = [*exchanges(site.value, writer, plain, derived, is_body=is_body), *forms(site.value, writer, calls)]
         return sorted(found, key=lambda r: r.cost)[:_MOST]
 
-    def _compiled(self, scope: dict[str, Any]) -> Iterator[tuple[Rewrite, types.CodeType]]:
+    def _compiled(self, scope: dict[str, Any], value: Any) -> Iterator[tuple[Rewrite, types.CodeType]]:
         if self._waiting is None:
-            self._waiting = self._generated(scope)
+            self._waiting = self._generated(scope, value)
         text, value = Text(self._bench.source.text), self._site.value
         start, end = text.start(value), text.end(value)
         now = [r for r in self._waiting if r.cost < self._cost]
@@ -176,7 +179,7 @@ class Prober:
                 own_shape, own = signature(eval(code, scope))
             except Exception:  # noqa: BLE001 - most candidates make no sense
                 continue
-            if own is not None and (own_shape == shape or rewrite.reshapes):
+            if own is not None and (own_shape == shape or rewrite.reshapes or _differs_in_one(own_shape, shape)):
                 alive.append((rewrite, code))
                 seen.append([*before, own])
         self._is_small = np.size(value) <= _SMALL if isinstance(value, _NUMBERS) else False
@@ -194,6 +197,13 @@ class Prober:
                 found.append(one)
                 known.add(mark)
         return found
+
+
+def _differs_in_one(shape: Any, other: Any) -> bool:
+    """Whether of several values one has another shape: of the gradients that are returned, the one that is wrong."""
+    if not all(isinstance(part, tuple) for part in (*shape, *other)) or len(shape) != len(other):
+        return False
+    return len([True for one, two in zip(shape, other, strict=True) if one != two]) == 1
 
 
 def signature(value: Any) -> tuple[Any, Any]:

@@ -35,7 +35,8 @@ def loss_candidates(source: SourceFile, backward: Backward) -> list[LossExpressi
     functions = [f for f in _others(source, backward) if loss_rank(f.short_name)]
     calls = [c for f in functions for c in _calls(source, backward, f)]
     told = _told(source, backward)
-    candidates = [*_returned(backward), *_local(backward), *_around(backward), *_stored(backward), *calls, *told]
+    around = _around(source, backward)
+    candidates = [*_returned(backward), *_local(backward), *around, *_stored(backward), *calls, *told]
     unique = {candidate.text: candidate for candidate in reversed(candidates)}
     parts = _summands(backward.function)
     ordered = [c for c in candidates if unique[c.text] is c and c.text not in parts]
@@ -293,7 +294,7 @@ def _shown(function: Function | Loop, name: str) -> str:
     return name
 
 
-def _around(backward: Backward) -> Iterator[LossExpression]:
+def _around(source: SourceFile, backward: Backward) -> Iterator[LossExpression]:
     """Return the scalars with a loss's name that are computed around the call of the backward function."""
     region = backward.region
     if region is backward.function:
@@ -304,7 +305,22 @@ def _around(backward: Backward) -> Iterator[LossExpression]:
             for name in assigned_names(statement) - loaded_names(statement.value):  # not what adds up over rounds
                 if loss_rank(name) and name.isidentifier():
                     shown = _shown(owner, name) if owner is not None else name
-                    yield LossExpression(name, shown, statement.lineno, name, "computed around the call", near=False)
+                    near = _prepares(source, backward, statement.value)
+                    yield LossExpression(name, shown, statement.lineno, name, "computed around the call", near=near)
+
+
+def _prepares(source: SourceFile, backward: Backward, value: ast.expr) -> bool:
+    """Whether what computes a loss also keeps, in attributes, what the backward function works with."""
+    called = {called_name(node) for node in ast.walk(value) if isinstance(node, ast.Call)}
+    first = [f for f in source.functions.values() if f.short_name in called]
+    functions = [*first, *(source.functions[name] for f in first for name in _reached(source, f))]
+    kept = {name for f in functions for s in f.statements for name in _attribute_targets(s)}
+    moved = _moved(backward)
+    return bool((kept - moved) & {ast.unparse(n) for n in ast.walk(backward.function.node) if _is_read(n)})
+
+
+def _is_read(node: ast.AST) -> bool:
+    return isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Load)
 
 
 def _calls(source: SourceFile, backward: Backward, loss: Function) -> Iterator[LossExpression]:
