@@ -221,12 +221,13 @@ def _elementwise(node: ast.Call, argument: ast.expr, d: str, at: Setting) -> Cal
             raise UnderivableError
         arguments = [ast.Name(_MOVED, ast.Load()) if other is argument else other for other in node.args]
         call = ast.Call(node.func, arguments, node.keywords)
-        ends = [np.asarray(at.value(call, {_MOVED: value + by}), dtype=float) for by in (_STEP, -_STEP)]
+        step = _STEP * np.maximum(np.abs(value), 1.0)
+        ends = [np.asarray(at.value(call, {_MOVED: value + by}), dtype=float) for by in (step, -step)]
         some = np.random.default_rng(0).random(value.shape) < _HALF
-        mixed = np.asarray(at.value(call, {_MOVED: np.where(some, value + _STEP, value - _STEP)}), dtype=float)
+        mixed = np.asarray(at.value(call, {_MOVED: np.where(some, value + step, value - step)}), dtype=float)
         if not np.array_equal(mixed, np.where(some, *ends)):
             raise UnderivableError
-        slopes = (ends[0] - ends[1]) / (2 * _STEP)
+        slopes = (ends[0] - ends[1]) / (2 * step)
         try:
             return product(d, at.slope(slopes))
         except UnderivableError:

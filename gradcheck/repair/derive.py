@@ -212,11 +212,7 @@ class _Line:
         frame = sys._getframe(1)
         self._here = {**frame.f_globals, **frame.f_locals}
         self._shape = _shape(value)
-        plain = atoms(self._bench.source, self._site.function, self._here)
-        self._atoms = sorted(
-            [*plain, *slopes(self._bench.source, self._site.function, plain), *_leaks(plain)],
-            key=lambda a: a.rank,
-        )
+        self._atoms = atoms(self._bench.source, self._site.function, self._here)
         with _unwatched(self._bench):
             self._values = {a.text: v for a in self._atoms if (v := self._value_of(a)) is not None}
             self._names = self._named()
@@ -305,7 +301,10 @@ class _Line:
         raise UnderivableError
 
     def _slope(self, values: np.ndarray[Any, Any]) -> str:
-        for atom in self._atoms:
+        """Return how the derivatives of a function of each element are written: of an array of the same shape."""
+        alike = [a for a in self._atoms if a.kind == "name" and _shape(self._values.get(a.text)) == values.shape]
+        own = [*slopes(self._bench.source, self._site.function, alike), *_leaks(alike, self._atoms), *self._atoms]
+        for atom in sorted(own, key=lambda a: a.rank):
             if atom.kind in ("slope", "call", "name") and self._is_same(atom.text, values):
                 return atom.text
         raise UnderivableError
@@ -390,9 +389,8 @@ def _inner(value: ast.expr) -> list[ast.expr]:
     return [n for n in ast.walk(value) if isinstance(n, ast.BinOp | ast.Call) and n is not value]
 
 
-def _leaks(plain: Sequence[Atom]) -> list[Atom]:
-    """Return slopes of what leaks a little below zero, for the arrays and fractions in sight."""
-    arrays = [a for a in plain if a.kind == "name" and a.rank < 1]
+def _leaks(arrays: Sequence[Atom], plain: Sequence[Atom]) -> list[Atom]:
+    """Return slopes of what leaks a little below zero, for some arrays and the fractions in sight."""
     fractions = [a.text for a in plain if a.kind == "literal"]
     return [Atom(f"np.where({a.text} > 0, 1, {f})", 1 + a.rank, "slope", a.is_array) for a in arrays for f in fractions]
 

@@ -57,9 +57,11 @@ def exchanges(
 
 
 def _is_numerator(spot: Spot) -> bool:
-    """Whether it is what a product or quotient begins with: the error in ``(p - t) / n`` may have lost a term."""
+    """Whether it is a factor that a term may be lost of: the error in ``2 * (p - t) / n``."""
     match spot.parent:
-        case ast.BinOp(left, ast.Mult() | ast.Div() | ast.MatMult()):
+        case ast.BinOp(_, ast.Mult() | ast.MatMult()):
+            return True
+        case ast.BinOp(left, ast.Div()):
             return left is spot.node
     return False
 

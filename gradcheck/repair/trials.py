@@ -67,6 +67,8 @@ class Prober:
         self._bench, self._influence, self._site = bench, influence, influence.site
         self._waiting: list[Rewrite] | None = None
         self._known: set[str] = set()
+        # the shape of the gradient that the value is, where it is of one parameter alone
+        self._fitting: set[tuple[int, ...]] = set()
         self._begin()
 
     def _begin(self) -> None:
@@ -92,6 +94,8 @@ class Prober:
         if self._waiting is not None and not any(r.cost < cost for r in self._waiting):
             return
         self._cost, self._deadline = cost, deadline
+        only = self._influence.gradients or frozenset()
+        self._fitting = {np.shape(value) for name, value in trial.parameters.items() if {name} == only}
         self._replay(trial)
 
     @property
@@ -179,7 +183,8 @@ class Prober:
                 own_shape, own = signature(eval(code, scope))
             except Exception:  # noqa: BLE001 - most candidates make no sense
                 continue
-            if own is not None and (own_shape == shape or rewrite.reshapes or _differs_in_one(own_shape, shape)):
+            fits = rewrite.reshapes or (own_shape in self._fitting and shape not in self._fitting)
+            if own is not None and (own_shape == shape or fits or _differs_in_one(own_shape, shape)):
                 alive.append((rewrite, code))
                 seen.append([*before, own])
         self._is_small = np.size(value) <= _SMALL if isinstance(value, _NUMBERS) else False

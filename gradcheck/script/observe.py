@@ -362,8 +362,16 @@ def _living(recording: Recording, backward: Backward, fresh: frozenset[str]) -> 
         if any(not np.array_equal(first[name], second[name], equal_nan=True) for name in backward.names):
             return None
         living |= {name for name in backward.names if not np.array_equal(first[name], elsewhere[name])}
+        if living:
+            living |= {p.slot.name for p in backward.pairs if _is_moved_unevenly(p, first[p.slot.name])}
     pairs = tuple(pair for pair in backward.pairs if pair.slot.name in living)
     return replace(backward, pairs=pairs) if pairs else None
+
+
+def _is_moved_unevenly(pair: GradientMap, change: Any) -> bool:
+    """Whether a step moves the entries of an array by different amounts: what decays or is counted moves as a whole."""
+    own = pair.output.kind is Kind.CHANGE and pair.update is not None and not pair.update.counts
+    return own and np.size(change) > 1 and bool(np.ptp(change) > 0)
 
 
 def _example(blank: Backward, variables: dict[str, Any]) -> Call:
