@@ -9,8 +9,8 @@ from gradcheck.diagnosis.finding import Confidence, Finding, Fix
 from gradcheck.diagnosis.registry import rules
 from gradcheck.repair.bench import Point, worst_error
 from gradcheck.repair.influence import Influence
+from gradcheck.repair.level import Accepted
 from gradcheck.repair.rewrite import Rewrite
-from gradcheck.repair.search import Accepted
 from gradcheck.repair.text import edits_between, line_map
 from gradcheck.script.source import SourceFile, Span
 
