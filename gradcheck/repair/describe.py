@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from gradcheck.diagnosis.finding import Confidence, Finding, Fix
 from gradcheck.diagnosis.registry import rules
@@ -26,16 +27,21 @@ def findings(
     steps: Sequence[Accepted],
     wrong: frozenset[str],
     verified: int,
+    others: Sequence[tuple[str, int]] = (),
 ) -> tuple[Finding, ...]:
     """Return the findings: one for each edit, or the suspected lines where no edits make everything right."""
     if not steps:
         return tuple(_suspected(source, suspects, wrong))
-    edits = edits_between(source.lines, source.text, steps[-1].after)
-    fix = Fix(edits, True, verified)
+    alternatives = tuple(_fix(source, code, count) for code, count in others)
+    fix = replace(_fix(source, steps[-1].after, verified), alternatives=alternatives)
     found = []
     for number, step in enumerate(steps):
         found.append(_of_step(source, points, step, fix if number == 0 else None))
     return tuple(found)
+
+
+def _fix(source: SourceFile, code: str, points: int) -> Fix:
+    return Fix(edits_between(source.lines, source.text, code), True, points)
 
 
 def _of_step(source: SourceFile, points: Sequence[Point], step: Accepted, fix: Fix | None) -> Finding:

@@ -55,17 +55,14 @@ def find_findings(
     if not wrong:
         return ()
     bench = Bench(recording, subject, entries)
-    verified = 0
 
-    def verify(code: str) -> bool:
-        nonlocal verified
-        verified = again(with_text(recording.source, code))
-        return verified > 0
+    def verify(code: str) -> int:
+        return again(with_text(recording.source, code))
 
     try:
         search = Search(bench, telling, deadline, verify)
         steps = search.run(wrong)
-        return findings(recording.source, telling, search.suspects, steps, wrong, verified)
+        return findings(recording.source, telling, search.suspects, steps, wrong, search.verified, search.others)
     finally:
         bench.close()
 

@@ -164,6 +164,10 @@ class Level:
         if not self.partial:
             yield from self._in_tiers(_TIERS)
 
+    def end_by(self, deadline: float) -> None:
+        """Set another time at which to stop trying edits; those that were tried are still returned."""
+        self._deadline = self._last = deadline
+
     def rest(self) -> Iterator[Accepted]:
         """Return the less natural edits that make everything right, if they were left for later."""
         self._deadline = self._last
@@ -173,6 +177,8 @@ class Level:
         for high in tiers:
             if high <= self._low:
                 continue
+            if self._late():
+                return
             for accepted in self._tried(self._pool(self._first, high)):
                 yield from self._sorted_in(accepted)
             for accepted in self._tried_statements([r for r in self._others if self._low <= r.cost < high]):
@@ -231,6 +237,8 @@ class Level:
 
     def _tried(self, pool: Sequence[Candidate]) -> Iterator[Accepted]:
         for start in range(0, len(pool), _CHUNK):
+            if self._late():
+                return
             with self._bench.at(self._points[0]) as trial:
                 survivors = []
                 for candidate in pool[start : start + _CHUNK]:
