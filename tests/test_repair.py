@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from textwrap import dedent
+
 import pytest
 
 from fixture_scripts import scripts
 from gradcheck.api import check_script
 from gradcheck.demo import TEXT
 from gradcheck.diagnosis.finding import Confidence
+from gradcheck.repair.search import _meaning
 from script_runs import check, verdicts
 from small_scripts import DATA
 
@@ -142,3 +145,55 @@ def test_a_sample_that_is_one_is_told_from_no_factor(seed, tmp_path):
     """With these seeds the demo draws the number 1 at the first point of the search."""
     result = check(tmp_path, TEXT.replace("import random\n", f"import random\nrandom.seed({seed})\n"))
     assert [finding.code for finding in result.findings] == ["GC202", "GC201", "GC201"]
+
+
+TWO_PLACES = """
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    X, Y = rng.normal(size=(7, 3)), rng.normal(size=(7, 2))
+    W, b = rng.normal(size=(3, 2)), np.zeros(2)
+
+    def backward(X, Y, W, b):
+        out = np.tanh(X @ W + b)
+        loss = np.sum((out - Y) ** 2) / len(Y)
+        error = (out - Y) / len(Y)
+        delta = error * (1 - out ** 2)
+        return loss, X.T @ delta, delta.sum(axis=0)
+
+    for step in range(20):
+        loss, dW, db = backward(X, Y, W, b)
+        W -= 0.01 * dW
+        b -= 0.01 * db
+"""
+
+
+def test_an_edit_at_another_line_that_is_as_right_is_shown(tmp_path):
+    (fix,) = [finding.fix for finding in check(tmp_path, TWO_PLACES).findings]
+    assert [edit.line for edit in fix.edits] == [10]
+    (other,) = fix.alternatives
+    assert [(edit.line, edit.new) for edit in other.edits] == [(11, "    delta = 2 * error * (1 - out ** 2)")]
+    assert other.verified
+    assert other.points == fix.points
+
+
+def test_alternatives_are_right(tmp_path):
+    """Each of them, made in place of the fix, gives a script that is right."""
+    (fix,) = [finding.fix for finding in check(tmp_path, TWO_PLACES).findings]
+    for other in fix.alternatives:
+        lines = dedent(TWO_PLACES).lstrip("\n").split("\n")
+        for edit in other.edits:
+            assert lines[edit.line - 1] == edit.old
+            lines[edit.line - 1] = edit.new
+        assert set(verdicts(check(tmp_path, "\n".join(lines))).values()) == {"match"}
+
+
+def test_where_one_place_only_is_right_there_is_no_alternative(tmp_path):
+    wrong = planted(("dW1 = X.T @ d1", "dW1 = 2 * X.T @ d1"))
+    (fix,) = [finding.fix for finding in check(tmp_path, wrong).findings]
+    assert fix.alternatives == ()
+
+
+@pytest.mark.parametrize("other", ["d = (2 * e) * f", "d  =  2 * e * f"])
+def test_parentheses_and_blanks_make_no_other_edit(other):
+    assert _meaning(other) == _meaning("d = 2 * e * f")

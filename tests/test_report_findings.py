@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 from gradcheck.diagnosis.finding import Confidence, Edit, Finding, Fix
+from gradcheck.report.json import render
+from gradcheck.report.record import Report
 from gradcheck.script.place import Cells
 from gradcheck.script.source import Span
 from test_report_text import ESCAPES, result, shown
@@ -94,3 +97,27 @@ def test_control_characters_do_not_reach_the_terminal():
 def test_colours_only_on_a_terminal():
     assert ESCAPES.search(shown(script(FINDING), terminal=True))
     assert not ESCAPES.search(shown(script(FINDING)))
+
+
+def test_other_fixes_show_what_they_do_in_place_of_an_edit():
+    first = FINDING.fix.edits[0]
+    common = Edit(1, LINES[0], "def f(w, x):")
+    same_line, elsewhere = Edit(2, LINES[1], "    dw = w + w"), Edit(3, LINES[2], "    return 2 * dw / 3")
+    others = (Fix((common, same_line), True, 8), Fix((common, elsewhere), True, 8))
+    text = shown(script(replace(FINDING, fix=Fix((common, first), True, 8, others))))
+    lines = text.splitlines()
+    assert lines[lines.index("  other edits that also make every gradient match:") + 1 : -3] == [
+        "    line 2",
+        "    -     dw = 3 * w",
+        "    +     dw = w + w",
+        "    line 3, in place of that of line 2",
+        "    -     return dw",
+        "    +     return 2 * dw / 3",
+    ]
+
+
+def test_json_has_other_fixes_whole():
+    edit = {"line": 3, "cell": None, "cell_line": None, "old": LINES[2], "new": "    return 2 * dw / 3"}
+    fix = replace(FINDING.fix, alternatives=(Fix((Edit(3, LINES[2], edit["new"]),), True, 7),))
+    report = json.loads(render(Report((script(replace(FINDING, fix=fix)),))))
+    assert report["scripts"][0]["findings"][0]["fix"]["alternatives"] == [{"edits": [edit], "points": 7}]

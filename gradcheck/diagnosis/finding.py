@@ -47,11 +47,14 @@ class Fix:
         Whether the gradients of the edited script were compared with finite differences at fresh points, and match.
     points : int
         The number of these points.
+    alternatives : tuple of Fix
+        Others that were verified in the same way and are as short; each is complete.
     """
 
     edits: tuple[Edit, ...]
     verified: bool
     points: int
+    alternatives: tuple[Fix, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -19,8 +19,8 @@ from gradcheck.repair.atoms import Atom, atoms, slopes
 from gradcheck.repair.bench import Bench, Point, Trial
 from gradcheck.repair.calculus import ONE, Setting, UnderivableError, added, pulled_back, same
 from gradcheck.repair.influence import Influence, influences
+from gradcheck.repair.level import Accepted, suspects
 from gradcheck.repair.rewrite import Rewrite
-from gradcheck.repair.search import Accepted, suspects
 from gradcheck.repair.taps import Site
 from gradcheck.repair.text import Splice, Text
 from gradcheck.repair.trials import Candidate, edited, holds_everywhere, loadable, outcome

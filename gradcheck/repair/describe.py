@@ -5,13 +5,14 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from gradcheck.diagnosis.finding import Confidence, Finding, Fix
 from gradcheck.diagnosis.registry import rules
 from gradcheck.repair.bench import Point, worst_error
 from gradcheck.repair.influence import Influence
+from gradcheck.repair.level import Accepted
 from gradcheck.repair.rewrite import Rewrite
-from gradcheck.repair.search import Accepted
 from gradcheck.repair.text import edits_between, line_map
 from gradcheck.script.source import SourceFile, Span
 
@@ -27,6 +28,7 @@ def findings(
     steps: Sequence[Accepted],
     wrong: frozenset[str],
     verified: int,
+    others: Sequence[tuple[str, int]] = (),
 ) -> tuple[Finding, ...]:
     """Return the findings: one for each edit, and the suspected lines of what stays wrong.
 
@@ -44,11 +46,18 @@ def findings(
         The parameters whose gradients stay wrong.
     verified : int
         At how many fresh points all gradients match with the edits; 0 where that was not so.
+    others : sequence of (str, int)
+        Other texts of which all gradients match, each with the number of points.
     """
-    fix = Fix(edits_between(source.lines, source.text, steps[-1].after), True, verified) if verified else None
+    alternatives = tuple(_fix(source, code, count) for code, count in others)
+    fix = replace(_fix(source, steps[-1].after, verified), alternatives=alternatives) if verified else None
     found = [_of_step(source, points, step, fix if n == 0 else None, verified) for n, step in enumerate(steps)]
     lines = {finding.span.line for finding in found}
     return (*found, *(f for f in _suspected(source, suspects, wrong) if wrong and f.span.line not in lines))
+
+
+def _fix(source: SourceFile, code: str, points: int) -> Fix:
+    return Fix(edits_between(source.lines, source.text, code), True, points)
 
 
 def _of_step(source: SourceFile, points: Sequence[Point], step: Accepted, fix: Fix | None, verified: int) -> Finding:

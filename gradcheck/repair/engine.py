@@ -63,22 +63,18 @@ def find_findings(
         return ()
     bench = Bench(recording, subject, entries)
     telling = _before_divergence(bench, telling)
-    verified = 0
 
-    def verify(code: str) -> bool:
-        nonlocal verified
-        verified = again(with_text(recording.source, code))
-        return verified > 0
+    def verify(code: str) -> int:
+        return again(with_text(recording.source, code))
 
     try:
         search = Search(bench, telling, searching, verify)
-        steps, left = search.run(wrong), frozenset[str]()
+        steps, left, verified = search.run(wrong), frozenset[str](), search.verified
         if not steps:
             steps, left = derived(bench, recording.source.text, telling, wrong, deadline)
-            verified = 0
-            if steps and not left:
-                verify(steps[-1].after)
-        return findings(recording.source, telling, search.suspects, steps, wrong if not steps else left, verified)
+            verified = verify(steps[-1].after) if steps and not left else 0
+        still = left if steps else wrong
+        return findings(recording.source, telling, search.suspects, steps, still, verified, search.others)
     finally:
         bench.close()
 

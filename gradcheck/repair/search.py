@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -9,52 +10,14 @@ from dataclasses import dataclass, field
 from gradcheck.repair.adjoints import proved_right
 from gradcheck.repair.bench import Bench, Point
 from gradcheck.repair.influence import Influence, influences
-from gradcheck.repair.rewrite import Rewrite
-from gradcheck.repair.statements import neighbours, restated
-from gradcheck.repair.text import Text
-from gradcheck.repair.trials import Candidate, Prober, edited, holds_everywhere, loadable, outcome
+from gradcheck.repair.level import Accepted, Known, Level, suspects
+from gradcheck.repair.trials import loadable
 
 _MOST_EDITS, _BRANCHES, _REFUSED = 5, 3, 4
-# a candidate at a line that cannot explain all, or that also touches what is right, comes later
-_PARTLY, _TOUCHING, _UNKNOWN, _PROVED, _LATER = 0.6, 0.4, 0.3, 0.4, 0.015
-# edits are tried in tiers of their cost; of those in a tier, expressions first
-_TIERS = (1.16, 1.31, 1.51, 1.81, 9.0)
-_LIKELY, _CHUNK = 2, 100
-# at how many points the values of edits are compared
-_LOOKS = 4
-# of the time that is left, for one text
-_SHARE = 0.6
-
-
-@dataclass(frozen=True)
-class Accepted:
-    """An edit that makes some gradients right and none wrong, at all points of the search.
-
-    Attributes
-    ----------
-    candidate : Candidate
-        The edit.
-    before, after : str
-        The text without and with it.
-    fixed : frozenset of str
-        The parameters whose gradients it makes right.
-    touched : frozenset of str
-        The wrong parameters that its line has an influence on.
-    spares : bool
-        Whether its line has no influence on what is right.
-    """
-
-    candidate: Candidate
-    before: str
-    after: str
-    fixed: frozenset[str]
-    touched: frozenset[str]
-    spares: bool = True
-
-    @property
-    def order(self) -> tuple[int, bool, int, float]:
-        """How good it is as a step on the way; small is good."""
-        return -len(self.fixed), not self.spares, -len(self.touched), self.candidate.rewrite.cost
+# after a verified edit, others are looked for: so many, and so much less natural
+_MOST_OTHERS, _ABOUT = 3, 0.35
+# for a share of the time until then; verifying them may take so many seconds
+_SHARE_OF_OTHERS, _LONGEST = 0.1, 1.5
 
 
 @dataclass
@@ -70,25 +33,26 @@ class Search:
     deadline : float
         When to stop.
     verify : callable
-        Whether a text's gradients are right everywhere; the last word.
+        Says at how many fresh points a text's gradients are right, 0 if they are not at all of them; the last word.
     suspects : list of Influence
         The lines of the script as it is that touch what is wrong, the most suspicious first.
-    idle : list of Influence
-        Lines of the text in work whose values have an influence on nothing.
-    proved : frozenset of int
-        Sites whose values are proved right.
     refused : int
         How many edits were right at all points of the search, and not everywhere.
+    verified : int
+        At how many fresh points the text with the edits is right.
+    others : list of (str, int)
+        Other texts that are right, with the number of fresh points: those with another edit in place of the last.
     """
 
     bench: Bench
     points: Sequence[Point]
     deadline: float
-    verify: Callable[[str], bool]
+    verify: Callable[[str], int]
     suspects: list[Influence] = field(default_factory=list)
-    idle: list[Influence] = field(default_factory=list)
-    proved: frozenset[int] = frozenset()
     refused: int = 0
+    verified: int = 0
+    others: list[tuple[str, int]] = field(default_factory=list)
+    _began: float = field(default_factory=time.monotonic)
 
     def run(self, wrong: frozenset[str]) -> list[Accepted]:
         """Return the edits that make everything right; none where they were not found.
@@ -109,230 +73,49 @@ class Search:
         with self.bench.at(self.points[0]) as trial:
             half = (time.monotonic() + self.deadline) / 2
             found = influences(trial, self.bench.sites(), half)
-            self.proved = frozenset(proved_right(trial, found, self.bench.scale, half))
-        ordered = suspects(found, wrong, self.proved)
-        self.idle = [i for i in found if not i.loss and i.gradients is not None and not i.gradients]
+            proved = frozenset(proved_right(trial, found, self.bench.scale, half))
+        idle = [i for i in found if not i.loss and i.gradients is not None and not i.gradients]
+        known = Known(code, wrong, suspects(found, wrong, proved), idle, proved)
         if not done:
-            self.suspects = ordered
-        level = _Level(self, code, wrong, ordered)
-        solved = self._first_verified(level.complete(), done)
+            self.suspects = known.suspects
+        level = Level(self.bench, self.points, known, self.deadline)
+        solved = self._first_verified(level, level.complete(), done)
         for accepted in [] if solved else sorted(level.partial, key=lambda a: a.order)[:_BRANCHES]:
             solved = self._solve(accepted.after, wrong - accepted.fixed, [*done, accepted])
             if solved or self._late():
                 return solved
         if solved or self._late() or not loadable(self.bench, code):
             return solved
-        return self._first_verified(level.rest(), done)
+        return self._first_verified(level, level.rest(), done)
 
-    def _first_verified(self, found: Iterator[Accepted], done: list[Accepted]) -> list[Accepted] | None:
+    def _first_verified(self, level: Level, found: Iterator[Accepted], done: list[Accepted]) -> list[Accepted] | None:
         for accepted in found:
-            if self.verify(accepted.after):
+            self.verified = self.verify(accepted.after)
+            if self.verified:
+                self._look_for_others(level, found, accepted)
                 return [*done, accepted]
             self.refused += 1
             if self._late():
                 break
         return None
 
-
-def suspects(found: Sequence[Influence], wrong: frozenset[str], proved: frozenset[int]) -> list[Influence]:
-    """Return the sites that touch wrong gradients and not the loss, the most suspicious first.
-
-    Parameters
-    ----------
-    found : sequence of Influence
-        The sites.
-    wrong : frozenset of str
-        The parameters whose gradients are wrong.
-    proved : frozenset of int
-        Sites whose values are proved right.
-    """
-    own = [i for i in found if not i.loss and (i.gradients is None or i.gradients & wrong)]
-    return sorted(own, key=lambda i: (_penalty(i, wrong, proved), i.order))
-
-
-def _penalty(influence: Influence, wrong: frozenset[str], proved: frozenset[int]) -> float:
-    if influence.gradients is None:
-        return _UNKNOWN
-    touching = _TOUCHING if influence.gradients - wrong else 0.0
-    touching += _PROVED if influence.site.number in proved else 0.0
-    return touching + (0.0 if influence.gradients >= wrong else _PARTLY)
-
-
-class _Level:
-    """All edits of one text."""
-
-    def __init__(self, search: Search, code: str, wrong: frozenset[str], ordered: Sequence[Influence]) -> None:
-        self._search, self._bench, self._code, self._wrong = search, search.bench, code, wrong
-        self._ordered = ordered
-        self._before: dict[int, frozenset[str]] = {}
-        self._first: list[tuple[float, Prober]] = []
-        self._others: list[Rewrite] = []
-        self._low = 0.0
+    def _look_for_others(self, level: Level, found: Iterator[Accepted], first: Accepted) -> None:
+        """Verify other edits that are about as natural as the first, for a short while."""
         now = time.monotonic()
-        self._deadline = now + _SHARE * (search.deadline - now)
-        self.partial: list[Accepted] = []
-
-    def complete(self) -> Iterator[Accepted]:
-        """Return the edits that make everything right, the most natural first; others are kept in `partial`."""
-        bench, points = self._bench, self._search.points
-        for index, point in enumerate(points):
-            with bench.at(point) as trial:
-                gradients = trial.gradients()
-            if gradients is None:
+        last = min(now + _LONGEST, self.deadline)
+        level.end_by(min(now + _SHARE_OF_OTHERS * (now - self._began), last))
+        known = {_meaning(first.after)}
+        for accepted in found:
+            meaning = _meaning(accepted.after)
+            if meaning not in known and accepted.candidate.rewrite.cost <= first.candidate.rewrite.cost + _ABOUT:
+                points = self.verify(accepted.after)
+                if points:
+                    self.others.append((accepted.after, points))
+            known.add(meaning)
+            if len(self.others) >= _MOST_OTHERS or time.monotonic() > last:
                 return
-            with bench.at(point) as trial:
-                self._before[index] = trial.wrong(gradients)
-        groups = self._groups()
-        whole = [i for group in groups for i in group if self._touched(i) >= self._wrong]
-        self._others = self._restated()
-        self._first = self._probers(whole)
-        # where only lines that also touch what is right touch all that is wrong, it is more likely several mistakes
-        single = any(self._spares(i) for i in whole)
-        yield from self._in_tiers(_TIERS if single else _TIERS[:_LIKELY])
-        for group in groups:
-            if group[0] in whole:
-                continue
-            probers = self._probers(group)
-            for high in _TIERS:
-                for accepted in self._tried(self._pool(probers, high)):
-                    yield from self._sorted_in(accepted)
-                    if self._is_enough(accepted):
-                        return
-        if not self.partial:
-            yield from self._in_tiers(_TIERS)
 
-    def rest(self) -> Iterator[Accepted]:
-        """Return the less natural edits that make everything right, if they were left for later."""
-        self._deadline = self._search.deadline
-        yield from self._in_tiers(_TIERS)
 
-    def _in_tiers(self, tiers: Sequence[float]) -> Iterator[Accepted]:
-        for high in tiers:
-            if high <= self._low:
-                continue
-            for accepted in self._tried(self._pool(self._first, high)):
-                yield from self._sorted_in(accepted)
-            for accepted in self._tried_statements([r for r in self._others if self._low <= r.cost < high]):
-                yield from self._sorted_in(accepted)
-            self._low = high
-
-    def _sorted_in(self, accepted: Accepted) -> Iterator[Accepted]:
-        if accepted.fixed >= self._wrong:
-            yield accepted
-        else:
-            self.partial.append(accepted)
-
-    def _is_enough(self, accepted: Accepted) -> bool:
-        """Whether a step explains all that its line touches, and nothing further up explains more."""
-        others = [a for a in self.partial if a is not accepted and a.fixed >= accepted.fixed]
-        return accepted.spares and accepted.fixed == accepted.touched and not others
-
-    def _touched(self, influence: Influence) -> frozenset[str]:
-        return self._wrong if influence.gradients is None else influence.gradients & self._wrong
-
-    def _spares(self, influence: Influence) -> bool:
-        return influence.gradients is not None and influence.gradients <= self._wrong
-
-    def _groups(self) -> list[list[Influence]]:
-        """Return the sites by how many wrong gradients they touch, those that touch most first."""
-        groups: dict[tuple[bool, int], list[Influence]] = {}
-        for influence in self._ordered:
-            key = not self._spares(influence), -len(self._touched(influence))
-            groups.setdefault(key, []).append(influence)
-        return [group for _, group in sorted(groups.items())]
-
-    def _probers(self, group: Sequence[Influence]) -> list[tuple[float, Prober]]:
-        # of several lines that a factor may stand in, the first is where it belongs
-        return [
-            (_penalty(influence, self._wrong, self._search.proved) + _LATER * position, Prober(self._bench, influence))
-            for position, influence in enumerate(group)
-        ]
-
-    def _pool(self, probers: Sequence[tuple[float, Prober]], high: float) -> list[Candidate]:
-        """Return the edits of expressions at some sites below a cost, the most natural first."""
-        points = self._search.points
-        with self._bench.at(points[0]) as trial:
-            for penalty, prober in probers:
-                prober.look(trial, high - penalty, self._deadline)
-                if self._late():
-                    break
-        ambiguous = [prober for _, prober in probers if prober.is_ambiguous]
-        for point in points[1:_LOOKS] if ambiguous else ():
-            with self._bench.at(point) as trial:
-                for prober in ambiguous:
-                    prober.look_again(trial)
-        pool = [
-            (candidate.rewrite.cost + penalty, candidate) for penalty, prober in probers for candidate in prober.found()
-        ]
-        return [candidate for _, candidate in sorted(pool, key=lambda pair: pair[0])]
-
-    def _tried(self, pool: Sequence[Candidate]) -> Iterator[Accepted]:
-        for start in range(0, len(pool), _CHUNK):
-            with self._bench.at(self._search.points[0]) as trial:
-                survivors = []
-                for candidate in pool[start : start + _CHUNK]:
-                    if self._late():
-                        break
-                    if self._passes(outcome(trial, candidate)):
-                        survivors.append(candidate)
-            for candidate in survivors:
-                accepted = self._accepted(candidate)
-                if accepted is not None:
-                    yield accepted
-
-    def _late(self) -> bool:
-        return time.monotonic() > self._deadline
-
-    def _passes(self, left: frozenset[str] | None) -> bool:
-        return left is not None and not left - self._before[0] and bool(self._before[0] - left)
-
-    def _accepted(self, candidate: Candidate) -> Accepted | None:
-        left = holds_everywhere(self._bench, candidate, self._search.points, self._before)
-        if left is None or not self._wrong - left:
-            return None
-        influence = candidate.influence
-        touched = self._touched(influence) if influence else self._wrong
-        return Accepted(
-            candidate,
-            self._code,
-            edited(self._bench, candidate.rewrite),
-            self._wrong - left,
-            touched,
-            self._spares(influence) if influence else True,
-        )
-
-    def _restated(self) -> list[Rewrite]:
-        source = self._bench.source
-        lines = {i.site.line for i in self._ordered}
-        lines |= neighbours(source.tree, lines)
-        # what has an influence on nothing may have been meant to have one
-        lines |= {i.site.line for i in self._search.idle}
-        return sorted(restated(source.tree, Text(source.text), lines), key=lambda r: r.cost)
-
-    def _tried_statements(self, rewrites: Sequence[Rewrite]) -> Iterator[Accepted]:
-        bench, original = self._bench, self._bench.source
-        for rewrite in rewrites:
-            if self._late():
-                return
-            after = edited(bench, rewrite)
-            line = original.text.count("\n", 0, min(s.start for s in rewrite.splices)) + 1
-            candidate = Candidate(rewrite, None, None, line)
-            fixed: frozenset[str] = frozenset()
-            try:
-                if loadable(bench, after, line):
-                    fixed = self._fixed_by(candidate)
-            finally:
-                bench.unload(original)
-            if fixed:
-                yield Accepted(candidate, self._code, after, fixed, fixed)
-
-    def _fixed_by(self, candidate: Candidate) -> frozenset[str]:
-        """Return what the text that is set up makes right, if it makes nothing wrong."""
-        points = self._search.points
-        try:
-            with self._bench.at(points[0]) as trial:
-                passes = self._passes(outcome(trial, candidate))
-            left = holds_everywhere(self._bench, candidate, points, self._before) if passes else None
-        except Exception:  # noqa: BLE001 - edited code may not even be set up
-            return frozenset()
-        return frozenset() if left is None else self._wrong - left
+def _meaning(code: str) -> str:
+    """Return what two texts have in common that differ in parentheses or blanks only."""
+    return ast.dump(ast.parse(code))

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from rich.console import Console
 from rich.text import Text
 
-from gradcheck.diagnosis.finding import Confidence, Finding, Fix
+from gradcheck.diagnosis.finding import Confidence, Edit, Finding, Fix
 from gradcheck.repair.patch import verified_edits
 from gradcheck.report.snippet import show_line, show_snippet
 from gradcheck.report.styles import plain
@@ -59,7 +59,20 @@ def _show_fix(script: ScriptResult, fix: Fix, console: Console) -> None:
     said = f"fix, verified at {points}:" if fix.verified else "fix, not verified:"
     show_line(console, Text(f"  {said}", "green" if fix.verified else "yellow"))
     for edit in fix.edits:
-        show_line(console, Text(f"    {script.place(edit.line)}", "blue"))
-        show_line(console, Text(f"    - {plain(edit.old)}", "red"))
-        for new in edit.new.split("\n") if edit.new else ():
-            show_line(console, Text(f"    + {plain(new)}", "green"))
+        _show_edit(script, edit, "", console)
+    if fix.alternatives:
+        show_line(console, Text("  other edits that also make every gradient match:", "cyan"))
+    for other in fix.alternatives:
+        # what it has in common with the fix stands above
+        replaced = [edit.line for edit in fix.edits if edit not in other.edits]
+        for edit in other.edits:
+            if edit not in fix.edits:
+                elsewhere = [f"that of {script.place(line)}" for line in replaced if line != edit.line]
+                _show_edit(script, edit, f", in place of {' and '.join(elsewhere)}" if elsewhere else "", console)
+
+
+def _show_edit(script: ScriptResult, edit: Edit, remark: str, console: Console) -> None:
+    show_line(console, Text(f"    {script.place(edit.line)}{remark}", "blue"))
+    show_line(console, Text(f"    - {plain(edit.old)}", "red"))
+    for new in edit.new.split("\n") if edit.new else ():
+        show_line(console, Text(f"    + {plain(new)}", "green"))

@@ -67,8 +67,16 @@ def _finding(script: ScriptResult, finding: Finding) -> dict[str, Any]:
 
 
 def _fix(script: ScriptResult, fix: Fix) -> dict[str, Any]:
-    edits = [{**_place(script, edit.line), "old": edit.old, "new": edit.new} for edit in fix.edits]
-    return {"edits": edits, "verified": fix.verified, "points": fix.points}
+    return {
+        "edits": _edits(script, fix),
+        "verified": fix.verified,
+        "points": fix.points,
+        "alternatives": [{"edits": _edits(script, other), "points": other.points} for other in fix.alternatives],
+    }
+
+
+def _edits(script: ScriptResult, fix: Fix) -> list[dict[str, Any]]:
+    return [{**_place(script, edit.line), "old": edit.old, "new": edit.new} for edit in fix.edits]
 
 
 def _place(script: ScriptResult, line: int | None) -> dict[str, int | None]:
