@@ -41,7 +41,7 @@ def _script(script: ScriptResult) -> dict[str, Any]:
             "loss": points.loss,
             "parameters": list(points.parameters),
         },
-        "parameters": [_parameter(p) for p in script.parameters],
+        "parameters": [_parameter(p, dict(script.signatures).get(p.name, "")) for p in script.parameters],
         "findings": [_finding(script, finding) for finding in script.findings],
         "notes": list(script.notes),
         "error": script.error
@@ -87,7 +87,7 @@ def _place(script: ScriptResult, line: int | None) -> dict[str, int | None]:
     return {"line": place.line, "cell": place.cell, "cell_line": place.cell_line}
 
 
-def _parameter(parameter: ParameterResult) -> dict[str, Any]:
+def _parameter(parameter: ParameterResult, said: str) -> dict[str, Any]:
     worst = parameter.worst
     return {
         "name": parameter.name,
@@ -102,6 +102,7 @@ def _parameter(parameter: ParameterResult) -> dict[str, Any]:
         "numerical_error": number(parameter.numerical_error[worst]),
         "verdict": parameter.verdict.value,
         "reason": None if parameter.reason is None else parameter.reason.value,
+        "signature": said or None,
         "certified": _certified(parameter.certificate),
     }
 

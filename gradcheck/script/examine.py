@@ -6,10 +6,12 @@ import math
 import time
 import traceback
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from gradcheck.diagnosis.finding import Finding
+from gradcheck.diagnosis.sight import Sight, sight
 from gradcheck.diagnosis.signature import signature
 from gradcheck.errors import ScriptError
 from gradcheck.repair.bench import Point
@@ -124,12 +126,21 @@ def _result(examined: Examined, request: Request, began: float) -> ScriptResult:
         check=merged,
         entry_points=_entry_points(subject, merged),
         sources=tuple(_sources(source, subject, entries)),
-        signatures=tuple((p.name, signature(p.name, checks)) for p in merged.parameters),
+        signatures=_signatures(examined, checks, merged),
         findings=_findings(examined, request, began) if merged.verdict is Verdict.MISMATCH else (),
         notes=(*_notes(recording, subject, stale), *merged.notes),
         evidence=subject.evidence,
         evaluations=examined.evaluations,
     )
+
+
+def _signatures(examined: Examined, checks: Sequence[CheckResult], merged: CheckResult) -> tuple[tuple[str, str], ...]:
+    """Return what is wrong with each gradient, in numbers."""
+    seen = Sight()
+    if merged.verdict is Verdict.MISMATCH:
+        with suppress(Exception):  # without names, the numbers are still told
+            seen = sight(examined.recording, examined.subject, examined.points)
+    return tuple((p.name, signature(p.name, checks, seen)) for p in merged.parameters)
 
 
 def _joined(results: Sequence[ScriptResult]) -> ScriptResult:

@@ -152,6 +152,7 @@ class ScriptResult:
             entry_points=points and replace(points, backward=cells.reword(points.backward)),
             notes=tuple(map(cells.reword, self.notes)),
             evidence=tuple(map(cells.reword, self.evidence)),
+            signatures=tuple((name, cells.reword(said)) for name, said in self.signatures),
         )
 
     @property
