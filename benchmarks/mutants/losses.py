@@ -19,8 +19,9 @@ RATES = {"lr", "rate", "eta", "alpha", "step", "step_size", "learning_rate"}
 NUMBER = re.compile(r"[-+]?(?:\d+\.?\d*(?:e[-+]?\d+)?|nan|inf)", re.IGNORECASE)
 SECONDS = 60
 SAME = 1e-6  # relative; what rounding does to a training is far below
-TINY = 1e-6  # so small a step that the loss changes in proportion to it
-ALIKE = 1e-3  # the factor found with a tiny step is not exact
+TINY = 1e-8  # so small a step that the loss changes in proportion to it
+SHORT = 0.1  # so short a step that curvature tells two directions apart, but nothing oscillates
+ALIKE = 1e-4  # the factor found with a tiny step is not exact
 
 Losses = list[float] | None
 
@@ -99,13 +100,13 @@ def trained(*runs: tuple[str, float]) -> list[Losses]:
     return json.loads(child.stdout) if child.returncode == 0 else [None for _ in runs]
 
 
-def same(one: Losses, other: Losses, *, rtol: float = SAME) -> bool:
+def same(one: Losses, other: Losses) -> bool:
     """Tell whether two trainings print the same numbers; NaN is the same as NaN."""
     if one is None or other is None or len(one) != len(other):
         return False
     pairs = zip(one, other, strict=True)
     return all(
-        a == b or (math.isnan(a) and math.isnan(b)) or abs(a - b) <= rtol * max(abs(a), abs(b)) for a, b in pairs
+        a == b or (math.isnan(a) and math.isnan(b)) or abs(a - b) <= SAME * max(abs(a), abs(b)) for a, b in pairs
     )
 
 
@@ -125,8 +126,18 @@ def is_wrong(correct: str, mutant: str) -> bool:
     if not len(right) == len(wrong) == len(start) == len(near) == len(far):
         return False
     factor = (far[-1] - start[-1]) / (near[-1] - start[-1])
-    (scaled,) = trained((correct, factor))
-    return not same(scaled, wrong, rtol=ALIKE)
+    # a training with a long step is chaotic, where no two runs agree
+    short = SHORT / max(1.0, abs(factor))
+    scaled, shortened = trained((correct, factor * short), (mutant, short))
+    return not _move_alike(scaled, shortened, start)
+
+
+def _move_alike(one: Losses, other: Losses, start: list[float]) -> bool:
+    """Tell whether two trainings change the losses that are printed without a step by the same amounts."""
+    if one is None or other is None:
+        return False
+    moves = zip(one, other, start, strict=True)
+    return all(abs(a - b) <= ALIKE * max(abs(a - s), abs(b - s)) for a, b, s in moves)
 
 
 if __name__ == "__main__":

@@ -92,7 +92,9 @@ class Place:
 
     def sums(self, *kinds: type[ast.operator]) -> Iterator[ast.BinOp]:
         """Return its binary operations of some kinds."""
-        return (node for node in ast.walk(self.statement) if isinstance(node, ast.BinOp) and isinstance(node.op, kinds))
+        for node in ast.walk(self.statement):
+            if isinstance(node, ast.BinOp) and isinstance(node.op, kinds) and not _in_brackets(self, node):
+                yield node
 
     def text(self, node: ast.expr) -> str:
         """Return the text of an expression."""
@@ -216,7 +218,7 @@ def constant_changed(place: Place) -> Spans:
 
 
 def _in_brackets(place: Place, node: ast.expr) -> bool:
-    """Tell whether a number is an index or an axis, which have operators of their own."""
+    """Tell whether an expression is part of an index or an axis, which have operators of their own."""
     for other in ast.walk(place.statement):
         within = [other.slice] if isinstance(other, ast.Subscript) else []
         if isinstance(other, ast.Call):
