@@ -366,29 +366,39 @@ def _whole_lines(network: Network, first: ast.stmt, last: ast.stmt) -> tuple[int
     return start, network.text.index("\n", network.end(last)) + 1
 
 
-def deleted(network: Network, statements: list[ast.stmt]) -> Iterator[Mutation]:
-    """Take one statement away; its value is missing where it is read, too."""
+def deleted(network: Network, function: Function, statements: list[ast.stmt]) -> Iterator[Mutation]:
+    """Take one statement away; its value is missing where the name is given a value or read, too."""
     for statement in statements:
         if isinstance(statement, ast.Return):
             continue
         start, end = _whole_lines(network, statement, statement)
-        readers = _readers(network, statement, statements)
-        lines = (statement.lineno - 1, statement.lineno, *(line - 1 for line in readers))
+        others = {line - (line > statement.lineno) for line in _lacking(network, function, statement, statements)}
+        lines = (statement.lineno - 1, statement.lineno, *sorted(others))
         yield Mutation("statement deleted", start, end, "", lines, (start, end))
 
 
-def _readers(network: Network, statement: ast.stmt, statements: list[ast.stmt]) -> list[int]:
-    """Return the lines below that read what a statement writes."""
-    target = statement.targets[0] if isinstance(statement, ast.Assign) else getattr(statement, "target", None)
-    if target is None:
-        return []
+def _lacking(network: Network, function: Function, statement: ast.stmt, statements: list[ast.stmt]) -> Iterator[int]:
+    """Return the lines that assign what a statement writes, and those below it that read it."""
+    if (target := _target(statement)) is None:
+        return
     written = network.segment(target).split("[")[0]
-    return [
-        other.lineno
-        for other in statements
-        if other.lineno > statement.lineno
-        and any(isinstance(node, ast.expr) and network.segment(node) == written for node in ast.walk(other))
-    ]
+    for other in ast.walk(function):
+        assigned = _target(other)
+        if assigned is not None and other is not statement and _mentions(network, assigned, written):
+            yield other.lineno
+    for other in statements:
+        if other.lineno > statement.lineno and _mentions(network, other, written):
+            yield other.lineno
+
+
+def _target(node: ast.AST) -> ast.expr | None:
+    if isinstance(node, ast.Assign):
+        return node.targets[0]
+    return node.target if isinstance(node, ast.AugAssign) else None
+
+
+def _mentions(network: Network, node: ast.AST, text: str) -> bool:
+    return any(isinstance(inner, ast.expr) and network.segment(inner) == text for inner in ast.walk(node))
 
 
 def moved(network: Network, statements: list[ast.stmt]) -> Iterator[Mutation]:
@@ -422,7 +432,7 @@ def mutations(network: Network) -> list[Mutation]:
                 for family, start, end, new in plant(Place(network, function, statement)):
                     text = network.text[:start] + new + network.text[end:]
                     found.setdefault(text, Mutation(family, start, end, new, lines, around))
-        for mutation in itertools.chain(deleted(network, statements), moved(network, statements)):
+        for mutation in itertools.chain(deleted(network, function, statements), moved(network, statements)):
             found.setdefault(planted(network, [mutation]), mutation)
     found.pop(network.text, None)
     return list(found.values())
