@@ -1,12 +1,16 @@
-"""Command line of the benchmarks: ``python -m benchmarks speed``, ``verdicts`` and ``training``."""
+"""Command line of the benchmarks: ``python -m benchmarks speed``, and the like."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import click
 
+from benchmarks import repairs as repair_benchmark
 from benchmarks import speed as speeds
 from benchmarks import training as training_benchmark
 from benchmarks import verdicts as verdict_benchmark
+from benchmarks.mutants.scripts import networks as all_networks
 from benchmarks.peers import PEERS
 
 
@@ -55,6 +59,42 @@ def verdicts(first_seed: int, functions: int, networks: int, peers: list[str]) -
     seeds = (range(first_seed, first_seed + number) for number in (functions, networks))
     for line in verdict_benchmark.all_lines(peers, *seeds):
         click.echo(line)
+
+
+@main.command()
+@click.option("--seed", default=0, show_default=True, help="Decides which mistakes are planted.")
+@click.option("--single", default=160, show_default=True, type=click.IntRange(0), help="Mutants with one mistake.")
+@click.option("--double", default=40, show_default=True, type=click.IntRange(0), help="Mutants with two mistakes.")
+@click.option(
+    "--only", metavar="NETWORK", type=click.Choice([one.name for one in all_networks()]), help="Only of this network."
+)
+@click.option("--jobs", default=2, show_default=True, type=click.IntRange(1), help="Check N mutants at the same time.")
+@click.option("--show-failures", is_flag=True, help="Print every mutant that is not found, or not mended as it was.")
+@click.option(
+    "--keep", metavar="FOLDER", type=click.Path(file_okay=False, path_type=Path), help="Keep the mutants and the fixes."
+)
+def repairs(
+    seed: int, single: int, double: int, only: str | None, jobs: int, show_failures: bool, keep: Path | None
+) -> None:
+    """Plant mistakes into correct networks; count what is found and mended.
+
+    A mutant counts if it runs, prints other losses than the correct network, and not just those of another step size.
+    Ends with 1 if a fix that was offered as verified is not accepted at other points.
+    """
+    if keep:
+        keep.mkdir(parents=True, exist_ok=True)
+    chosen = [one for one in all_networks() if only in (None, one.name)]
+    mutants = repair_benchmark.drawn(chosen, single=single, double=double, seed=seed)
+    results = []
+    for number, trial in enumerate(repair_benchmark.trials(mutants, jobs, keep)):
+        results.append(trial)
+        if show_failures and repair_benchmark.wanting(trial):
+            for line in repair_benchmark.failure(number, trial):
+                click.echo(line)
+    click.echo(f"\n{len(results)} mutants of {len(chosen)} networks, seed {seed}\n")
+    for line in repair_benchmark.table(results):
+        click.echo(line)
+    raise SystemExit(any(trial.fails_elsewhere for trial in results))
 
 
 if __name__ == "__main__":
