@@ -74,3 +74,42 @@ def test_json_has_the_sentence(tmp_path):
     result = check(tmp_path, RIDGE.replace("db = 2 * error", "db = error"), fix=False)
     parameters = json.loads(render(Report((result,))))["scripts"][0]["parameters"]
     assert [p["signature"] for p in parameters] == [None, f"numerical = analytic x 2 {EVERY}"]
+
+
+IN_PLACE = (
+    DATA
+    + """
+class Net:
+    def __init__(self):
+        self.W1, self.W2 = rng.normal(size=(3, 4)), rng.normal(size=(4, 2))
+        self.rate = 0.2
+
+    def step(self, X, Y):
+        hidden = np.tanh(X @ self.W1)
+        error = hidden @ self.W2 - Y
+        loss = np.mean(np.sum(error ** 2, axis=1))
+        d2 = 2 * error / len(X)
+        self.W2 -= self.rate * hidden.T @ d2
+        self.W1 -= self.rate * X.T @ (d2 @ self.W2.T * (1 - hidden ** 2))
+        return loss
+
+
+net = Net()
+for k in range(20):
+    net.step(X, Y)
+"""
+)
+
+
+def test_an_error_that_vanishes_with_the_step(tmp_path):
+    """What is used after it was moved makes an error that is proportional to the step."""
+    said = dict(check(tmp_path, IN_PLACE, fix=False).signatures)
+    assert said["self.W1"] == (
+        "the error vanishes with the step: with `self.rate` a thousand times smaller, the gradient is right"
+    )
+    assert not said["self.W2"]
+
+
+def test_an_error_that_has_nothing_to_do_with_the_step(tmp_path):
+    result = check(tmp_path, IN_PLACE.replace(" * (1 - hidden ** 2)", ""), fix=False)
+    assert "vanishes" not in dict(result.signatures)["self.W1"]

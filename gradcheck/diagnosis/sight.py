@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck.diagnosis.step import vanishing
 from gradcheck.repair.bench import Point
 from gradcheck.result import FloatArray
 from gradcheck.script.leaves import leaves
@@ -72,11 +73,17 @@ class Sight:
         The values of each parameter, flat, at each point.
     indices : dict
         Arrays of whole numbers by their names, flat, at each point.
+    vanishing : frozenset of str
+        The parameters whose gradients become right when the script's step is made small.
+    step : str
+        What the script calls its step.
     """
 
     numbers: tuple[Number, ...] = ()
     parameters: Mapping[str, Sequence[FloatArray]] = field(default_factory=dict)
     indices: Mapping[str, Sequence[np.ndarray[Any, Any]]] = field(default_factory=dict)
+    vanishing: frozenset[str] = frozenset()
+    step: str = ""
 
 
 def sight(recording: Recording, subject: Subject, points: Sequence[Point]) -> Sight:
@@ -107,7 +114,9 @@ def sight(recording: Recording, subject: Subject, points: Sequence[Point]) -> Si
         if all(text in look.indices for look in looks)
     }
     parameters = {name: [look.parameters[name] for look in looks] for name in first.parameters}
-    return Sight((*numbers, *_literals(tree, len(looks))), parameters, indices)
+    step = subject.scale.text.lstrip("-")
+    late = vanishing(recording, subject, points)
+    return Sight((*numbers, *_literals(tree, len(looks))), parameters, indices, late, step)
 
 
 def _read_in(code: Sequence[ast.AST]) -> set[str]:

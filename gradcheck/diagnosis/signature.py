@@ -39,9 +39,17 @@ def signature(name: str, checks: Sequence[CheckResult], seen: Sight | None = Non
         _zero(values)
         or proportion(values, seen, name, "in every entry, at every point")
         or order_of(found, checks)
+        or _late(name, seen)
         or some(found, values, seen)
         or "no constant factor relates analytic and numerical values: a term or a factor that varies is wrong"
     )
+
+
+def _late(name: str, seen: Sight) -> str:
+    if name not in seen.vanishing:
+        return ""
+    step = f"`{seen.step}`" if seen.step else "the step"
+    return f"the error vanishes with the step: with {step} a thousand times smaller, the gradient is right"
 
 
 def _zero(values: Values) -> str:
