@@ -59,7 +59,8 @@ def _signs(spot: Spot, writer: Writer, cost: float) -> Iterator[Rewrite]:
             yield Rewrite(writer.put(spot, new), "GC214", cost, "", sign)
     whole = spot.depth == 0 or isinstance(spot.parent, ast.Tuple | ast.List | ast.Dict | ast.ListComp | ast.Call)
     if whole and not isinstance(node, ast.Tuple | ast.Dict | ast.List | ast.Constant | ast.UnaryOp):
-        yield Rewrite(writer.put(spot, f"-{writer.held(node, _PRODUCT)}"), "GC214", cost, "", "-")
+        held = writer.held(node, _PRODUCT)
+        yield Rewrite(writer.put(spot, held[1:] if held.startswith("-") else f"-{held}"), "GC214", cost, "", "-")
 
 
 def _constants(spot: Spot, writer: Writer, cost: float) -> Iterator[Rewrite]:
