@@ -9,7 +9,7 @@ import pytest
 
 from gradcheck.diagnosis.finding import Confidence, Edit, Finding, Fix
 from gradcheck.errors import FixError
-from gradcheck.repair.patch import apply_edits, edited_notebook, edited_script, unified_diff, verified_edits
+from gradcheck.repair.patch import edited_notebook, edited_script, unified_diff, verified_edits
 from gradcheck.script.notebook import read_notebook
 from gradcheck.script.source import Span
 from notebooks import cell, markdown, notebook
@@ -24,19 +24,17 @@ def finding(*edits, verified=True):
 @pytest.mark.parametrize(
     ("edits", "expected"),
     [
-        ([], ["a", "b", "c"]),
-        ([Edit(2, "b", "x")], ["a", "x", "c"]),
-        ([Edit(3, "c", "x\nc"), Edit(1, "a", "")], ["b", "x", "c"]),
+        ([], b"a\nb\nc\n"),
+        ([Edit(2, "b", "x")], b"a\nx\nc\n"),
+        ([Edit(3, "c", "x\nc"), Edit(1, "a", "")], b"b\nx\nc\n"),
     ],
 )
 def test_edits_of_lines(edits, expected):
-    assert apply_edits(["a", "b", "c"], edits) == expected
+    assert edited_script(b"a\nb\nc\n", edits) == expected
 
 
 @pytest.mark.parametrize("edit", [Edit(2, "x", "y"), Edit(0, "a", "y"), Edit(4, "d", "y")])
 def test_a_line_that_is_another_one_is_refused(edit):
-    with pytest.raises(FixError, match=f"line {edit.line} is not what the fix was made for"):
-        apply_edits(["a", "b", "c"], [edit])
     with pytest.raises(FixError, match=f"line {edit.line} is not what the fix was made for"):
         edited_script(b"a\nb\nc\n", [edit])
 

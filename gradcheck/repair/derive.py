@@ -6,18 +6,16 @@ import ast
 import re
 import sys
 import time
-import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from gradcheck.repair.adjoints import Slopes, is_derivative, numerical_slopes, proved_right
+from gradcheck.repair.adjoints import is_derivative, numerical_slopes, proved_right
 from gradcheck.repair.atoms import Atom, atoms, slopes
 from gradcheck.repair.bench import Bench, Point, Trial
 from gradcheck.repair.calculus import ONE, Setting, UnderivableError, added, pulled_back, same
+from gradcheck.repair.forward import Forward, Step, evaluated, intermediates, is_value, shape_of, unwatched
 from gradcheck.repair.influence import Influence, influences
 from gradcheck.repair.level import Accepted, suspects
 from gradcheck.repair.rewrite import Rewrite
@@ -28,40 +26,7 @@ from gradcheck.script.syntax import called_name
 
 # how many lines, and through how many values of the way forward
 _MOST_LINES, _DEEPEST, _MOST_STEPS, _LONGEST = 12, 8, 5, 160
-_FOLLOWED = (ast.Name, ast.Attribute, ast.Subscript)
 _COST = 3.0
-
-
-@dataclass(frozen=True)
-class _Step:
-    """A step of the way forward: an expression, its value, and the values of its parts.
-
-    Attributes
-    ----------
-    number : int
-        Of its site; the loss as the checker evaluates it has none: -1.
-    node : ast.expr
-        The expression.
-    value : Any
-        Its value.
-    parts : dict
-        The values of its parts, by their texts.
-    scope : dict
-        The variables in sight there.
-    """
-
-    number: int
-    node: ast.expr
-    value: Any
-    parts: dict[str, Any]
-    scope: Mapping[str, Any]
-
-    def of(self, node: ast.expr, others: Mapping[str, Any] | None = None) -> Any:
-        """Return the value of a part, in which some names may be given other values."""
-        text = ast.unparse(node)
-        if others is None and text in self.parts:
-            return self.parts[text]
-        return _evaluated(text, {**self.scope, **(others or {})})
 
 
 def derived(
@@ -107,7 +72,7 @@ def _formulas(bench: Bench, points: Sequence[Point], wrong: frozenset[str], dead
     with bench.at(points[0]) as trial:
         found = influences(trial, bench.sites(), deadline)
         proved = frozenset(proved_right(trial, found, bench.scale, deadline))
-        forward = _Forward.of(bench, trial, found)
+        forward = Forward.of(bench, trial, found)
         forward.slopes = numerical_slopes(trial, [n for n in forward.steps if n >= 0], None, deadline)
     ordered = [i for i in suspects(found, wrong, proved) if i.rounds == 1 and i.gradients]
     for influence in ordered[:_MOST_LINES]:
@@ -124,7 +89,7 @@ def _formulas(bench: Bench, points: Sequence[Point], wrong: frozenset[str], dead
                 return
 
 
-def _candidates(bench: Bench, trial: Trial, influence: Influence, forward: _Forward) -> Iterator[Candidate]:
+def _candidates(bench: Bench, trial: Trial, influence: Influence, forward: Forward) -> Iterator[Candidate]:
     """Return derivatives with respect to values of the way forward that a line may be meant to compute."""
     text = Text(bench.source.text)
     value = influence.site.value
@@ -141,59 +106,10 @@ def _as_quoted(formula: str, code: str) -> str:
     return re.sub(r"'(\w+)'", lambda m: f'"{m[1]}"' if m[0] not in code and f'"{m[1]}"' in code else m[0], formula)
 
 
-@dataclass
-class _Forward:
-    """The way forward at a point.
-
-    Attributes
-    ----------
-    steps : dict
-        What is computed on it, by the numbers of the sites.
-    last : _Step
-        The loss.
-    parameters : dict
-        The parameters.
-    results : tuple of str
-        What the way back calls its results.
-    slopes : dict
-        The derivatives of the loss with respect to the steps, along random directions.
-    """
-
-    steps: dict[int, _Step]
-    last: _Step
-    parameters: dict[str, Any]
-    results: tuple[str, ...]
-    slopes: dict[int, Slopes] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, bench: Bench, trial: Trial, found: Sequence[Influence]) -> _Forward:
-        """Play the way forward, and keep what it computes."""
-        back = {i.site.number for i in found if not i.loss}
-        sites = {s.number: s for s in bench.sites() if s.number not in back and not _is_helper(s)}
-        steps: dict[int, _Step] = {}
-
-        def keep(number: int, value: Any) -> Any:
-            if number in sites:
-                frame = sys._getframe(1)
-                scope = {**frame.f_globals, **frame.f_locals}
-                for key, node, own in _elements(number, sites[number].value, value):
-                    steps[key] = _Step(key, node, np.array(own), dict(_parts(node, scope)), scope)
-            return value
-
-        with _unwatched(bench):
-            trial.gradients(tap=keep)
-            loss = trial.loss(keep)
-            text, scope = trial.seen_by_loss()
-        node = ast.parse(text, mode="eval").body
-        parameters = {name: np.array(value, dtype=float) for name, value in trial.parameters.items()}
-        results = tuple(i.site.target for i in found if not i.loss and i.gradients and i.site.target)
-        return cls(steps, _Step(-1, node, loss, dict(_parts(node, scope)), scope), parameters, results)
-
-
 class _Line:
     """The derivatives of the loss as they are written at one line of the way back."""
 
-    def __init__(self, bench: Bench, site: Site, forward: _Forward) -> None:
+    def __init__(self, bench: Bench, site: Site, forward: Forward) -> None:
         self._bench, self._site, self._forward = bench, site, forward
         self._steps = [*forward.steps.values(), forward.last]
         self._found: list[str] = []
@@ -206,14 +122,14 @@ class _Line:
 
     def __call__(self, number: int, value: Any) -> Any:
         """Receive the value of a tap; all is derived while the line's variables are what they are there."""
-        if number != self._site.number or self._met or _shape(value) is None:
+        if number != self._site.number or self._met or shape_of(value) is None:
             return value
         self._met = True
         frame = sys._getframe(1)
         self._here = {**frame.f_globals, **frame.f_locals}
-        self._shape = _shape(value)
+        self._shape = shape_of(value)
         self._atoms = atoms(self._bench.source, self._site.function, self._here)
-        with _unwatched(self._bench):
+        with unwatched(self._bench):
             self._values = {a.text: v for a in self._atoms if (v := self._value_of(a)) is not None}
             self._names = self._named()
             for formula in self._all():
@@ -223,7 +139,7 @@ class _Line:
 
     def _value_of(self, atom: Atom) -> Any:
         try:
-            return _evaluated(atom.text, self._here)
+            return evaluated(atom.text, self._here)
         except UnderivableError:
             return None
 
@@ -233,18 +149,18 @@ class _Line:
         for number, own in self._forward.slopes.items():
             for name in [a.text for a in self._atoms if a.kind == "name"]:
                 value = self._values.get(name)
-                if _shape(value) and is_derivative(np.asarray(value), own, self._bench.scale):
+                if shape_of(value) and is_derivative(np.asarray(value), own, self._bench.scale):
                     found[number] = name
                     break
         return found
 
     def _all(self) -> Iterator[str]:
         for step in self._steps:
-            for node in _inner(step.node):
-                if _shape(step.parts.get(ast.unparse(node))) == self._shape:
+            for node in intermediates(step.node):
+                if shape_of(step.parts.get(ast.unparse(node))) == self._shape:
                     yield from self._tried(lambda s=step, n=node: self._through(s, lambda part: part is n, _DEEPEST))  # type: ignore[misc]
         for value in [*(step.value for step in self._steps), *self._forward.parameters.values()]:
-            if _shape(value) == self._shape:
+            if shape_of(value) == self._shape:
                 yield from self._tried(lambda v=value: [self._derivative(v, _DEEPEST, is_known=False)])  # type: ignore[misc]
 
     @staticmethod
@@ -262,19 +178,19 @@ class _Line:
             for step in self._steps:
                 if step.number in self._names and same(step.value, wanted):
                     return self._names[step.number]
-            if _shape(wanted) == () and same(wanted, self._forward.last.value):
+            if shape_of(wanted) == () and same(wanted, self._forward.last.value):
                 return ONE
         if depth == 0:
             raise UnderivableError
         parts: dict[str, None] = {}
         for step in self._steps:
             if step.value is not wanted and not same(step.value, wanted):
-                parts |= dict.fromkeys(self._through(step, lambda part, s=step: _is(part, wanted, s), depth))  # type: ignore[misc]
+                parts |= dict.fromkeys(self._through(step, lambda part, s=step: is_value(part, wanted, s), depth))  # type: ignore[misc]
         if not parts:
             raise UnderivableError
         return added(parts)
 
-    def _through(self, step: _Step, is_wanted: Callable[[ast.expr], bool], depth: int) -> list[str]:
+    def _through(self, step: Step, is_wanted: Callable[[ast.expr], bool], depth: int) -> list[str]:
         node = step.node
         if not any(isinstance(part, ast.expr) and is_wanted(part) for part in ast.walk(node)):
             return []
@@ -302,7 +218,7 @@ class _Line:
 
     def _slope(self, values: np.ndarray[Any, Any]) -> str:
         """Return how the derivatives of a function of each element are written: of an array of the same shape."""
-        alike = [a for a in self._atoms if a.kind == "name" and _shape(self._values.get(a.text)) == values.shape]
+        alike = [a for a in self._atoms if a.kind == "name" and shape_of(self._values.get(a.text)) == values.shape]
         own = [*slopes(self._bench.source, self._site.function, alike), *_leaks(alike, self._atoms), *self._atoms]
         for atom in sorted(own, key=lambda a: a.rank):
             if atom.kind in ("slope", "call", "name") and self._is_same(atom.text, values):
@@ -311,8 +227,8 @@ class _Line:
 
     def _called(self, text: str) -> str:
         """Return the name that the way back has for a derivative, if it has one."""
-        value = _evaluated(text, self._here)
-        if _shape(value):
+        value = evaluated(text, self._here)
+        if shape_of(value):
             for name in self._forward.results:
                 if name in self._values and same(self._values[name], value):
                     return name
@@ -321,82 +237,13 @@ class _Line:
     def _is_same(self, text: str, value: Any) -> bool:
         if text not in self._values:
             try:
-                self._values[text] = _evaluated(text, self._here)
+                self._values[text] = evaluated(text, self._here)
             except UnderivableError:
                 return False
         return same(self._values[text], value)
-
-
-@contextmanager
-def _unwatched(bench: Bench) -> Iterator[None]:
-    """Let helpers be called that may be the very function whose end would end the replay."""
-    watched, bench.recorder.watched = bench.recorder.watched, None
-    try:
-        yield
-    finally:
-        bench.recorder.watched = watched
-
-
-def _elements(number: int, node: ast.expr, value: Any) -> Iterator[tuple[int, ast.expr, Any]]:
-    """Return an expression with its value, or those of several that are returned together."""
-    if isinstance(node, ast.Tuple) and isinstance(value, tuple) and len(value) == len(node.elts):
-        # elements have no site of their own
-        found = [(-number - 1 - i, own, part) for i, (own, part) in enumerate(zip(node.elts, value, strict=True))]
-    else:
-        found = [(number, node, value)]
-    yield from (one for one in found if _shape(one[2]) is not None)
-
-
-def _evaluated(text: str, scope: Mapping[str, Any]) -> Any:
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return eval(text, dict(scope))
-    except Exception as error:  # what is in sight on the way forward may not be on the way back
-        raise UnderivableError from error
-
-
-def _parts(node: ast.expr, scope: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Return the values of an expression's parts, arrays copied: objects are changed as the script goes on."""
-    for part in ast.walk(node):
-        if isinstance(part, ast.expr) and not isinstance(part, ast.Constant):
-            try:
-                value = _evaluated(ast.unparse(part), scope)
-            except UnderivableError:
-                continue
-            yield ast.unparse(part), np.array(value) if isinstance(value, np.ndarray) else value
-
-
-def _is(node: ast.expr, wanted: Any, step: _Step) -> bool:
-    return (
-        isinstance(node, _FOLLOWED)
-        and _shape(value := step.parts.get(ast.unparse(node))) is not None
-        and same(value, wanted)
-    )
-
-
-def _is_helper(site: Site) -> bool:
-    """Whether it is what a function of one argument and nothing else returns: that is differentiated as a whole."""
-    if site.function is None or not isinstance(site.node, ast.Return):
-        return False
-    arguments = {a.arg for a in site.function.args.args}
-    names = {part.id for part in ast.walk(site.value) if isinstance(part, ast.Name)}
-    return len(arguments) == 1 and names <= arguments | {"np", "math"}
-
-
-def _inner(value: ast.expr) -> list[ast.expr]:
-    """Return the intermediate results of an expression that have no names: what goes into an activation."""
-    return [n for n in ast.walk(value) if isinstance(n, ast.BinOp | ast.Call) and n is not value]
 
 
 def _leaks(arrays: Sequence[Atom], plain: Sequence[Atom]) -> list[Atom]:
     """Return slopes of what leaks a little below zero, for some arrays and the fractions in sight."""
     fractions = [a.text for a in plain if a.kind == "literal"]
     return [Atom(f"np.where({a.text} > 0, 1, {f})", 1 + a.rank, "slope", a.is_array) for a in arrays for f in fractions]
-
-
-def _shape(value: Any) -> tuple[int, ...] | None:
-    """Return the shape of a number or an array of numbers; None for anything else."""
-    if isinstance(value, float | np.floating):
-        return ()
-    return value.shape if isinstance(value, np.ndarray) and value.dtype.kind == "f" else None

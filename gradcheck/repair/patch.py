@@ -8,7 +8,7 @@ import io
 import json
 import re
 import tokenize
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from gradcheck.diagnosis.finding import Edit, Finding
@@ -40,29 +40,6 @@ def verified_edits(findings: Iterable[Finding]) -> tuple[Edit, ...]:
             if not any(taken.get(line, edit) != edit for line, edit in edits.items()):
                 taken |= edits
     return tuple(taken[line] for line in sorted(taken))
-
-
-def apply_edits(lines: Sequence[str], edits: Iterable[Edit]) -> list[str]:
-    """Return lines with edits applied.
-
-    Parameters
-    ----------
-    lines : sequence of str
-        The source, without line ends.
-    edits : iterable of Edit
-        What to replace; several edits may stand in any order, one per line.
-
-    Raises
-    ------
-    FixError
-        If a line is not what an edit expects.
-    """
-    found = [[line] for line in lines]
-    for edit in edits:
-        now = lines[edit.line - 1] if 0 < edit.line <= len(lines) else None
-        _expect(edit, now)
-        found[edit.line - 1] = new_lines(edit)
-    return [line for group in found for line in group]
 
 
 def new_lines(edit: Edit) -> list[str]:
