@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -14,7 +15,7 @@ from gradcheck.repair.text import Text
 from gradcheck.repair.trials import Candidate, Prober, edited, holds_everywhere, loadable, outcome
 
 # a candidate at a line that cannot explain all, or that also touches what is right, comes later
-_PARTLY, _TOUCHING, _UNKNOWN, _PROVED, _LATER = 0.6, 0.4, 0.3, 0.4, 0.015
+_PARTLY, _TOUCHING, _UNKNOWN, _PROVED, _LATER, _BARE = 0.6, 0.4, 0.3, 0.4, 0.015, 0.1
 # edits are tried in tiers of their cost; of those in a tier, expressions first
 _TIERS = (1.16, 1.31, 1.51, 1.81, 9.0)
 _LIKELY, _CHUNK = 2, 100
@@ -211,11 +212,19 @@ class Level:
         return [group for _, group in sorted(groups.items())]
 
     def _probers(self, group: Sequence[Influence]) -> list[tuple[float, Prober]]:
-        # of several lines that a factor may stand in, the first is where it belongs
         return [
-            (_penalty(influence, self._wrong, self._known.proved) + _LATER * position, Prober(self._bench, influence))
-            for position, influence in enumerate(group)
+            (_penalty(i, self._wrong, self._known.proved) + self._place(i, position), Prober(self._bench, i))
+            for position, i in enumerate(group)
         ]
+
+    @staticmethod
+    def _place(influence: Influence, position: int) -> float:
+        """Return what a line's place costs: of several that a factor may stand in, the first is where it belongs.
+
+        A line that gives a value another name and does nothing else has lost something.
+        """
+        is_bare = isinstance(influence.site.node, ast.Assign) and isinstance(influence.site.value, ast.Name)
+        return _LATER * position - (_BARE if is_bare else 0.0)
 
     def _pool(self, probers: Sequence[tuple[float, Prober]], high: float) -> list[Candidate]:
         """Return the edits of expressions at some sites below a cost, the most natural first."""
