@@ -18,6 +18,7 @@ PLANTED = [
     ("flowers_class", "dscores[np.arange(n), y] -= 1", "dscores[np.arange(n), y - 1] -= 1", "GC226"),
     ("rbf_surface", "d_log_width, d_amplitude, d_offset\n", "d_log_width, d_offset, d_offset\n", "GC201"),
     ("heartbeat_rnn", "draw = (1 - h[t] * h[t]) * dh", "draw = dh", "GC202"),
+    ("spam_logistic_loops", "back = err * v[j] * h[j] * (1 - h[j])", "back = err * v[j] * h[j]", "GC202"),
     ("seedling_samples", "np.outer(delta_hidden, plant)", "np.outer(target, plant)", "GC201"),
     ("admission_columns", "np.sum(dZ1, axis=1, keepdims=True)", "np.sum(dtheta2, axis=1, keepdims=True)", "GC201"),
     ("bike_poisson", "dintercept = np.mean(residual)", "dintercept = residual", "GC216"),

@@ -25,6 +25,8 @@ from gradcheck.verdict import Verdict
 _RIGHT, _ERRORS, _FLOOR = 1e-5, 3.0, 1e-9
 # of one replay; an edit may have made an endless loop of it
 _SECONDS = 2.0
+# bytes of an array that is looked at after every edit
+_SMALL = 100_000
 
 
 @dataclass(frozen=True)
@@ -136,7 +138,10 @@ class Bench:
         stage = Stage(self._tapped, self._backward, point.moment)
         names = self._backward.names if point.seed is not None else ()
         with moved(stage.parameters, names, np.random.default_rng(point.seed or 0)):
-            yield Trial(stage, self.recorder, self._subject, point, self._entries)
+            try:
+                yield Trial(stage, self.recorder, self._subject, point, self._entries)
+            finally:
+                stage.settle()
 
 
 class Trial:
@@ -173,6 +178,8 @@ class Trial:
             Receives the numbers and values of all places, and returns the values to go on with.
         """
         found = self._guarded(lambda: self._gradient(self._stage.parameters), overrides or {}, tap)
+        if overrides:
+            self._stage.settle(_SMALL)
         if found is None:
             return None
         try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -178,6 +179,16 @@ class Stage:
     def gradient(self) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
         """Return the script's own gradients, by parameter, as a function of the parameters."""
         return lambda parameters: cast(dict[str, Any], self._play(parameters, self._gradients))
+
+    def settle(self, largest: float = math.inf) -> None:
+        """Put back whatever has changed since the start: edited code may change what the script's own does not.
+
+        Parameters
+        ----------
+        largest : float
+            Arrays of more bytes are not looked at.
+        """
+        self._undo.settle(largest)
 
     def look(self, read: Read) -> Any:
         """Play once, and return what `read` makes of the variables and of the result at the end."""

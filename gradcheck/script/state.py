@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import collections
 import copy
+import math
 import random
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
@@ -106,10 +107,16 @@ class Undo:
         for memory in self._changing.values():
             memory.put_back()
 
-    def settle(self) -> None:
-        """Put back everything that has changed."""
+    def settle(self, largest: float = math.inf) -> None:
+        """Put back everything that has changed.
+
+        Parameters
+        ----------
+        largest : float
+            Arrays of more bytes are not looked at.
+        """
         for memory in self._memories:
-            if memory.changed():
+            if memory.size <= largest and memory.changed():
                 memory.put_back()
                 self._changing[id(memory)] = memory
 
@@ -118,6 +125,7 @@ class Undo:
 class _Memory:
     changed: Callable[[], bool]
     put_back: Callable[[], None]
+    size: int = 0
 
 
 def reachable(roots: Iterable[object], keep: Set[int] = frozenset()) -> Iterator[object]:
@@ -184,7 +192,7 @@ def _remember(value: object) -> _Memory | None:
 
 def _remember_array(value: np.ndarray[Any, Any]) -> _Memory:
     saved = value.copy()
-    return _Memory(lambda: not same_bits(value, saved), lambda: np.copyto(value, saved))
+    return _Memory(lambda: not same_bits(value, saved), lambda: np.copyto(value, saved), saved.nbytes)
 
 
 def _remember_generator(value: object) -> _Memory | None:
