@@ -78,7 +78,7 @@ def _of_step(source: SourceFile, points: Sequence[Point], step: Accepted, fix: F
     if _is_new_line(rewrite):
         message = f"behind this statement, another one is missing: `{rewrite.new}`"
     if rewrite.code == "GC221" and start > rewrite.splices[0].start + len(rewrite.old):
-        reader = step.before[start:end].partition("=")[0].strip()
+        reader = step.before[start:end].partition("=")[0].rstrip(" +-*/")
         message = f"`{reader}` reads what `{rewrite.old}` has changed already: that belongs behind it"
     confidence = Confidence.VERIFIED if verified else Confidence.LIKELY
     if not verified:
