@@ -214,6 +214,7 @@ PARAMETER_KEYS = {
     "numerical_error": float,
     "verdict": str,
     "reason": type(None),
+    "signature": str,
     "certified": type(None),
 }
 
