@@ -14,7 +14,8 @@ from benchmarks.__main__ import main
 from benchmarks.mutants import draw
 from benchmarks.mutants.draw import Mutant, doubles, singles
 from benchmarks.mutants.losses import is_wrong, same, trained
-from benchmarks.mutants.operators import mutations, planted
+from benchmarks.mutants.operators import mutations
+from benchmarks.mutants.places import planted
 from benchmarks.mutants.scripts import Network, networks
 from benchmarks.mutants.trial import Trial, asked, edited
 

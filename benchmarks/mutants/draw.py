@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from benchmarks.mutants.losses import is_wrong
-from benchmarks.mutants.operators import Mutation, mutations, planted
+from benchmarks.mutants.operators import mutations
+from benchmarks.mutants.places import Mutation, planted
 from benchmarks.mutants.scripts import Network
 
 TWO_MISTAKES = "two mistakes"

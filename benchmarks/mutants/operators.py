@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import ast
 import itertools
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 
-from benchmarks.mutants.losses import RATES
+from benchmarks.mutants.places import REDUCTIONS, Mutation, Place, is_slope, planted, siblings
 from benchmarks.mutants.scripts import Network
+from benchmarks.mutants.statements import deleted, moved
 
-Function = ast.FunctionDef | ast.Module
 OTHER_NUMBERS: dict[float, tuple[str, ...]] = {1: ("2",), 2: ("1", "3", "4"), 0.5: ("0.25", "2")}
 OTHER_AXES = {0: "1", 1: "0", 2: "1"}
 INVERSE: dict[type[ast.operator], str] = {ast.Add: "-", ast.Sub: "+"}
@@ -20,39 +19,10 @@ COMPARED: dict[type[ast.cmpop], tuple[str, ...]] = {
     ast.Lt: (">", ">="),
     ast.LtE: (">", ">="),
 }
-PAIR = 2
-REDUCTIONS = {"sum": "mean", "mean": "sum"}
 TWO_OPERANDS = ("dot", "outer", "matmul")
 
-
-@dataclass(frozen=True)
-class Mutation:
-    """One planted mistake.
-
-    Attributes
-    ----------
-    family : str
-        What kind of mistake it is.
-    start, end : int
-        Offsets of the span of the text that is replaced.
-    new : str
-        What stands there then.
-    lines : tuple of int
-        The lines, in the text with the mistake, of which a finding has to cover one.
-    statement : tuple of int
-        Offsets of the statements that it touches.
-    """
-
-    family: str
-    start: int
-    end: int
-    new: str
-    lines: tuple[int, ...]
-    statement: tuple[int, int]
-
-
 Spans = Iterator[tuple[str, int, int, str]]
-Operator = Callable[["Place"], Spans]
+Operator = Callable[[Place], Spans]
 OPERATORS: list[Operator] = []
 
 
@@ -62,112 +32,13 @@ def operator(function: Operator) -> Operator:
     return function
 
 
-@dataclass(frozen=True)
-class Place:
-    """One statement of the way back.
-
-    Attributes
-    ----------
-    network : Network
-        Where it stands.
-    function : FunctionDef or Module
-        The function around it.
-    statement : stmt
-        The statement.
-    """
-
-    network: Network
-    function: Function
-    statement: ast.stmt
-
-    def nodes(self, *kinds: type[ast.expr]) -> Iterator[ast.expr]:
-        """Return its expressions of some kinds that are read."""
-        for node in ast.walk(self.statement):
-            if isinstance(node, kinds) and isinstance(getattr(node, "ctx", ast.Load()), ast.Load):
-                yield node
-
-    def calls(self) -> Iterator[ast.Call]:
-        """Return its calls."""
-        return (node for node in ast.walk(self.statement) if isinstance(node, ast.Call))
-
-    def sums(self, *kinds: type[ast.operator]) -> Iterator[ast.BinOp]:
-        """Return its binary operations of some kinds."""
-        for node in ast.walk(self.statement):
-            if isinstance(node, ast.BinOp) and isinstance(node.op, kinds) and not _in_brackets(self, node):
-                yield node
-
-    def text(self, node: ast.expr) -> str:
-        """Return the text of an expression."""
-        return self.network.segment(node)
-
-    def put(self, family: str, old: ast.expr, new: str) -> tuple[str, int, int, str]:
-        """Replace an expression, with parentheses if it were read differently without them."""
-        start, end = self.network.start(old), self.network.end(old)
-        before = self.network.text[self.network.start(self.statement) : start]
-        after = self.network.text[end : self.network.end(self.statement)]
-        wrapped = f"({new})"
-        if _parsed(before + new + after) == _parsed(before + wrapped + after):
-            wrapped = new
-        return family, start, end, wrapped
-
-
-def _parsed(text: str) -> str | None:
-    try:
-        return ast.dump(ast.parse(text))
-    except SyntaxError:
-        return None
-
-
-def is_slope(node: ast.expr) -> bool:
-    """Tell whether an expression looks like the derivative of an activation, or like a part of it."""
-    match node:
-        case ast.BinOp(left=ast.Constant(value=1), op=ast.Sub()):
-            return True
-        case ast.Compare():
-            return True
-        case ast.Name(id="slope"):
-            return True
-        case ast.Call(func=ast.Name(id=name)):
-            return "prime" in name
-        case ast.BinOp(left=left, op=ast.Mult(), right=right):
-            return is_slope(left) and is_slope(right)
-    return False
-
-
-def siblings(place: Place, node: ast.expr) -> list[str]:
-    """Return what else of the same kind the function has: names, attributes, texts in brackets."""
-    outer = place.network.tree if isinstance(node, ast.Attribute) else place.function
-    found: dict[str, None] = {}
-    for other in ast.walk(outer):
-        if isinstance(node, ast.Name) and isinstance(other, ast.Name | ast.arg):
-            found[other.id if isinstance(other, ast.Name) else other.arg] = None
-        elif isinstance(other, ast.expr) and type(other) is type(node) and _same_stem(node, other):
-            found[place.text(other)] = None
-    called = {place.text(call.func) for call in ast.walk(place.network.tree) if isinstance(call, ast.Call)}
-    no_values = called | RATES | {"self", "np"}
-    own = place.text(node)
-    return [] if own in no_values else [text for text in found if text not in no_values | {own}]
-
-
-def _same_stem(node: ast.expr, other: ast.expr) -> bool:
-    match node, other:
-        case ast.Attribute(value=ast.Name(id=one)), ast.Attribute(value=ast.Name(id=two)):
-            return one == two == "self"
-        case (
-            ast.Subscript(value=ast.Name(id=one), slice=ast.Constant(value=str())),
-            ast.Subscript(value=ast.Name(id=two), slice=ast.Constant(value=str())),
-        ):
-            return one == two
-    return False
-
-
 # -- signs, factors, terms ------------------------------------------------------------------------------------------
 
 
 @operator
 def sign(place: Place) -> Spans:
     """Turn a plus into a minus, or the other way round, or the sign of a value."""
-    for node in place.sums(ast.Add, ast.Sub):
+    for node in place.operations(ast.Add, ast.Sub):
         if not is_slope(node):
             yield place.put(
                 "sign", node, f"{place.text(node.left)} {INVERSE[type(node.op)]} {_tight(place, node.right)}"
@@ -198,7 +69,7 @@ def _tight(place: Place, node: ast.expr) -> str:
 @operator
 def factor_dropped(place: Place) -> Spans:
     """Take a factor or a divisor away."""
-    for node in place.sums(ast.Mult, ast.Div):
+    for node in place.operations(ast.Mult, ast.Div):
         family = "slope dropped" if is_slope(node.right) else "factor dropped"
         yield place.put(family, node, place.text(node.left))
         if isinstance(node.op, ast.Mult):
@@ -209,7 +80,7 @@ def factor_dropped(place: Place) -> Spans:
 def constant_changed(place: Place) -> Spans:
     """Change a number, or double a value."""
     for node in place.nodes(ast.Constant):
-        if isinstance(node, ast.Constant) and type(node.value) in (int, float) and not _in_brackets(place, node):
+        if isinstance(node, ast.Constant) and type(node.value) in (int, float) and not place.is_index(node):
             for new in OTHER_NUMBERS.get(node.value, ()):
                 yield place.put("constant", node, new)
     value = getattr(place.statement, "value", None)
@@ -217,22 +88,10 @@ def constant_changed(place: Place) -> Spans:
         yield place.put("constant", value, f"2 * {_tight(place, value)}")
 
 
-def _in_brackets(place: Place, node: ast.expr) -> bool:
-    """Tell whether an expression is part of an index or an axis, which have operators of their own."""
-    for other in ast.walk(place.statement):
-        within = [other.slice] if isinstance(other, ast.Subscript) else []
-        if isinstance(other, ast.Call):
-            within += [keyword.value for keyword in other.keywords]
-            within += other.args if isinstance(other.func, ast.Attribute) and other.func.attr in REDUCTIONS else []
-        if any(node is inner for part in within for inner in ast.walk(part)):
-            return True
-    return False
-
-
 @operator
 def term_dropped(place: Place) -> Spans:
     """Take a summand away."""
-    for node in place.sums(ast.Add, ast.Sub):
+    for node in place.operations(ast.Add, ast.Sub):
         if not is_slope(node):
             yield place.put("term dropped", node, place.text(node.left))
             new = place.text(node.right)
@@ -257,7 +116,7 @@ def wrong_variable(place: Place) -> Spans:
 @operator
 def slope_bent(place: Place) -> Spans:
     """Write the slope of an activation wrong: a square that is lost, a part that is lost."""
-    for node in place.sums(ast.Sub):
+    for node in place.operations(ast.Sub):
         if not is_slope(node):
             continue
         if isinstance(node.right, ast.BinOp):
@@ -275,7 +134,7 @@ def transpose(place: Place) -> Spans:
     for node in place.nodes(ast.Attribute):
         if isinstance(node, ast.Attribute) and node.attr == "T":
             yield place.put("transpose", node, place.text(node.value))
-    for node in place.sums(ast.MatMult):
+    for node in place.operations(ast.MatMult):
         for operand in (node.left, node.right):
             if isinstance(operand, ast.Name | ast.Subscript) or (
                 isinstance(operand, ast.Attribute) and operand.attr != "T"
@@ -286,13 +145,13 @@ def transpose(place: Place) -> Spans:
 @operator
 def swapped_operands(place: Place) -> Spans:
     """Swap the sides of a product, a difference or a quotient."""
-    for node in place.sums(ast.MatMult, ast.Sub, ast.Div):
+    for node in place.operations(ast.MatMult, ast.Sub, ast.Div):
         left, right = place.text(node.left), place.text(node.right)
         tight = f"({right})" if isinstance(node.right, ast.BinOp) else right
         symbol = {ast.MatMult: "@", ast.Sub: "-", ast.Div: "/"}[type(node.op)]
         yield place.put("operands swapped", node, f"{tight} {symbol} {_grouped(node.left, left)}")
     for call in place.calls():
-        if isinstance(call.func, ast.Attribute) and call.func.attr in TWO_OPERANDS and len(call.args) == PAIR:
+        if isinstance(call.func, ast.Attribute) and call.func.attr in TWO_OPERANDS and len(call.args) == 2:
             one, two = map(place.text, call.args)
             yield place.put("operands swapped", call, f"{place.text(call.func)}({two}, {one})")
 
@@ -343,7 +202,7 @@ def index(place: Place) -> Spans:
                 case ast.Slice(lower=ast.Name(id=name) as lower):
                     yield place.put("index", lower, f"{name} + 1")
         names = [part.id for part in parts if isinstance(part, ast.Name)]
-        if len(names) == len(parts) == PAIR:
+        if len(names) == len(parts) == 2:
             start, end = place.network.start(node.slice), place.network.end(node.slice)
             yield "index", start, end, ", ".join(reversed(names))
 
@@ -358,61 +217,7 @@ def comparison(place: Place) -> Spans:
                 yield place.put("comparison", node, new)
 
 
-# -- statements -----------------------------------------------------------------------------------------------------
-
-
-def _whole_lines(network: Network, first: ast.stmt, last: ast.stmt) -> tuple[int, int]:
-    start = network.start(first) - first.col_offset
-    return start, network.text.index("\n", network.end(last)) + 1
-
-
-def deleted(network: Network, function: Function, statements: list[ast.stmt]) -> Iterator[Mutation]:
-    """Take one statement away; its value is missing where the name is given a value or read, too."""
-    for statement in statements:
-        if isinstance(statement, ast.Return):
-            continue
-        start, end = _whole_lines(network, statement, statement)
-        others = {line - (line > statement.lineno) for line in _lacking(network, function, statement, statements)}
-        lines = (statement.lineno - 1, statement.lineno, *sorted(others))
-        yield Mutation("statement deleted", start, end, "", lines, (start, end))
-
-
-def _lacking(network: Network, function: Function, statement: ast.stmt, statements: list[ast.stmt]) -> Iterator[int]:
-    """Return the lines that assign what a statement writes, and those below it that read it."""
-    if (target := _target(statement)) is None:
-        return
-    written = network.segment(target).split("[")[0]
-    for other in ast.walk(function):
-        assigned = _target(other)
-        if assigned is not None and other is not statement and _mentions(network, assigned, written):
-            yield other.lineno
-    for other in statements:
-        if other.lineno > statement.lineno and _mentions(network, other, written):
-            yield other.lineno
-
-
-def _target(node: ast.AST) -> ast.expr | None:
-    if isinstance(node, ast.Assign):
-        return node.targets[0]
-    return node.target if isinstance(node, ast.AugAssign) else None
-
-
-def _mentions(network: Network, node: ast.AST, text: str) -> bool:
-    return any(isinstance(inner, ast.expr) and network.segment(inner) == text for inner in ast.walk(node))
-
-
-def moved(network: Network, statements: list[ast.stmt]) -> Iterator[Mutation]:
-    """Swap a statement with the next one, or with the one after that."""
-    for distance in (1, 2):
-        for first, last in zip(statements, statements[distance:], strict=False):
-            span = network.text[slice(*_whole_lines(network, first, last))]
-            if isinstance(last, ast.Return) or span.count("\n") != distance + 1 or first.col_offset != last.col_offset:
-                continue
-            start, end = _whole_lines(network, first, last)
-            one, *between, other = span.splitlines(keepends=True)
-            lines = tuple(range(first.lineno, last.lineno + 1))
-            # the lower one comes first: an update before what still needs the old value
-            yield Mutation("statement moved", start, end, "".join([other, one, *between]), lines, (start, end))
+# -- all of them ----------------------------------------------------------------------------------------------------
 
 
 def mutations(network: Network) -> list[Mutation]:
@@ -436,19 +241,3 @@ def mutations(network: Network) -> list[Mutation]:
             found.setdefault(planted(network, [mutation]), mutation)
     found.pop(network.text, None)
     return list(found.values())
-
-
-def planted(network: Network, chosen: Iterable[Mutation]) -> str:
-    """Return the text of a network with some mistakes, whose spans do not overlap.
-
-    Parameters
-    ----------
-    network : Network
-        A correct script.
-    chosen : iterable of Mutation
-        What to plant.
-    """
-    text = network.text
-    for mutation in sorted(chosen, key=lambda one: one.start, reverse=True):
-        text = text[: mutation.start] + mutation.new + text[mutation.end :]
-    return text
