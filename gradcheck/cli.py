@@ -6,60 +6,34 @@ import io
 import os
 import signal
 import sys
-from collections.abc import Callable
 from contextlib import nullcontext
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from gradcheck._version import __version__
-from gradcheck.commands.shared import console, refuse_unwritable
+from gradcheck.commands.compare import compare
+from gradcheck.commands.shared import (
+    EXITS,
+    arguments_at_dashes,
+    check_settings,
+    console,
+    narrowed,
+    options_of,
+    refuse_unwritable,
+    target_of,
+)
 from gradcheck.commands.train import train
-from gradcheck.config import METHODS, Options, names_in
-from gradcheck.errors import GradcheckError, UsageError
+from gradcheck.config import Options
+from gradcheck.errors import GradcheckError
 
 if TYPE_CHECKING:
     from gradcheck.report.record import Report
     from gradcheck.script.result import ScriptResult
 
-_EXITS = """\b
-Exit codes:
-  0    every checked gradient matches
-  1    at least one mismatch
-  2    wrong usage
-  3    a script could not be read, run or understood
-  5    nothing to check
-  130  interrupted
-Several scripts: 1 beats 3 beats 0."""
 
-
-_SETTINGS: tuple[Callable[[Any], Any], ...] = (
-    click.option("--loss", metavar="NAME", help="The loss: a variable, a function, or an expression."),
-    click.option("--backward", metavar="NAME", help="The function that returns the gradients."),
-    click.option("--params", metavar="A,B,...", help="The parameters to check, separated by commas."),
-    click.option(
-        "--points", type=int, metavar="N", help="Check at N points, recorded and perturbed ones. [default: 4]"
-    ),
-    click.option("--seed", type=int, metavar="N", help="Seed of the perturbed points. [default: 0]"),
-    click.option("--rtol", type=float, metavar="X", help="Relative tolerance. [default: by precision]"),
-    click.option("--atol", type=float, metavar="X", help="Absolute tolerance. [default: 0]"),
-    click.option("--method", type=click.Choice(METHODS), help="How to differentiate. [default: auto]"),
-    click.option("--timeout", type=float, metavar="SECONDS", help="Time limit per script. [default: 60]"),
-    click.option("--memory", type=int, metavar="MIB", help="Memory limit per script. [default: none]"),
-    click.option("--isolated", is_flag=True, help="Leave environment variables and pyproject.toml aside."),
-)
-
-
-def _settings(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Give a command the options that say how a script is checked."""
-    for option in reversed(_SETTINGS):
-        command = option(command)
-    return command
-
-
-@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=_EXITS)
+@click.group(context_settings={"help_option_names": ["-h", "--help"]}, epilog=EXITS)
 @click.version_option(__version__, prog_name="gradcheck", message="%(prog)s %(version)s")
 def cli() -> None:
     """Find the mistake in a hand-written gradient.
@@ -68,9 +42,9 @@ def cli() -> None:
     """
 
 
-@cli.command(epilog=_EXITS)
+@cli.command(epilog=EXITS)
 @click.argument("paths", nargs=-1, required=True, metavar="PATH... [-- SCRIPT_ARGUMENTS...]")
-@_settings
+@check_settings
 @click.option("--workers", type=int, default=1, metavar="N", help="Check N scripts at the same time. [default: 1]")
 @click.option("--fix/--no-fix", default=None, help="Search for what mends a wrong gradient. [default: --fix]")
 @click.option("--select", metavar="CODE,...", help="Show findings whose codes begin so. [default: all]")
@@ -89,21 +63,21 @@ def run(context: click.Context, /, paths: tuple[str, ...], **flags: Any) -> None
     A PATH is a script (.py), a notebook (.ipynb), a folder of them, or PATH::FUNCTION for one backward function. What
     follows -- is the script's own argument list; what is piped in is its standard input.
     """
-    paths, script_arguments = _at_dashes(context, paths)
+    paths, script_arguments = arguments_at_dashes(context, paths)
     if not paths:
         raise click.UsageError("expected at least one PATH before --")
     if flags["workers"] < 1:
         raise click.UsageError(f"--workers: expected a number of at least 1, got {flags['workers']}")
-    options = _options(flags, script_arguments)
+    options = options_of(flags, script_arguments)
     refuse_unwritable(flags["output"])
     report = _check_all(paths, options, flags)
     _write(report, flags)
     context.exit(int(report.exit_code(strict=flags["strict"], exit_zero=flags["exit_zero"])))
 
 
-@cli.command(epilog=_EXITS)
+@cli.command(epilog=EXITS)
 @click.argument("paths", nargs=-1, required=True, metavar="PATH [-- SCRIPT_ARGUMENTS...]")
-@_settings
+@check_settings
 @click.option("--write", is_flag=True, help="Write the fix into the file, and check it again.")
 @click.pass_context
 def fix(context: click.Context, /, paths: tuple[str, ...], write: bool, **flags: Any) -> None:
@@ -116,11 +90,11 @@ def fix(context: click.Context, /, paths: tuple[str, ...], write: bool, **flags:
     from gradcheck.mend import find_fix, write_fix
     from gradcheck.report.text import sentence
 
-    paths, script_arguments = _at_dashes(context, paths)
+    paths, script_arguments = arguments_at_dashes(context, paths)
     if len(paths) != 1:
         raise click.UsageError(f"expected one PATH, got {len(paths)}")
-    path, function = _target(paths[0])
-    options = _narrowed(_options(flags, script_arguments), function)
+    path, function = target_of(paths[0])
+    options = narrowed(options_of(flags, script_arguments), function)
     if write:
         standard_input.keep(path)
     found = find_fix(path, options)
@@ -179,7 +153,8 @@ def demo(force: bool) -> None:
     )
 
 
-cli.add_command(train)
+for command in (compare, train):
+    cli.add_command(command)
 
 
 def main() -> None:
@@ -218,36 +193,13 @@ def _exit_on_signals() -> None:
             signal.signal(number, lambda received, _: sys.exit(128 + received))
 
 
-def _at_dashes(context: click.Context, merged: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the paths, and what follows ``--``; click has merged them."""
-    arguments = context.meta.get("gradcheck.arguments", sys.argv[1:])
-    after = tuple(arguments[arguments.index("--") + 1 :]) if "--" in arguments else ()
-    return merged[: len(merged) - len(after)], after
-
-
-def _options(flags: dict[str, Any], argv: tuple[str, ...]) -> Options:
-    lists: dict[str, Any] = {name: names_in(flags[name]) for name in _LISTS if flags.get(name) is not None}
-    try:
-        return Options(
-            argv=argv,
-            **lists,
-            **{name: flags[name] for name in _DIRECT if name in flags},
-        )
-    except UsageError as error:
-        raise click.UsageError(error.message) from None
-
-
-_DIRECT = ("loss", "backward", "points", "seed", "rtol", "atol", "method", "timeout", "memory", "fix", "isolated")
-_LISTS = ("params", "select", "ignore")
-
-
 def _check_all(paths: tuple[str, ...], options: Options, flags: dict[str, Any]) -> Report:
     from gradcheck.api import prepare
     from gradcheck.batch import run_all
     from gradcheck.progress import Progress
     from gradcheck.report.record import Report
 
-    jobs = [prepare(path, _narrowed(options, function)) for path, function in _targets(paths, flags["only"])]
+    jobs = [prepare(path, narrowed(options, function)) for path, function in _targets(paths, flags["only"])]
     workers = min(flags["workers"], len(jobs))
     with Progress(console(stderr=True), len(jobs), workers, show_output=flags["verbose"]) as progress:
         return Report(run_all(jobs, workers, progress))
@@ -259,20 +211,10 @@ def _targets(paths: tuple[str, ...], only: str | None) -> list[tuple[str, str | 
 
     found: list[tuple[str, str | None]] = []
     for text in paths:
-        path, function = _target(text)
+        path, function = target_of(text)
         inside = map(str, scripts_below(Path(path))) if Path(path).is_dir() else (path,)
         found += [(script, function) for script in inside]
     return [target for target in found if only is None or only in target[0]]
-
-
-def _target(text: str) -> tuple[str, str | None]:
-    """Return the path of ``PATH::FUNCTION``, and the function."""
-    path, _, function = text.partition("::")
-    return path, function or None
-
-
-def _narrowed(options: Options, function: str | None) -> Options:
-    return options if function is None else replace(options, backward=function)
 
 
 def _write(report: Report, flags: dict[str, Any]) -> None:

@@ -22,9 +22,13 @@ MAY_IMPORT = {
     "config": {"version"},
     "analysis": {"version", "core", "analysis"},
     "adapters": {"core", "adapters"},
-    "report": {"version", "core", "analysis", "report"},
-    "api": {"version", "core", "analysis", "report", "config", "reference", "adapters", "api"},
-    "front": {"version", "core", "analysis", "report", "config", "reference", "adapters", "api", "demo", "front"},
+    "comparison": {"core", "analysis", "reference", "comparison"},
+    "report": {"version", "core", "analysis", "comparison", "report"},
+    "api": {"version", "core", "analysis", "comparison", "report", "config", "reference", "adapters", "api"},
+    "front": {
+        *("version", "core", "analysis", "comparison", "report", "config", "reference", "adapters", "api", "demo"),
+        "front",
+    },
     "facade": {"version", "core", "analysis", "report", "api", "front"},
 }
 MODULES = {
@@ -77,10 +81,12 @@ MODULES = {
     "diagnosis": "analysis",
     "repair": "analysis",
     "adapters": "adapters",
+    "comparison": "comparison",
     "report": "report",
     "api": "api",
     "batch": "api",
     "mend": "api",
+    "compare": "api",
     "csv_data": "api",
     "training": "api",
     "progress": "front",
@@ -94,13 +100,14 @@ MODULES = {
 # libraries that only these modules may import, wherever the import stands
 ONLY_IN = {
     "pandas": {"gradcheck.report.table"},
-    "click": {"gradcheck.cli", "gradcheck.commands.shared", "gradcheck.commands.train"},
+    "click": {"gradcheck.cli", *(f"gradcheck.commands.{name}" for name in ("compare", "shared", "train"))},
     "matplotlib": {"gradcheck.report.plot"},
     "rich": {
         "gradcheck.cli",
         "gradcheck.commands.shared",
         "gradcheck.commands.train",
         "gradcheck.progress",
+        "gradcheck.report.comparison",
         "gradcheck.report.findings",
         "gradcheck.report.overview",
         "gradcheck.report.snippet",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gradcheck.commands.shared import console, refuse_unwritable
+from gradcheck.commands.shared import console, draws_blocks, refuse_unwritable, widths
 from gradcheck.errors import UsageError
 
 if TYPE_CHECKING:
@@ -39,18 +39,6 @@ _SETTINGS = (
 _PAUSE = 0.1  # seconds between two movements of the progress bar
 
 
-def _widths(_context: click.Context, _parameter: click.Parameter, text: str | None) -> tuple[int, ...] | None:
-    if text is None:
-        return None
-    try:
-        found = tuple(int(part) for part in text.split(",") if text != "none")
-    except ValueError:
-        found = (0,)
-    if any(width < 1 for width in found):
-        raise click.BadParameter(f"expected whole numbers of at least 1, separated by commas, or none, got {text!r}")
-    return found
-
-
 @click.command()
 @click.argument("source", default="parity", metavar="[TASK | FILE.csv]")
 @click.option("--target", metavar="COLUMN", help="The column of the file to predict.")
@@ -60,7 +48,7 @@ def _widths(_context: click.Context, _parameter: click.Parameter, text: str | No
     help="Whether the target holds labels or numbers. [default: by its values]",
 )
 @click.option(
-    "--hidden", "hidden_widths", callback=_widths, metavar="N,...", help="Units of each hidden layer, or none."
+    "--hidden", "hidden_widths", callback=widths, metavar="N,...", help="Units of each hidden layer, or none."
 )
 @click.option("--activation", type=click.Choice(ACTIVATIONS), help="Of the hidden layers. [default: tanh]")
 @click.option("--loss", type=click.Choice(LOSSES), help="What is minimised. [default: by the target]")
@@ -141,20 +129,12 @@ def _lines(done: Training) -> Iterator[str]:
     kept = "" if history.best_epoch is None else f", the parameters of epoch {history.best_epoch + 1} kept"
     yield f"  {history.epochs} epoch{'s' * (history.epochs != 1)} ({history.stopped}{kept})"
     yield ""
-    for line in curve(history.loss, plain=not _draws_blocks()):
+    for line in curve(history.loss, plain=not draws_blocks()):
         yield f"  {line}".rstrip()
     yield ""
     yield f"  {'samples':<16} {'R^2' if classes is None else 'accuracy':>8}  squared error"
     for scores in done.scores:
         yield f"  {f'{scores.samples} {scores.part}':<16} {scores.score:>8.3f}  {scores.squared_error:>13.3g}"
-
-
-def _draws_blocks() -> bool:
-    try:
-        "█▁".encode(sys.stdout.encoding or "ascii")
-    except (UnicodeEncodeError, LookupError):
-        return False
-    return True
 
 
 def _draw(done: Training, path: Path) -> None:

@@ -12,7 +12,15 @@ _PLAIN = "     ####"
 _WIDE = 20.0
 
 
-def curve(losses: Sequence[float], *, width: int = 60, height: int = 8, plain: bool = False) -> list[str]:
+def curve(
+    losses: Sequence[float],
+    *,
+    width: int = 60,
+    height: int = 8,
+    plain: bool = False,
+    title: str = "loss by epoch",
+    last: int | None = None,
+) -> list[str]:
     """Draw losses of epochs as columns; where there are more of them than columns, a column is a mean.
 
     Parameters
@@ -23,6 +31,10 @@ def curve(losses: Sequence[float], *, width: int = 60, height: int = 8, plain: b
         Size of the picture without its labels.
     plain : bool
         Whether to draw with ASCII alone.
+    title : str
+        What stands above.
+    last : int, optional
+        What the last loss was taken at; as many as there are by default.
 
     Returns
     -------
@@ -46,9 +58,9 @@ def curve(losses: Sequence[float], *, width: int = 60, height: int = 8, plain: b
         lines.append(f"{label:>9} |{drawn}".rstrip())
     if plain and height:
         lines[-1] = f"{lines[-1][:11]}{'#' * len(levels)}"
-    ends = f"1{len(losses):>{max(len(levels) - 1, 1)}}" if len(losses) > 1 else "1"
+    ends = f"1{last or len(losses):>{max(len(levels) - 1, 1)}}" if len(losses) > 1 else "1"
     scaled = ", logarithmic" if logarithmic else ""
-    return [f"loss by epoch{scaled}", *lines, f"{'':11}{ends}"]
+    return [f"{title}{scaled}", *lines, f"{'':11}{ends}"]
 
 
 def _means(values: Sequence[float], count: int) -> list[float]:

@@ -29,7 +29,7 @@ def show_findings(script: ScriptResult, console: Console) -> None:
     """
     for finding in script.findings:
         show_line(console, "")
-        _show_finding(script, finding, console)
+        show_finding(script, finding, console)
     if script.findings:
         show_line(console, "")
         for words in _help(script):
@@ -43,8 +43,10 @@ def _help(script: ScriptResult) -> Iterator[str]:
     yield f"gradcheck explain {min(finding.code for finding in script.findings)} says more about a code"
 
 
-def _show_finding(script: ScriptResult, finding: Finding, console: Console) -> None:
-    text = Text().append(f"{finding.code} {finding.name}", "bold red").append(f"  {', '.join(finding.parameters)}")
+def show_finding(script: ScriptResult, finding: Finding, console: Console) -> None:
+    """Write one finding: its code, where it is, what it says, and what mends it."""
+    text = Text().append(f"{finding.code} {finding.name}", "bold red")
+    text.append(f"  {', '.join(finding.parameters)}" if finding.parameters else "")
     show_line(console, text.append(f"  ({finding.confidence})", _STYLES[finding.confidence]))
     show_snippet(script, finding.span, console)
     show_line(console, f"  {plain(finding.message)}")

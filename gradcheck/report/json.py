@@ -9,6 +9,7 @@ from typing import Any
 from gradcheck._version import __version__
 from gradcheck.certificate import Certificate
 from gradcheck.diagnosis.finding import Finding, Fix
+from gradcheck.errors import ScriptError
 from gradcheck.report.record import Report
 from gradcheck.result import ParameterResult
 from gradcheck.script.result import ScriptResult
@@ -42,14 +43,19 @@ def _script(script: ScriptResult) -> dict[str, Any]:
             "parameters": list(points.parameters),
         },
         "parameters": [_parameter(p, dict(script.signatures).get(p.name, "")) for p in script.parameters],
-        "findings": [_finding(script, finding) for finding in script.findings],
+        "findings": [finding_fields(script, finding) for finding in script.findings],
         "notes": list(script.notes),
-        "error": script.error
-        and {"slug": script.error.slug, "message": script.error.message, **_place(script, script.error.line)},
+        "error": script.error and error_fields(script, script.error),
     }
 
 
-def _finding(script: ScriptResult, finding: Finding) -> dict[str, Any]:
+def error_fields(script: ScriptResult, error: ScriptError) -> dict[str, Any]:
+    """Return an error as an object of JSON."""
+    return {"slug": error.slug, "message": error.message, **_place(script, error.line)}
+
+
+def finding_fields(script: ScriptResult, finding: Finding) -> dict[str, Any]:
+    """Return a finding as an object of JSON."""
     span = finding.span
     return {
         "code": finding.code,

@@ -21,7 +21,7 @@ def require_matplotlib() -> None:
         raise UsageError("a plot needs matplotlib, which is not installed; type: pip install 'gradcheck[plot]'")
 
 
-def plot_curves(curves: Mapping[str, Sequence[float]], path: Path, *, title: str) -> None:
+def plot_curves(curves: Mapping[str, Sequence[float]], path: Path, *, title: str, shares: bool = False) -> None:
     """Draw losses of epochs on a logarithmic scale into a file.
 
     Parameters
@@ -32,6 +32,8 @@ def plot_curves(curves: Mapping[str, Sequence[float]], path: Path, *, title: str
         The picture; its suffix says in which format.
     title : str
         Above the picture.
+    shares : bool
+        Whether all curves are as long as the picture is wide: they are of different numbers of steps.
 
     Raises
     ------
@@ -45,9 +47,11 @@ def plot_curves(curves: Mapping[str, Sequence[float]], path: Path, *, title: str
     figure = Figure(figsize=(7, 4), layout="constrained")
     axes = figure.subplots()
     for name, losses in curves.items():
-        axes.plot(range(1, len(losses) + 1), losses, label=name)
+        steps = [i / max(len(losses) - 1, 1) for i in range(len(losses))] if shares else range(1, len(losses) + 1)
+        axes.plot(steps, losses, label=name)
     positive = all(loss > 0 for losses in curves.values() for loss in losses)
-    axes.set(title=title, xlabel="epoch", ylabel="loss", yscale="log" if positive else "linear")
+    across = "part of the training" if shares else "epoch"
+    axes.set(title=title, xlabel=across, ylabel="loss", yscale="log" if positive else "linear")
     axes.legend()
     try:
         figure.savefig(path)

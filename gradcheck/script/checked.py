@@ -61,20 +61,43 @@ def checked(source: SourceFile, request: Request) -> list[Examined]:
     ScriptError
         If the script cannot be run or understood.
     """
-    if isinstance(sys.stdin, Answers):
-        sys.stdin = cast(TextIO, sys.stdin.rewound())
-    elif sys.stdin is not None:
-        sys.stdin = cast(TextIO, Answers(sys.stdin))
+    recording, subjects = understood(source, request)
+    return [_examined(recording, subject, request) for subject in subjects]
+
+
+def understood(source: SourceFile, request: Request) -> tuple[Recording, tuple[Subject, ...]]:
+    """Record a script and understand it; there is one subject per model.
+
+    Parameters
+    ----------
+    source : SourceFile
+        The script.
+    request : Request
+        How to do that.
+
+    Raises
+    ------
+    ScriptError
+        If the script cannot be run or understood.
+    """
+    rewind_input()
     stand_in_for_kernel(source)
     units = units_of(source, request.overrides.backward)
     recording = record(source, request.argv, _SHARE_OF_RUN * request.seconds, recorded(source, units), set(units))
     try:
-        subjects = understand(recording, request.overrides)
+        return recording, understand(recording, request.overrides)
     except ScriptError as error:
         # a script that broke off before its gradients explains itself better than what was not found then
         reached = any(call.function in units for call in recording.calls) and error.slug != "no-gradient"
         raise (recording.problem if recording.problem is not None and not reached else error) from None
-    return [_examined(recording, subject, request) for subject in subjects]
+
+
+def rewind_input() -> None:
+    """Let the next run of a script read its standard input from the beginning."""
+    if isinstance(sys.stdin, Answers):
+        sys.stdin = cast(TextIO, sys.stdin.rewound())
+    elif sys.stdin is not None:
+        sys.stdin = cast(TextIO, Answers(sys.stdin))
 
 
 def _examined(recording: Recording, subject: Subject, request: Request) -> Examined:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from gradcheck.script.scratch import divert_writes
 
 if TYPE_CHECKING:
+    from gradcheck.script.course import CourseRequest
     from gradcheck.script.examine import Request
 
 REQUEST, RESPONSE, TRACE = "request.pickle", "response.pickle", "trace.txt"
@@ -23,15 +24,17 @@ def main(folder: Path) -> None:
     """Answer the request that lies in `folder`."""
     # before NumPy is imported, which keeps the `open` that it meets
     divert_writes(folder)
+    from gradcheck.script.course import CourseRequest, follow_course
     from gradcheck.script.examine import examine
 
-    request: Request = pickle.loads((folder / REQUEST).read_bytes())
-    if request.memory is not None:
-        _limit_memory(request.memory)
+    request: Request | CourseRequest = pickle.loads((folder / REQUEST).read_bytes())
+    limits = request.request if isinstance(request, CourseRequest) else request
+    if limits.memory is not None:
+        _limit_memory(limits.memory)
     with (folder / TRACE).open("w") as trace:
         faulthandler.enable(trace)
-        faulthandler.dump_traceback_later(max(request.seconds - _EARLY_SECONDS, 0.1), file=trace)
-        result = examine(request)
+        faulthandler.dump_traceback_later(max(limits.seconds - _EARLY_SECONDS, 0.1), file=trace)
+        result: object = follow_course(request) if isinstance(request, CourseRequest) else examine(request)
         faulthandler.cancel_dump_traceback_later()
     partial = folder / f"{RESPONSE}.partial"
     partial.write_bytes(pickle.dumps(result))

@@ -97,11 +97,12 @@ def examine(request: Request) -> ScriptResult:
     except MemoryError:
         result = ScriptResult(request.path, error=ScriptError("ran out of memory", slug="memory"))
     except Exception as error:  # noqa: BLE001 - a mistake of ours must not look like one of the user's
-        result = ScriptResult(request.path, error=_internal(error))
+        result = ScriptResult(request.path, error=internal_error(error))
     return replace(result, lines=lines, seconds=time.perf_counter() - began)
 
 
-def _internal(error: Exception) -> ScriptError:
+def internal_error(error: Exception) -> ScriptError:
+    """Return what is said about a mistake of ours."""
     last = traceback.extract_tb(error.__traceback__)[-1]
     place = f"{Path(last.filename).name}:{last.lineno}"
     return ScriptError(

@@ -18,6 +18,7 @@ from typing import IO, Any
 
 from gradcheck.errors import ScriptError
 from gradcheck.script.child import REQUEST, RESPONSE, TRACE
+from gradcheck.script.course import Course, CourseRequest
 from gradcheck.script.examine import Request
 from gradcheck.script.record import timeout_message
 from gradcheck.script.result import ScriptResult
@@ -94,18 +95,41 @@ def examine_isolated(
         Also for a script that hangs or crashes.
     """
     began = time.perf_counter()
+    result = _answer(request, request, output, children)
+    if isinstance(result, ScriptResult):
+        return result
+    return ScriptResult(request.path, error=result, seconds=time.perf_counter() - began)
+
+
+def follow_isolated(
+    job: CourseRequest, output: Callable[[bytes], object] | None = None, children: Children | None = None
+) -> Course | ScriptError:
+    """Follow a training in a child process, as `examine_isolated` examines a script.
+
+    Parameters
+    ----------
+    job : CourseRequest
+        Whose training.
+    output : callable, optional
+        Receives what the script prints.
+    children : Children, optional
+        The run that the child belongs to.
+    """
+    found: Course | ScriptError = _answer(job, job.request, output, children)
+    return found
+
+
+def _answer(job: object, request: Request, output: Callable[[bytes], object] | None, children: Children | None) -> Any:
+    """Return what a child makes of a job; a ScriptError where it gives no answer."""
     with tempfile.TemporaryDirectory(prefix="gradcheck-") as folder:
         place = Path(folder)
-        (place / REQUEST).write_bytes(pickle.dumps(request))
+        (place / REQUEST).write_bytes(pickle.dumps(job))
         code, tail = _run(place, request, output, children or Children())
         response = place / RESPONSE
         if response.exists():
-            result = pickle.loads(response.read_bytes())
-            if isinstance(result, ScriptResult):
-                return result
+            return pickle.loads(response.read_bytes())
         trace = (place / TRACE).read_text(errors="replace") if (place / TRACE).exists() else ""
-    error = _explain(request, code, trace + tail)
-    return ScriptResult(request.path, error=error, seconds=time.perf_counter() - began)
+    return _explain(request, code, trace + tail)
 
 
 def _run(

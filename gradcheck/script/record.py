@@ -222,6 +222,30 @@ def record(source: SourceFile, argv: Sequence[str], seconds: float, wanted: Set[
         The calls, and the problem that ended the script early, if one did.
     """
     recorder = Recorder(wanted)
+    module, problem = run_script(source, argv, seconds, recorder, wanted, awaited)
+    return Recording(source, module, recorder, tuple(recorder.calls), dict(recorder.counts), problem)
+
+
+def run_script(
+    source: SourceFile, argv: Sequence[str], seconds: float, recorder: Recorder, stops: Set[str], awaited: Set[str]
+) -> tuple[types.ModuleType, ScriptError | None]:
+    """Run a script in this process; return its module as it is left, and why it did not run to its end.
+
+    Parameters
+    ----------
+    source : SourceFile
+        The script.
+    argv : list of str
+        The script's own arguments.
+    seconds : float
+        How long it may run.
+    recorder : Recorder
+        What its hooks call.
+    stops : set of str
+        The functions and loops that replays may stop in: their statements have hooks, too.
+    awaited : set of str
+        Once one of these was recorded, a while without news ends the run.
+    """
     module = types.ModuleType("__main__")
     module.__file__ = str(source.path)
     module.__dict__[HOOK] = recorder
@@ -230,7 +254,7 @@ def record(source: SourceFile, argv: Sequence[str], seconds: float, wanted: Set[
     sys.modules["__main__"] = module
     sys.argv = [str(source.path), *argv]
     sys.path.insert(0, str(source.path.parent))
-    code = compile(instrument(source, wanted), str(source.path), "exec")
+    code = compile(instrument(source, stops), str(source.path), "exec")
     problem: ScriptError | None = None
     try:
         with _alarm(recorder, seconds, awaited, source.path):
@@ -243,7 +267,7 @@ def record(source: SourceFile, argv: Sequence[str], seconds: float, wanted: Set[
         problem = script_raised(error, source)
     finally:
         recorder.recording = False
-    return Recording(source, module, recorder, tuple(recorder.calls), dict(recorder.counts), problem)
+    return module, problem
 
 
 def _pass(_: int) -> None:

@@ -168,6 +168,16 @@ class Stage:
             for pair in self._pairs:
                 self._put(pair.slot, bound[pair.slot.name])
 
+    @contextmanager
+    def exchanged(self, slot: Slot, value: Any) -> Iterator[None]:
+        """Play with another value in a place, of data for instance, for the time of the block."""
+        saved = self._value(slot)
+        self._put(slot, value)
+        try:
+            yield
+        finally:
+            self._put(slot, saved)
+
     def loss(self, expression: LossExpression) -> Callable[[Mapping[str, Any]], Any]:
         """Return the loss as a function of the parameters: as they are before the script moves them."""
         code = compile(expression.text, "<loss>", "eval")

@@ -196,12 +196,11 @@ class SourceFile:
     def span(self, node: ast.expr | ast.stmt) -> Span:
         """Return where a node stands, its columns in characters (``ast`` counts UTF-8 bytes)."""
         end_line, end_offset = node.end_lineno or node.lineno, node.end_col_offset or node.col_offset
-        return Span(
-            node.lineno,
-            self._character(node.lineno, node.col_offset) + 1,
-            end_line,
-            self._character(end_line, end_offset) + 1,
-        )
+        return self.span_of(node.lineno, node.col_offset, end_line, end_offset)
+
+    def span_of(self, line: int, offset: int, end_line: int, end_offset: int) -> Span:
+        """Return a stretch of the text, its columns in characters, from offsets in UTF-8 bytes."""
+        return Span(line, self._character(line, offset) + 1, end_line, self._character(end_line, end_offset) + 1)
 
     def _character(self, line: int, offset: int) -> int:
         encoded = self.lines[line - 1].encode() if line <= len(self.lines) else b""

@@ -1,0 +1,52 @@
+"""What the command line calls for a comparison: prints nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from gradcheck.api import prepare
+from gradcheck.comparison.compare import Choices, compare
+from gradcheck.comparison.record import Comparison
+from gradcheck.config import Options
+
+
+def compare_script(
+    path: str,
+    options: Options,
+    choices: Choices | None = None,
+    *,
+    before_run: Callable[[], object] | None = None,
+    output: Callable[[bytes], object] | None = None,
+) -> Comparison:
+    """Train a script as it is, with its verified fix, and beside the reference.
+
+    Parameters
+    ----------
+    path : str
+        The script, or the notebook.
+    options : Options
+        Settings, as for ``check_script``; they also say which findings are shown.
+    choices : Choices, optional
+        What is said about the data and the reference.
+    before_run : callable, optional
+        Called before each run of the script.
+    output : callable, optional
+        Receives what the script prints.
+
+    Returns
+    -------
+    Comparison
+        With an error where the script cannot be read, run or understood.
+
+    Raises
+    ------
+    UsageError
+        If a setting is wrong.
+    """
+    # what is hidden from a report is still wrong
+    job = replace(prepare(path, replace(options, fix=True)), options=Options())
+    result = job.run(output)
+    if job.request is None:
+        return Comparison(result, error=result.error)
+    return compare(result, job.request, choices, before_run=before_run, output=output)

@@ -1,0 +1,192 @@
+"""Trainings of the reference on a script's data: of the same network, of wider ones, and with other steps."""
+
+from __future__ import annotations
+
+import itertools
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from gradcheck.comparison.measure import Task
+from gradcheck.comparison.record import Run
+from gradcheck.reference import SGD, Adam, Network, SquaredError, train
+from gradcheck.reference.arrays import Array
+from gradcheck.reference.data import standardization
+
+_EPOCHS, _CHUNK = 4_000, 100
+_RATES, _STARTS = (0.05, 0.1), 3
+_SECONDS_EACH, _SECONDS = 2.0, 6.0
+_MOST_IN_BATCH = 256
+# of the loss of a constant prediction
+_SOLVED = 5e-4
+_WIDTHS = (8, 16, 32)
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A network to train: its widths and activations."""
+
+    widths: tuple[int, ...]
+    hidden: str
+    output: str
+
+
+def best_of(task: Task, kind: Kind, *, seed: int, name: str, title: str, good: float = 0.0) -> Run:
+    """Train a network from several starting values; return the training that ended with the lowest loss.
+
+    Inputs are scaled to mean 0 and spread 1, and so are targets where outputs are not bounded: this changes nothing in
+    what a network can represent, and makes it easier to train.
+
+    Parameters
+    ----------
+    task : Task
+        The samples.
+    kind : Kind
+        The network.
+    seed : int
+        Of the starting values.
+    name, title : str
+        What the run is called.
+    good : float
+        A loss that ends the trials early, as do a solved task and the time.
+    """
+    began = time.monotonic()
+    best: Run | None = None
+    scaled = _scaled(task, kind.output)
+    trials = 0
+    for rate, start in itertools.product(_RATES, range(_STARTS)):
+        trials += 1
+        losses = _train(scaled, kind, rate, seed + start)
+        steps = tuple(range(1, len(losses) + 1))
+        run = Run(name, title, kind.widths, kind.hidden, kind.output, steps, losses)
+        best = run if best is None else best_run([best, run])
+        if best.final < max(good, _SOLVED * task.baseline) or time.monotonic() - began > _SECONDS:
+            break
+    assert best is not None
+    return replace(best, note=f"the best of {trials} trials" if trials > 1 else "")
+
+
+@dataclass(frozen=True)
+class _Scaled:
+    X: Array
+    Y: Array
+    task: Task
+    factor: float
+
+
+def _scaled(task: Task, output: str) -> _Scaled:
+    mean, scale = standardization(task.X)
+    X, Y, factor = (task.X - mean) / scale, task.Y, 1.0
+    if output == "linear" and isinstance(task.loss, SquaredError):
+        factor = float(np.std(Y - Y.mean(axis=0))) or 1.0
+        Y = (Y - Y.mean(axis=0)) / factor
+    return _Scaled(X, Y, task, factor**2)
+
+
+def _train(scaled: _Scaled, kind: Kind, rate: float, seed: int) -> tuple[float, ...]:
+    network = Network(kind.widths, hidden=kind.hidden, output=kind.output, seed=seed)
+    optimizer, began = Adam(rate), time.monotonic()
+    batch = len(scaled.X) if len(scaled.X) <= _MOST_IN_BATCH else 64
+    losses: list[float] = []
+    while len(losses) < _EPOCHS and time.monotonic() - began < _SECONDS_EACH:
+        history = train(
+            network,
+            scaled.X,
+            scaled.Y,
+            loss=scaled.task.loss,
+            optimizer=optimizer,
+            epochs=_CHUNK if len(scaled.X) <= _MOST_IN_BATCH else 5,
+            batch_size=batch,
+            seed=seed + len(losses),
+        )
+        losses += [loss * scaled.factor for loss in history.loss]
+        if not math.isfinite(losses[-1]) or losses[-1] < _SOLVED * scaled.task.baseline:
+            break
+    return tuple(losses)
+
+
+def wider(task: Task, kind: Kind, *, seed: int, good: float, hidden: tuple[int, ...] | None = None) -> list[Run]:
+    """Train wider networks, until one has a loss that is good enough.
+
+    Parameters
+    ----------
+    task : Task
+        The samples.
+    kind : Kind
+        The script's network.
+    seed : int
+        Of the starting values.
+    good : float
+        The loss that is good enough.
+    hidden : tuple of int, optional
+        The units of the hidden layers, if they are chosen.
+
+    Returns
+    -------
+    list of Run
+        The best training for each width that was tried.
+    """
+    widest, layers = max(kind.widths[1:-1], default=0), max(len(kind.widths) - 2, 1)
+    widths = [width for width in _WIDTHS if width > widest] or [2 * widest]
+    choices = [hidden] if hidden is not None else [(width,) * layers for width in widths]
+    activations = dict.fromkeys([*([kind.hidden] if kind.hidden not in ("linear", "softmax") else []), "tanh"])
+    runs: list[Run] = []
+    for units in choices:
+        found = []
+        for name in activations:
+            other = Kind((kind.widths[0], *units, kind.widths[-1]), name, kind.output)
+            found.append(best_of(task, other, seed=seed, name="wider", title="reference, wider", good=good))
+            if found[-1].final <= good:
+                break
+        runs.append(best_run(found))
+        if runs[-1].final <= good:
+            break
+    return runs
+
+
+def descend(task: Task, network: Network, *, rate: float, batch: int, updates: int, seed: int) -> float:
+    """Train a network by plain steps, as scripts do, from the parameters that it has; return its loss at the end.
+
+    Parameters
+    ----------
+    task : Task
+        The samples.
+    network : Network
+        Where to start; it is changed.
+    rate : float
+        The step size.
+    batch : int
+        Samples per step.
+    updates : int
+        The number of steps.
+    seed : int
+        Of the order of the samples.
+    """
+    began, done, rows = time.monotonic(), 0, len(task.X)
+    per_epoch = max(1, -(-rows // batch))
+    optimizer = SGD(rate)
+    while done < updates and time.monotonic() - began < _SECONDS_EACH:
+        epochs = max(1, min(updates - done, 500) // per_epoch)
+        history = train(
+            network,
+            task.X,
+            task.Y,
+            loss=task.loss,
+            optimizer=optimizer,
+            epochs=epochs,
+            batch_size=min(batch, rows),
+            seed=seed + done,
+        )
+        done += epochs * per_epoch
+        if history.stopped == "diverged":
+            return math.inf
+    value = task.of(network)
+    return value if math.isfinite(value) else math.inf
+
+
+def best_run(runs: Sequence[Run]) -> Run:
+    """Return the training with the lowest loss at its end."""
+    return min(runs, key=lambda run: run.final if math.isfinite(run.final) else math.inf)
