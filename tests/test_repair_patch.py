@@ -9,7 +9,7 @@ import pytest
 
 from gradcheck.diagnosis.finding import Confidence, Edit, Finding, Fix
 from gradcheck.errors import FixError
-from gradcheck.repair.patch import edited_notebook, edited_script, unified_diff, verified_edits
+from gradcheck.repair.patch import apply_edits, edited_notebook, edited_script, unified_diff, verified_edits
 from gradcheck.script.notebook import read_notebook
 from gradcheck.script.source import Span
 from notebooks import cell, markdown, notebook
@@ -31,6 +31,7 @@ def finding(*edits, verified=True):
 )
 def test_edits_of_lines(edits, expected):
     assert edited_script(b"a\nb\nc\n", edits) == expected
+    assert apply_edits(["a", "b", "c"], edits) == expected.decode().splitlines()
 
 
 @pytest.mark.parametrize("edit", [Edit(2, "x", "y"), Edit(0, "a", "y"), Edit(4, "d", "y")])

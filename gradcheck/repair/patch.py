@@ -42,6 +42,29 @@ def verified_edits(findings: Iterable[Finding]) -> tuple[Edit, ...]:
     return tuple(taken[line] for line in sorted(taken))
 
 
+def apply_edits(lines: Sequence[str], edits: Iterable[Edit]) -> list[str]:
+    """Return lines with edits applied.
+
+    Parameters
+    ----------
+    lines : sequence of str
+        The source, without line ends.
+    edits : iterable of Edit
+        What to replace; several edits may stand in any order, one per line.
+
+    Raises
+    ------
+    FixError
+        If a line is not what an edit expects.
+    """
+    found = [[line] for line in lines]
+    for edit in edits:
+        now = lines[edit.line - 1] if 0 < edit.line <= len(lines) else None
+        _expect(edit, now)
+        found[edit.line - 1] = new_lines(edit)
+    return [line for group in found for line in group]
+
+
 def new_lines(edit: Edit) -> list[str]:
     """Return the lines that an edit puts in place of its line: none, one or several."""
     return edit.new.split("\n") if edit.new else []
