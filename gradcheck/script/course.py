@@ -150,11 +150,8 @@ def _places(source: SourceFile, subject: Subject, data: Data) -> dict[str, Span]
     statements.sort(key=lambda s: s.lineno)
     wanted = {pair.slot.name: (pair.slot, pair.update) for pair in subject.backward.pairs}
     found: dict[str, Span] = {}
-    for name, slot in {
-        **{n: s for n, (s, _) in wanted.items()},
-        "inputs": data.inputs,
-        "targets": data.targets,
-    }.items():
+    slots = {**{name: slot for name, (slot, _) in wanted.items()}, "inputs": data.inputs, "targets": data.targets}
+    for name, slot in slots.items():
         names = {slot.name, slot.variable}
         first = next((s for s in statements if names & assigned_names(s)), None)
         if first is not None:
