@@ -77,7 +77,8 @@ def test_a_training_that_only_looks_like_it_passes(found, tmp_path):
 @pytest.mark.parametrize("found", TRAINING, ids=lambda r: r.code)
 def test_the_line_as_it_should_be_is_no_longer_found(found, tmp_path):
     lines = found.hit.lstrip("\n").split("\n")
-    lines[marked(found.hit)[0] - 1] = found.right
+    guilty = lines[marked(found.hit)[0] - 1]
+    lines[marked(found.hit)[0] - 1] = guilty[: len(guilty) - len(guilty.lstrip())] + found.right
     assert found.code not in [f.code for f in compared("\n".join(lines), tmp_path).findings]
 
 

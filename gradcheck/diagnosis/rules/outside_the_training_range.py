@@ -40,10 +40,7 @@ for step in range(3000):
     dW2, db2 = hidden.T @ d_out, d_out.sum(axis=0)
     d_hidden = d_out @ W2.T * (1 - hidden ** 2)
     dW1, db1 = X.T @ d_hidden, d_hidden.sum(axis=0)
-    W1 -= 0.1 * dW1
-    b1 -= 0.1 * db1
-    W2 -= 0.1 * dW2
-    b2 -= 0.1 * db2
+    W1, b1, W2, b2 = W1 - 0.1 * dW1, b1 - 0.1 * db1, W2 - 0.1 * dW2, b2 - 0.1 * db2
 
 print(predict(np.array([[35.0]]))[1])  # <- wrong
 """,
@@ -72,10 +69,7 @@ for step in range(3000):
     dW2, db2 = hidden.T @ d_out, d_out.sum(axis=0)
     d_hidden = d_out @ W2.T * (1 - hidden ** 2)
     dW1, db1 = X.T @ d_hidden, d_hidden.sum(axis=0)
-    W1 -= 0.1 * dW1
-    b1 -= 0.1 * db1
-    W2 -= 0.1 * dW2
-    b2 -= 0.1 * db2
+    W1, b1, W2, b2 = W1 - 0.1 * dW1, b1 - 0.1 * db1, W2 - 0.1 * dW2, b2 - 0.1 * db2
 
 print(predict((np.array([[65.0]]) - 40) / 12)[1])
 """,

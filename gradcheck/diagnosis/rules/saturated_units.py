@@ -39,10 +39,7 @@ for step in range(3000):
     dW2, db2 = hidden.T @ d_out, d_out.sum(axis=0)
     d_hidden = d_out @ W2.T * (1 - hidden ** 2)
     dW1, db1 = X.T @ d_hidden, d_hidden.sum(axis=0)
-    W1 -= 0.1 * dW1
-    b1 -= 0.1 * db1
-    W2 -= 0.1 * dW2
-    b2 -= 0.1 * db2
+    W1, b1, W2, b2 = W1 - 0.1 * dW1, b1 - 0.1 * db1, W2 - 0.1 * dW2, b2 - 0.1 * db2
 """,
     right="W1 = rng.normal(size=(1, 6))",
     miss="""
@@ -68,10 +65,7 @@ for step in range(3000):
     dW2, db2 = hidden.T @ d_out, d_out.sum(axis=0)
     d_hidden = d_out @ W2.T * (1 - hidden ** 2)
     dW1, db1 = X.T @ d_hidden, d_hidden.sum(axis=0)
-    W1 -= 0.1 * dW1
-    b1 -= 0.1 * db1
-    W2 -= 0.1 * dW2
-    b2 -= 0.1 * db2
+    W1, b1, W2, b2 = W1 - 0.1 * dW1, b1 - 0.1 * db1, W2 - 0.1 * dW2, b2 - 0.1 * db2
 """,
     why_right="Its units are as steep, but between them there are samples of both sides, and it learns.",
 )

@@ -38,12 +38,9 @@ for step in range(3000):
     dW2, db2 = hidden.T @ d_out, d_out.sum(axis=0)
     d_hidden = d_out @ W2.T * (1 - hidden ** 2)
     dW1, db1 = X.T @ d_hidden, d_hidden.sum(axis=0)
-    W1 -= 0.0001 * dW1
-    b1 -= 0.0001 * db1
-    W2 -= 0.0001 * dW2
-    b2 -= 0.0001 * db2
+    W1, b1, W2, b2 = W1 - 0.0001 * dW1, b1 - 0.0001 * db1, W2 - 0.0001 * dW2, b2 - 0.0001 * db2  # <- wrong
 """,
-    right="W1 -= 0.1 * dW1",
+    right="W1, b1, W2, b2 = W1 - 0.1 * dW1, b1 - 0.1 * db1, W2 - 0.1 * dW2, b2 - 0.1 * db2",
     miss="""
 import numpy as np
 
@@ -67,10 +64,7 @@ for step in range(3000):
     dW2, db2 = hidden.T @ d_out, d_out.sum(axis=0)
     d_hidden = d_out @ W2.T * (1 - hidden ** 2)
     dW1, db1 = X.T @ d_hidden, d_hidden.sum(axis=0)
-    W1 -= 0.1 * dW1
-    b1 -= 0.1 * db1
-    W2 -= 0.1 * dW2
-    b2 -= 0.1 * db2
+    W1, b1, W2, b2 = W1 - 0.1 * dW1, b1 - 0.1 * db1, W2 - 0.1 * dW2, b2 - 0.1 * db2
 """,
     why_right="The step is right: the script comes as far as the reference.",
 )

@@ -38,10 +38,7 @@ for step in range(3000):
     dW2, db2 = hidden.T @ d_out, d_out.sum(axis=0)
     d_hidden = d_out @ W2.T * (1 - hidden ** 2)
     dW1, db1 = X.T @ d_hidden, d_hidden.sum(axis=0)
-    W1 -= 1.0 * dW1
-    b1 -= 1.0 * db1
-    W2 -= 1.0 * dW2
-    b2 -= 1.0 * db2
+    W1, b1, W2, b2 = W1 - 1.0 * dW1, b1 - 1.0 * db1, W2 - 1.0 * dW2, b2 - 1.0 * db2
 """,
     right="Y = (5 + 3 * X) / 10",
     miss="""
@@ -67,10 +64,7 @@ for step in range(3000):
     dW2, db2 = hidden.T @ d_out, d_out.sum(axis=0)
     d_hidden = d_out @ W2.T * (1 - hidden ** 2)
     dW1, db1 = X.T @ d_hidden, d_hidden.sum(axis=0)
-    W1 -= 0.1 * dW1
-    b1 -= 0.1 * db1
-    W2 -= 0.1 * dW2
-    b2 -= 0.1 * db2
+    W1, b1, W2, b2 = W1 - 0.1 * dW1, b1 - 0.1 * db1, W2 - 0.1 * dW2, b2 - 0.1 * db2
 """,
     why_right="Without an activation in its last layer, a network can give any number.",
 )

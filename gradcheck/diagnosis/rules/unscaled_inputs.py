@@ -19,8 +19,8 @@ but on inputs of mean 0 and spread 1: then it has come as far as the reference.
 import numpy as np
 
 rng = np.random.default_rng(0)
-X = rng.uniform(0, 300, size=(40, 1))
-Y = np.sin(X / 50)
+X = rng.uniform(0, 300, size=(40, 1))  # <- wrong
+Y = np.sin(X / X.max() * 6)
 W1 = rng.normal(size=(1, 6))
 b1 = np.zeros(6)
 W2, b2 = rng.normal(size=(6, 1)), np.zeros(1)
@@ -38,10 +38,7 @@ for step in range(3000):
     dW2, db2 = hidden.T @ d_out, d_out.sum(axis=0)
     d_hidden = d_out @ W2.T * (1 - hidden ** 2)
     dW1, db1 = X.T @ d_hidden, d_hidden.sum(axis=0)
-    W1 -= 0.05 * dW1
-    b1 -= 0.05 * db1
-    W2 -= 0.05 * dW2
-    b2 -= 0.05 * db2
+    W1, b1, W2, b2 = W1 - 0.05 * dW1, b1 - 0.05 * db1, W2 - 0.05 * dW2, b2 - 0.05 * db2
 """,
     right="X = rng.uniform(0, 300, size=(40, 1)) / 100",
     miss="""
@@ -67,10 +64,7 @@ for step in range(3000):
     dW2, db2 = hidden.T @ d_out, d_out.sum(axis=0)
     d_hidden = d_out @ W2.T * (1 - hidden ** 2)
     dW1, db1 = X.T @ d_hidden, d_hidden.sum(axis=0)
-    W1 -= 0.1 * dW1
-    b1 -= 0.1 * db1
-    W2 -= 0.1 * dW2
-    b2 -= 0.1 * db2
+    W1, b1, W2, b2 = W1 - 0.1 * dW1, b1 - 0.1 * db1, W2 - 0.1 * dW2, b2 - 0.1 * db2
 """,
     why_right="Its inputs have about the size of 1.",
 )
