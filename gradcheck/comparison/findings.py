@@ -99,13 +99,13 @@ def _outside(evidence: Evidence, uses: Sequence[Use]) -> Iterator[Finding]:
         lines = list(dict.fromkeys(use.span.line for use, _ in far))
         column = f" (feature {worst.feature + 1})" if X.shape[1] > 1 else ""
         beyond = _beyond(worst, low, high) / width[worst.feature]
-        shown = ", ".join(dict.fromkeys(f"{value.value:.6g}" for value in values[:_MOST_SHOWN]))
-        more = ", ..." if len(values) > _MOST_SHOWN else ""
+        shown = [f"{value.value:.6g}" for value in values[:_MOST_SHOWN]]
+        shown += ["others"] if len(values) > _MOST_SHOWN else []
+        asked = " and ".join(filter(None, [", ".join(shown[:-1]), shown[-1]]))
         yield _finding(
             "GC401",
-            f"`{function}` is asked about {shown}{more}{column}, and was trained on `{evidence.course.inputs}` from "
-            f"{low[worst.feature]:.3g} to {high[worst.feature]:.3g}: what was done to the inputs for the training was "
-            "not done to these",
+            f"`{function}` is asked about {asked}{column}, and was trained on `{evidence.course.inputs}` from "
+            f"{low[worst.feature]:.3g} to {high[worst.feature]:.3g}: these are not scaled as those were",
             far[0][0].span,
             [
                 f"{worst.value:.6g} lies beyond the training range by {beyond:.3g} times its width",
