@@ -49,4 +49,5 @@ def compare_script(
     result = job.run(output)
     if job.request is None:
         return Comparison(result, error=result.error)
-    return compare(result, job.request, choices, before_run=before_run, output=output)
+    found = compare(result, job.request, choices, before_run=before_run, output=output)
+    return replace(found, findings=tuple(finding for finding in found.findings if options.shows(finding.code)))

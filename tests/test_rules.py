@@ -6,15 +6,22 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
+import gradcheck.comparison
 import gradcheck.repair
 from gradcheck.cli import cli
+from gradcheck.compare import compare_script
+from gradcheck.comparison.record import Cause
+from gradcheck.config import Options
 from gradcheck.diagnosis.registry import MARK, rule, rules
 from gradcheck.errors import UsageError
-from script_runs import check
+from script_runs import LIMIT, check, write
 
 ALL = list(rules().values())
-GIVEN = re.compile(r'"(GC2\d\d)"')
-REPAIR = Path(gradcheck.repair.__file__).parent
+# of gradients, with edits that mend them, and of trainings, where there is nothing to verify an edit with
+GRADIENT = [r for r in ALL if r.code < "GC4"]
+TRAINING = [r for r in ALL if r.code >= "GC4"]
+GIVEN = re.compile(r'"(GC[24]\d\d)"')
+GIVING = [Path(package.__file__).parent for package in (gradcheck.repair, gradcheck.comparison)]
 
 
 def checked(text, folder):
@@ -26,7 +33,13 @@ def marked(text):
     return [number for number, line in enumerate(lines, start=1) if MARK in line]
 
 
-@pytest.mark.parametrize("found", ALL, ids=lambda r: r.code)
+def compared(text, folder):
+    found = compare_script(str(write(folder, text)), Options(isolated=True, seed=0, timeout=LIMIT))
+    assert found.error is None, found.error.message
+    return found
+
+
+@pytest.mark.parametrize("found", GRADIENT, ids=lambda r: r.code)
 def test_the_example_is_found_at_its_line_and_mended(found, tmp_path):
     script = checked(found.hit, tmp_path)
     assert [(f.code, f.span.line) for f in script.findings] == [(found.code, marked(found.hit)[0])], script
@@ -38,6 +51,35 @@ def test_the_example_is_found_at_its_line_and_mended(found, tmp_path):
     assert fix.verified
     new = "\n".join(edit.new for edit in fix.edits).replace(MARK, "")
     assert found.right in [line.strip() for line in new.split("\n")]
+
+
+@pytest.mark.parametrize("found", TRAINING, ids=lambda r: r.code)
+def test_the_example_of_a_training_is_found_at_its_line(found, tmp_path):
+    findings = compared(found.hit, tmp_path).findings
+    assert [(f.code, f.name, f.span.line) for f in findings] == [(found.code, found.name, marked(found.hit)[0])]
+    assert findings[0].fix is None
+    assert any(re.search(r"\d", sentence) for sentence in findings[0].evidence)
+
+
+@pytest.mark.parametrize("found", TRAINING, ids=lambda r: r.code)
+def test_the_example_of_a_training_has_no_wrong_gradient(found, tmp_path):
+    script = checked(found.hit, tmp_path)
+    assert (script.verdict, script.findings) == ("match", ())
+
+
+@pytest.mark.parametrize("found", TRAINING, ids=lambda r: r.code)
+def test_a_training_that_only_looks_like_it_passes(found, tmp_path):
+    comparison = compared(found.miss, tmp_path)
+    assert comparison.findings == ()
+    assert comparison.cause is Cause.NOTHING
+
+
+@pytest.mark.parametrize("found", TRAINING, ids=lambda r: r.code)
+def test_the_line_as_it_should_be_is_no_longer_found(found, tmp_path):
+    lines = found.hit.lstrip("\n").split("\n")
+    guilty = lines[marked(found.hit)[0] - 1]
+    lines[marked(found.hit)[0] - 1] = guilty[: len(guilty) - len(guilty.lstrip())] + found.right
+    assert found.code not in [f.code for f in compared("\n".join(lines), tmp_path).findings]
 
 
 @pytest.mark.parametrize("found", ALL, ids=lambda r: r.code)
@@ -58,7 +100,12 @@ def test_what_a_rule_says(found):
 
 
 def test_every_code_that_is_given_has_a_rule_and_the_other_way_round():
-    given = {code for file in REPAIR.glob("*.py") for code in GIVEN.findall(file.read_text(encoding="utf-8"))}
+    given = {
+        code
+        for folder in GIVING
+        for file in folder.glob("*.py")
+        for code in GIVEN.findall(file.read_text(encoding="utf-8"))
+    }
     assert given == set(rules())
 
 

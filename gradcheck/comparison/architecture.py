@@ -67,6 +67,8 @@ class Architecture:
         The script's parameters, in the order in which `indices` counts their entries.
     indices : ndarray of int
         For each parameter of the network the number of the script's entry; -1 for a bias that the script lacks.
+    ends : tuple of int
+        The number of entries up to the end of each of the script's parameters.
     """
 
     widths: tuple[int, ...]
@@ -75,12 +77,17 @@ class Architecture:
     layout: Layout
     names: tuple[str, ...]
     indices: Indices
+    ends: tuple[int, ...]
 
     def network(self, parameters: Mapping[str, Array]) -> Network:
         """Return the reference network with the script's parameters."""
         network = Network(self.widths, hidden=self.hidden, output=self.output)
         self.fill(network, parameters)
         return network
+
+    def name_of(self, entry: int) -> str:
+        """Return the script's parameter that an entry belongs to."""
+        return self.names[int(np.searchsorted(self.ends, entry, side="right"))]
 
     def fill(self, network: Network, parameters: Mapping[str, Array]) -> None:
         """Give a network of these widths the script's parameters."""
@@ -112,13 +119,14 @@ def find_architecture(samples: Sequence[Sample]) -> Architecture | None:
     if len(names) > _MOST_LEAVES and any(first.parameters[name].size > 1 for name in names):
         return None
     leaves = list(_numbered(names, first.parameters))
+    ends = tuple(itertools.accumulate(leaf.size for leaf in leaves))
     for layout, n_in, n_out in _layouts(first):
         for chain in itertools.islice(_all_chains(leaves, names, n_in, n_out), _MOST_CHAINS):
             widths = (n_in, *(weight.shape[1] for weight, _ in chain))
             indices = np.concatenate([*(np.ravel(w) for w, _ in chain), *(b for _, b in chain)])
             hidden = _HIDDEN if len(chain) > 1 else ("linear",)
             for f, g in itertools.product(hidden, _OUTPUT):
-                found = Architecture(widths, f, g, layout, names, indices)
+                found = Architecture(widths, f, g, layout, names, indices, ends)
                 if all(_predicts(found, sample) for sample in samples):
                     return found
     return None

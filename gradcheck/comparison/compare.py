@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from gradcheck.comparison.architecture import Architecture, find_architecture
 from gradcheck.comparison.conclusions import Losses, conclude
+from gradcheck.comparison.findings import Evidence, find_training_mistakes, is_out_of_reach
 from gradcheck.comparison.measure import Task, losses_of, task_of
 from gradcheck.comparison.record import Comparison, Run, Setting
 from gradcheck.comparison.steps import Steps, try_steps
@@ -120,7 +121,9 @@ def _compare(result: ScriptResult, runner: _Runner) -> Comparison:
             last = course
     kind = Kind(architecture.widths, architecture.hidden, architecture.output)
     same = best_of(task, kind, seed=seed, name="reference", title="reference, same network")
-    runs += [same, *wider(task, kind, seed=seed, good=0.004 * task.baseline, hidden=runner.choices.hidden)]
+    # another output where this one cannot reach the targets
+    larger = replace(kind, output="linear") if is_out_of_reach(kind.output, task.Y) else kind
+    runs += [same, *wider(task, larger, seed=seed, good=0.004 * task.baseline, hidden=runner.choices.hidden)]
     losses = Losses(setting, runs)
     steps: Steps | None = None
     if losses.is_learnable and not losses.is_too_small and not losses.has_learned(losses.own):
@@ -128,7 +131,10 @@ def _compare(result: ScriptResult, runner: _Runner) -> Comparison:
     conclusions = conclude(setting, runs, len(result.mismatching), len(result.parameters), steps)
     if course.problem is not None:
         notes.append(f"the script did not run to its end: {course.problem.message}")
-    return Comparison(result, setting, tuple(runs), tuple(conclusions), (), tuple(notes))
+    findings = find_training_mistakes(
+        Evidence(replace(last, places=course.places), architecture, task, losses, steps), course.uses
+    )
+    return Comparison(result, setting, tuple(runs), tuple(conclusions), findings, tuple(notes))
 
 
 def _architecture(course: Course) -> Architecture:

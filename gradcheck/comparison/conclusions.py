@@ -81,18 +81,25 @@ def conclude(setting: Setting, runs: Sequence[Run], wrong: int, total: int, step
     best = min((run for run in runs if run.name == "wider"), key=lambda run: run.final)
     same = next(run for run in runs if run.name == "reference")
     found = list(_conclusions(losses, setting, same, best, wrong, total, steps))
-    order = [Cause.CAPACITY, Cause.GRADIENT, Cause.SCALING, Cause.STEP, Cause.NOTHING, Cause.UNKNOWN]
+    order = list(Cause)
     return sorted(found, key=lambda conclusion: order.index(conclusion.cause))
 
 
 def _conclusions(
     losses: Losses, setting: Setting, same: Run, wider: Run, wrong: int, total: int, steps: Steps | None
 ) -> Iterator[Conclusion]:
-    if losses.is_too_small:
+    if same.output != wider.output:
+        yield Conclusion(
+            Cause.RANGE,
+            f"the outputs cannot reach the targets: {same.output} of something ends at {losses.own:.3g} here, and at "
+            f"{losses.same:.3g} in the reference of the same size; with a {wider.output} output, the loss goes down to "
+            f"{losses.wider:.2g}",
+        )
+    elif losses.is_too_small:
         yield Conclusion(Cause.CAPACITY, _too_small(losses, setting, same, wider))
     if wrong:
         yield _about_gradients(losses, wrong, total)
-    if losses.is_too_small:
+    if losses.is_too_small or same.output != wider.output:
         return
     if not losses.is_learnable:
         yield Conclusion(
@@ -150,7 +157,7 @@ def _about_gradients(losses: Losses, wrong: int, total: int) -> Conclusion:
         return Conclusion(Cause.GRADIENT, f"the gradient was the problem: {said}; {ends}")
     if not losses.is_too_small and losses.script - losses.fixed > _TOO_SMALL * (losses.script - losses.same):
         return Conclusion(Cause.GRADIENT, f"the gradient was most of the problem: {said}; {ends}")
-    return Conclusion(Cause.UNKNOWN, f"the gradient was a mistake, but not the whole problem: {said}; {ends}")
+    return Conclusion(Cause.ALSO_GRADIENT, f"the gradient was a mistake, but not the whole problem: {said}; {ends}")
 
 
 def _about_steps(losses: Losses, steps: Steps, subject: str) -> Conclusion:

@@ -12,12 +12,14 @@ from gradcheck.script.result import ScriptResult
 
 
 class Cause(enum.StrEnum):
-    """What kept a network from learning."""
+    """What kept a network from learning; ``also-gradient`` stands for a wrong gradient that was not the whole of it."""
 
-    GRADIENT = "gradient"
+    RANGE = "range"
     CAPACITY = "capacity"
-    STEP = "step"
+    GRADIENT = "gradient"
     SCALING = "scaling"
+    STEP = "step"
+    ALSO_GRADIENT = "also-gradient"
     NOTHING = "nothing"
     UNKNOWN = "unknown"
 

@@ -14,7 +14,7 @@ from gradcheck.reference.data import standardization
 from gradcheck.script.course import Course
 
 # cosine between the script's first step and the gradient
-_ALONG = 0.999
+_ALONG = 0.9
 _FACTORS = (0.1, 0.01, 10.0, 100.0)
 _MOST_UPDATES = 20_000
 

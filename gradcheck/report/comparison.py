@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import textwrap
 from collections.abc import Sequence
 from typing import Any
 
@@ -17,7 +18,7 @@ from gradcheck.report.findings import show_finding
 from gradcheck.report.json import SCHEMA, error_fields, finding_fields, number
 from gradcheck.report.snippet import show_line
 
-_HEIGHT = 4
+_HEIGHT, _WIDTH = 4, 100
 _STYLES = {Cause.NOTHING: "green", Cause.UNKNOWN: "yellow"}
 
 
@@ -53,7 +54,8 @@ def render_text(comparison: Comparison, console: Console, *, plain: bool = False
             show_line(console, f"  {line}".rstrip())
     show_line(console, "")
     for conclusion in comparison.conclusions:
-        show_line(console, Text(f"{conclusion.sentence}", _STYLES.get(conclusion.cause, "bold red")))
+        for line in _wrapped(f"- {conclusion.sentence}", console):
+            show_line(console, Text(line, _STYLES.get(conclusion.cause, "bold red")))
     for finding in comparison.findings:
         show_line(console, "")
         show_finding(comparison.result, finding, console)
@@ -61,6 +63,10 @@ def render_text(comparison: Comparison, console: Console, *, plain: bool = False
         show_line(console, "")
         words = f"gradcheck explain {comparison.findings[0].code} says more about a code"
         show_line(console, Text("help: ", "bold").append(words))
+
+
+def _wrapped(text: str, console: Console) -> list[str]:
+    return textwrap.wrap(text, min(console.width, _WIDTH), subsequent_indent="  ", break_on_hyphens=False)
 
 
 def _network(run: Run) -> str:

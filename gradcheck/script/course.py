@@ -22,11 +22,14 @@ from gradcheck.script.dataset import Array, Data, Sample, find_data, samples_of
 from gradcheck.script.examine import Request, internal_error
 from gradcheck.script.kernel import stand_in_for_kernel
 from gradcheck.script.leaves import follow, is_numeric
+from gradcheck.script.names import base_name, fold
 from gradcheck.script.pairing import GradientMap, Slot
 from gradcheck.script.record import Recorder, run_script
 from gradcheck.script.source import SourceFile, Span
 from gradcheck.script.syntax import assigned_names
 from gradcheck.script.understand import Subject
+from gradcheck.script.units import moved_base
+from gradcheck.script.updates import moves_in
 from gradcheck.script.uses import Use, Uses
 
 _SNAPSHOTS = 64
@@ -150,16 +153,15 @@ def _places(source: SourceFile, subject: Subject, data: Data) -> dict[str, Span]
     statements.sort(key=lambda s: s.lineno)
     wanted = {pair.slot.name: (pair.slot, pair.update) for pair in subject.backward.pairs}
     found: dict[str, Span] = {}
-    for name, slot in {
-        **{n: s for n, (s, _) in wanted.items()},
-        "inputs": data.inputs,
-        "targets": data.targets,
-    }.items():
+    slots = {**{name: slot for name, (slot, _) in wanted.items()}, "inputs": data.inputs, "targets": data.targets}
+    for name, slot in slots.items():
         names = {slot.name, slot.variable}
         first = next((s for s in statements if names & assigned_names(s)), None)
         if first is not None:
             found[name] = source.span(first)
-    update = next((update for _, update in wanted.values() if update is not None), None)
+    bases = {fold(base_name(name)) for name in wanted}
+    moves = [update for update in moves_in(source.tree) if moved_base(update.target) in bases]
+    update = next((update for update in [*(u for _, u in wanted.values()), *moves] if update is not None), None)
     lines = {"prediction": data.line, **({"update": update.line} if update is not None else {})}
     for name, line in lines.items():
         text = source.lines[line - 1]

@@ -228,8 +228,8 @@ def _others(value: Any) -> Iterator[Any]:
             yield rolled.tolist() if is_list else rolled
     if array.dtype.kind in "iu":
         yield (1 - array).tolist() if is_list or not array.ndim else 1 - array
-    shifted = array * 1.1 + 0.37
-    yield shifted.tolist() if is_list or not array.ndim else shifted.astype(np.result_type(array.dtype, np.float16))
+    for shifted in (array * 1.1 + 0.37, array * 0.0, array * -1.0):
+        yield shifted.tolist() if is_list or not array.ndim else shifted.astype(np.result_type(array.dtype, np.float16))
 
 
 def _read(stage: Stage, subject: Subject, prediction: str, wanted: str) -> tuple[Array, Array, float]:
