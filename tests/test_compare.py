@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from importlib.util import find_spec
 
 import numpy as np
 import pytest
@@ -15,6 +16,8 @@ from gradcheck.comparison.compare import Choices
 from gradcheck.comparison.record import Cause
 from gradcheck.config import Options
 from gradcheck.demo import TEXT
+from gradcheck.errors import UsageError
+from notebooks import write_notebook
 from script_runs import command, write
 
 # the thread's habits: data of nine numbers, the learning rate in what is returned, the samples picked inside
@@ -245,6 +248,103 @@ for step in range(300):
     found = compared(tmp_path, text)
     assert (found.setting.samples, found.run("script").widths) == (30, (3, 1))
     assert causes(found) == [Cause.NOTHING]
+
+
+CLASSES = """
+import numpy as np
+
+rng = np.random.default_rng(1)
+y = np.arange(3).repeat(10)
+X = rng.normal(size=(30, 2)) * 0.2 + np.array([[0, 2], [-2, -1], [2, -1]])[y]
+W, b = rng.normal(size=(2, 3)), np.zeros(3)
+for step in range(200):
+    scores = X @ W + b
+    probs = np.exp(scores) / np.exp(scores).sum(axis=1, keepdims=True)
+    loss = -np.mean(np.log(probs[np.arange(30), y]))
+    delta = probs.copy()
+    delta[np.arange(30), y] -= 1
+    dW, db = X.T @ delta / 30, delta.mean(axis=0)
+    W -= 0.5 * dW
+    b -= 0.5 * db
+"""
+
+
+def test_targets_may_be_the_numbers_of_classes(tmp_path):
+    found = compared(tmp_path, CLASSES)
+    run = found.run("script")
+    assert (run.widths, run.output, found.setting.measure) == ((2, 3), "softmax", "cross-entropy")
+    assert found.setting.baseline == pytest.approx(np.log(3))
+    assert causes(found) == [Cause.NOTHING]
+
+
+def test_batches_are_put_together(tmp_path):
+    text = """
+    import numpy as np
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(40, 2))
+    Y = X @ np.array([[1.0], [-2.0]])
+    W = np.zeros((2, 1))
+    def gradient(W, x, y):
+        error = x @ W - y
+        loss = np.mean(error ** 2)
+        dW = 2 * x.T @ error / len(x)
+        return dW
+    for epoch in range(20):
+        for start in range(0, 40, 8):
+            W = W - 0.1 * gradient(W, X[start:start + 8], Y[start:start + 8])
+    """
+    found = compared(tmp_path, text)
+    assert found.setting.samples == 40
+    assert found.run("script").losses[0] == pytest.approx(found.setting.baseline, rel=0.1)
+    assert found.run("script").steps[-1] == 101
+
+
+AMBIGUOUS = """
+import numpy as np
+rng = np.random.default_rng(0)
+heights, noise = rng.normal(size=(20, 1)), 0.01 * rng.normal(size=(20, 1))
+weights_kg = 3 * heights + 1
+def gradient(w, c, heights, noise, weights_kg):
+    out = (heights + noise) @ w + c
+    loss = np.mean((out - weights_kg) ** 2)
+    dw = 2 * (heights + noise).T @ (out - weights_kg) / 20
+    dc = 2 * np.mean(out - weights_kg)
+    return dw, dc
+w, c = np.zeros((1, 1)), 0.0
+for i in range(100):
+    dw, dc = gradient(w, c, heights, noise, weights_kg)
+    w, c = w - 0.1 * dw, c - 0.1 * dc
+"""
+
+
+def test_between_two_variables_there_is_no_guess(tmp_path):
+    found = compare_script(str(write(tmp_path, AMBIGUOUS)), Options(isolated=True))
+    assert found.error.slug == "no-data"
+    assert "`heights`, `noise`" in found.error.message
+
+
+def test_a_named_variable_settles_it(tmp_path):
+    text = AMBIGUOUS.replace("(heights + noise)", "heights").replace("heights @ w", "(heights + 0 * noise) @ w")
+    assert "heights" in compared(tmp_path, text, inputs="heights").setting.inputs
+
+
+def test_a_notebook_is_compared_with_its_fix(tmp_path):
+    first, second = UPHILL.format(seed=0).split("\n\n\n", 1)
+    path = write_notebook(tmp_path, first, second)
+    found = compare_script(str(path), Options(isolated=True))
+    assert found.error is None, found.error.message
+    assert causes(found) == [Cause.GRADIENT]
+
+
+def test_a_plot_needs_matplotlib_or_is_drawn(tmp_path):
+    path = write(tmp_path, XOR.format(seed=0))
+    done = CliRunner().invoke(cli, ["compare", "--isolated", "--plot", str(tmp_path / "curves.svg"), str(path)])
+    if find_spec("matplotlib") is None:
+        assert (done.exit_code, type(done.exception)) == (1, UsageError)
+        assert "gradcheck[plot]" in str(done.exception)
+    else:
+        assert done.exit_code == 0
+        assert (tmp_path / "curves.svg").read_text().count("<svg") == 1
 
 
 def test_the_number_of_hidden_units_can_be_chosen(tmp_path):

@@ -22,12 +22,15 @@ from gradcheck.script.pairing import Slot, slots
 from gradcheck.script.perturb import moved
 from gradcheck.script.record import Call, Recording
 from gradcheck.script.replay import Stage
-from gradcheck.script.syntax import Function, Loop
+from gradcheck.script.syntax import Function, Loop, assigned_names, called_name
 from gradcheck.script.understand import Subject
 
 Array = np.ndarray[Any, Any]
 
 _MOST_PLACES, _MOST_MOMENTS = 300, 4
+_ADDS_UP = 1e-5
+# functions whose arguments have nothing to do with each other
+_TELLING = {"print", "format", "round", "range", "zip", "enumerate", "append", "reshape", "isinstance"}
 _LOG = re.compile(r"(?:^|\.)log\w*$")
 _INPUT_NAME = re.compile(r"(?i)^(?:self\.)?(?:x\w?|xs|x_?\w*|inputs?\w*|data\w*|features?\w*|samples?\w*|\w*_x)$")
 
@@ -214,8 +217,13 @@ def _fit(prediction: Array, wanted: Array) -> bool:
         return False
     if not np.all(np.isfinite(prediction)):
         return False
-    classes = wanted.dtype.kind in "iu" and prediction.ndim == 2 and wanted.size in prediction.shape
-    return prediction.size == wanted.size or classes
+    if prediction.size == wanted.size:
+        return True
+    # the numbers of classes, whose probabilities add up to 1
+    totals = [prediction.sum(axis=axis) for axis in range(prediction.ndim) if prediction.ndim == 2]
+    return wanted.dtype.kind in "iu" and any(
+        total.size == wanted.size and np.allclose(total, 1, atol=_ADDS_UP) for total in totals
+    )
 
 
 def _others(value: Any) -> Iterator[Any]:
@@ -253,6 +261,7 @@ def samples_of(recording: Recording, subject: Subject, data: Data) -> tuple[Samp
 def _sides(code: Function | Loop) -> Iterator[tuple[str, str, int]]:
     """Return what may be a prediction and what it is compared with: differences, then other meetings of two values."""
     later: list[tuple[str, str, int]] = []
+    own = {name for s in code.statements if isinstance(s, ast.Assign) for name in assigned_names(s) if "." not in name}
     for statement in code.statements:
         for node in ast.walk(statement):
             match node:
@@ -261,8 +270,10 @@ def _sides(code: Function | Loop) -> Iterator[tuple[str, str, int]]:
                 case ast.BinOp(left, ast.Mult(), ast.Call(function, [inner])) if _LOG.search(ast.unparse(function)):
                     later.append((ast.unparse(inner), ast.unparse(left), node.lineno))
                 case ast.Subscript(value, ast.Tuple([*_, index])):
-                    later.append((ast.unparse(value), ast.unparse(index), node.lineno))
-                case ast.Call(_, arguments) if len(arguments) <= _MOST_ARGUMENTS:
+                    # what is indexed by the classes may be changed there, so other variables are looked at, too
+                    names = [ast.unparse(value), *sorted(own)]
+                    later += [(name, ast.unparse(index), node.lineno) for name in names]
+                case ast.Call(_, arguments) if len(arguments) <= _MOST_ARGUMENTS and called_name(node) not in _TELLING:
                     later += _two_of(arguments, node.lineno)
     yield from later
 
