@@ -181,6 +181,57 @@ def test_targets_that_nothing_tells(tmp_path):
     assert "may not tell the targets" in found.conclusions[0].sentence
 
 
+NOISY = """
+import numpy as np
+
+rng = np.random.default_rng(0)
+X = rng.normal(size=({n}, 2))
+T = (X @ np.array([1.0, -1.0]) + {noise} * rng.normal(size={n}) > 0).astype(float)
+w, b = np.zeros(2), 0.0
+for step in range(300):
+    p = 1 / (1 + np.exp(-(X @ w + b)))
+    loss = -np.mean(T * np.log(p) + (1 - T) * np.log(1 - p))
+    dw = X.T @ (p - T) / len(T)
+    db = np.mean(p - T)
+    w -= 0.5 * dw
+    b -= 0.5 * db
+"""
+
+
+def test_what_a_wider_network_learns_by_heart_is_no_capacity(tmp_path):
+    found = compared(tmp_path, NOISY.format(n=60, noise=1.5))
+    assert found.run("wider").final < 0.2 * found.run("reference").final
+    assert causes(found) == [Cause.NOTHING]
+    assert "by heart" in found.notes[0]
+
+
+def test_what_a_wider_network_learns_for_good_is(tmp_path):
+    text = NOISY.format(n=60, noise=0).replace("X @ np.array([1.0, -1.0])", "X[:, 0] * X[:, 1]")
+    found = compared(tmp_path, text)
+    assert causes(found) == [Cause.CAPACITY]
+    assert found.notes == ()
+
+
+@pytest.mark.parametrize(("rounds", "cause"), [(60, Cause.UNFINISHED), (3000, Cause.NOTHING)])
+def test_a_training_that_is_stopped_early(rounds, cause, tmp_path):
+    text = """
+    import numpy as np
+    X = np.linspace(-1, 1, 15).reshape(-1, 1)
+    Y = 3 * X + 1
+    W, c = np.zeros((1, 1)), np.zeros(1)
+    for step in range(ROUNDS):
+        loss = np.mean((X @ W + c - Y) ** 2)
+        error = X @ W + c - Y
+        dW = 2 * X.T @ error / len(X)
+        dc = 2 * error.mean(axis=0)
+        W -= 0.02 * dW
+        c -= 0.02 * dc
+    """
+    found = compared(tmp_path, text.replace("ROUNDS", str(rounds)))
+    assert causes(found) == [cause]
+    assert found.findings == ()
+
+
 # -- how a training is seen -------------------------------------------------------------------------------------------
 
 

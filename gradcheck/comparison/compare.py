@@ -12,7 +12,7 @@ from gradcheck.comparison.findings import Evidence, find_training_mistakes, is_o
 from gradcheck.comparison.measure import Task, losses_of, task_of
 from gradcheck.comparison.record import Comparison, Run, Setting
 from gradcheck.comparison.steps import Steps, try_steps
-from gradcheck.comparison.trainings import Kind, best_of, wider
+from gradcheck.comparison.trainings import Kind, best_of, best_run, held_out, wider
 from gradcheck.diagnosis.finding import Edit
 from gradcheck.errors import ScriptError
 from gradcheck.repair.patch import verified_edits
@@ -21,6 +21,8 @@ from gradcheck.script.examine import Request
 from gradcheck.script.isolate import follow_isolated
 from gradcheck.script.result import ScriptResult
 
+# so many samples are more than the task itself: some can be put aside
+_ENOUGH = 20
 Output = Callable[[bytes], object]
 
 
@@ -125,10 +127,19 @@ def _compare(result: ScriptResult, runner: _Runner) -> Comparison:
     larger = replace(kind, output="linear") if is_out_of_reach(kind.output, task.Y) else kind
     runs += [same, *wider(task, larger, seed=seed, good=0.004 * task.baseline, hidden=runner.choices.hidden)]
     losses = Losses(setting, runs)
+    if losses.is_too_small and len(task.X) >= _ENOUGH:
+        best = best_run([run for run in runs if run.name == "wider"])
+        fresh = [held_out(task, other, seed=seed) for other in (kind, Kind(best.widths, best.hidden, best.output))]
+        if not losses.is_better_fresh(*fresh):
+            losses = Losses(setting, runs, is_learned_by_heart=True)
+            notes.append(
+                f"the wider network has learned its samples by heart: on a quarter of them that were put aside, its "
+                f"loss is {fresh[1]:.3g} at best, and that of the same network {fresh[0]:.3g}"
+            )
     steps: Steps | None = None
-    if losses.is_learnable and not losses.is_too_small and not losses.has_learned(losses.own):
+    if losses.is_learnable and not losses.is_too_small and not losses.is_well(losses.own):
         steps = try_steps(last, architecture, task, good=losses.good, seed=seed)
-    conclusions = conclude(setting, runs, len(result.mismatching), len(result.parameters), steps)
+    conclusions = conclude(losses, setting, runs, len(result.mismatching), len(result.parameters), steps)
     if course.problem is not None:
         notes.append(f"the script did not run to its end: {course.problem.message}")
     findings = find_training_mistakes(

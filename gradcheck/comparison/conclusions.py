@@ -12,6 +12,8 @@ from gradcheck.comparison.steps import Steps
 _AS_FAR = 0.9
 # what gains less than this part of the loss of a constant prediction has not learned
 _LEARNED = 0.2
+# less than that, and most of this: it is on its way
+_MOSTLY = 0.5
 # a network that gains less than this part of what a wider one gains is too small
 _TOO_SMALL = 0.5
 
@@ -25,9 +27,12 @@ class Losses:
         What was compared.
     runs : sequence of Run
         The trainings.
+    is_learned_by_heart : bool
+        Whether what a wider network gains is of no use for samples that it has not seen.
     """
 
-    def __init__(self, setting: Setting, runs: Sequence[Run]) -> None:
+    def __init__(self, setting: Setting, runs: Sequence[Run], *, is_learned_by_heart: bool = False) -> None:
+        self.is_learned_by_heart = is_learned_by_heart
         self.baseline = setting.baseline
         finals: dict[str, float] = {}
         for run in runs:
@@ -56,18 +61,42 @@ class Losses:
     def is_too_small(self) -> bool:
         """Whether a wider network learns what one of this size does not."""
         gained, possible = self.baseline - min(self.same, self.own), self.baseline - self.wider
-        return possible > _LEARNED * self.baseline and gained < _TOO_SMALL * possible
+        is_short = possible > _LEARNED * self.baseline and gained < _TOO_SMALL * possible
+        return is_short and not self.is_learned_by_heart
+
+    def is_better_fresh(self, same: float, wider: float) -> bool:
+        """Whether a wider network gains twice as much on samples that were put aside, too.
+
+        Parameters
+        ----------
+        same, wider : float
+            The losses there.
+        """
+        return self.baseline - same < _TOO_SMALL * (self.baseline - wider)
+
+    def is_well(self, loss: float) -> bool:
+        """Whether a training works, be it at its end or not."""
+        return self.has_learned(loss) or self.is_on_its_way(loss)
+
+    def is_on_its_way(self, loss: float) -> bool:
+        """Whether a loss has most of what the reference of the same size has gained, and not all of it."""
+        gained, possible = self.baseline - loss, self.baseline - self.same
+        return not self.has_learned(loss) and gained > max(_MOSTLY * possible, _LEARNED * self.baseline)
 
     def has_learned(self, loss: float) -> bool:
         """Whether a loss is as good as that of the reference of the same size."""
         return loss <= self.good and self.baseline - loss > _LEARNED * self.baseline
 
 
-def conclude(setting: Setting, runs: Sequence[Run], wrong: int, total: int, steps: Steps | None) -> list[Conclusion]:
+def conclude(
+    losses: Losses, setting: Setting, runs: Sequence[Run], wrong: int, total: int, steps: Steps | None
+) -> list[Conclusion]:
     """Return what follows from the trainings, the cause that matters most first.
 
     Parameters
     ----------
+    losses : Losses
+        The losses at the end.
     setting : Setting
         What was compared.
     runs : sequence of Run
@@ -77,7 +106,6 @@ def conclude(setting: Setting, runs: Sequence[Run], wrong: int, total: int, step
     steps : Steps or None
         What came of other steps, if they were tried.
     """
-    losses = Losses(setting, runs)
     best = min((run for run in runs if run.name == "wider"), key=lambda run: run.final)
     same = next(run for run in runs if run.name == "reference")
     found = list(_conclusions(losses, setting, same, best, wrong, total, steps))
@@ -113,6 +141,13 @@ def _conclusions(
                 Cause.NOTHING,
                 f"training was never the problem: the gradients are right, and the script ends at {losses.own:.3g}, "
                 f"the reference of the same size at {losses.same:.3g}",
+            )
+    elif losses.is_on_its_way(losses.own):
+        if not wrong:
+            yield Conclusion(
+                Cause.UNFINISHED,
+                f"training works, and is not at its end: the script ends at {losses.own:.3g}, the reference of the "
+                f"same size at {losses.same:.3g}; more steps, or larger ones, may bring the rest",
             )
     elif steps is not None:
         yield _about_steps(losses, steps, "with its fix, the script" if losses.fixed is not None else "the script")
@@ -151,13 +186,18 @@ def _about_gradients(losses: Losses, wrong: int, total: int) -> Conclusion:
             f"gradients are right, takes the same network to {losses.same:.3g}",
         )
     ends = f"as it is, training ends at {_number(losses.script)}, with the fix at {_number(losses.fixed)}"
-    if losses.has_learned(losses.script):
+    if losses.has_learned(losses.script) or (losses.is_on_its_way(losses.script) and not _helps(losses)):
         return Conclusion(Cause.NOTHING, f"{said}, and yet the script learns: {ends}")
     if losses.has_learned(losses.fixed):
         return Conclusion(Cause.GRADIENT, f"the gradient was the problem: {said}; {ends}")
-    if not losses.is_too_small and losses.script - losses.fixed > _TOO_SMALL * (losses.script - losses.same):
+    if not losses.is_too_small and _helps(losses):
         return Conclusion(Cause.GRADIENT, f"the gradient was most of the problem: {said}; {ends}")
     return Conclusion(Cause.ALSO_GRADIENT, f"the gradient was a mistake, but not the whole problem: {said}; {ends}")
+
+
+def _helps(losses: Losses) -> bool:
+    """Whether the fix brings most of what the reference has gained on the script."""
+    return losses.fixed is not None and losses.script - losses.fixed > _TOO_SMALL * (losses.script - losses.same)
 
 
 def _about_steps(losses: Losses, steps: Steps, subject: str) -> Conclusion:
@@ -174,7 +214,7 @@ def _about_steps(losses: Losses, steps: Steps, subject: str) -> Conclusion:
             f"the scaling of the inputs was the problem: {ends}; the same network from the same start, with the same "
             f"step on inputs of mean 0 and spread 1, ends at {trial.final:.3g}",
         )
-    size = "small" if trial.factor > 1 else "large"
+    size = "small for so few of them" if trial.factor > 1 else "large"
     times = f"{trial.factor:g} times" if trial.factor > 1 else f"1/{1 / trial.factor:.0f} of"
     return Conclusion(
         Cause.STEP,

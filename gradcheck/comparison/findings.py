@@ -71,7 +71,7 @@ def find_training_mistakes(evidence: Evidence, uses: Sequence[Use]) -> tuple[Fin
         Where the script as it is asks its network.
     """
     found = [*_outside(evidence, uses), *_out_of_reach(evidence)]
-    if not evidence.losses.has_learned(evidence.losses.own):
+    if not evidence.losses.is_well(evidence.losses.own):
         found += [*_flat(evidence), *_stepping(evidence)]
     return tuple(found)
 

@@ -20,6 +20,7 @@ class Cause(enum.StrEnum):
     SCALING = "scaling"
     STEP = "step"
     ALSO_GRADIENT = "also-gradient"
+    UNFINISHED = "unfinished"
     NOTHING = "nothing"
     UNKNOWN = "unknown"
 

@@ -16,6 +16,7 @@ from gradcheck.script.course import Course
 # cosine between the script's first step and the gradient
 _ALONG = 0.9
 _FACTORS = (0.1, 0.01, 10.0, 100.0)
+_LARGE = 5.0
 _MOST_UPDATES = 20_000
 
 
@@ -119,7 +120,9 @@ def try_steps(course: Course, architecture: Architecture, task: Task, *, good: f
     mean, scale = standardization(task.X)
     scaled = Task((task.X - mean) / scale, task.Y, task.loss, task.baseline)
     trials: list[Trial] = []
-    for factor, is_scaled in [(1.0, True), *((factor, False) for factor in _FACTORS)]:
+    # on inputs that are about as large as 1, scaling is no more than another step
+    first = [(1.0, True)] if np.any(np.abs(mean) + scale > _LARGE) or np.any(scale < 1 / _LARGE) else []
+    for factor, is_scaled in [*first, *((factor, False) for factor in _FACTORS)]:
         network = architecture.network(course.snapshots[0])
         data = scaled if is_scaled else task
         final = descend(data, network, rate=factor * rate, batch=batch, updates=updates, seed=seed)

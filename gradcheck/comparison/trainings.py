@@ -14,7 +14,7 @@ from gradcheck.comparison.measure import Task
 from gradcheck.comparison.record import Run
 from gradcheck.reference import SGD, Adam, Network, SquaredError, train
 from gradcheck.reference.arrays import Array
-from gradcheck.reference.data import standardization
+from gradcheck.reference.data import split, standardization
 
 _EPOCHS, _CHUNK = 4_000, 100
 _RATES, _STARTS = (0.05, 0.1), 3
@@ -145,6 +145,36 @@ def wider(task: Task, kind: Kind, *, seed: int, good: float, hidden: tuple[int, 
         if runs[-1].final <= good:
             break
     return runs
+
+
+def held_out(task: Task, kind: Kind, *, seed: int) -> float:
+    """Train on three quarters of the samples; return the lowest loss that the others have had on the way.
+
+    Parameters
+    ----------
+    task : Task
+        The samples.
+    kind : Kind
+        The network.
+    seed : int
+        Of the starting values, and of who is put aside.
+    """
+    scaled = _scaled(task, kind.output)
+    kept, aside = split(len(scaled.X), 0.25, seed)
+    network = Network(kind.widths, hidden=kind.hidden, output=kind.output, seed=seed)
+    history = train(
+        network,
+        scaled.X[kept],
+        scaled.Y[kept],
+        loss=task.loss,
+        optimizer=Adam(_RATES[0]),
+        epochs=_EPOCHS // 2,
+        batch_size=None if len(kept) <= _MOST_IN_BATCH else 64,
+        seed=seed,
+        validation=(scaled.X[aside], scaled.Y[aside]),
+        patience=_EPOCHS // 4,
+    )
+    return min(history.validation_loss) * scaled.factor
 
 
 def descend(task: Task, network: Network, *, rate: float, batch: int, updates: int, seed: int) -> float:
