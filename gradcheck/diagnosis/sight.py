@@ -11,13 +11,11 @@ from typing import Any
 import numpy as np
 
 from gradcheck.diagnosis.step import vanishing
-from gradcheck.repair.bench import Point
+from gradcheck.repair.bench import Point, staged
 from gradcheck.result import FloatArray
 from gradcheck.script.leaves import leaves
 from gradcheck.script.names import loss_rank
-from gradcheck.script.perturb import moved
 from gradcheck.script.record import Recording
-from gradcheck.script.replay import Stage
 from gradcheck.script.understand import Subject
 
 # of a variable that holds many
@@ -139,10 +137,8 @@ def _literals(tree: ast.Module, points: int) -> Iterator[Number]:
 
 def _look(recording: Recording, subject: Subject, point: Point, ranks: Mapping[str, float]) -> _Look:
     backward = subject.backward
-    stage = Stage(recording, backward, point.moment)
-    names = backward.names if point.seed is not None else ()
     given = {*point.moment.arguments, *point.moment.variables, *getattr(backward.function, "arguments", ())}
-    with moved(stage.parameters, names, np.random.default_rng(point.seed or 0)):
+    with staged(recording, backward, point) as stage:
         look = _Look({n: np.array(v, dtype=float).reshape(-1) for n, v in stage.parameters.items()})
 
         def read(variables: dict[str, Any], _: Any) -> None:

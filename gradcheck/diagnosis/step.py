@@ -10,13 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.repair.bench import Point
+from gradcheck.repair.bench import Point, staged
 from gradcheck.result import ParameterResult
 from gradcheck.script.leaves import Leaf, Step, follow, leaves
 from gradcheck.script.names import base_name, is_step_size
-from gradcheck.script.perturb import moved
 from gradcheck.script.record import Call, Recording
-from gradcheck.script.replay import Stage
 from gradcheck.script.scale import Scale
 from gradcheck.script.understand import Subject
 from gradcheck.verdict import Verdict
@@ -42,11 +40,11 @@ def vanishing(recording: Recording, subject: Subject, points: Sequence[Point]) -
     if not scale.applied:
         return frozenset()
     for point in points:
-        with _with_small_steps(point.moment, scale) as moment:
-            stage = Stage(recording, backward, moment)
-            names = backward.names if point.seed is not None else ()
-            with moved(stage.parameters, names, np.random.default_rng(point.seed or 0)):
-                gradients = stage.gradient()(stage.parameters)
+        with (
+            _with_small_steps(point.moment, scale) as moment,
+            staged(recording, backward, replace(point, moment=moment)) as stage,
+        ):
+            gradients = stage.gradient()(stage.parameters)
         for parameter in point.result.parameters:
             gradient = np.asarray(gradients[parameter.name]).reshape(-1) / (scale.value * SMALLER)
             if parameter.verdict is Verdict.MISMATCH and not _vanishes(parameter, gradient):

@@ -48,6 +48,25 @@ class Point:
     result: CheckResult
 
 
+@contextmanager
+def staged(recording: Recording, backward: Backward, point: Point) -> Iterator[Stage]:
+    """Return a point's moment, ready to be played with its parameters, for the time of the block.
+
+    Parameters
+    ----------
+    recording : Recording
+        What the script's run showed.
+    backward : Backward
+        The code that computes the gradients.
+    point : Point
+        The point.
+    """
+    stage = Stage(recording, backward, point.moment)
+    names = backward.names if point.seed is not None else ()
+    with moved(stage.parameters, names, np.random.default_rng(point.seed or 0)):
+        yield stage
+
+
 class _TooLong(BaseException):
     """Ends a replay that takes too long."""
 
@@ -135,9 +154,7 @@ class Bench:
     @contextmanager
     def at(self, point: Point) -> Iterator[Trial]:
         """Return what evaluates at a point, for the time of the block."""
-        stage = Stage(self._tapped, self._backward, point.moment)
-        names = self._backward.names if point.seed is not None else ()
-        with moved(stage.parameters, names, np.random.default_rng(point.seed or 0)):
+        with staged(self._tapped, self._backward, point) as stage:
             try:
                 yield Trial(stage, self.recorder, self._subject, point, self._entries)
             finally:

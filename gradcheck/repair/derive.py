@@ -21,7 +21,7 @@ from gradcheck.repair.level import Accepted, suspects
 from gradcheck.repair.rewrite import Rewrite
 from gradcheck.repair.taps import Site
 from gradcheck.repair.text import Splice, Text
-from gradcheck.repair.trials import Candidate, edited, holds_everywhere, loadable, outcome
+from gradcheck.repair.trials import Candidate, edited, holds_everywhere, loadable, outcome, wrong_at
 from gradcheck.script.syntax import called_name
 
 # how many lines, and through how many values of the way forward
@@ -61,14 +61,9 @@ def derived(
 
 
 def _formulas(bench: Bench, points: Sequence[Point], wrong: frozenset[str], deadline: float) -> Iterator[Accepted]:
-    before = {}
-    for index, point in enumerate(points):
-        with bench.at(point) as trial:
-            gradients = trial.gradients()
-        if gradients is None:
-            return
-        with bench.at(point) as trial:
-            before[index] = trial.wrong(gradients)
+    before = wrong_at(bench, points)
+    if before is None:
+        return
     with bench.at(points[0]) as trial:
         found = influences(trial, bench.sites(), deadline)
         proved = frozenset(proved_right(trial, found, bench.scale, deadline))

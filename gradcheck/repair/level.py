@@ -12,7 +12,7 @@ from gradcheck.repair.influence import Influence
 from gradcheck.repair.rewrite import Rewrite
 from gradcheck.repair.statements import neighbours, restated
 from gradcheck.repair.text import Text
-from gradcheck.repair.trials import Candidate, Prober, edited, holds_everywhere, loadable, outcome
+from gradcheck.repair.trials import Candidate, Prober, edited, holds_everywhere, loadable, outcome, wrong_at
 
 # a candidate at a line that cannot explain all, or that also touches what is right, comes later
 _PARTLY, _TOUCHING, _UNKNOWN, _PROVED, _LATER, _BARE = 0.6, 0.4, 0.3, 0.4, 0.015, 0.1
@@ -138,14 +138,10 @@ class Level:
 
     def complete(self) -> Iterator[Accepted]:
         """Return the edits that make everything right, the most natural first; others are kept in `partial`."""
-        bench, points = self._bench, self._points
-        for index, point in enumerate(points):
-            with bench.at(point) as trial:
-                gradients = trial.gradients()
-            if gradients is None:
-                return
-            with bench.at(point) as trial:
-                self._before[index] = trial.wrong(gradients)
+        before = wrong_at(self._bench, self._points)
+        if before is None:
+            return
+        self._before = before
         groups = self._groups()
         whole = [i for group in groups for i in group if self._touched(i) >= self._wrong]
         self._others = self._restated()

@@ -247,6 +247,18 @@ def edited(bench: Bench, rewrite: Rewrite) -> str:
     return spliced(bench.source.text, rewrite.splices)
 
 
+def wrong_at(bench: Bench, points: Sequence[Point]) -> dict[int, frozenset[str]] | None:
+    """Return which gradients of the text that is set up are wrong at each point; None where it breaks."""
+    found = {}
+    for index, point in enumerate(points):
+        with bench.at(point) as trial:
+            gradients = trial.gradients()
+            if gradients is None:
+                return None
+            found[index] = trial.wrong(gradients)
+    return found
+
+
 def holds_everywhere(
     bench: Bench, candidate: Candidate, points: Sequence[Point], before: dict[int, frozenset[str]]
 ) -> frozenset[str] | None:
