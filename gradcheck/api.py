@@ -122,6 +122,7 @@ def prepare(path: str | Path, options: Options) -> Job:
         rtol=settled.rtol,
         atol=settled.atol,
         memory=settled.memory,
+        curves=settled.curves,
         **{field: value for field, value in said.items() if value is not None},
     )
     return Job(shown, request, cells=cells, options=settled)

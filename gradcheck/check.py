@@ -18,6 +18,7 @@ from gradcheck.options import EntriesOption, Options
 from gradcheck.partial_derivatives import partial_derivatives
 from gradcheck.points import check_points
 from gradcheck.result import CheckResult
+from gradcheck.step_sweep import MOST_CURVES, with_step_curves
 
 
 def check_grad(
@@ -33,6 +34,7 @@ def check_grad(
     entries: EntriesOption = "auto",
     workers: None = None,
     seed: int = 0,
+    curves: bool = False,
 ) -> CheckResult:
     """Compare an analytic gradient with central differences of the loss.
 
@@ -67,6 +69,9 @@ def check_grad(
         Reserved.
     seed : int
         Seed of the random entries and points.
+    curves : bool
+        Whether to sweep the step of the worst entry of each parameter (of the dozen worst, where there are more), for
+        the pictures of ``result.plot()``; that takes 38 evaluations each.
 
     Returns
     -------
@@ -95,6 +100,8 @@ def check_grad(
         )
     try:
         result = CheckResult.merge(check_points(objective, options))
+        if curves:
+            result = with_step_curves(objective, result, MOST_CURVES)
         # also those of points that were left out
         return replace(result, evaluations=objective.evaluations, notes=tuple(objective.notes))
     finally:

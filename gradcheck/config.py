@@ -50,6 +50,8 @@ class Options:
         The script's own arguments.
     isolated : bool
         Whether to leave environment variables and pyproject.toml aside.
+    curves : bool
+        Whether to sweep the steps of the worst entries, for pictures of the error against the step.
 
     Raises
     ------
@@ -72,6 +74,7 @@ class Options:
     ignore: tuple[str, ...] | None = None
     argv: tuple[str, ...] = ()
     isolated: bool = False
+    curves: bool = False
 
     def __post_init__(self) -> None:
         for name, (expected, holds) in _RANGES.items():

@@ -80,6 +80,33 @@ def partial_derivatives(
     )
 
 
+def differences_by_step(
+    objective: Objective, owner: int, index: int, steps: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return the central differences of one entry at several steps, and these steps as they were really made.
+
+    Parameters
+    ----------
+    objective : Objective
+        The loss, with its probe chosen.
+    owner, index : int
+        Position of the entry's parameter, and the flat index in it.
+    steps : float array, shape (steps,)
+        Positive steps.
+
+    Returns
+    -------
+    steps, differences : float array, shape (steps,)
+        NaN where a step is lost in the precision of the entry, or the loss is not finite.
+    """
+    leaf = objective.probe.leaves[owner]
+    plus, minus, half = np.array([_two_sided(objective, leaf, index, step) for step in steps.tolist()]).T
+    with np.errstate(all="ignore"):
+        differences = (plus - minus) / (2 * half)
+    made = half > 0
+    return np.where(made, half, np.nan), np.where(made & np.isfinite(differences), differences, np.nan)
+
+
 def suggested_steps(objective: Objective, entries: Entries, origin: float, analytic: FloatArray) -> FloatArray:
     """Return the steps at which the loss would change by a small part of itself, were the analytic derivatives right.
 

@@ -19,6 +19,7 @@ from gradcheck.arrays import FloatArray as FloatArray
 from gradcheck.arrays import IntArray
 from gradcheck.certificate import Certificate
 from gradcheck.noise import Noise
+from gradcheck.step_curve import StepCurve
 from gradcheck.tolerance import Tolerance, relative_error
 from gradcheck.verdict import Reason as Reason
 from gradcheck.verdict import Verdict as Verdict
@@ -61,6 +62,8 @@ class ParameterResult:
         Where a kink was seen: how far above (positive) or below the entry's value; NaN where none was.
     certificate : Certificate or None
         What random directions show of all entries, where not each of them was checked.
+    curve : StepCurve or None
+        How the difference of the worst entry depends on its step, where that was asked for.
     """
 
     name: str
@@ -78,6 +81,7 @@ class ParameterResult:
     kink: FloatArray
     kink_distance: FloatArray
     certificate: Certificate | None = None
+    curve: StepCurve | None = None
 
     @property
     def size(self) -> int:
@@ -339,4 +343,5 @@ def _merge_parameter(group: Sequence[ParameterResult]) -> ParameterResult:
         verdicts=tuple(verdicts[i] for i in chosen),
         reasons=tuple(reasons[i] for i in chosen),
         certificate=Certificate.merge([parameter.certificate for parameter in group]),
+        curve=next((parameter.curve for parameter in group if parameter.curve is not None), None),
     )

@@ -19,6 +19,7 @@ from gradcheck.repair.engine import find_findings
 from gradcheck.result import CheckResult
 from gradcheck.script.candidates import Overrides
 from gradcheck.script.checked import Examined, checked, checks
+from gradcheck.script.curves import with_curves
 from gradcheck.script.growth import grown
 from gradcheck.script.origin import gradient_source
 from gradcheck.script.outputs import Kind
@@ -38,6 +39,8 @@ _FRESH = 1000
 # so many points for the search beside those of the check, unless they take too large a share of the time limit
 _MORE_POINTS, _SHARE_OF_POINTS = 4, 0.05
 _SAME_SCALE = 1e-6
+# of the time limit, for sweeps of steps
+_SHARE_OF_CURVES = 0.1
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,8 @@ class Request:
         Limit of the address space in MiB.
     fix : bool
         Whether to look for the causes of wrong gradients.
+    curves : bool
+        Whether to sweep the steps of the worst entries, for pictures.
     """
 
     path: str
@@ -79,6 +84,7 @@ class Request:
     seconds: float = 60.0
     memory: int | None = None
     fix: bool = True
+    curves: bool = False
 
 
 def examine(request: Request) -> ScriptResult:
@@ -113,7 +119,10 @@ def internal_error(error: Exception) -> ScriptError:
 
 
 def _examine(source: SourceFile, request: Request, began: float) -> ScriptResult:
-    return _joined([_result(examined, request, began) for examined in checked(source, request)])
+    found = checked(source, request)
+    if request.curves:
+        found = [with_curves(examined, _SHARE_OF_CURVES * request.seconds / len(found)) for examined in found]
+    return _joined([_result(examined, request, began) for examined in found])
 
 
 def _result(examined: Examined, request: Request, began: float) -> ScriptResult:

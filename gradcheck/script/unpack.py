@@ -72,11 +72,13 @@ def split(result: CheckResult, names: Mapping[str, tuple[str, ...]]) -> CheckRes
 
 
 def _entry(parameter: ParameterResult, i: int, names: tuple[str, ...]) -> ParameterResult:
+    curve = parameter.curve
     return ParameterResult(
         name=names[int(parameter.indices[i])],
         shape=(),
         indices=np.zeros(1, dtype=np.intp),
         verdicts=parameter.verdicts[i : i + 1],
         reasons=parameter.reasons[i : i + 1],
+        curve=replace(curve, index=0) if curve is not None and curve.index == parameter.indices[i] else None,
         **{field: getattr(parameter, field)[i : i + 1] for field in _PER_ENTRY},
     )

@@ -1,0 +1,108 @@
+"""``gradcheck run`` checks the gradients of scripts and notebooks."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from gradcheck.commands.shared import (
+    EXITS,
+    arguments_at_dashes,
+    check_settings,
+    console,
+    narrowed,
+    options_of,
+    refuse_unwritable,
+    target_of,
+)
+from gradcheck.report.formats import FORMATS, NAMES, format_of
+
+if TYPE_CHECKING:
+    from gradcheck.config import Options
+    from gradcheck.report.record import Report
+
+
+@click.command(epilog=EXITS)
+@click.argument("paths", nargs=-1, required=True, metavar="PATH... [-- SCRIPT_ARGUMENTS...]")
+@check_settings
+@click.option("--workers", type=int, default=1, metavar="N", help="Check N scripts at the same time. [default: 1]")
+@click.option("--fix/--no-fix", default=None, help="Search for what mends a wrong gradient. [default: --fix]")
+@click.option("--select", metavar="CODE,...", help="Show findings whose codes begin so. [default: all]")
+@click.option("--ignore", metavar="CODE,...", help="Leave out findings whose codes begin so. [default: none]")
+@click.option("-k", "only", metavar="NAME", help="Check the scripts whose path contains NAME.")
+@click.option("--strict", is_flag=True, help="Count what is inconclusive as a mismatch.")
+@click.option("--exit-zero", is_flag=True, help="End with 0 although there are mismatches.")
+@click.option("--format", "form", type=click.Choice(NAMES), help="Output format. [default: text]")
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write to FILE.")
+@click.option("-q", "--quiet", is_flag=True, help="One line per script.")
+@click.option("-v", "--verbose", is_flag=True, help="Show how a script was understood, and what it prints.")
+@click.pass_context
+def run(context: click.Context, /, paths: tuple[str, ...], **flags: Any) -> None:
+    """Check the gradients of scripts and notebooks.
+
+    A PATH is a script (.py), a notebook (.ipynb), a folder of them, or PATH::FUNCTION for one backward function. What
+    follows -- is the script's own argument list; what is piped in is its standard input.
+    """
+    paths, script_arguments = arguments_at_dashes(context, paths)
+    if not paths:
+        raise click.UsageError("expected at least one PATH before --")
+    if flags["workers"] < 1:
+        raise click.UsageError(f"--workers: expected a number of at least 1, got {flags['workers']}")
+    options = options_of(flags, script_arguments)
+    refuse_unwritable(flags["output"])
+    report = _check_all(paths, options, flags)
+    _write(report, flags)
+    context.exit(int(report.exit_code(strict=flags["strict"], exit_zero=flags["exit_zero"])))
+
+
+def _check_all(paths: tuple[str, ...], options: Options, flags: dict[str, Any]) -> Report:
+    from gradcheck.api import prepare
+    from gradcheck.batch import run_all
+    from gradcheck.progress import Progress
+    from gradcheck.report.record import Report
+
+    jobs = [prepare(path, narrowed(options, function)) for path, function in _targets(paths, flags["only"])]
+    workers = min(flags["workers"], len(jobs))
+    with Progress(console(stderr=True), len(jobs), workers, show_output=flags["verbose"]) as progress:
+        return Report(run_all(jobs, workers, progress))
+
+
+def _targets(paths: tuple[str, ...], only: str | None) -> list[tuple[str, str | None]]:
+    """Return the scripts to check, each with the function it is narrowed to."""
+    from gradcheck.batch import scripts_below
+
+    found: list[tuple[str, str | None]] = []
+    for text in paths:
+        path, function = target_of(text)
+        inside = map(str, scripts_below(Path(path))) if Path(path).is_dir() else (path,)
+        found += [(script, function) for script in inside]
+    return [target for target in found if only is None or only in target[0]]
+
+
+def _write(report: Report, flags: dict[str, Any]) -> None:
+    from gradcheck.report import text as text_report
+
+    target: Path | None = flags["output"]
+    form = _format(flags)
+    verbosity = -1 if flags["quiet"] else int(flags["verbose"])
+    try:
+        stream = target.open("w", encoding="utf-8") if target is not None else sys.stdout
+    except OSError as error:
+        raise click.UsageError(f"cannot write {target}: {error.strerror}") from None
+    with stream if target is not None else nullcontext():
+        if form == "text":
+            text_report.render(report, console(file=stream), verbosity=verbosity)
+        else:
+            print(FORMATS[form].render(report), file=stream)
+    if not flags["quiet"]:
+        click.echo(text_report.summary(report) if report.scripts else "nothing to check", err=True)
+
+
+def _format(flags: dict[str, Any]) -> str:
+    target: Path | None = flags["output"]
+    name: str = flags["form"] or (format_of(target) if target is not None else "text")
+    return name
