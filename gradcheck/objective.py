@@ -12,11 +12,11 @@ from gradcheck.arguments import Arguments
 from gradcheck.arrays import FloatArray, same_bits
 from gradcheck.calls import Call, resolve_call
 from gradcheck.errors import InputError
-from gradcheck.generators import Generators
 from gradcheck.gradient import Gradient, match_gradient
+from gradcheck.loss import Loss, scalar, split_pair
 from gradcheck.noise import Noise
 from gradcheck.params import Parameters
-from gradcheck.random_state import RandomState
+from gradcheck.randomness import Randomness
 from gradcheck.self_difference import CallCounter
 from gradcheck.shadow import float64_shadow
 from gradcheck.step_size import coarsest_epsilon
@@ -60,17 +60,16 @@ class Objective:
     def __init__(self, loss: Any, params: object, args: Sequence[object]) -> None:
         if not isinstance(args, (tuple, list)):
             raise InputError(f"`args` must be a tuple of further arguments, got {type(args).__name__}: write (value,).")
-        self._loss = resolve_call(loss, "loss", params, args)
-        self.parameters = self.probe = Parameters(params, *self._loss.names(params))
+        call = resolve_call(loss, "loss", params, args)
+        self.parameters = self.probe = Parameters(params, *call.names(params))
         self.evaluations = 0
         self.dtype: np.dtype[Any] = np.dtype(np.float64)
         self.gradient_from: Literal["loss", "grad"] | None = None
         self.notes: list[str] = []
         self._gradient: Call | Gradient | None = None
         self._arguments = Arguments(args)
-        self._random_state = RandomState.capture()
-        self._generators = Generators()
-        self._is_random = False
+        self._randomness = Randomness()
+        self._loss = Loss(call, self._randomness)
 
     @classmethod
     def with_gradient(cls, loss: Any, grad: object, params: object, args: Sequence[object]) -> Objective:
@@ -88,6 +87,7 @@ class Objective:
             raise InputError("`grad` must be a callable, True (`loss` returns both) or a gradient, got None.")
         if grad is True:
             objective.gradient_from = "loss"
+            objective._loss.with_gradient = True
         elif callable(grad):
             objective.gradient_from = "grad"
             objective._gradient = resolve_call(grad, "grad", params, args)
@@ -105,14 +105,14 @@ class Objective:
         InputError
             If the loss is not a finite scalar, or changes the parameters.
         """
-        functions = [call.function for call in (self._loss, self._gradient) if isinstance(call, Call)]
-        self._generators = Generators.reached_by([*functions, *self._loss.args])
+        functions = [call.function for call in (self._loss.call, self._gradient) if isinstance(call, Call)]
+        self._randomness.reach([*functions, *self._loss.call.args])
         first = self.at_tree(self.parameters.tree())
         self._forbid_changes("loss")
-        origin = _scalar(first)
+        origin = scalar(first)
         self.dtype = np.asarray(first).dtype
-        self._is_random = self._has_drawn()
-        if self._is_random:
+        self._randomness.is_frozen = self._randomness.has_drawn()
+        if self._randomness.is_frozen:
             origin = self.value_at(self.parameters)
         if not np.isfinite(origin):
             raise InputError(f"the loss must be finite at the point that is checked, got {origin}.")
@@ -134,9 +134,9 @@ class Objective:
         """
         if self.gradient_from is None:
             # nobody knows what it was computed with
-            self._is_random = False
+            self._randomness.is_frozen = False
             return self.gradient()
-        counter = CallCounter(self._loss.function)
+        counter = CallCounter(self._loss.call.function)
         with counter.counting():
             gradient = self.gradient()
         self._forbid_changes(self.gradient_from)
@@ -155,9 +155,9 @@ class Objective:
             return self._gradient
         if self._gradient is None:
             self.evaluations += 1
-            returned = _split(self._call(self._loss, self.parameters.tree()))[1]
+            returned = split_pair(self._loss.run(self._loss.call, self.parameters.tree()))[1]
         else:
-            returned = self._call(self._gradient, self.parameters.tree())
+            returned = self._loss.run(self._gradient, self.parameters.tree())
         return match_gradient(self.parameters, returned)
 
     def reference(self, origin: float) -> tuple[float, Noise]:
@@ -193,18 +193,12 @@ class Objective:
 
     def value_at(self, parameters: Parameters) -> float:
         """Return the loss at the caller's parameters or at others of the same structure."""
-        return _scalar(self.at_tree(parameters.tree()))
+        return scalar(self.at_tree(parameters.tree()))
 
     def at_tree(self, tree: object) -> Any:
         """Return what the loss gives at any structure like the caller's, as it is."""
         self.evaluations += 1
-        returned = self._call(self._loss, tree)
-        return _split(returned)[0] if self.gradient_from == "loss" else returned
-
-    def _call(self, call: Call, tree: object) -> Any:
-        if self._is_random:
-            self._bring_randomness_back()
-        return call(tree)
+        return self._loss.at_tree(tree)
 
     # -- supervision --------------------------------------------------------------------------------------------
 
@@ -214,24 +208,17 @@ class Objective:
         They are where the gradient depends on what is drawn, as with dropout. Where it does not, what is drawn is noise
         on the loss, and freezing it would differentiate another function than the one that the gradient belongs to.
         """
-        loss_draws, self._is_random = self._is_random, False
-        frozen = self._has_drawn()
+        loss_draws, self._randomness.is_frozen = self._randomness.is_frozen, False
+        frozen = self._randomness.has_drawn()
         if not frozen and loss_draws:
             # the first call draws what was drawn before, the second something else
             self.value_at(self.parameters)
             self.value_at(self.parameters)
             again = self.gradient()
             frozen = not all(map(same_bits, gradient.values, again.values))
-        self._is_random = frozen
+        self._randomness.is_frozen = frozen
         if frozen:
             self.notes.append("random numbers are drawn; the same ones were drawn in every call")
-
-    def _has_drawn(self) -> bool:
-        return bool(self._generators.moved()) or self._random_state != RandomState.capture()
-
-    def _bring_randomness_back(self) -> None:
-        self._random_state.restore()
-        self._generators.restore()
 
     def _forbid_memory(self, role: str, origin: float) -> None:
         """Raise InputError if a function has changed an argument on which the loss depends; note other changes."""
@@ -274,32 +261,4 @@ class Objective:
         """Bring back parameters, arguments and random states to what they were before the check."""
         self.parameters.restore()
         self._arguments.restore()
-        self._bring_randomness_back()
-
-
-def _split(returned: object) -> tuple[Any, Any]:
-    if not isinstance(returned, (tuple, list)) or len(returned) != 2:
-        raise InputError(f"with `grad=True` the loss must return (value, gradient), got {_shown(returned)}.")
-    return returned[0], returned[1]
-
-
-def _scalar(value: Any) -> float:
-    """Return a loss as a float, or raise InputError if it is not one real number."""
-    if type(value) is float:
-        return value
-    if isinstance(value, (tuple, list, dict, str)) or value is None:
-        advice = " Pass grad=True if it returns (value, gradient)." if isinstance(value, tuple) else ""
-        raise InputError(f"the loss must be one real number, got {_shown(value)}.{advice}")
-    array = np.asarray(value)
-    if array.size != 1:
-        raise InputError(
-            f"the loss must be a scalar, got an array of shape {array.shape}. Did you mean its sum or mean?"
-        )
-    if not (np.issubdtype(array.dtype, np.floating) or np.issubdtype(array.dtype, np.integer)):
-        raise InputError(f"the loss must be one real number, got {_shown(value)} of type {array.dtype}.")
-    return float(array.reshape(-1)[0])
-
-
-def _shown(value: object) -> str:
-    length = f" of length {len(value)}" if isinstance(value, (tuple, list, dict)) else ""
-    return f"{type(value).__name__}{length}"
+        self._randomness.rewind()
