@@ -14,9 +14,10 @@ from typing import NamedTuple
 import numpy as np
 
 from gradcheck.arrays import BoolArray, FloatArray, IntArray
+from gradcheck.displacement import Along, Stretch
 from gradcheck.finite_difference import Derivative, differentiate
 from gradcheck.levels import Samples
-from gradcheck.line import Line, Stretch, random_direction
+from gradcheck.line import Line, random_direction
 from gradcheck.noise import Noise
 from gradcheck.noise_scan import scatter
 from gradcheck.objective import Objective
@@ -151,8 +152,9 @@ class Directions:
         wanted = np.array([_WANTED * one.norm / np.sqrt(one.size) for one in drawn])
 
         def sample(positions: IntArray, steps: FloatArray) -> Samples:
-            rows = [(drawn[i].line(h), drawn[i].line(-h), h) for i, h in zip(positions, steps, strict=True)]
-            return Samples(*np.array(rows, dtype=np.float64).reshape(-1, 3).T)
+            both = [Along(drawn[i].stretches, (h, -h)) for i, h in zip(positions, steps.tolist(), strict=True)]
+            plus, minus = np.array(self._objective.evaluate(both), dtype=np.float64).reshape(-1, 2).T
+            return Samples(plus, minus, steps)
 
         def goal(derivative: Derivative) -> tuple[BoolArray, FloatArray]:
             difference = np.abs(analytic - derivative.value)
@@ -186,11 +188,11 @@ class Directions:
         stretches, contributions, roundoff = [], [], 0.0
         for owner, where, weight in blocks:
             direction = weight * random_direction(self._rng, self._scales[owner][where]) * self._finite[owner][where]
-            stretches.append(Stretch(self._objective.probe.leaves[owner], where, direction))
+            stretches.append(Stretch(owner, where, direction))
             contributions.append(self._gradient[owner][where] * direction)
             roundoff = float(np.hypot(roundoff, _ROUNDINGS * self._epsilons[owner] * np.linalg.norm(contributions[-1])))
         return _Drawn(
-            line=Line(self._objective, stretches),
+            stretches=stretches,
             analytic=float(sum(part.sum() for part in contributions)),
             norm=float(np.sqrt(sum(float(part @ part) for part in contributions))),
             roundoff=roundoff,
@@ -199,8 +201,7 @@ class Directions:
 
     def _measure_scatter(self, expected: float) -> float:
         # once for all comparisons at this point
-        line = Line.through_all(self._objective, np.random.default_rng(0))
-        measured = scatter(line, self._origin, expected)
+        measured = scatter(Line(self._objective, np.random.default_rng(0)), self._origin, expected)
         self._noise = replace(self._noise, scatter=measured)
         return measured
 
@@ -208,7 +209,7 @@ class Directions:
 class _Drawn(NamedTuple):
     """A direction with what the gradient says of it."""
 
-    line: Line
+    stretches: Sequence[Stretch]
     analytic: float
     norm: float
     roundoff: float

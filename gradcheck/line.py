@@ -1,24 +1,15 @@
-"""The loss along a straight line through the parameters as they stand."""
+"""Straight lines through the parameters as they stand, along which the loss is looked at."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import numpy as np
 
-from gradcheck.arrays import FloatArray, IntArray
-from gradcheck.leaf import Leaf
+from gradcheck.arrays import FloatArray
+from gradcheck.displacement import Along, Stretch
 from gradcheck.objective import Objective
 from gradcheck.step_size import parameter_scale
-
-
-class Stretch(NamedTuple):
-    """Some entries of one parameter, and how far each of them goes."""
-
-    leaf: Leaf
-    where: IntArray
-    direction: FloatArray
 
 
 def random_direction(rng: np.random.Generator, scale: FloatArray) -> FloatArray:
@@ -35,36 +26,24 @@ def random_direction(rng: np.random.Generator, scale: FloatArray) -> FloatArray:
 
 
 class Line:
-    """The loss as a function of the position on a line; the probe is brought back after each evaluation.
+    """The loss as a function of the position on a line that moves every entry by its own natural scale.
 
     Parameters
     ----------
     objective : Objective
         The loss, with its probe chosen.
-    stretches : sequence of Stretch
-        The direction.
+    rng : Generator
+        Where the direction comes from.
     """
 
-    def __init__(self, objective: Objective, stretches: Sequence[Stretch]) -> None:
+    def __init__(self, objective: Objective, rng: np.random.Generator) -> None:
         self._objective = objective
-        self._stretches = stretches
-        self._stored = [stretch.leaf.take(stretch.where) for stretch in stretches]
+        self._stretches = [
+            Stretch(owner, np.arange(leaf.size), random_direction(rng, parameter_scale(leaf.values())))
+            for owner, leaf in enumerate(objective.probe.leaves)
+        ]
 
-    @classmethod
-    def through_all(cls, objective: Objective, rng: np.random.Generator) -> Line:
-        """Return a line that moves every entry by its own natural scale."""
-        stretches = []
-        for leaf in objective.probe.leaves:
-            direction = random_direction(rng, parameter_scale(leaf.values()))
-            stretches.append(Stretch(leaf, np.arange(leaf.size), direction))
-        return cls(objective, stretches)
-
-    def __call__(self, t: float) -> float:
-        """Return the loss at `t` times the direction from the point."""
-        try:
-            for (leaf, where, direction), stored in zip(self._stretches, self._stored, strict=True):
-                leaf.shift(where, stored, t * direction)
-            return self._objective.value()
-        finally:
-            for (leaf, where, _), stored in zip(self._stretches, self._stored, strict=True):
-                leaf.give(where, stored)
+    def __call__(self, positions: Sequence[float]) -> FloatArray:
+        """Return the loss at positions on the line, in units of its direction."""
+        alone = [Along(self._stretches, (t,)) for t in positions]
+        return np.array([value for values in self._objective.evaluate(alone) for value in values])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -17,7 +17,7 @@ _WIDENED = (2.0**-11, 2.0**-5)
 _ORDERS = range(4, 8)
 
 
-def scatter(along: Callable[[float], float], origin: float, expected: float) -> float:
+def scatter(along: Callable[[Sequence[float]], FloatArray], origin: float, expected: float) -> float:
     """Return the standard deviation of values of the loss about a smooth curve.
 
     Values at equal distances leave only their scatter in differences of high order [1]_. A kink or an oscillation looks
@@ -27,7 +27,7 @@ def scatter(along: Callable[[float], float], origin: float, expected: float) -> 
     Parameters
     ----------
     along : callable
-        The loss along a line; 1 is the natural scale of the parameters, 0 the point.
+        The loss at several positions on a line; 1 is the natural scale of the parameters, 0 the point.
     origin : float
         The loss at 0.
     expected : float
@@ -58,8 +58,8 @@ def scatter(along: Callable[[float], float], origin: float, expected: float) -> 
     return found if math.isfinite(found) else 0.0
 
 
-def _values(along: Callable[[float], float], origin: float, spacing: float) -> FloatArray:
-    return np.array([origin, *(along(j * spacing) for j in range(1, _POINTS))])
+def _values(along: Callable[[Sequence[float]], FloatArray], origin: float, spacing: float) -> FloatArray:
+    return np.array([origin, *along([j * spacing for j in range(1, _POINTS)])])
 
 
 def _is_granular(values: FloatArray) -> bool:

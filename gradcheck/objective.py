@@ -11,6 +11,7 @@ import numpy as np
 from gradcheck.arguments import Arguments
 from gradcheck.arrays import FloatArray, same_bits
 from gradcheck.calls import Call, resolve_call
+from gradcheck.displacement import Displacement
 from gradcheck.errors import InputError
 from gradcheck.gradient import Gradient, match_gradient
 from gradcheck.loss import Loss, scalar, split_pair
@@ -194,6 +195,16 @@ class Objective:
     def value_at(self, parameters: Parameters) -> float:
         """Return the loss at the caller's parameters or at others of the same structure."""
         return scalar(self.at_tree(parameters.tree()))
+
+    def evaluate(self, displacements: Sequence[Displacement]) -> list[tuple[float, ...]]:
+        """Return what the loss gives at displaced parameters.
+
+        Parameters
+        ----------
+        displacements : sequence of Displacement
+            How the probe's entries are moved; afterwards they are as they were.
+        """
+        return [displacement(self) for displacement in displacements]
 
     def at_tree(self, tree: object) -> Any:
         """Return what the loss gives at any structure like the caller's, as it is."""

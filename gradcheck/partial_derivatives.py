@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from gradcheck.arrays import FloatArray, IntArray
+from gradcheck.displacement import Pair
 from gradcheck.entries import Entries
 from gradcheck.finite_difference import Derivative, Goal, Sampler, differentiate
-from gradcheck.leaf import Leaf
 from gradcheck.levels import Samples
 from gradcheck.line import Line
 from gradcheck.noise import Noise
@@ -76,7 +76,7 @@ def partial_derivatives(
         goal=goal,
         hint=hint,
         reach=reach,
-        scatter=lambda expected: scatter(Line.through_all(objective, np.random.default_rng(0)), origin, expected),
+        scatter=lambda expected: scatter(Line(objective, np.random.default_rng(0)), origin, expected),
     )
 
 
@@ -99,8 +99,7 @@ def differences_by_step(
     steps, differences : float array, shape (steps,)
         NaN where a step is lost in the precision of the entry, or the loss is not finite.
     """
-    leaf = objective.probe.leaves[owner]
-    plus, minus, half = np.array([_two_sided(objective, leaf, index, step) for step in steps.tolist()]).T
+    plus, minus, half = np.array(objective.evaluate([Pair(owner, index, step) for step in steps.tolist()])).T
     with np.errstate(all="ignore"):
         differences = (plus - minus) / (2 * half)
     made = half > 0
@@ -155,33 +154,11 @@ def natural_scale(objective: Objective, entries: Entries) -> FloatArray:
 
 
 def _sampler(objective: Objective, entries: Entries) -> Sampler:
-    """Return the function that evaluates the loss on both sides of entries, one after the other."""
-    leaves = objective.probe.leaves
+    """Return the function that evaluates the loss on both sides of entries."""
 
     def sample(positions: IntArray, steps: FloatArray) -> Samples:
-        rows = [
-            _two_sided(objective, leaves[owner], index, step)
-            for owner, index, step in zip(
-                entries.owner[positions].tolist(), entries.index[positions].tolist(), steps.tolist(), strict=True
-            )
-        ]
-        return Samples(*np.array(rows, dtype=np.float64).reshape(-1, 3).T)
+        owners, indices = entries.owner[positions].tolist(), entries.index[positions].tolist()
+        pairs = [Pair(*one) for one in zip(owners, indices, steps.tolist(), strict=True)]
+        return Samples(*np.array(objective.evaluate(pairs), dtype=np.float64).reshape(-1, 3).T)
 
     return sample
-
-
-def _two_sided(objective: Objective, leaf: Leaf, i: int, step: float) -> tuple[float, float, float]:
-    """Return the loss above and below one entry, and half the distance between the two, as stored."""
-    saved = leaf.get(i)
-    try:
-        leaf.put(i, saved + step)
-        upper = leaf.get(i)
-        plus = objective.value()
-        leaf.put(i, saved - step)
-        lower = leaf.get(i)
-        minus = objective.value()
-    finally:
-        leaf.put(i, saved)
-    # the difference of coarser types is exact in float64; that of long doubles is not
-    exact = upper - lower if isinstance(saved, np.longdouble) else float(upper) - float(lower)
-    return plus, minus, 0.5 * float(exact)

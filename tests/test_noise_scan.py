@@ -5,9 +5,14 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from gradcheck.noise_scan import scatter
+from gradcheck import noise_scan
 
 EPS = 2.0**-52
+
+
+def scatter(loss: Callable[[float], float], origin: float, expected: float) -> float:
+    """Scan a loss that takes one position after the other."""
+    return noise_scan.scatter(lambda positions: np.array([loss(t) for t in positions]), origin, expected)
 
 
 def noisy(level: float) -> Callable[[float], float]:

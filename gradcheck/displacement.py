@@ -1,0 +1,118 @@
+"""Evaluations of the loss at displaced parameters, as plain records: each can be done here, or wherever a copy is."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple, Protocol
+
+import numpy as np
+
+from gradcheck.arrays import FloatArray, IntArray
+from gradcheck.params import Parameters
+
+
+class Place(Protocol):
+    """Where evaluations are done: parameters, and the loss at them."""
+
+    @property
+    def probe(self) -> Parameters:
+        """The parameters that are displaced, and brought back."""
+
+    def value(self) -> float:
+        """Return the loss at the probe as it stands."""
+
+
+class Pair(NamedTuple):
+    """One entry moved up and down.
+
+    Attributes
+    ----------
+    owner : int
+        Position of its parameter among the probe's.
+    entry : int
+        Its flat (C order) index there.
+    step : float
+        How far it is moved.
+    """
+
+    owner: int
+    entry: int
+    step: float
+
+    @property
+    def cost(self) -> int:
+        """Number of evaluations."""
+        return 2
+
+    def __call__(self, place: Place) -> tuple[float, ...]:
+        """Return the loss above and below the entry, and half the distance between the two, as stored."""
+        leaf, i = place.probe.leaves[self.owner], self.entry
+        saved = leaf.get(i)
+        try:
+            leaf.put(i, saved + self.step)
+            upper = leaf.get(i)
+            plus = place.value()
+            leaf.put(i, saved - self.step)
+            lower = leaf.get(i)
+            minus = place.value()
+        finally:
+            leaf.put(i, saved)
+        # the difference of coarser types is exact in float64; that of long doubles is not
+        exact = upper - lower if isinstance(saved, np.longdouble) else float(upper) - float(lower)
+        return plus, minus, 0.5 * float(exact)
+
+
+class Stretch(NamedTuple):
+    """Some entries of one parameter, and how far each of them goes.
+
+    Attributes
+    ----------
+    owner : int
+        Position of the parameter among the probe's.
+    where : int array
+        Flat (C order) indices.
+    direction : float array
+        One number for each.
+    """
+
+    owner: int
+    where: IntArray
+    direction: FloatArray
+
+
+class Along(NamedTuple):
+    """Many entries moved together, to several positions on a straight line.
+
+    Attributes
+    ----------
+    stretches : sequence of Stretch
+        The direction.
+    positions : tuple of float
+        How many times the direction to go.
+    """
+
+    stretches: Sequence[Stretch]
+    positions: tuple[float, ...]
+
+    @property
+    def cost(self) -> int:
+        """Number of evaluations."""
+        return len(self.positions)
+
+    def __call__(self, place: Place) -> tuple[float, ...]:
+        """Return the loss at each position."""
+        leaves = [place.probe.leaves[stretch.owner] for stretch in self.stretches]
+        stored = [leaf.take(s.where) for leaf, s in zip(leaves, self.stretches, strict=True)]
+        values = []
+        try:
+            for t in self.positions:
+                for leaf, (_, where, direction), kept in zip(leaves, self.stretches, stored, strict=True):
+                    leaf.shift(where, kept, t * direction)
+                values.append(place.value())
+        finally:
+            for leaf, (_, where, _), kept in zip(leaves, self.stretches, stored, strict=True):
+                leaf.give(where, kept)
+        return tuple(values)
+
+
+Displacement = Pair | Along
