@@ -32,7 +32,7 @@ def check_grad(
     method: str = "auto",
     points: int = 1,
     entries: EntriesOption = "auto",
-    workers: None = None,
+    workers: Any = None,
     seed: int = 0,
     curves: bool = False,
 ) -> CheckResult:
@@ -65,8 +65,10 @@ def check_grad(
         Largest number of entries to compare one by one per parameter, drawn at random where there are more. "auto"
         compares every entry up to 2,000 in all; beyond that, whole parameters are compared along random directions,
         and the wrong entries of those that are wrong are located.
-    workers : None
-        Reserved.
+    workers : int, callable or object with a method ``map``, optional
+        Where the loss is evaluated: in so many processes (through joblib, whose ``parallel_config`` says which kind),
+        by something that works like `map`, or by a pool, an executor or a Dask client. It pays for losses that take
+        a millisecond or more; rounds of evaluations that are shorter are not sent.
     seed : int
         Seed of the random entries and points.
     curves : bool
@@ -82,6 +84,8 @@ def check_grad(
     ------
     InputError
         If the input cannot be checked. What `loss` and `grad` raise comes through unchanged.
+    WorkerError
+        If workers give no answer, or another one than this process.
 
     Examples
     --------
@@ -92,7 +96,7 @@ def check_grad(
     options = Options.validated(
         rtol=rtol, atol=atol, method=method, points=points, entries=entries, workers=workers, seed=seed
     )
-    objective = Objective.with_gradient(loss, grad, params, args)
+    objective = Objective.with_gradient(loss, grad, params, args, options.workers)
     if points > 1 and objective.gradient_from is None:
         raise InputError(
             f"`points`={points} needs a gradient that can be evaluated elsewhere: pass a callable (or True) as `grad`, "
@@ -119,7 +123,7 @@ def assert_grad(
     method: str = "auto",
     points: int = 1,
     entries: EntriesOption = "auto",
-    workers: None = None,
+    workers: Any = None,
     seed: int = 0,
 ) -> CheckResult:
     """Check a gradient as `check_grad` does, and raise unless it was shown to match.
@@ -167,13 +171,14 @@ def numerical_grad(
     *,
     args: Sequence[object] = (),
     method: str = "auto",
+    workers: Any = None,
     seed: int = 0,
 ) -> Any:
     """Return the numerical gradient of a loss, in the structure of `params`.
 
     Parameters
     ----------
-    loss, params, args, method, seed
+    loss, params, args, method, workers, seed
         As for `check_grad`.
 
     Returns
@@ -191,8 +196,8 @@ def numerical_grad(
     >>> round(numerical_grad(lambda x: x**3, 2.0), 6)
     12.0
     """
-    options = Options.validated(method=method, entries="all", seed=seed)
-    objective = Objective(loss, params, args)
+    options = Options.validated(method=method, entries="all", workers=workers, seed=seed)
+    objective = Objective(loss, params, args, options.workers)
     try:
         origin, noise = objective.reference(objective.start())
         entries = Entries.choose(objective.parameters.leaves, options.budget, options.seed)

@@ -40,6 +40,12 @@ class InputError(GradcheckError, ValueError):
     slug = "bad-input"
 
 
+class WorkerError(GradcheckError):
+    """The workers that evaluations were sent to gave no answer, or another one than this process."""
+
+    slug = "workers"
+
+
 class UsageError(GradcheckError):
     """The command line or a setting is wrong; nothing was run."""
 

@@ -49,6 +49,13 @@ class Leaf:
         self._flat = None if array is None else array.flat
         self._cells = tuple(cells)
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_flat": None}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._flat = None if self.array is None else self.array.flat
+
     @property
     def size(self) -> int:
         """Number of entries."""

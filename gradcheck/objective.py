@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal
@@ -16,6 +17,7 @@ from gradcheck.errors import InputError
 from gradcheck.gradient import Gradient, match_gradient
 from gradcheck.loss import Loss, scalar, split_pair
 from gradcheck.noise import Noise
+from gradcheck.parallel import Workers
 from gradcheck.params import Parameters
 from gradcheck.randomness import Randomness
 from gradcheck.self_difference import CallCounter
@@ -38,6 +40,8 @@ class Objective:
         The caller's structure of parameters.
     args : sequence
         Further arguments of the user's functions.
+    workers : Workers, optional
+        Where evaluations of the loss are sent.
 
     Attributes
     ----------
@@ -58,7 +62,7 @@ class Objective:
         If `loss` cannot be called with the parameters, or these cannot be checked.
     """
 
-    def __init__(self, loss: Any, params: object, args: Sequence[object]) -> None:
+    def __init__(self, loss: Any, params: object, args: Sequence[object], workers: Workers | None = None) -> None:
         if not isinstance(args, (tuple, list)):
             raise InputError(f"`args` must be a tuple of further arguments, got {type(args).__name__}: write (value,).")
         call = resolve_call(loss, "loss", params, args)
@@ -68,22 +72,27 @@ class Objective:
         self.gradient_from: Literal["loss", "grad"] | None = None
         self.notes: list[str] = []
         self._gradient: Call | Gradient | None = None
+        self._workers = workers
+        # whether the workers have the loss as it stands; how long it takes, and how far its values are apart
+        self._is_settled, self._seconds, self._floor = False, 0.0, 0.0
         self._arguments = Arguments(args)
         self._randomness = Randomness()
         self._loss = Loss(call, self._randomness)
 
     @classmethod
-    def with_gradient(cls, loss: Any, grad: object, params: object, args: Sequence[object]) -> Objective:
+    def with_gradient(
+        cls, loss: Any, grad: object, params: object, args: Sequence[object], workers: Workers | None = None
+    ) -> Objective:
         """Validate everything that can be validated without an evaluation.
 
         Parameters
         ----------
-        loss, params, args
+        loss, params, args, workers
             As for the class.
         grad : callable, True or gradient
             The user's gradient; True if `loss` returns ``(value, gradient)``.
         """
-        objective = cls(loss, params, args)
+        objective = cls(loss, params, args, workers)
         if grad is None:
             raise InputError("`grad` must be a callable, True (`loss` returns both) or a gradient, got None.")
         if grad is True:
@@ -178,7 +187,9 @@ class Objective:
                 self.probe, self.dtype, dtypes = shadow, np.dtype(np.float64), []
                 origin = self.value()
         noise = Noise(coarsest_epsilon([*dtypes, self.dtype]) / 2)
+        began = time.perf_counter()
         again = [origin, self.value()]
+        self._seconds = time.perf_counter() - began
         if again[1] == origin:
             return origin, noise
         again += [self.value() for _ in range(6)]
@@ -186,6 +197,7 @@ class Objective:
             f"`loss` is not deterministic: its values at one point are up to {max(again) - min(again):.2g} apart, and "
             "smaller differences cannot be seen; seed what it draws, or mend what it remembers between calls"
         )
+        self._floor = 2 * (max(again) - min(again))
         return origin, replace(noise, floor=2 * (max(again) - min(again)), scatter=float(np.std(again, ddof=1)))
 
     def value(self) -> float:
@@ -204,7 +216,16 @@ class Objective:
         displacements : sequence of Displacement
             How the probe's entries are moved; afterwards they are as they were.
         """
-        return [displacement(self) for displacement in displacements]
+        count = sum(displacement.cost for displacement in displacements)
+        if self._workers is None or not self._workers.is_worth(self._seconds, count):
+            return [displacement(self) for displacement in displacements]
+        if not self._is_settled:
+            before = self.evaluations
+            self._workers.settle(self, self._loss, self._seconds, self._floor)
+            # those of the comparison do not count
+            self._is_settled, self.evaluations = True, before
+        self.evaluations += count
+        return self._workers.evaluate(displacements, self._seconds, self)
 
     def at_tree(self, tree: object) -> Any:
         """Return what the loss gives at any structure like the caller's, as it is."""
@@ -254,6 +275,7 @@ class Objective:
         values : sequence of float array
             Flat values, one array per leaf.
         """
+        self._is_settled = False
         for leaf, twin, flat in zip(self.parameters.leaves, self.probe.leaves, values, strict=True):
             leaf.write(flat)
             if twin is not leaf:

@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple, TypeGuard
 import numpy as np
 
 from gradcheck.errors import InputError
+from gradcheck.parallel import Workers
 from gradcheck.tolerance import validate_tolerance
 
 EntriesOption = int | Literal["auto", "all"]
@@ -32,6 +33,8 @@ class Options(NamedTuple):
         Whether parameters are compared along random directions where all of them have more entries than the budget.
     seed : int
         Seed of the random entries and points.
+    workers : Workers or None
+        Where evaluations of the loss are sent.
     """
 
     rtol: float | None
@@ -41,6 +44,7 @@ class Options(NamedTuple):
     budget: int | None
     directional: bool
     seed: int
+    workers: Workers | None
 
     @classmethod
     def validated(
@@ -59,13 +63,10 @@ class Options(NamedTuple):
         validate_tolerance("atol", atol)
         if method not in _METHODS:
             raise InputError(f"`method` must be one of {list(_METHODS)}, got {method!r}.")
-        if workers is not None:
-            raise InputError(
-                f"`workers` must be None: this version evaluates one loss after the other, got {workers!r}."
-            )
         _require_int("points", points, 1)
         _require_int("seed", seed, 0)
-        return cls(rtol, atol, method, points, _entry_budget(entries), entries == "auto", seed)
+        chosen = None if workers is None else Workers(workers)
+        return cls(rtol, atol, method, points, _entry_budget(entries), entries == "auto", seed, chosen)
 
 
 def _entry_budget(entries: object) -> int | None:

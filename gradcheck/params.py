@@ -52,6 +52,10 @@ class Parameters:
         self._by_path = {leaf.path: leaf for leaf in self.leaves}
         self._rebuilt = any(leaf.rebuilt for leaf in self.leaves)
 
+    def __getstate__(self) -> dict[str, Any]:
+        # a copy that is sent away is not brought back, and objects have other addresses there
+        return {**self.__dict__, "_backup": Backup(), "_seen": {}}
+
     # -- the structure ------------------------------------------------------------------------------------------
 
     def tree(self) -> Any:

@@ -79,6 +79,7 @@ MODULES = {
     "points": "core",
     "check": "core",
     "parallel": "core",
+    "sending": "core",
     "reference": "reference",
     "demo": "demo",
     "config": "config",
@@ -116,6 +117,8 @@ ONLY_IN = {
         "gradcheck.report.snippet",
         "gradcheck.report.text",
     },
+    "cloudpickle": {"gradcheck.sending"},
+    "joblib": {"gradcheck.sending"},
     "nbformat": {"gradcheck.script.notebook"},
     "pytest": {"gradcheck.pytest_plugin"},
 }

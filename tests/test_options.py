@@ -13,7 +13,7 @@ from problems import cubic, cubic_grad, weights
     ("options", "message"),
     [
         ({"method": "forward"}, r"`method` must be one of \['auto', 'central', 'complex'\], got 'forward'"),
-        ({"workers": 2}, "`workers` must be None.*got 2"),
+        ({"workers": 0}, "`workers` must be a number of processes.*got 0"),
         ({"rtol": -1.0}, "`rtol`.*got -1.0"),
         ({"atol": math.nan}, "`atol`.*got nan"),
         ({"points": 0}, "`points` must be an integer of at least 1, got 0"),
