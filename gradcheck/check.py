@@ -33,6 +33,7 @@ def check_grad(
     points: int = 1,
     entries: EntriesOption = "auto",
     workers: Any = None,
+    vectorized: bool = False,
     seed: int = 0,
     curves: bool = False,
 ) -> CheckResult:
@@ -69,6 +70,9 @@ def check_grad(
         Where the loss is evaluated: in so many processes (through joblib, whose ``parallel_config`` says which kind),
         by something that works like `map`, or by a pool, an executor or a Dask client. It pays for losses that take
         a millisecond or more; rounds of evaluations that are shorter are not sent.
+    vectorized : bool
+        Whether `loss` takes stacked parameters, each with a new first axis (a number becomes an array of shape (n,)),
+        and returns the n losses: it is called once for up to 256 evaluations then. `grad` is called as ever.
     seed : int
         Seed of the random entries and points.
     curves : bool
@@ -94,9 +98,16 @@ def check_grad(
     True
     """
     options = Options.validated(
-        rtol=rtol, atol=atol, method=method, points=points, entries=entries, workers=workers, seed=seed
+        rtol=rtol,
+        atol=atol,
+        method=method,
+        points=points,
+        entries=entries,
+        workers=workers,
+        vectorized=vectorized,
+        seed=seed,
     )
-    objective = Objective.with_gradient(loss, grad, params, args, options.workers)
+    objective = Objective.with_gradient(loss, grad, params, args, options.means)
     if points > 1 and objective.gradient_from is None:
         raise InputError(
             f"`points`={points} needs a gradient that can be evaluated elsewhere: pass a callable (or True) as `grad`, "
@@ -124,13 +135,14 @@ def assert_grad(
     points: int = 1,
     entries: EntriesOption = "auto",
     workers: Any = None,
+    vectorized: bool = False,
     seed: int = 0,
 ) -> CheckResult:
     """Check a gradient as `check_grad` does, and raise unless it was shown to match.
 
     Parameters
     ----------
-    loss, grad, params, args, rtol, atol, method, points, entries, workers, seed
+    loss, grad, params, args, rtol, atol, method, points, entries, workers, vectorized, seed
         As for `check_grad`.
 
     Returns
@@ -158,6 +170,7 @@ def assert_grad(
         points=points,
         entries=entries,
         workers=workers,
+        vectorized=vectorized,
         seed=seed,
     )
     if not result.passed:
@@ -172,13 +185,14 @@ def numerical_grad(
     args: Sequence[object] = (),
     method: str = "auto",
     workers: Any = None,
+    vectorized: bool = False,
     seed: int = 0,
 ) -> Any:
     """Return the numerical gradient of a loss, in the structure of `params`.
 
     Parameters
     ----------
-    loss, params, args, method, workers, seed
+    loss, params, args, method, workers, vectorized, seed
         As for `check_grad`.
 
     Returns
@@ -196,8 +210,8 @@ def numerical_grad(
     >>> round(numerical_grad(lambda x: x**3, 2.0), 6)
     12.0
     """
-    options = Options.validated(method=method, entries="all", workers=workers, seed=seed)
-    objective = Objective(loss, params, args, options.workers)
+    options = Options.validated(method=method, entries="all", workers=workers, vectorized=vectorized, seed=seed)
+    objective = Objective(loss, params, args, options.means)
     try:
         origin, noise = objective.reference(objective.start())
         entries = Entries.choose(objective.parameters.leaves, options.budget, options.seed)

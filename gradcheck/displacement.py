@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
 from gradcheck.arrays import FloatArray, IntArray
 from gradcheck.params import Parameters
+from gradcheck.step_size import parameter_scale
+
+# how far all entries are moved to compare two ways to evaluate a loss, in units of their scale
+_NUDGE = 1e-3
 
 
 class Place(Protocol):
@@ -20,6 +25,9 @@ class Place(Protocol):
 
     def value(self) -> float:
         """Return the loss at the probe as it stands."""
+
+    def values(self, tree: object, count: int) -> npt.NDArray[Any]:
+        """Return the loss at each of so many parameters that are stacked in a structure like the probe's."""
 
 
 class Pair(NamedTuple):
@@ -57,9 +65,20 @@ class Pair(NamedTuple):
             minus = place.value()
         finally:
             leaf.put(i, saved)
-        # the difference of coarser types is exact in float64; that of long doubles is not
-        exact = upper - lower if isinstance(saved, np.longdouble) else float(upper) - float(lower)
-        return plus, minus, 0.5 * float(exact)
+        return plus, minus, _half(upper, lower)
+
+    def place_in(self, rows: Sequence[npt.NDArray[Any]]) -> tuple[float, ...]:
+        """Move the entry in two rows of stacked parameters; return half the distance between the two, as stored."""
+        column = rows[self.owner][:, self.entry]
+        saved = column[0]
+        column[0], column[1] = saved + self.step, saved - self.step
+        return (_half(column[0], column[1]),)
+
+
+def _half(upper: Any, lower: Any) -> float:
+    # the difference of coarser types is exact in float64; that of long doubles is not
+    exact = upper - lower if isinstance(upper, np.longdouble) else float(upper) - float(lower)
+    return 0.5 * float(exact)
 
 
 class Stretch(NamedTuple):
@@ -114,5 +133,25 @@ class Along(NamedTuple):
                 leaf.give(where, kept)
         return tuple(values)
 
+    def place_in(self, rows: Sequence[npt.NDArray[Any]]) -> tuple[float, ...]:
+        """Move the entries in one row of stacked parameters for each position; nothing else is to be known of them."""
+        for owner, where, direction in self.stretches:
+            rows[owner][:, where] += np.outer(self.positions, direction).astype(rows[owner].dtype)
+        return ()
+
 
 Displacement = Pair | Along
+
+
+def everywhere(probe: Parameters) -> Along:
+    """Return a displacement of no entry and one of all: it shows whether two ways to evaluate a loss are the same.
+
+    Parameters
+    ----------
+    probe : Parameters
+        The parameters.
+    """
+    stretches = [
+        Stretch(k, np.arange(leaf.size), _NUDGE * parameter_scale(leaf.values())) for k, leaf in enumerate(probe.leaves)
+    ]
+    return Along(stretches, (0.0, 1.0))

@@ -113,6 +113,12 @@ class Leaf:
             return np.array(self.array, dtype=np.float64).reshape(-1)
         return np.array([float(self.get(i)) for i in range(self.size)], dtype=np.float64)
 
+    def stored(self) -> npt.NDArray[Any]:
+        """Return all entries as a new flat array of the parameter's own type."""
+        if self.array is not None:
+            return self.array.reshape(-1).copy()
+        return np.array([self.get(i) for i in range(self.size)], dtype=self.dtype)
+
     def write(self, values: FloatArray) -> None:
         """Store all entries, each in the type that it has.
 

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from gradcheck.calls import Call
+from gradcheck.displacement import Displacement, Place
 from gradcheck.errors import InputError
 from gradcheck.params import Parameters
 from gradcheck.randomness import Randomness
+from gradcheck.stacking import evaluate_stacked, one_value, stacked, values_of
 
 
 @dataclass
@@ -25,14 +29,19 @@ class Loss:
         What it draws from.
     with_gradient : bool
         Whether it returns ``(value, gradient)``.
+    is_vectorized : bool
+        Whether it takes stacked parameters, and returns one number for each.
     """
 
     call: Call
     randomness: Randomness
     with_gradient: bool = False
+    is_vectorized: bool = False
 
     def at_tree(self, tree: object) -> Any:
         """Return what the loss gives at a structure like the caller's, as it is."""
+        if self.is_vectorized:
+            return one_value(self.run(self.call, stacked(tree)))
         returned = self.run(self.call, tree)
         return split_pair(returned)[0] if self.with_gradient else returned
 
@@ -45,6 +54,16 @@ class Loss:
             If it is not one real number.
         """
         return scalar(self.at_tree(parameters.tree()))
+
+    def evaluate(self, place: Place, displacements: Sequence[Displacement]) -> list[tuple[float, ...]]:
+        """Return what the loss gives at displaced parameters of a place that has this loss."""
+        if self.is_vectorized:
+            return evaluate_stacked(place, displacements)
+        return [displacement(place) for displacement in displacements]
+
+    def values(self, tree: object, count: int) -> npt.NDArray[Any]:
+        """Return the loss of a stack, one number for each of its rows."""
+        return values_of(self.run(self.call, tree), count)
 
     def run(self, call: Call, tree: object) -> Any:
         """Call a function of the user's with the random numbers that belong to the loss."""

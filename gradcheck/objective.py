@@ -8,21 +8,24 @@ from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
+import numpy.typing as npt
 
 from gradcheck.arguments import Arguments
 from gradcheck.arrays import FloatArray, same_bits
 from gradcheck.calls import Call, resolve_call
 from gradcheck.displacement import Displacement
+from gradcheck.engine import Engine, Means
 from gradcheck.errors import InputError
 from gradcheck.gradient import Gradient, match_gradient
 from gradcheck.loss import Loss, scalar, split_pair
 from gradcheck.noise import Noise
-from gradcheck.parallel import Workers
 from gradcheck.params import Parameters
 from gradcheck.randomness import Randomness
 from gradcheck.self_difference import CallCounter
 from gradcheck.shadow import float64_shadow
 from gradcheck.step_size import coarsest_epsilon
+
+_HERE = Means()
 
 
 class Objective:
@@ -40,8 +43,8 @@ class Objective:
         The caller's structure of parameters.
     args : sequence
         Further arguments of the user's functions.
-    workers : Workers, optional
-        Where evaluations of the loss are sent.
+    means : Means
+        By what means the loss is evaluated.
 
     Attributes
     ----------
@@ -62,7 +65,7 @@ class Objective:
         If `loss` cannot be called with the parameters, or these cannot be checked.
     """
 
-    def __init__(self, loss: Any, params: object, args: Sequence[object], workers: Workers | None = None) -> None:
+    def __init__(self, loss: Any, params: object, args: Sequence[object], means: Means = _HERE) -> None:
         if not isinstance(args, (tuple, list)):
             raise InputError(f"`args` must be a tuple of further arguments, got {type(args).__name__}: write (value,).")
         call = resolve_call(loss, "loss", params, args)
@@ -72,29 +75,29 @@ class Objective:
         self.gradient_from: Literal["loss", "grad"] | None = None
         self.notes: list[str] = []
         self._gradient: Call | Gradient | None = None
-        self._workers = workers
-        # whether the workers have the loss as it stands; how long it takes, and how far its values are apart
-        self._is_settled, self._seconds, self._floor = False, 0.0, 0.0
         self._arguments = Arguments(args)
         self._randomness = Randomness()
-        self._loss = Loss(call, self._randomness)
+        self._loss = Loss(call, self._randomness, is_vectorized=means.is_vectorized)
+        self._engine = Engine(self._loss, means.workers)
 
     @classmethod
     def with_gradient(
-        cls, loss: Any, grad: object, params: object, args: Sequence[object], workers: Workers | None = None
+        cls, loss: Any, grad: object, params: object, args: Sequence[object], means: Means = _HERE
     ) -> Objective:
         """Validate everything that can be validated without an evaluation.
 
         Parameters
         ----------
-        loss, params, args, workers
+        loss, params, args, means
             As for the class.
         grad : callable, True or gradient
             The user's gradient; True if `loss` returns ``(value, gradient)``.
         """
-        objective = cls(loss, params, args, workers)
+        objective = cls(loss, params, args, means)
         if grad is None:
             raise InputError("`grad` must be a callable, True (`loss` returns both) or a gradient, got None.")
+        if grad is True and means.is_vectorized:
+            raise InputError("with `vectorized` the loss returns losses alone: pass the gradient as a function.")
         if grad is True:
             objective.gradient_from = "loss"
             objective._loss.with_gradient = True
@@ -127,6 +130,8 @@ class Objective:
         if not np.isfinite(origin):
             raise InputError(f"the loss must be finite at the point that is checked, got {origin}.")
         self._forbid_memory("loss", origin)
+        if self._loss.is_vectorized:
+            self._engine.forbid_mixing(self)
         return origin
 
     def first_gradient(self, origin: float) -> Gradient:
@@ -189,7 +194,7 @@ class Objective:
         noise = Noise(coarsest_epsilon([*dtypes, self.dtype]) / 2)
         began = time.perf_counter()
         again = [origin, self.value()]
-        self._seconds = time.perf_counter() - began
+        self._engine.seconds = time.perf_counter() - began
         if again[1] == origin:
             return origin, noise
         again += [self.value() for _ in range(6)]
@@ -197,7 +202,7 @@ class Objective:
             f"`loss` is not deterministic: its values at one point are up to {max(again) - min(again):.2g} apart, and "
             "smaller differences cannot be seen; seed what it draws, or mend what it remembers between calls"
         )
-        self._floor = 2 * (max(again) - min(again))
+        self._engine.floor = 2 * (max(again) - min(again))
         return origin, replace(noise, floor=2 * (max(again) - min(again)), scatter=float(np.std(again, ddof=1)))
 
     def value(self) -> float:
@@ -216,16 +221,18 @@ class Objective:
         displacements : sequence of Displacement
             How the probe's entries are moved; afterwards they are as they were.
         """
-        count = sum(displacement.cost for displacement in displacements)
-        if self._workers is None or not self._workers.is_worth(self._seconds, count):
-            return [displacement(self) for displacement in displacements]
-        if not self._is_settled:
-            before = self.evaluations
-            self._workers.settle(self, self._loss, self._seconds, self._floor)
-            # those of the comparison do not count
-            self._is_settled, self.evaluations = True, before
+        before = self.evaluations
+        found = self._engine.evaluate(self, displacements)
+        if found is None:
+            return self._loss.evaluate(self, displacements)
+        # those that were made here were comparisons
+        self.evaluations = before + sum(displacement.cost for displacement in displacements)
+        return found
+
+    def values(self, tree: object, count: int) -> npt.NDArray[Any]:
+        """Return the loss at each of so many parameters that are stacked in a structure like the caller's."""
         self.evaluations += count
-        return self._workers.evaluate(displacements, self._seconds, self)
+        return self._loss.values(tree, count)
 
     def at_tree(self, tree: object) -> Any:
         """Return what the loss gives at any structure like the caller's, as it is."""
@@ -275,7 +282,7 @@ class Objective:
         values : sequence of float array
             Flat values, one array per leaf.
         """
-        self._is_settled = False
+        self._engine.forget()
         for leaf, twin, flat in zip(self.parameters.leaves, self.probe.leaves, values, strict=True):
             leaf.write(flat)
             if twin is not leaf:

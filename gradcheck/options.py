@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple, TypeGuard
 
 import numpy as np
 
+from gradcheck.engine import Means
 from gradcheck.errors import InputError
 from gradcheck.parallel import Workers
 from gradcheck.tolerance import validate_tolerance
@@ -33,8 +34,8 @@ class Options(NamedTuple):
         Whether parameters are compared along random directions where all of them have more entries than the budget.
     seed : int
         Seed of the random entries and points.
-    workers : Workers or None
-        Where evaluations of the loss are sent.
+    means : Means
+        By what means the loss is evaluated.
     """
 
     rtol: float | None
@@ -44,7 +45,7 @@ class Options(NamedTuple):
     budget: int | None
     directional: bool
     seed: int
-    workers: Workers | None
+    means: Means
 
     @classmethod
     def validated(
@@ -56,6 +57,7 @@ class Options(NamedTuple):
         points: int = 1,
         entries: object = "auto",
         workers: object = None,
+        vectorized: bool = False,
         seed: int = 0,
     ) -> Options:
         """Return the options, or raise InputError; for their meaning see `gradcheck.check_grad`."""
@@ -65,8 +67,10 @@ class Options(NamedTuple):
             raise InputError(f"`method` must be one of {list(_METHODS)}, got {method!r}.")
         _require_int("points", points, 1)
         _require_int("seed", seed, 0)
-        chosen = None if workers is None else Workers(workers)
-        return cls(rtol, atol, method, points, _entry_budget(entries), entries == "auto", seed, chosen)
+        if not isinstance(vectorized, (bool, np.bool_)):
+            raise InputError(f"`vectorized` must be True or False, got {vectorized!r}.")
+        means = Means(None if workers is None else Workers(workers), bool(vectorized))
+        return cls(rtol, atol, method, points, _entry_budget(entries), entries == "auto", seed, means)
 
 
 def _entry_budget(entries: object) -> int | None:

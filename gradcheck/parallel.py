@@ -16,13 +16,13 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
-from gradcheck.displacement import Along, Displacement, Place, Stretch
+from gradcheck.displacement import Displacement, Place, everywhere
 from gradcheck.errors import WorkerError
 from gradcheck.loss import Loss
 from gradcheck.params import Parameters
 from gradcheck.sending import by_value, map_like
-from gradcheck.step_size import parameter_scale
 
 # seconds that a task should take, so that its transport does not count, and that a round has to take to be sent at all
 _TASK_SECONDS, _ROUND_SECONDS = 0.05, 0.1
@@ -30,9 +30,8 @@ _TASK_SECONDS, _ROUND_SECONDS = 0.05, 0.1
 _TASKS_EACH = 4
 # copies of losses that a worker keeps
 _KEPT = 2
-# how far all entries are moved to compare a worker with this process, in units of their scale; and the relative
-# difference of two values of the loss that only the number of threads in a sum makes
-_NUDGE, _SAME = 1e-3, 1e-12
+# relative difference of two values of the loss that only the number of threads in a sum makes
+_SAME = 1e-12
 
 
 @dataclass
@@ -45,6 +44,10 @@ class Replica:
     def value(self) -> float:
         """Return the loss at the probe as it stands."""
         return self.loss.value_at(self.probe)
+
+    def values(self, tree: object, count: int) -> npt.NDArray[Any]:
+        """Return the loss of a stack, one number for each of its rows."""
+        return self.loss.values(tree, count)
 
 
 class Task(NamedTuple):
@@ -105,7 +108,7 @@ def run_task(task: Task) -> Answer:
         with ExitStack() as stack:
             if replica.loss.randomness.is_frozen:
                 stack.enter_context(_turn)
-            return Answer([displacement(replica) for displacement in task.displacements])
+            return Answer(replica.loss.evaluate(replica, task.displacements))
     except Exception as error:  # noqa: BLE001 - the user's loss may raise anything; it is looked into where it came from
         return Answer(None, f"{type(error).__name__}: {error}")
 
@@ -155,12 +158,8 @@ class Workers:
         """
         self._replica = by_value(Replica(loss, place.probe))
         self._key, self._is_known = hashlib.blake2b(self._replica, digest_size=16).hexdigest(), False
-        # all entries at once: what a worker does not see moving shows
-        everything = [
-            Stretch(k, np.arange(leaf.size), _NUDGE * parameter_scale(leaf.values()))
-            for k, leaf in enumerate(place.probe.leaves)
-        ]
-        trial = Along(everything, (0.0, 1.0))
+        # what a worker does not see moving shows
+        trial = everywhere(place.probe)
         expected = np.array(trial(place))
         (got,) = self.evaluate([trial], seconds, place)
         close = np.abs(expected - got) <= _SAME * np.abs(expected) + floor

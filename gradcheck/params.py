@@ -78,6 +78,16 @@ class Parameters:
         contents = {leaf.path: flat.reshape(leaf.shape) for leaf, flat in zip(self.leaves, values, strict=True)}
         return _fill(self.original, (), contents)
 
+    def stack(self, stacks: Sequence[npt.NDArray[Any]]) -> Any:
+        """Return a new structure like the caller's, of arrays that hold many values of each parameter.
+
+        Parameters
+        ----------
+        stacks : sequence of array, each of shape (count, ...)
+            One per leaf; numbers and lists of numbers are arrays in it, too.
+        """
+        return _replace(self.original, (), {leaf.path: s for leaf, s in zip(self.leaves, stacks, strict=True)})
+
     def leaf_at(self, path: Path) -> Leaf | None:
         """Return the leaf at `path`, or None where a container stands."""
         return self._by_path.get(path)
@@ -201,6 +211,12 @@ def _fill(node: Any, path: Path, contents: Mapping[Path, FloatArray]) -> Any:
             return content
         return content.tolist() if isinstance(node, list) else content.item()
     return like(node, [(step, _fill(child, (*path, step), contents)) for step, child in children(node) or []])
+
+
+def _replace(node: Any, path: Path, contents: Mapping[Path, npt.NDArray[Any]]) -> Any:
+    if path in contents:
+        return contents[path]
+    return like(node, [(step, _replace(child, (*path, step), contents)) for step, child in children(node) or []])
 
 
 def _require_real(dtype: np.dtype[Any], name: str) -> None:

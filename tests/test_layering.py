@@ -80,6 +80,8 @@ MODULES = {
     "check": "core",
     "parallel": "core",
     "sending": "core",
+    "engine": "core",
+    "stacking": "core",
     "reference": "reference",
     "demo": "demo",
     "config": "config",
