@@ -81,12 +81,17 @@ def certify(directions: Directions, leaves: Sequence[Leaf], rtol: float, seed: i
     list of Outcome
         One per parameter.
     """
-    contributions = [directions.contribution(k) for k in range(len(leaves))]
-    typical = np.array([float(np.sqrt(np.mean(part * part))) for part in contributions])
+    typical, largest = np.zeros(len(leaves)), np.zeros(len(leaves), dtype=np.intp)
+    for k, leaf in enumerate(leaves):
+        # one after the other, as they take much memory
+        contribution = directions.contribution(k)
+        typical[k] = np.sqrt(float(contribution @ contribution) / leaf.size)
+        largest[k] = np.argmax(contribution)
+        del contribution
     unit = np.maximum(typical, _INFLUENCE * typical.max())
     weights = _weights(typical * np.sqrt([leaf.size for leaf in leaves]))
     together = [directions.whole(k, weight) for k, weight in enumerate(weights)]
-    trials = directions.compare([together] * _DIRECTIONS)
+    trials = [trial for _ in range(_DIRECTIONS) for trial in directions.compare([together])]
     sensitivity = _relative(max(trial.visible for trial in trials), weights * unit)
     if any(trial.is_wrong for trial in trials):
         sensitivity[:] = np.inf
@@ -96,7 +101,7 @@ def certify(directions: Directions, leaves: Sequence[Leaf], rtol: float, seed: i
         if not sensitivity[k] <= _NEEDED:
             outcome = _alone(directions, k, leaf, float(unit[k]), rtol, np.random.default_rng([seed, k]))
         # one entry at least is compared by itself
-        outcomes.append(replace(outcome, where=np.union1d(outcome.where, int(np.argmax(contributions[k])))))
+        outcomes.append(replace(outcome, where=np.union1d(outcome.where, largest[k])))
     return outcomes
 
 
@@ -104,7 +109,7 @@ def _alone(
     directions: Directions, owner: int, leaf: Leaf, unit: float, rtol: float, rng: np.random.Generator
 ) -> Outcome:
     """Compare one parameter along directions of its own, and look for the wrong entries if it is wrong."""
-    trials = directions.compare([[directions.whole(owner)]] * _DIRECTIONS)
+    trials = [trial for _ in range(_DIRECTIONS) for trial in directions.compare([[directions.whole(owner)]])]
     sensitivity = float(_relative(max(trial.visible for trial in trials), np.array([unit]))[0])
     if not any(trial.is_wrong for trial in trials):
         return Outcome(_DIRECTIONS if sensitivity <= _NEEDED else 0, sensitivity, np.empty(0, dtype=np.intp))

@@ -24,7 +24,7 @@ from gradcheck.arrays import BoolArray, FloatArray, IntArray
 from gradcheck.entries import Entries
 from gradcheck.finite_difference import Derivative
 from gradcheck.objective import Objective
-from gradcheck.step_size import parameter_scale
+from gradcheck.step_size import typical_scale
 
 # in units of an entry's natural scale; its square vanishes beside 1
 _STEP = 1e-20
@@ -52,13 +52,16 @@ def complex_step(objective: Objective, entries: Entries, positions: IntArray) ->
     float array, shape (positions,)
         NaN where the loss raises, warns that it drops imaginary parts, or returns a real number.
     """
-    probe = objective.probe
-    steps = [_STEP * parameter_scale(leaf.values()) for leaf in probe.leaves]
-    values: list[Any] = [leaf.values().astype(np.complex128) for leaf in probe.leaves]
     found = np.full(positions.size, np.nan)
+    if not positions.size:
+        return found
+    probe = objective.probe
+    typical = [typical_scale(leaf.values()) for leaf in probe.leaves]
+    values: list[Any] = [leaf.values().astype(np.complex128) for leaf in probe.leaves]
     for k, position in enumerate(positions):
         owner, index = int(entries.owner[position]), int(entries.index[position])
-        kept, step = values[owner][index], float(steps[owner][index])
+        kept = values[owner][index]
+        step = _STEP * float(np.abs(kept) or typical[owner])
         values[owner][index] += 1j * step
         loss = _complex_loss(objective, probe.assemble(values))
         values[owner][index] = kept

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from gradcheck.arrays import BoolArray, FloatArray, IntArray
-from gradcheck.displacement import Along, Stretch
+from gradcheck.displacement import WHOLE, Along, Stretch
 from gradcheck.finite_difference import Derivative, differentiate
 from gradcheck.levels import Samples
 from gradcheck.line import Line, random_direction
@@ -39,7 +39,7 @@ class Block(NamedTuple):
     """Some entries of one parameter, and by how much less than its own scale each of them is moved."""
 
     owner: int
-    where: IntArray
+    where: IntArray | slice
     weight: float = 1.0
 
 
@@ -109,8 +109,11 @@ class Directions:
     ) -> None:
         self._objective, self._epsilons = objective, epsilons
         # what is not finite is left where it is: it is wrong without a comparison
-        self._finite = [np.isfinite(part) for part in gradient]
-        self._gradient = [np.where(finite, part, 0.0) for finite, part in zip(self._finite, gradient, strict=True)]
+        self._finite = [None if np.isfinite(part).all() else np.isfinite(part) for part in gradient]
+        self._gradient = [
+            part if finite is None else np.where(finite, part, 0.0)
+            for finite, part in zip(self._finite, gradient, strict=True)
+        ]
         self._origin, self._noise = origin, noise
         self._rng = np.random.default_rng([seed, 1])
         leaves = objective.probe.leaves
@@ -126,11 +129,12 @@ class Directions:
 
     def contribution(self, owner: int) -> FloatArray:
         """Return how the loss changes with each entry of a parameter, in units of the entry's scale."""
-        return np.abs(self._gradient[owner]) * self._scales[owner]
+        contribution = self._gradient[owner] * self._scales[owner]
+        return np.abs(contribution, out=contribution)
 
     def whole(self, owner: int, weight: float = 1.0) -> Block:
         """Return all entries of a parameter."""
-        return Block(owner, np.arange(self._scales[owner].size), weight)
+        return Block(owner, WHOLE, weight)
 
     def compare(self, groups: Sequence[Sequence[Block]]) -> list[Trial]:
         """Compare each group of blocks along a direction of its own.
@@ -185,19 +189,21 @@ class Directions:
         ]
 
     def _draw(self, blocks: Sequence[Block]) -> _Drawn:
-        stretches, contributions, roundoff = [], [], 0.0
+        stretches: list[Stretch] = []
+        analytic = squares = roundoff = 0.0
         for owner, where, weight in blocks:
-            direction = weight * random_direction(self._rng, self._scales[owner][where]) * self._finite[owner][where]
+            direction = random_direction(self._rng, self._scales[owner][where])
+            direction *= weight
+            finite, gradient = self._finite[owner], self._gradient[owner][where]
+            if finite is not None:
+                direction *= finite[where]
             stretches.append(Stretch(owner, where, direction))
-            contributions.append(self._gradient[owner][where] * direction)
-            roundoff = float(np.hypot(roundoff, _ROUNDINGS * self._epsilons[owner] * np.linalg.norm(contributions[-1])))
-        return _Drawn(
-            stretches=stretches,
-            analytic=float(sum(part.sum() for part in contributions)),
-            norm=float(np.sqrt(sum(float(part @ part) for part in contributions))),
-            roundoff=roundoff,
-            size=sum(part.size for part in contributions),
-        )
+            contribution = gradient * direction
+            analytic += float(contribution.sum())
+            square = float(contribution @ contribution)
+            squares += square
+            roundoff = float(np.hypot(roundoff, _ROUNDINGS * self._epsilons[owner] * np.sqrt(square)))
+        return _Drawn(stretches, analytic, float(np.sqrt(squares)), roundoff, sum(s.direction.size for s in stretches))
 
     def _measure_scatter(self, expected: float) -> float:
         # once for all comparisons at this point

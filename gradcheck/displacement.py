@@ -14,6 +14,8 @@ from gradcheck.step_size import parameter_scale
 
 # how far all entries are moved to compare two ways to evaluate a loss, in units of their scale
 _NUDGE = 1e-3
+# all entries of a parameter
+WHOLE = slice(None)
 
 
 class Place(Protocol):
@@ -88,14 +90,14 @@ class Stretch(NamedTuple):
     ----------
     owner : int
         Position of the parameter among the probe's.
-    where : int array
-        Flat (C order) indices.
+    where : int array or slice
+        Flat (C order) indices; `WHOLE` for all.
     direction : float array
         One number for each.
     """
 
     owner: int
-    where: IntArray
+    where: IntArray | slice
     direction: FloatArray
 
 
@@ -126,7 +128,7 @@ class Along(NamedTuple):
         try:
             for t in self.positions:
                 for leaf, (_, where, direction), kept in zip(leaves, self.stretches, stored, strict=True):
-                    leaf.shift(where, kept, t * direction)
+                    leaf.shift(where, kept, direction, t)
                 values.append(place.value())
         finally:
             for leaf, (_, where, _), kept in zip(leaves, self.stretches, stored, strict=True):
@@ -151,7 +153,5 @@ def everywhere(probe: Parameters) -> Along:
     probe : Parameters
         The parameters.
     """
-    stretches = [
-        Stretch(k, np.arange(leaf.size), _NUDGE * parameter_scale(leaf.values())) for k, leaf in enumerate(probe.leaves)
-    ]
+    stretches = [Stretch(k, WHOLE, _NUDGE * parameter_scale(leaf.values())) for k, leaf in enumerate(probe.leaves)]
     return Along(stretches, (0.0, 1.0))

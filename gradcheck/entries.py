@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
+import numpy.typing as npt
 
 from gradcheck.arrays import FloatArray, IntArray
 from gradcheck.leaf import Leaf
+
+_Kind = TypeVar("_Kind", bound=np.generic)
 
 
 def sample_entries(size: int, budget: int | None, seed: Sequence[int]) -> IntArray:
@@ -62,7 +66,7 @@ class Entries:
         """Return one number per leaf for each of its entries."""
         return np.array(per_leaf, dtype=np.float64)[self.owner]
 
-    def split(self, values: FloatArray) -> list[FloatArray]:
+    def split(self, values: npt.NDArray[_Kind]) -> list[npt.NDArray[_Kind]]:
         """Return values of the chosen entries as one array per leaf."""
         return [values[self.owner == k] for k in range(self._count)]
 

@@ -11,6 +11,9 @@ import numpy.typing as npt
 from gradcheck.arrays import FloatArray, IntArray
 from gradcheck.containers import Path
 
+# entries that are moved at once: copies of a whole parameter would take much memory
+_BLOCK = 2**16
+
 
 class Leaf:
     """One parameter: the cells that hold its entries, in C order.
@@ -81,31 +84,37 @@ class Leaf:
         container, key = self._cells[i]
         container[key] = stored
 
-    def take(self, where: IntArray) -> Any:
+    def take(self, where: IntArray | slice) -> Any:
         """Return the stored objects of several entries, to be handed to `give`.
 
         Parameters
         ----------
-        where : int array
+        where : int array or slice
             Flat (C order) indices.
         """
-        return [self.get(int(i)) for i in where] if self._flat is None else self._flat[where]
+        return [self.get(i) for i in self._positions(where)] if self._flat is None else self._flat[where]
 
-    def give(self, where: IntArray, stored: Any) -> None:
+    def give(self, where: IntArray | slice, stored: Any) -> None:
         """Store what `take` returned for the same entries, bit for bit."""
         if self._flat is not None:
             self._flat[where] = stored
             return
-        for i, value in zip(where, stored, strict=True):
-            self.put(int(i), value)
+        for i, value in zip(self._positions(where), stored, strict=True):
+            self.put(i, value)
 
-    def shift(self, where: IntArray, stored: Any, by: FloatArray) -> None:
-        """Store what `take` returned for the same entries, each moved, in the type that it has."""
-        if self._flat is not None:
-            self._flat[where] = stored + by
+    def shift(self, where: IntArray | slice, stored: Any, direction: FloatArray, t: float) -> None:
+        """Store what `take` returned for the same entries, each moved by `t` times its direction, in its own type."""
+        if self._flat is None:
+            for i, value, change in zip(self._positions(where), stored, t * direction, strict=True):
+                self.put(i, _like(value, value + change))
             return
-        for i, value, change in zip(where, stored, by, strict=True):
-            self.put(int(i), _like(value, value + change))
+        for first in range(0, len(direction), _BLOCK):
+            block = slice(first, first + _BLOCK)
+            self._flat[block if isinstance(where, slice) else where[block]] = stored[block] + t * direction[block]
+
+    def _positions(self, where: IntArray | slice) -> list[int]:
+        positions: list[int] = np.arange(self.size)[where].tolist()
+        return positions
 
     def values(self) -> FloatArray:
         """Return all entries as a new flat float64 array."""

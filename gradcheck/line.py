@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from gradcheck.arrays import FloatArray
-from gradcheck.displacement import Along, Stretch
+from gradcheck.displacement import WHOLE, Along, Stretch
 from gradcheck.objective import Objective
 from gradcheck.step_size import parameter_scale
 
@@ -22,7 +22,15 @@ def random_direction(rng: np.random.Generator, scale: FloatArray) -> FloatArray:
     scale : float array
         Natural scale of each entry.
     """
-    return np.asarray(scale * rng.uniform(0.6, 1.0, scale.size) * rng.choice([-1.0, 1.0], scale.size))
+    direction = rng.uniform(-1.0, 1.0, scale.size)
+    # the sign of one draw is that of the direction, and its magnitude is brought into the range
+    negative = direction < 0
+    np.abs(direction, out=direction)
+    direction *= 0.4
+    direction += 0.6
+    direction *= scale
+    np.negative(direction, out=direction, where=negative)
+    return direction
 
 
 class Line:
@@ -39,7 +47,7 @@ class Line:
     def __init__(self, objective: Objective, rng: np.random.Generator) -> None:
         self._objective = objective
         self._stretches = [
-            Stretch(owner, np.arange(leaf.size), random_direction(rng, parameter_scale(leaf.values())))
+            Stretch(owner, WHOLE, random_direction(rng, parameter_scale(leaf.values())))
             for owner, leaf in enumerate(objective.probe.leaves)
         ]
 

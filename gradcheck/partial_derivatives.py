@@ -58,20 +58,23 @@ def partial_derivatives(
     """
     leaves = objective.probe.leaves
     dtypes = [leaf.dtype for leaf in leaves]
-    values = [leaf.values() for leaf in leaves]
+    values, scales = _chosen(objective, entries)
     magnitudes = [np.abs(x) for x in values]
-    scales = [typical_scale(x) for x in values]
     relative = [relative_step(coarser(dtype, objective.dtype)) for dtype in dtypes]
-    first = [absolute_step(x, dtype, relative=rel) for x, dtype, rel in zip(values, dtypes, relative, strict=True)]
+    first = [
+        absolute_step(x, dtype, relative=rel, typical=scale)
+        for x, dtype, rel, scale in zip(values, dtypes, relative, scales, strict=True)
+    ]
     smallest = [64 * coarsest_epsilon([dtype]) * x for x, dtype in zip(magnitudes, dtypes, strict=True)]
+    size = np.concatenate(magnitudes)
     return differentiate(
         _sampler(objective, entries),
         origin,
-        entries.gather(first),
-        size=entries.gather(magnitudes),
-        smallest=entries.gather(smallest),
+        np.concatenate(first),
+        size=size,
+        smallest=np.concatenate(smallest),
         typical=entries.spread([rel * scale for rel, scale in zip(relative, scales, strict=True)]),
-        largest=np.maximum(1.0, np.maximum(entries.gather(magnitudes), entries.spread(scales))),
+        largest=np.maximum(1.0, np.maximum(size, entries.spread(scales))),
         noise=noise,
         goal=goal,
         hint=hint,
@@ -125,7 +128,7 @@ def suggested_steps(objective: Objective, entries: Entries, origin: float, analy
     types = [relative_step(coarser(leaf.dtype, objective.dtype), "central") for leaf in objective.probe.leaves]
     with np.errstate(all="ignore"):
         steps = entries.spread(types) * abs(origin) / np.abs(analytic)
-    zero = entries.gather([leaf.values() for leaf in objective.probe.leaves]) == 0
+    zero = np.concatenate(_chosen(objective, entries)[0]) == 0
     return np.where(zero & np.isfinite(steps) & (steps > 0), steps, np.inf)
 
 
@@ -141,16 +144,26 @@ def kink_reach(objective: Objective, entries: Entries, epsilon: float) -> FloatA
     epsilon : float
         Machine epsilon of the coarsest type of the user's code.
     """
-    scales = []
-    for leaf in objective.probe.leaves:
-        values = leaf.values()
-        scales.append(np.maximum(np.abs(values), typical_scale(values)))
-    return min(_KINK_REACH * epsilon, _LARGEST_REACH) * entries.gather(scales)
+    scales = [np.maximum(np.abs(x), scale) for x, scale in zip(*_chosen(objective, entries), strict=True)]
+    return min(_KINK_REACH * epsilon, _LARGEST_REACH) * np.concatenate(scales)
 
 
 def natural_scale(objective: Objective, entries: Entries) -> FloatArray:
     """Return the natural scale of each entry, as the parameters stand."""
-    return entries.gather([parameter_scale(leaf.values()) for leaf in objective.probe.leaves])
+    return np.concatenate([parameter_scale(*one) for one in zip(*_chosen(objective, entries), strict=True)])
+
+
+def _chosen(objective: Objective, entries: Entries) -> tuple[list[FloatArray], list[float]]:
+    """Return the values of the chosen entries and the typical scale of the whole, per parameter.
+
+    One parameter after the other: copies of all of them at once would take much memory.
+    """
+    values, scales = [], []
+    for where, leaf in zip(entries.split(entries.index), objective.probe.leaves, strict=True):
+        whole = leaf.values()
+        values.append(whole[where])
+        scales.append(typical_scale(whole))
+    return values, scales
 
 
 def _sampler(objective: Objective, entries: Entries) -> Sampler:

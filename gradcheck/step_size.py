@@ -93,8 +93,9 @@ def typical_scale(values: FloatArray) -> float:
     values : float array
         All entries of one parameter.
     """
-    magnitudes = np.abs(values[(values != 0) & np.isfinite(values)])
-    return float(np.median(magnitudes)) if magnitudes.size else 1.0
+    magnitudes = values[(values != 0) & np.isfinite(values)]
+    np.abs(magnitudes, out=magnitudes)
+    return float(np.median(magnitudes, overwrite_input=True)) if magnitudes.size else 1.0
 
 
 def parameter_scale(values: FloatArray, typical: float | None = None) -> FloatArray:
@@ -108,11 +109,18 @@ def parameter_scale(values: FloatArray, typical: float | None = None) -> FloatAr
         Typical magnitude of the whole parameter; by default that of `values`.
     """
     fallback = typical_scale(values) if typical is None else typical
-    return np.where(values == 0, fallback, np.abs(values))
+    scale = np.abs(values)
+    scale[scale == 0] = fallback
+    return np.asarray(scale, dtype=np.float64)
 
 
 def absolute_step(
-    values: FloatArray, dtype: npt.DTypeLike, scheme: str = "ladder", *, relative: float | None = None
+    values: FloatArray,
+    dtype: npt.DTypeLike,
+    scheme: str = "ladder",
+    *,
+    relative: float | None = None,
+    typical: float | None = None,
 ) -> FloatArray:
     """Return one exactly representable step per entry of a parameter.
 
@@ -122,13 +130,15 @@ def absolute_step(
     Parameters
     ----------
     values : float array
-        All entries of one parameter.
+        Entries of one parameter.
     dtype : dtype
         Type in which the parameter is stored.
     scheme : str
         See `relative_step`.
     relative : float, optional
         Step for an entry of size 1, in place of the one of `scheme`: a loss may be coarser than its parameter.
+    typical : float, optional
+        Typical magnitude of the whole parameter; by default that of `values`.
 
     Returns
     -------
@@ -136,7 +146,7 @@ def absolute_step(
         Positive steps (the sign of zero counts as +1), of the shape of `values`.
     """
     kind = working_dtype(dtype)
-    wanted = (relative_step(kind, scheme) if relative is None else relative) * parameter_scale(values)
+    wanted = (relative_step(kind, scheme) if relative is None else relative) * parameter_scale(values, typical)
     x = np.abs(values).astype(kind)
     smallest = 8 * np.spacing(x).astype(np.float64)
     with np.errstate(over="ignore"):
