@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,9 @@ def check_grad(
     entries: EntriesOption = "auto",
     workers: Any = None,
     vectorized: bool = False,
+    max_evals: int | None = None,
+    timeout: float | None = None,
+    resume: str | Path | None = None,
     seed: int = 0,
     curves: bool = False,
 ) -> CheckResult:
@@ -73,6 +77,12 @@ def check_grad(
     vectorized : bool
         Whether `loss` takes stacked parameters, each with a new first axis (a number becomes an array of shape (n,)),
         and returns the n losses: it is called once for up to 256 evaluations then. `grad` is called as ever.
+    max_evals, timeout : int, float, optional
+        Largest number of evaluations of the loss, and of seconds; checked between evaluations. What could not be
+        decided by then is inconclusive, with the reason "limit".
+    resume : str or Path, optional
+        A file into which every evaluation is written, and from which those of an earlier run are taken: a long check
+        that was broken off, or had reached its limits, goes on where it was.
     seed : int
         Seed of the random entries and points.
     curves : bool
@@ -105,6 +115,9 @@ def check_grad(
         entries=entries,
         workers=workers,
         vectorized=vectorized,
+        max_evals=max_evals,
+        timeout=timeout,
+        resume=resume,
         seed=seed,
     )
     objective = Objective.with_gradient(loss, grad, params, args, options.means)
@@ -116,6 +129,7 @@ def check_grad(
     try:
         result = CheckResult.merge(check_points(objective, options))
         if curves:
+            objective.begin(result.loss)
             result = with_step_curves(objective, result, MOST_CURVES)
         # also those of points that were left out
         return replace(result, evaluations=objective.evaluations, notes=tuple(objective.notes))
@@ -136,13 +150,16 @@ def assert_grad(
     entries: EntriesOption = "auto",
     workers: Any = None,
     vectorized: bool = False,
+    max_evals: int | None = None,
+    timeout: float | None = None,
+    resume: str | Path | None = None,
     seed: int = 0,
 ) -> CheckResult:
     """Check a gradient as `check_grad` does, and raise unless it was shown to match.
 
     Parameters
     ----------
-    loss, grad, params, args, rtol, atol, method, points, entries, workers, vectorized, seed
+    loss, grad, params, args, rtol, atol, method, points, entries, workers, vectorized, max_evals, timeout, resume, seed
         As for `check_grad`.
 
     Returns
@@ -171,6 +188,9 @@ def assert_grad(
         entries=entries,
         workers=workers,
         vectorized=vectorized,
+        max_evals=max_evals,
+        timeout=timeout,
+        resume=resume,
         seed=seed,
     )
     if not result.passed:
@@ -186,13 +206,16 @@ def numerical_grad(
     method: str = "auto",
     workers: Any = None,
     vectorized: bool = False,
+    max_evals: int | None = None,
+    timeout: float | None = None,
+    resume: str | Path | None = None,
     seed: int = 0,
 ) -> Any:
     """Return the numerical gradient of a loss, in the structure of `params`.
 
     Parameters
     ----------
-    loss, params, args, method, workers, vectorized, seed
+    loss, params, args, method, workers, vectorized, max_evals, timeout, resume, seed
         As for `check_grad`.
 
     Returns
@@ -210,16 +233,26 @@ def numerical_grad(
     >>> round(numerical_grad(lambda x: x**3, 2.0), 6)
     12.0
     """
-    options = Options.validated(method=method, entries="all", workers=workers, vectorized=vectorized, seed=seed)
+    options = Options.validated(
+        method=method,
+        entries="all",
+        workers=workers,
+        vectorized=vectorized,
+        max_evals=max_evals,
+        timeout=timeout,
+        resume=resume,
+        seed=seed,
+    )
     objective = Objective(loss, params, args, options.means)
     try:
         origin, noise = objective.reference(objective.start())
+        objective.begin(origin)
         entries = Entries.choose(objective.parameters.leaves, options.budget, options.seed)
 
         def goal(derivative: Derivative) -> tuple[BoolArray, FloatArray]:
             scale = entries.largest(derivative.certain)
             target = 1e-7 * np.maximum(np.abs(derivative.value), 1e-3 * scale)
-            return (derivative.error <= target) & (derivative.evaluations > 2), target
+            return (derivative.error <= target) & (derivative.evaluations > 2) | objective.is_spent, target
 
         derivative = partial_derivatives(objective, entries, origin, noise, goal)
         return objective.parameters.assemble(entries.split(derivative.value))

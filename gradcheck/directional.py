@@ -168,7 +168,7 @@ class Directions:
                 fine = agrees & (error <= np.maximum(wanted, _AGREEMENT * norm))
                 wrong = (difference > _MARGIN * error + _AGREEMENT * norm) & (derivative.evaluations > 2)
             done = fine | (wrong & (error <= 0.3 * difference)) | (derivative.evaluations >= 2 * _ENOUGH)
-            return done, np.fmax(_AGREEMENT * norm, 0.1 * difference)
+            return done | self._objective.is_spent, np.fmax(_AGREEMENT * norm, 0.1 * difference)
 
         ones = np.ones(len(groups))
         derivative = differentiate(

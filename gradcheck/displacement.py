@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple, Protocol
 
@@ -69,6 +70,11 @@ class Pair(NamedTuple):
             leaf.put(i, saved)
         return plus, minus, _half(upper, lower)
 
+    @property
+    def unknown(self) -> tuple[float, ...]:
+        """What stands for values that were not computed."""
+        return math.nan, math.nan, self.step
+
     def place_in(self, rows: Sequence[npt.NDArray[Any]]) -> tuple[float, ...]:
         """Move the entry in two rows of stacked parameters; return half the distance between the two, as stored."""
         column = rows[self.owner][:, self.entry]
@@ -134,6 +140,11 @@ class Along(NamedTuple):
             for leaf, (_, where, _), kept in zip(leaves, self.stretches, stored, strict=True):
                 leaf.give(where, kept)
         return tuple(values)
+
+    @property
+    def unknown(self) -> tuple[float, ...]:
+        """What stands for values that were not computed."""
+        return (math.nan,) * len(self.positions)
 
     def place_in(self, rows: Sequence[npt.NDArray[Any]]) -> tuple[float, ...]:
         """Move the entries in one row of stacked parameters for each position; nothing else is to be known of them."""

@@ -3,17 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 
 from gradcheck.displacement import Displacement, Place, everywhere
 from gradcheck.errors import InputError
+from gradcheck.journal import Journal
+from gradcheck.limits import Limits
 from gradcheck.loss import Loss
 from gradcheck.parallel import Workers
 
 # relative difference of two values of the loss that only the order of sums makes
 _SAME = 1e-9
+# how long to evaluate before it is looked at limits again
+_SHARE_SECONDS = 0.2
+
+
+class CountingPlace(Place, Protocol):
+    """A place that knows how often the loss was evaluated."""
+
+    evaluations: int
 
 
 class Means(NamedTuple):
@@ -25,10 +35,16 @@ class Means(NamedTuple):
         Where they are sent.
     is_vectorized : bool
         Whether the loss takes stacked parameters.
+    limits : Limits
+        How much they may cost.
+    journal : Journal or None
+        Where they are written down.
     """
 
     workers: Workers | None = None
     is_vectorized: bool = False
+    limits: Limits = Limits()
+    journal: Journal | None = None
 
 
 class Engine:
@@ -38,8 +54,8 @@ class Engine:
     ----------
     loss : Loss
         The loss.
-    workers : Workers or None
-        Where long rounds are sent.
+    means : Means
+        What the user has given.
 
     Attributes
     ----------
@@ -47,34 +63,83 @@ class Engine:
         How long one evaluation takes.
     floor : float
         How far two values at the same parameters may be apart.
+    is_spent : bool
+        Whether evaluations were left out, because they would have cost too much.
     """
 
-    def __init__(self, loss: Loss, workers: Workers | None) -> None:
-        self._loss, self._workers = loss, workers
+    def __init__(self, loss: Loss, means: Means) -> None:
+        self._loss, self._means = loss, means
         self._is_settled = False
         self.seconds = self.floor = 0.0
+        self.is_spent = False
 
-    def forget(self) -> None:
-        """Take note that the parameters have moved."""
-        self._is_settled = False
-
-    def evaluate(self, place: Place, displacements: Sequence[Displacement]) -> list[tuple[float, ...]] | None:
-        """Evaluate elsewhere; return None where it is better done here.
+    def begin(self, place: Place, origin: float) -> None:
+        """Take note of a new point.
 
         Parameters
         ----------
         place : Place
+            The parameters.
+        origin : float
+            The loss there.
+        """
+        self._is_settled = False
+        if self._means.journal is not None:
+            self._means.journal.begin(place.probe, origin)
+
+    def evaluate(self, place: CountingPlace, displacements: Sequence[Displacement]) -> list[tuple[float, ...]]:
+        """Evaluate a round.
+
+        Parameters
+        ----------
+        place : CountingPlace
             The parameters, and the loss at them in this process.
         displacements : sequence of Displacement
             How they are moved.
+
+        Returns
+        -------
+        list of tuple of float
+            NaN for what would have cost too much.
         """
-        count = sum(displacement.cost for displacement in displacements)
-        if self._workers is None or not self._workers.is_worth(self.seconds, count):
-            return None
+        journal, limits = self._means.journal, self._means.limits
+        if journal is None and not limits:
+            return self._run(place, displacements)
+        found = [None if journal is None else journal.get(displacement) for displacement in displacements]
+        pending = [k for k, values in enumerate(found) if values is None]
+        while pending:
+            size = self._share([displacements[k].cost for k in pending], limits.left(place.evaluations))
+            if not size:
+                self.is_spent = True
+                break
+            chosen, pending = pending[:size], pending[size:]
+            share = [displacements[k] for k in chosen]
+            values = self._run(place, share)
+            if journal is not None:
+                journal.add(share, values)
+            for k, one in zip(chosen, values, strict=True):
+                found[k] = one
+        return [one.unknown if values is None else values for one, values in zip(displacements, found, strict=True)]
+
+    def _share(self, costs: Sequence[int], left: float) -> int:
+        """Return how many of the next displacements are evaluated before it is looked at limits again."""
+        workers = self._means.workers
+        enough = _SHARE_SECONDS / max(self.seconds, 1e-9) * (1 if workers is None else workers.expected)
+        spent = np.cumsum(costs)
+        return int(min(np.count_nonzero(spent <= left), np.count_nonzero(spent <= enough) + 1))
+
+    def _run(self, place: CountingPlace, displacements: Sequence[Displacement]) -> list[tuple[float, ...]]:
+        workers, count = self._means.workers, sum(displacement.cost for displacement in displacements)
+        if workers is None or not workers.is_worth(self.seconds, count):
+            return self._loss.evaluate(place, displacements)
+        before = place.evaluations
         if not self._is_settled:
-            self._workers.settle(place, self._loss, self.seconds, self.floor)
+            workers.settle(place, self._loss, self.seconds, self.floor)
             self._is_settled = True
-        return self._workers.evaluate(displacements, self.seconds, place)
+        found = workers.evaluate(displacements, self.seconds, place)
+        # those that were made here were comparisons
+        place.evaluations = before + count
+        return found
 
     def forbid_mixing(self, place: Place) -> None:
         """Raise InputError if parameters that are stacked have other losses than each has alone."""

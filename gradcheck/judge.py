@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -47,6 +47,12 @@ class Judgement:
     allowed: FloatArray
     settled: BoolArray
     target: FloatArray
+
+    def limited(self) -> Judgement:
+        """Return this with what is not settled undecided: the check has reached its limits."""
+        verdicts, reasons = self.verdicts.copy(), self.reasons.copy()
+        verdicts[~self.settled], reasons[~self.settled] = Verdict.INCONCLUSIVE, Reason.LIMIT
+        return replace(self, verdicts=verdicts, reasons=reasons)
 
 
 @dataclass(frozen=True)

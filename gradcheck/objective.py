@@ -78,7 +78,7 @@ class Objective:
         self._arguments = Arguments(args)
         self._randomness = Randomness()
         self._loss = Loss(call, self._randomness, is_vectorized=means.is_vectorized)
-        self._engine = Engine(self._loss, means.workers)
+        self._engine = Engine(self._loss, means)
 
     @classmethod
     def with_gradient(
@@ -203,7 +203,7 @@ class Objective:
             "smaller differences cannot be seen; seed what it draws, or mend what it remembers between calls"
         )
         self._engine.floor = 2 * (max(again) - min(again))
-        return origin, replace(noise, floor=2 * (max(again) - min(again)), scatter=float(np.std(again, ddof=1)))
+        return origin, replace(noise, floor=self._engine.floor, scatter=float(np.std(again, ddof=1)))
 
     def value(self) -> float:
         """Return the loss at the probe."""
@@ -221,13 +221,16 @@ class Objective:
         displacements : sequence of Displacement
             How the probe's entries are moved; afterwards they are as they were.
         """
-        before = self.evaluations
-        found = self._engine.evaluate(self, displacements)
-        if found is None:
-            return self._loss.evaluate(self, displacements)
-        # those that were made here were comparisons
-        self.evaluations = before + sum(displacement.cost for displacement in displacements)
-        return found
+        return self._engine.evaluate(self, displacements)
+
+    def begin(self, origin: float) -> None:
+        """Take note that the probe stands at another point, where the loss is `origin`."""
+        self._engine.begin(self, origin)
+
+    @property
+    def is_spent(self) -> bool:
+        """Whether evaluations were left out, because they would have cost too much."""
+        return self._engine.is_spent
 
     def values(self, tree: object, count: int) -> npt.NDArray[Any]:
         """Return the loss at each of so many parameters that are stacked in a structure like the caller's."""
@@ -282,7 +285,6 @@ class Objective:
         values : sequence of float array
             Flat values, one array per leaf.
         """
-        self._engine.forget()
         for leaf, twin, flat in zip(self.parameters.leaves, self.probe.leaves, values, strict=True):
             leaf.write(flat)
             if twin is not leaf:

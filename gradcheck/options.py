@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Literal, NamedTuple, TypeGuard
 
 import numpy as np
 
 from gradcheck.engine import Means
 from gradcheck.errors import InputError
+from gradcheck.journal import Journal
+from gradcheck.limits import Limits
 from gradcheck.parallel import Workers
 from gradcheck.tolerance import validate_tolerance
 
@@ -58,6 +61,9 @@ class Options(NamedTuple):
         entries: object = "auto",
         workers: object = None,
         vectorized: bool = False,
+        max_evals: int | None = None,
+        timeout: float | None = None,
+        resume: str | Path | None = None,
         seed: int = 0,
     ) -> Options:
         """Return the options, or raise InputError; for their meaning see `gradcheck.check_grad`."""
@@ -69,7 +75,12 @@ class Options(NamedTuple):
         _require_int("seed", seed, 0)
         if not isinstance(vectorized, (bool, np.bool_)):
             raise InputError(f"`vectorized` must be True or False, got {vectorized!r}.")
-        means = Means(None if workers is None else Workers(workers), bool(vectorized))
+        means = Means(
+            None if workers is None else Workers(workers),
+            bool(vectorized),
+            Limits(max_evals, timeout),
+            None if resume is None else Journal(resume),
+        )
         return cls(rtol, atol, method, points, _entry_budget(entries), entries == "auto", seed, means)
 
 

@@ -131,6 +131,11 @@ class Workers:
         self._map, self._processes = map_like(workers)
         self._key, self._replica, self._is_known = "", b"", False
 
+    @property
+    def expected(self) -> int:
+        """How many evaluations may be under way at the same time."""
+        return self._processes or _TASKS_EACH
+
     def is_worth(self, seconds: float, count: int) -> bool:
         """Tell whether so many evaluations of this duration should be sent."""
         return seconds * count >= _ROUND_SECONDS

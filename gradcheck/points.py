@@ -93,6 +93,7 @@ class _Comparison:
     def at_point(self, origin: float, gradient: Sequence[FloatArray]) -> CheckResult:
         """Check the parameters as they stand, where the loss is `origin`."""
         before, options = self.objective.evaluations, self.options
+        self.objective.begin(origin)
         leaves = self.objective.parameters.leaves
         outcomes: Sequence[Outcome | None] = [None] * len(leaves)
         if options.directional and options.budget and sum(leaf.size for leaf in leaves) > options.budget:
@@ -133,7 +134,8 @@ class _Comparison:
 
         def goal(derivative: Derivative) -> tuple[BoolArray, FloatArray]:
             judgement = judge(derivative, entries.largest(derivative.certain))
-            return judgement.settled & (derivative.evaluations >= fewest), judgement.target
+            done = judgement.settled & (derivative.evaluations >= fewest)
+            return done | self.objective.is_spent, judgement.target
 
         derivative = partial_derivatives(
             self.objective, entries, origin, self.noise, goal, judge.hint, judge.kink_reach
@@ -141,6 +143,8 @@ class _Comparison:
         judgement = judge(derivative, entries.largest(derivative.certain))
         if self.options.method != "central":
             derivative, judgement = self._second_opinion(entries, judge, derivative, judgement)
+        if self.objective.is_spent:
+            judgement = judgement.limited()
         error = _shown_error(analytic, derivative)
         results = []
         for k, (leaf, outcome) in enumerate(zip(self.objective.parameters.leaves, outcomes, strict=True)):

@@ -53,6 +53,7 @@ class Reason(enum.Enum):
     )
     CLIPPED = "clipped", "the script clips this gradient: its sign is right, and its size is not to be seen"
     UNSETTLED = "unsettled", "the finite differences do not settle at any step size"
+    LIMIT = "limit", "the check has reached its limit of evaluations or of time before this entry was decided"
     NON_FINITE_LOSS = "non-finite-loss", "the loss is not finite close to this point"
     NON_FINITE_GRADIENT = "non-finite-gradient", "the analytic gradient is not finite"
     SPREAD = "spread", "the gradient is wrong along random directions; which entries make it so was not found"

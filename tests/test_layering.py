@@ -81,6 +81,8 @@ MODULES = {
     "parallel": "core",
     "sending": "core",
     "engine": "core",
+    "journal": "core",
+    "limits": "core",
     "stacking": "core",
     "reference": "reference",
     "demo": "demo",
