@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +18,7 @@ from gradcheck.commands.shared import (
     refuse_unwritable,
     target_of,
 )
-from gradcheck.report.formats import FORMATS, NAMES, format_of
+from gradcheck.report.formats import FORMATS, NAMES, format_of, write
 
 if TYPE_CHECKING:
     from gradcheck.config import Options
@@ -54,6 +53,7 @@ def run(context: click.Context, /, paths: tuple[str, ...], **flags: Any) -> None
         raise click.UsageError(f"--workers: expected a number of at least 1, got {flags['workers']}")
     options = options_of(flags, script_arguments)
     refuse_unwritable(flags["output"])
+    _format(flags)
     report = _check_all(paths, options, flags)
     _write(report, flags)
     context.exit(int(report.exit_code(strict=flags["strict"], exit_zero=flags["exit_zero"])))
@@ -84,20 +84,20 @@ def _targets(paths: tuple[str, ...], only: str | None) -> list[tuple[str, str | 
 
 
 def _write(report: Report, flags: dict[str, Any]) -> None:
+    from gradcheck.report import github
     from gradcheck.report import text as text_report
 
     target: Path | None = flags["output"]
     form = _format(flags)
     verbosity = -1 if flags["quiet"] else int(flags["verbose"])
-    try:
-        stream = target.open("w", encoding="utf-8") if target is not None else sys.stdout
-    except OSError as error:
-        raise click.UsageError(f"cannot write {target}: {error.strerror}") from None
-    with stream if target is not None else nullcontext():
-        if form == "text":
-            text_report.render(report, console(file=stream), verbosity=verbosity)
-        else:
-            print(FORMATS[form].render(report), file=stream)
+    if target is not None:
+        write(report, target, form, verbosity=verbosity)
+    elif form == "text":
+        text_report.render(report, console(file=sys.stdout), verbosity=verbosity)
+    elif rendered := FORMATS[form].render(report):
+        click.echo(rendered)
+    if form == "github":
+        github.append_summary(report)
     if not flags["quiet"]:
         click.echo(text_report.summary(report) if report.scripts else "nothing to check", err=True)
 

@@ -19,16 +19,17 @@ SCHEMA = 1
 
 def render(report: Report) -> str:
     """Return the report as JSON text; numbers keep all their digits, NaN and infinities are strings."""
-    content = {
-        "schema": SCHEMA,
-        "gradcheck": __version__,
-        "seed": report.seed,
-        "scripts": [_script(script) for script in report.scripts],
-    }
+    content = {**head_fields(report), "scripts": [script_fields(script) for script in report.scripts]}
     return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
 
 
-def _script(script: ScriptResult) -> dict[str, Any]:
+def head_fields(report: Report) -> dict[str, Any]:
+    """Return what the report says before it comes to its scripts."""
+    return {"schema": SCHEMA, "gradcheck": __version__, "seed": report.seed}
+
+
+def script_fields(script: ScriptResult) -> dict[str, Any]:
+    """Return what is known of a script as an object of JSON."""
     points = script.entry_points
     return {
         "path": script.path,

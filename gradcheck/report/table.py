@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -107,6 +107,20 @@ def _entry_frame(parameter: ParameterResult, positions: Iterable[int]) -> pd.Dat
     labels = pd.MultiIndex.from_arrays([[parameter.name] * chosen.size, indices], names=["parameter", "index"])
     frame = pd.DataFrame(columns, index=labels)
     return frame.astype({"verdict": object, "reason": object})
+
+
+def csv_text(columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> str:
+    """Return rows as CSV; numbers are written with as many digits as it takes to read the same number.
+
+    Parameters
+    ----------
+    columns : sequence of str
+        The head.
+    rows : sequence of mapping
+        What stands below it; what a row does not have is left empty.
+    """
+    text: str = pd.DataFrame(rows, columns=list(columns), dtype=object).to_csv(index=False, lineterminator="\n")
+    return text
 
 
 def _slug(reason: Reason | None) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator
 
 import numpy as np
@@ -18,6 +19,9 @@ from gradcheck.report.styles import INDENT, STYLES
 from gradcheck.result import ParameterResult, Verdict
 from gradcheck.script.result import GradientSource, ScriptResult
 from gradcheck.script.source import Span
+
+# a log must not lose names
+_WIDE = 10_000
 
 
 def render(report: Report, console: Console, *, verbosity: int = 0) -> None:
@@ -49,6 +53,22 @@ def render(report: Report, console: Console, *, verbosity: int = 0) -> None:
     if several and verbosity >= 0:
         show_line(console, "")
         show_overview(report, console)
+
+
+def plain_text(report: Report, *, verbosity: int = 0) -> str:
+    """Return the report as text without colours, in lines as long as it takes.
+
+    Parameters
+    ----------
+    report : Report
+        What to show.
+    verbosity : int
+        As for `render`.
+    """
+    out = io.StringIO()
+    console = Console(file=out, width=_WIDE, color_system=None, highlight=False, markup=False, emoji=False)
+    render(report, console, verbosity=verbosity)
+    return out.getvalue().removesuffix("\n")
 
 
 def _unshown(script: ScriptResult) -> str:
