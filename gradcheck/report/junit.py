@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-import io
 import re
+from typing import TYPE_CHECKING
 from xml.etree import ElementTree
-
-from rich.console import Console
 
 from gradcheck.report.findings import show_finding
 from gradcheck.report.problems import numbers
 from gradcheck.report.record import Report
+from gradcheck.report.text import in_plain_text as plain
 from gradcheck.result import ParameterResult, Verdict
 from gradcheck.script.result import ScriptResult
 
+if TYPE_CHECKING:
+    from rich.console import Console
+
 # characters that XML 1.0 cannot hold
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-_WIDE = 10_000
 
 
 def render(report: Report) -> str:
@@ -70,12 +71,13 @@ def _case(suite: ElementTree.Element, script: ScriptResult, parameter: Parameter
 
 
 def _findings(script: ScriptResult, name: str) -> str:
-    out = io.StringIO()
-    console = Console(file=out, width=_WIDE, color_system=None, highlight=False, markup=False, emoji=False)
+    return plain(lambda console: _show(script, name, console))
+
+
+def _show(script: ScriptResult, name: str, console: Console) -> None:
     for finding in script.findings:
         if name in finding.parameters:
             show_finding(script, finding, console)
-    return out.getvalue().rstrip("\n")
 
 
 def _element(parent: ElementTree.Element, tag: str, text: str = "", **attributes: str) -> ElementTree.Element:

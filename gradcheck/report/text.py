@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 from rich.console import Console
@@ -65,10 +65,20 @@ def plain_text(report: Report, *, verbosity: int = 0) -> str:
     verbosity : int
         As for `render`.
     """
+    return in_plain_text(lambda console: render(report, console, verbosity=verbosity))
+
+
+def in_plain_text(show: Callable[[Console], None]) -> str:
+    """Return as text what a function writes to a console: without colours, in lines as long as it takes.
+
+    Parameters
+    ----------
+    show : callable
+        Writes to the console that it is given.
+    """
     out = io.StringIO()
-    console = Console(file=out, width=_WIDE, color_system=None, highlight=False, markup=False, emoji=False)
-    render(report, console, verbosity=verbosity)
-    return out.getvalue().removesuffix("\n")
+    show(Console(file=out, width=_WIDE, color_system=None, highlight=False, markup=False, emoji=False))
+    return out.getvalue().rstrip("\n")
 
 
 def _unshown(script: ScriptResult) -> str:
