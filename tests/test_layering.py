@@ -96,6 +96,7 @@ MODULES = {
     "standard_input": "front",
     "cli": "front",
     "pytest_plugin": "front",
+    "notebook_magic": "front",
     "": "facade",
     "__main__": "facade",
 }
@@ -103,7 +104,8 @@ MODULES = {
 ONLY_IN = {
     "pandas": {"gradcheck.report.table"},
     "click": {"gradcheck.cli", "gradcheck.commands"},
-    "matplotlib": {"gradcheck.report.plot"},
+    "matplotlib": {"gradcheck.report.plot", "gradcheck.report.panels", "gradcheck.report.pictures"},
+    "IPython": {"gradcheck.notebook_magic"},
     "rich": {
         "gradcheck.commands",
         "gradcheck.progress",
@@ -118,8 +120,10 @@ ONLY_IN = {
 }
 # a wrong setting is a usage error, so the settings see the errors and nothing else of the core
 ALSO = {("gradcheck.config", "gradcheck.errors")}
-# a result shows itself as a table, so this one import points upwards, at the time of the call
-UPWARDS = {("gradcheck.result", "gradcheck.report.table")}
+# a result and a report show themselves, so these imports point upwards, at the time of the call
+UPWARDS = {
+    ("gradcheck.result", f"gradcheck.report.{module}") for module in ("fragment", "fragment_markdown", "plot", "table")
+} | {("gradcheck.report.record", f"gradcheck.report.{module}") for module in ("fragment", "fragment_markdown", "plot")}
 
 
 @dataclass(frozen=True)
