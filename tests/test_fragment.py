@@ -129,6 +129,7 @@ def test_findings_are_shown_with_their_place_and_the_edit(cells, place):
     for text in ("net.py: 1 of 2 gradients is wrong", "a note", f"GC212 normalisation  b  (verified), {place}"):
         assert text in page.text
     assert f"fix, verified at 8 fresh points:\n  {place}\n-     db = s(<e>)\n+     db = m(<e>)\n" in page.text
+    assert "<code>db</code> is &lt;b&gt;" in report._repr_html_()
     assert "````diff\n" in report._repr_markdown_()
 
 

@@ -6,6 +6,7 @@ The colours are of borders only, so that the text has those of a light or a dark
 from __future__ import annotations
 
 import html
+import re
 from collections.abc import Iterator
 
 from gradcheck.report.condensed import COLUMNS, Block, Mistake, block_of, blocks_of
@@ -14,7 +15,9 @@ from gradcheck.report.styles import plain
 from gradcheck.result import CheckResult
 
 _BORDERS = {"match": "#0072b2", "inconclusive": "#e69f00", "mismatch": "#d55e00", "error": "#d55e00"}
+_QUOTED = re.compile("`([^`]+)`")
 _LEFT = 'style="text-align:left"'
+_NAME = 'style="text-align:left;max-width:24em;overflow-wrap:anywhere"'
 _CODE = 'style="margin:0.2em 0 0.6em 1em"'
 # text with dollar signs is not a formula
 _NO_FORMULAS = 'class="tex2jax_ignore mathjax_ignore"'
@@ -56,7 +59,8 @@ def _block(block: Block) -> Iterator[str]:
         yield f"<thead><tr>{''.join(f'<th {_LEFT}>{name}</th>' for name in COLUMNS)}</tr></thead>"
         yield "<tbody>"
         for row in block.rows:
-            yield f"<tr>{''.join(f'<td {_LEFT}>{_text(cell)}</td>' for cell in row)}</tr>"
+            others = "".join(f"<td {_LEFT}>{_text(cell)}</td>" for cell in row[1:])
+            yield f"<tr><td {_NAME}>{_text(row[0])}</td>{others}</tr>"
         yield "</tbody>"
         yield "</table>"
     yield from _list(block.remarks)
@@ -70,7 +74,8 @@ def _block(block: Block) -> Iterator[str]:
 def _list(sentences: tuple[str, ...]) -> Iterator[str]:
     if sentences:
         yield "<ul>"
-        yield from (f"<li>{_text(sentence)}</li>" for sentence in sentences)
+        shown = (_QUOTED.sub(r"<code>\1</code>", _text(sentence)) for sentence in sentences)
+        yield from (f"<li>{sentence}</li>" for sentence in shown)
         yield "</ul>"
 
 

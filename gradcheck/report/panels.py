@@ -25,6 +25,7 @@ _MARKS = {Verdict.MATCH: (_BLUE, "o"), Verdict.INCONCLUSIVE: (_YELLOW, "^"), Ver
 _SMALLEST, _LARGEST = 1e-100, 1e100
 # where the largest is so many times the median, all others would lie on one point of a linear axis
 _WIDE = 100.0
+_FEW = 500
 # a relative error of 0 has no place on a logarithmic axis; less than this is less than any number's precision
 _LEAST_ERROR = 1e-17
 
@@ -144,7 +145,8 @@ def draw_scatter(axes: Axes, parameter: ParameterResult) -> None:
     axes.set_xlabel(in_unit("numerical", unit), fontsize=8)
     axes.set_ylabel(in_unit("analytic", unit), fontsize=8)
     if known.any():
-        axes.legend(loc="upper left", fontsize=7, framealpha=0.7)
+        # the best place is looked for among all points
+        axes.legend(loc="best" if known.size <= _FEW else "upper left", fontsize=7, framealpha=0.7)
 
 
 def _choose_scale(axes: Axes, values: FloatArray) -> tuple[float, float]:
@@ -195,7 +197,7 @@ def draw_steps(axes: Axes, parameter: ParameterResult, curve: StepCurve) -> None
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(ticker.LogLocator(base=10, numticks=5))
         axis.set_minor_locator(ticker.NullLocator())
-    axes.legend(loc="lower left", fontsize=7, framealpha=0.7)
+    axes.legend(loc="best", fontsize=7, framealpha=0.7)
 
 
 def draw_words(axes: Axes, words: str) -> None:
