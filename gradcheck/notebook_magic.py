@@ -177,6 +177,9 @@ def _run(shell: Any, cell: str, number: int) -> None:
     __tracebackhide__ = True
     with _inside(shell, number):
         done = shell.run_cell(cell, store_history=False)
+    if done.error_before_exec is not None:
+        # the way through the shell's own code says nothing about the cell
+        raise done.error_before_exec.with_traceback(None)
     done.raise_error()
 
 
@@ -197,4 +200,5 @@ def _sentence(message: str) -> Exception:
     """Return an exception that a shell shows without a traceback."""
     from IPython.core.error import UsageError as Shown
 
-    return Shown(message)
+    shown: Exception = Shown(message)
+    return shown

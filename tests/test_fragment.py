@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -116,6 +117,15 @@ def test_what_was_not_checked_is_said():
     said = "w: 5 of 50 entries were checked, drawn at random"
     assert said in Fragment(result._repr_html_()).text
     assert said in result._repr_markdown_()
+
+
+def test_a_terminal_shows_the_table_as_text():
+    shown: list[str] = []
+    Report((script(check=checked(names=("W", "b\x1b[2J"))),))._repr_pretty_(SimpleNamespace(text=shown.append), False)
+    lines = shown[0].split("\n")
+    assert lines[:2] == ["<Report: 1 script: 1 mismatch>", "net.py: 1 of 2 gradients is wrong"]
+    # what a terminal would obey is not sent to it
+    assert [line.split()[0] for line in lines[2:5]] == ["parameter", "b?[2J", "W"]
 
 
 FIX = Fix((Edit(3, "    db = s(<e>)", "    db = m(<e>)\n    # ```"),), verified=True, points=8)

@@ -122,8 +122,15 @@ ONLY_IN = {
 ALSO = {("gradcheck.config", "gradcheck.errors")}
 # a result and a report show themselves, so these imports point upwards, at the time of the call
 UPWARDS = {
-    ("gradcheck.result", f"gradcheck.report.{module}") for module in ("fragment", "fragment_markdown", "plot", "table")
-} | {("gradcheck.report.record", f"gradcheck.report.{module}") for module in ("fragment", "fragment_markdown", "plot")}
+    ("gradcheck.result", "gradcheck.report.fragment"),
+    ("gradcheck.result", "gradcheck.report.fragment_markdown"),
+    ("gradcheck.result", "gradcheck.report.plot"),
+    ("gradcheck.result", "gradcheck.report.table"),
+    ("gradcheck.report.record", "gradcheck.report.fragment"),
+    ("gradcheck.report.record", "gradcheck.report.fragment_markdown"),
+    ("gradcheck.report.record", "gradcheck.report.fragment_text"),
+    ("gradcheck.report.record", "gradcheck.report.plot"),
+}
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from gradcheck.script.result import ScriptResult
 
@@ -72,6 +72,12 @@ class Report:
         from gradcheck.report.fragment_markdown import report_markdown
 
         return report_markdown(self)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        from gradcheck.report.fragment_text import report_text
+
+        del cycle  # a report holds no report
+        printer.text(report_text(self))
 
     def plot(self, script: str | int | None = None, *, parameters: str | Sequence[str] | None = None) -> Figure:
         """Return a picture of one script: heat maps, analytic against numerical, and error against step.
