@@ -39,7 +39,9 @@ if TYPE_CHECKING:
 @click.option("--exit-zero", is_flag=True, help="End with 0 although there are mismatches.")
 @click.option("--format", "form", type=click.Choice(NAMES), help="Output format. [default: text]")
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write to FILE.")
-@click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Draw the gradients.")
+@click.option(
+    "--plot", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Draw into FILE (.png, .svg, .pdf)."
+)
 @click.option("-q", "--quiet", is_flag=True, help="One line per script.")
 @click.option("-v", "--verbose", is_flag=True, help="Show how a script was understood, and what it prints.")
 @click.pass_context
