@@ -67,5 +67,18 @@ def __getattr__(name: str) -> object:
     return value
 
 
+def load_ipython_extension(shell: object) -> None:
+    """Give a notebook the magic ``%%gradcheck``; ``%load_ext gradcheck`` calls this.
+
+    Parameters
+    ----------
+    shell : IPython.core.interactiveshell.InteractiveShell
+        The notebook's shell.
+    """
+    from gradcheck.notebook_magic import register
+
+    register(shell)
+
+
 def __dir__() -> list[str]:
     return sorted({*globals(), *__all__})

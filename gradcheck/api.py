@@ -95,8 +95,17 @@ class Job:
         return replace(result, findings=shown).in_cells(self.cells)
 
 
-def prepare(path: str | Path, options: Options) -> Job:
+def prepare(path: str | Path, options: Options, content: str | None = None) -> Job:
     """Read one script and settle its settings; nothing of it is run.
+
+    Parameters
+    ----------
+    path : str or Path
+        The script.
+    options : Options
+        Settings of the caller.
+    content : str, optional
+        What the file would hold, where there is none.
 
     Raises
     ------
@@ -106,7 +115,7 @@ def prepare(path: str | Path, options: Options) -> Job:
     shown, place = str(path), Path(path).absolute()
     cells: Cells | None = None
     try:
-        text = ScriptText.read(place)
+        text = ScriptText.read(place, content)
         cells = text.cells
         comment = options_of_comment(text.parse())
     except ScriptError as error:
@@ -123,6 +132,7 @@ def prepare(path: str | Path, options: Options) -> Job:
         atol=settled.atol,
         memory=settled.memory,
         curves=settled.curves,
+        content=content,
         **{field: value for field, value in said.items() if value is not None},
     )
     return Job(shown, request, cells=cells, options=settled)

@@ -1,12 +1,11 @@
 """What a check found: frozen records from which every table and report is made.
 
-The methods that return tables import ``gradcheck.report.table`` when they are called. This is the one place where the
-core looks upward, so that a result can show itself in a notebook; pandas is not loaded before.
+The methods that return tables and pictures, or show a result in a notebook, import from ``gradcheck.report`` when they
+are called. This is the one place where the core looks upward; pandas and matplotlib are not loaded before.
 """
 
 from __future__ import annotations
 
-import html
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,6 +25,7 @@ from gradcheck.verdict import Verdict as Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
 
 @dataclass(frozen=True, eq=False)
@@ -243,8 +243,39 @@ class CheckResult:
 
         return mismatch_table(self)
 
+    def plot(self, *, parameters: str | Sequence[str] | None = None) -> Figure:
+        """Return a picture: heat maps, analytic against numerical, and error against step.
+
+        A notebook shows it. The error against the step is drawn where ``check_grad`` was called with ``curves=True``.
+
+        Parameters
+        ----------
+        parameters : str or sequence of str, optional
+            Names of the parameters to draw; by default the worst, six at most.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            Has ``savefig``; no window is opened.
+
+        Raises
+        ------
+        UsageError
+            If matplotlib is missing, or there is no parameter of a name.
+        """
+        from gradcheck.report.plot import plot_check
+
+        return plot_check(self, str(self.verdict), parameters)
+
     def _repr_html_(self) -> str:
-        return f"<p>{html.escape(repr(self))}</p>\n{self.table().to_html()}"
+        from gradcheck.report.fragment import result_html
+
+        return result_html(self)
+
+    def _repr_markdown_(self) -> str:
+        from gradcheck.report.fragment_markdown import result_markdown
+
+        return result_markdown(self)
 
     def __repr__(self) -> str:
         entries = sum(parameter.checked for parameter in self.parameters)

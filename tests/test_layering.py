@@ -104,6 +104,7 @@ MODULES = {
     "standard_input": "front",
     "cli": "front",
     "pytest_plugin": "front",
+    "notebook_magic": "front",
     "": "facade",
     "__main__": "facade",
 }
@@ -111,7 +112,8 @@ MODULES = {
 ONLY_IN = {
     "pandas": {"gradcheck.report.table"},
     "click": {"gradcheck.cli", "gradcheck.commands"},
-    "matplotlib": {"gradcheck.report.plot"},
+    "matplotlib": {"gradcheck.report.plot", "gradcheck.report.panels", "gradcheck.report.pictures"},
+    "IPython": {"gradcheck.notebook_magic"},
     "rich": {
         "gradcheck.commands",
         "gradcheck.progress",
@@ -128,8 +130,17 @@ ONLY_IN = {
 }
 # a wrong setting is a usage error, so the settings see the errors and nothing else of the core
 ALSO = {("gradcheck.config", "gradcheck.errors")}
-# a result shows itself as a table, so this one import points upwards, at the time of the call
-UPWARDS = {("gradcheck.result", "gradcheck.report.table")}
+# a result and a report show themselves, so these imports point upwards, at the time of the call
+UPWARDS = {
+    ("gradcheck.result", "gradcheck.report.fragment"),
+    ("gradcheck.result", "gradcheck.report.fragment_markdown"),
+    ("gradcheck.result", "gradcheck.report.plot"),
+    ("gradcheck.result", "gradcheck.report.table"),
+    ("gradcheck.report.record", "gradcheck.report.fragment"),
+    ("gradcheck.report.record", "gradcheck.report.fragment_markdown"),
+    ("gradcheck.report.record", "gradcheck.report.fragment_text"),
+    ("gradcheck.report.record", "gradcheck.report.plot"),
+}
 
 
 @dataclass(frozen=True)

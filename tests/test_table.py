@@ -73,10 +73,3 @@ def test_no_mismatches() -> None:
     assert isinstance(mismatches, pd.DataFrame)
     assert len(mismatches) == 0
     assert list(mismatches.columns) == ENTRY_COLUMNS
-
-
-def test_notebooks_show_the_table(wrong: CheckResult) -> None:
-    page = wrong._repr_html_()
-    assert "<table" in page
-    assert "&lt;CheckResult: mismatch" in page
-    assert "non-finite-gradient" in page

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -37,6 +38,9 @@ if TYPE_CHECKING:
 @click.option("--exit-zero", is_flag=True, help="End with 0 although there are mismatches.")
 @click.option("--format", "form", type=click.Choice(NAMES), help="Output format. [default: text]")
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write to FILE.")
+@click.option(
+    "--plot", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Draw into FILE (.png, .svg, .pdf)."
+)
 @click.option("-q", "--quiet", is_flag=True, help="One line per script.")
 @click.option("-v", "--verbose", is_flag=True, help="Show how a script was understood, and what it prints.")
 @click.pass_context
@@ -52,10 +56,18 @@ def run(context: click.Context, /, paths: tuple[str, ...], **flags: Any) -> None
     if flags["workers"] < 1:
         raise click.UsageError(f"--workers: expected a number of at least 1, got {flags['workers']}")
     options = options_of(flags, script_arguments)
-    refuse_unwritable(flags["output"])
     _format(flags)
+    for written in (flags["output"], flags["plot"]):
+        refuse_unwritable(written)
+    if flags["plot"] is not None:
+        from gradcheck.report.plot import require_format
+
+        require_format(flags["plot"])
+        options = replace(options, curves=True)
     report = _check_all(paths, options, flags)
     _write(report, flags)
+    if flags["plot"] is not None:
+        _draw(report, flags["plot"])
     context.exit(int(report.exit_code(strict=flags["strict"], exit_zero=flags["exit_zero"])))
 
 
@@ -100,6 +112,17 @@ def _write(report: Report, flags: dict[str, Any]) -> None:
         github.append_summary(report)
     if not flags["quiet"]:
         click.echo(text_report.summary(report) if report.scripts else "nothing to check", err=True)
+
+
+def _draw(report: Report, path: Path) -> None:
+    from gradcheck.report.plot import files_for, plot_script, save
+
+    for script, file in zip(report.scripts, files_for(report.scripts, path), strict=True):
+        if script.check is None:
+            click.echo(f"no picture of {script.path}: nothing was compared", err=True)
+        else:
+            save(plot_script(script), file)
+            click.echo(f"wrote {file}", err=True)
 
 
 def _format(flags: dict[str, Any]) -> str:

@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import enum
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 from gradcheck.script.result import ScriptResult
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+# verdicts of scripts, the gravest first
+GRAVITY = ("mismatch", "error", "inconclusive", "match")
 
 
 class ExitCode(enum.IntEnum):
@@ -19,9 +28,9 @@ class ExitCode(enum.IntEnum):
     INTERRUPTED = 130
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Report:
-    """The examination of one or several scripts.
+    """The examination of one or several scripts. A notebook shows it with its tables and findings.
 
     Attributes
     ----------
@@ -43,6 +52,59 @@ class Report:
 
     def __bool__(self) -> bool:
         return self.passed
+
+    def __repr__(self) -> str:
+        return f"<Report: {self.counts}>"
+
+    @property
+    def counts(self) -> str:
+        """How many scripts there are, and how many have which verdict."""
+        numbers = [f"{n} {verdict}" for verdict in GRAVITY if (n := self.count(verdict))]
+        plural = "" if len(self.scripts) == 1 else "s"
+        return f"{len(self.scripts)} script{plural}{': ' if numbers else ''}{', '.join(numbers)}"
+
+    def _repr_html_(self) -> str:
+        from gradcheck.report.fragment import report_html
+
+        return report_html(self)
+
+    def _repr_markdown_(self) -> str:
+        from gradcheck.report.fragment_markdown import report_markdown
+
+        return report_markdown(self)
+
+    def _repr_pretty_(self, printer: Any, cycle: bool) -> None:
+        from gradcheck.report.fragment_text import report_text
+
+        del cycle  # a report holds no report
+        printer.text(report_text(self))
+
+    def plot(self, script: str | int | None = None, *, parameters: str | Sequence[str] | None = None) -> Figure:
+        """Return a picture of one script: heat maps, analytic against numerical, and error against step.
+
+        A notebook shows it. The error against the step is drawn where the script was checked with
+        ``Options(curves=True)``.
+
+        Parameters
+        ----------
+        script : str or int, optional
+            Its path, the end of its path, or its place among `scripts`; by default the first that was compared.
+        parameters : str or sequence of str, optional
+            Names of the parameters to draw; by default the worst, six at most.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            Has ``savefig``; no window is opened.
+
+        Raises
+        ------
+        UsageError
+            If matplotlib is missing, or there is no such script or parameter.
+        """
+        from gradcheck.report.plot import plot_report
+
+        return plot_report(self, script, parameters)
 
     def count(self, verdict: str) -> int:
         """Return how many scripts have a verdict: ``match``, ``mismatch``, ``inconclusive`` or ``error``."""

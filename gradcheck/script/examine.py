@@ -71,6 +71,8 @@ class Request:
         Whether to look for the causes of wrong gradients.
     curves : bool
         Whether to sweep the steps of the worst entries, for pictures.
+    content : str or None
+        What the file holds, where there is none: it is run as if it lay at `path`.
     """
 
     path: str
@@ -85,6 +87,7 @@ class Request:
     memory: int | None = None
     fix: bool = True
     curves: bool = False
+    content: str | None = None
 
 
 def examine(request: Request) -> ScriptResult:
@@ -95,7 +98,7 @@ def examine(request: Request) -> ScriptResult:
     began = time.perf_counter()
     lines: tuple[str, ...] = ()
     try:
-        source = SourceFile.read(Path(request.path))
+        source = SourceFile.read(Path(request.path), request.content)
         lines = tuple(source.lines)
         result = _examine(source, request, began)
     except ScriptError as error:

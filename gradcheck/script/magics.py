@@ -12,7 +12,9 @@ import tokenize
 import warnings
 
 # of the magics that stand above a whole cell, those that run it as Python in the notebook
-_RUN_THEIR_CELL = frozenset(["capture", "time", "timeit", "prun", "memit", "mprun", "lprun", "snakeviz", "scalene"])
+_RUN_THEIR_CELL = frozenset(
+    ["capture", "time", "timeit", "prun", "memit", "mprun", "lprun", "snakeviz", "scalene", "gradcheck"]
+)
 _CELL_MAGIC = re.compile(r"\s*%%(?P<name>\w+)")
 # `%time x = f()` runs its statement in the notebook
 _TIMED = re.compile(r"(?P<indent>\s*)(?P<magic>%(?:time|timeit)\s+(?:-[a-z]+\s*\d*\s+)*)(?P<statement>[^-\s].*)")

@@ -55,8 +55,15 @@ class ScriptText:
     cells: Cells | None = None
 
     @classmethod
-    def read(cls, path: Path) -> ScriptText:
+    def read(cls, path: Path, content: str | None = None) -> ScriptText:
         """Read a script or a notebook.
+
+        Parameters
+        ----------
+        path : Path
+            The file.
+        content : str, optional
+            What it would hold, for one that is not there: a notebook whose cells are being run.
 
         Raises
         ------
@@ -64,7 +71,7 @@ class ScriptText:
             With slug ``unreadable`` or ``empty``.
         """
         is_notebook = path.suffix == SUFFIX
-        text = _read_text(path, is_notebook=is_notebook)
+        text = _read_text(path, is_notebook=is_notebook) if content is None else content
         if not text.strip():
             raise ScriptError("the file is empty: there is nothing to check", slug="empty", line=1)
         if is_notebook:
@@ -131,15 +138,15 @@ class SourceFile:
         self.tree = tree
 
     @classmethod
-    def read(cls, path: Path) -> SourceFile:
-        """Read and parse a script.
+    def read(cls, path: Path, content: str | None = None) -> SourceFile:
+        """Read and parse a script, see `ScriptText.read`.
 
         Raises
         ------
         ScriptError
             With slug ``unreadable``, ``empty`` or ``syntax-error``.
         """
-        return ScriptText.read(path).parse()
+        return ScriptText.read(path, content).parse()
 
     @cached_property
     def functions(self) -> dict[str, Function]:

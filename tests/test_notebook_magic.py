@@ -1,0 +1,64 @@
+"""The magic %%gradcheck: its options, and what of a report belongs to its cell."""
+
+from __future__ import annotations
+
+import pytest
+
+from gradcheck.api import prepare
+from gradcheck.config import Options
+from gradcheck.errors import UsageError
+from gradcheck.notebook_magic import options_of, within_cell
+from notebooks import DATA, MODEL, TRAINING, WRONG_MODEL, notebook
+
+
+def test_options_are_those_of_the_command_line():
+    line = "--loss 'total(e)' --params a,b --points=3 --seed 1 --rtol 1e-4 --atol 0 --timeout 9 --no-fix"
+    expected = Options(loss="total(e)", params=("a", "b"), points=3, seed=1, rtol=1e-4, atol=0.0, timeout=9, fix=False)
+    assert options_of(line) == expected
+    assert options_of("") == Options()
+
+
+@pytest.mark.parametrize(
+    ("line", "complaint"),
+    [
+        ("--lose e", "unknown option '--lose'; known are --loss, "),
+        ("points 3", "unknown option 'points'"),
+        ("--points", "--points: expected a value"),
+        ("--points three", "points: expected a whole number, got 'three'"),
+        ("--points 0", "points: expected a number of at least 1, got 0"),
+        ("--loss 'e", "expected options such as --points 8"),
+    ],
+)
+def test_a_wrong_option_is_a_sentence(line, complaint):
+    with pytest.raises(UsageError, match=r"^%%gradcheck: ") as caught:
+        options_of(line)
+    assert complaint in caught.value.message
+
+
+def renamed(model: str) -> str:
+    """Return a model of other names, for a second one in the same notebook."""
+    for old, new in (("loss", "loss_2"), ("gradient", "gradient_2"), ("dw", "dv"), ("db", "dc")):
+        model = model.replace(old, new)
+    return model.replace("w, b", "v, c").replace("@ w + b", "@ v + c").replace("w -=", "v -=").replace("b -=", "c -=")
+
+
+@pytest.fixture
+def examined(tmp_path, forked):
+    cells = ["import numpy as np" + DATA, WRONG_MODEL + TRAINING, renamed(MODEL) + renamed(TRAINING)]
+    return prepare(tmp_path / "net.ipynb", Options(timeout=20), notebook(*cells)).run()
+
+
+def test_only_what_a_cell_computes_is_shown_and_the_rest_is_mentioned(examined):
+    assert {p.name for p in examined.parameters} == {"w", "b", "v", "c"}
+    narrow = within_cell(examined, 3)
+    assert [p.name for p in narrow.parameters] == ["v", "c"]
+    assert (narrow.verdict, narrow.findings) == ("match", ())
+    assert narrow.notes[-1].startswith("not shown, because other cells compute them: the gradients of `w`, `b` (")
+    assert "1 mismatch" in narrow.notes[-1]
+    wrong = within_cell(examined, 2)
+    assert ([p.name for p in wrong.parameters], wrong.verdict) == (["w", "b"], "mismatch")
+    assert [finding.parameters for finding in wrong.findings] == [("b",)]
+
+
+def test_a_cell_that_computes_no_gradient_shows_all(examined):
+    assert within_cell(examined, 1) is examined
