@@ -148,9 +148,12 @@ class ParameterResult:
 
     @cached_property
     def order(self) -> IntArray:
-        """Positions of the checked entries, worst first: by verdict, then by relative error; NaN counts as largest."""
+        """Positions of the checked entries, worst first: by verdict, then by relative error; NaN counts as largest.
+
+        Errors that only round-off tells apart are the same, so that the worst entry is the same one on every machine.
+        """
         severity = np.array([verdict.severity for verdict in self.verdicts])
-        error = np.where(np.isnan(self.rel_error), np.inf, self.rel_error)
+        error = _coarse(np.where(np.isnan(self.rel_error), np.inf, self.rel_error))
         return np.lexsort((np.arange(self.checked), -error, -severity))
 
     @property
@@ -343,6 +346,13 @@ def summary_table(parameters: Sequence[ParameterResult]) -> str:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
     return "\n".join(line.rstrip() for line in lines)
+
+
+def _coarse(error: FloatArray) -> FloatArray:
+    """Return numbers of at least 0 with five significant digits."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        unit = 10.0 ** (np.floor(np.log10(error)) - 4)
+        return np.where(np.isfinite(unit) & (unit > 0), np.round(error / unit) * unit, error)
 
 
 def _weights(parameter: ParameterResult) -> list[int]:
