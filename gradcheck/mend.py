@@ -69,13 +69,32 @@ def find_fix(path: str | Path, options: Options, output: Callable[[bytes], objec
     before = place.read_bytes() if place.is_file() else b""
     # what is hidden from a report is still wrong
     job = replace(prepare(path, replace(options, fix=True)), options=Options())
-    result = job.run(output)
+    return mended(place, before, job.run(output))
+
+
+def mended(path: Path, before: bytes, result: ScriptResult) -> Mended:
+    """Return what mends a script that was checked.
+
+    Parameters
+    ----------
+    path : Path
+        The script, or the notebook.
+    before : bytes
+        Its content.
+    result : ScriptResult
+        Its examination.
+
+    Raises
+    ------
+    FixError
+        If the content is no longer what was checked, or cannot hold the edits.
+    """
     edits = verified_edits(result.findings)
     if not edits:
-        return Mended(place, result, (), before, before)
+        return Mended(path, result, (), before, before)
     cells = result.cells
     after = edited_script(before, edits) if cells is None else edited_notebook(before, edits, cells)
-    return Mended(place, result, edits, before, after)
+    return Mended(path, result, edits, before, after)
 
 
 def write_fix(mended: Mended, options: Options, output: Callable[[bytes], object] | None = None) -> ScriptResult:

@@ -108,13 +108,17 @@ ONLY_IN = {
         "gradcheck.commands.train",
         "gradcheck.progress",
         "gradcheck.report.comparison",
+        "gradcheck.report.failing",
         "gradcheck.report.findings",
         "gradcheck.report.overview",
         "gradcheck.report.snippet",
         "gradcheck.report.text",
     },
     "nbformat": {"gradcheck.script.notebook"},
-    "pytest": {"gradcheck.pytest_plugin"},
+    "pytest": {
+        f"gradcheck.pytest_plugin.{name}"
+        for name in ("collect", "fixture", "output", "place", "record", "settings", "summary")
+    },
 }
 # a wrong setting is a usage error, so the settings see the errors and nothing else of the core
 ALSO = {("gradcheck.config", "gradcheck.errors")}

@@ -17,7 +17,7 @@ from gradcheck.script.result import ScriptResult
 _STYLES = {Confidence.VERIFIED: "green", Confidence.LIKELY: "yellow", Confidence.POSSIBLE: "dim"}
 
 
-def show_findings(script: ScriptResult, console: Console) -> None:
+def show_findings(script: ScriptResult, console: Console, diff: str = "") -> None:
     """Write the findings of a script, best first.
 
     Parameters
@@ -26,10 +26,16 @@ def show_findings(script: ScriptResult, console: Console) -> None:
         Whose findings to show.
     console : rich.console.Console
         Where to.
+    diff : str
+        The verified edits as a diff, which is shown in place of the findings' own.
     """
     for finding in script.findings:
         show_line(console, "")
-        show_finding(script, finding, console)
+        show_finding(script, finding, console, edits=not diff)
+    if diff:
+        show_line(console, Text("\nfix, verified at fresh points:", "green"))
+        for line in diff.rstrip("\n").split("\n"):
+            show_line(console, plain(line.removesuffix("\r")))
     if script.findings:
         show_line(console, "")
         for words in _help(script):
@@ -43,8 +49,8 @@ def _help(script: ScriptResult) -> Iterator[str]:
     yield f"gradcheck explain {min(finding.code for finding in script.findings)} says more about a code"
 
 
-def show_finding(script: ScriptResult, finding: Finding, console: Console) -> None:
-    """Write one finding: its code, where it is, what it says, and what mends it."""
+def show_finding(script: ScriptResult, finding: Finding, console: Console, *, edits: bool = True) -> None:
+    """Write one finding: its code, where it is, what it says, and what mends it, verified edits only if asked for."""
     text = Text().append(f"{finding.code} {finding.name}", "bold red")
     text.append(f"  {', '.join(finding.parameters)}" if finding.parameters else "")
     show_line(console, text.append(f"  ({finding.confidence})", _STYLES[finding.confidence]))
@@ -53,15 +59,16 @@ def show_finding(script: ScriptResult, finding: Finding, console: Console) -> No
     for sentence in finding.evidence:
         show_line(console, f"  {plain(sentence)}")
     if finding.fix is not None:
-        _show_fix(script, finding.fix, console)
+        _show_fix(script, finding.fix, console, edits=edits)
 
 
-def _show_fix(script: ScriptResult, fix: Fix, console: Console) -> None:
+def _show_fix(script: ScriptResult, fix: Fix, console: Console, *, edits: bool) -> None:
     points = f"{fix.points} fresh point{'' if fix.points == 1 else 's'}"
-    said = f"fix, verified at {points}:" if fix.verified else "fix, not verified:"
-    show_line(console, Text(f"  {said}", "green" if fix.verified else "yellow"))
-    for edit in fix.edits:
-        _show_edit(script, edit, "", console)
+    if edits or not fix.verified:
+        said = f"fix, verified at {points}:" if fix.verified else "fix, not verified:"
+        show_line(console, Text(f"  {said}", "green" if fix.verified else "yellow"))
+        for edit in fix.edits:
+            _show_edit(script, edit, "", console)
     if fix.alternatives:
         show_line(console, Text("  other edits that also make every gradient match:", "cyan"))
     for other in fix.alternatives:

@@ -1,0 +1,66 @@
+"""The report of everything that was checked in a test run, as a file."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from gradcheck.pytest_plugin.record import Found
+from gradcheck.report.json import render
+from gradcheck.report.record import Report
+from gradcheck.script.result import ScriptResult
+
+SUFFIXES = (".json",)
+
+
+def refuse_unwritable(target: Path) -> None:
+    """Say at once that a report could not be written, not after all tests have run.
+
+    Raises
+    ------
+    pytest.UsageError
+        If there is no format for its name, or its folder is none that can be written.
+    """
+    if target.suffix not in SUFFIXES:
+        raise pytest.UsageError(f"--gradcheck-report: expected a file name that ends with .json, got {target.name}")
+    if target.is_dir() or not os.access(target.parent, os.W_OK):
+        raise pytest.UsageError(f"--gradcheck-report: cannot write {target}: its folder cannot be written")
+
+
+def write(found: Sequence[Found], target: Path) -> None:
+    """Write one report of all that the tests have found, in the order of the paths.
+
+    Parameters
+    ----------
+    found : sequence of Found
+        What each test has found.
+    target : Path
+        The file.
+    """
+    try:
+        write_report(joined(found), target)
+    except OSError as error:
+        pytest.exit(f"--gradcheck-report: cannot write {target}: {error.strerror}", pytest.ExitCode.USAGE_ERROR)
+
+
+def write_report(report: Report, target: Path) -> None:
+    """Write a report in the format that the file's name asks for."""
+    target.write_text(render(report) + "\n", encoding="utf-8")
+
+
+def joined(found: Sequence[Found]) -> Report:
+    """Return one report of all that the tests have found; a check of functions is named after its test."""
+    scripts: list[ScriptResult] = []
+    files: set[str] = set()
+    for one in found:
+        for place, script in pickle.loads(one["scripts"]):
+            # each worker has examined the file by itself
+            is_file = "::" not in place
+            if not (is_file and place in files):
+                scripts.append(script)
+                files.add(place)
+    return Report(tuple(sorted(scripts, key=lambda script: script.path)))
