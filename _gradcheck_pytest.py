@@ -8,9 +8,10 @@ PYTEST_DONT_REWRITE
 from __future__ import annotations
 
 import sys
+import tempfile
 from collections.abc import Generator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -58,13 +59,20 @@ def pytest_configure(config: pytest.Config) -> None:
         of_command_line(config)
         of_ini_file(config)
     if not hasattr(config, "workerinput"):  # what the workers of xdist find is put together where they report to
-        target = config.getoption("gradcheck_report") or config.getini("gradcheck_report")
-        if target:
-            from gradcheck.pytest_plugin.output import refuse_unwritable
+        config.pluginmanager.register(Controller(config, _report_file(config)), "gradcheck-controller")
 
-            target = config.invocation_params.dir / target
-            refuse_unwritable(target)
-        config.pluginmanager.register(Reporting(config, target or None), "gradcheck-reporting")
+
+def _report_file(config: pytest.Config) -> Path | None:
+    """Return the file to write a report to; one that the ini file names lies where that does."""
+    flag, key = config.getoption("gradcheck_report"), config.getini("gradcheck_report")
+    if not (flag or key):
+        return None
+    from gradcheck.pytest_plugin.output import refuse_unwritable
+    from gradcheck.pytest_plugin.settings import ini_place
+
+    target: Path = config.invocation_params.dir / flag if flag else config.rootpath / key
+    refuse_unwritable(target, "--gradcheck-report" if flag else ini_place(config, "report"))
+    return target
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> ScriptFile | None:
@@ -105,8 +113,8 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
     return report
 
 
-class Reporting:
-    """Gathers what the tests have found, here and in the workers of xdist.
+class Controller:
+    """Gathers what the tests have found, in this process or in the workers of xdist.
 
     Parameters
     ----------
@@ -120,6 +128,22 @@ class Reporting:
         self.config = config
         self.target = target
         self.found: list[Found] = []
+        self.folder: tempfile.TemporaryDirectory[str] | None = None
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_configure_node(self, node: Any) -> None:
+        """Tell a worker of xdist the folder in which the workers share what they find in scripts."""
+        if self.config.getoption("gradcheck"):
+            from gradcheck.pytest_plugin.shared import FOLDER
+
+            if self.folder is None:
+                self.folder = tempfile.TemporaryDirectory(prefix="gradcheck-")
+            node.workerinput[FOLDER] = self.folder.name
+
+    def pytest_unconfigure(self) -> None:
+        """Take that folder away."""
+        if self.folder is not None:
+            self.folder.cleanup()
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Take what a test has found."""

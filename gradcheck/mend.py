@@ -69,32 +69,13 @@ def find_fix(path: str | Path, options: Options, output: Callable[[bytes], objec
     before = place.read_bytes() if place.is_file() else b""
     # what is hidden from a report is still wrong
     job = replace(prepare(path, replace(options, fix=True)), options=Options())
-    return mended(place, before, job.run(output))
-
-
-def mended(path: Path, before: bytes, result: ScriptResult) -> Mended:
-    """Return what mends a script that was checked.
-
-    Parameters
-    ----------
-    path : Path
-        The script, or the notebook.
-    before : bytes
-        Its content.
-    result : ScriptResult
-        Its examination.
-
-    Raises
-    ------
-    FixError
-        If the content is no longer what was checked, or cannot hold the edits.
-    """
+    result = job.run(output)
     edits = verified_edits(result.findings)
     if not edits:
-        return Mended(path, result, (), before, before)
+        return Mended(place, result, (), before, before)
     cells = result.cells
     after = edited_script(before, edits) if cells is None else edited_notebook(before, edits, cells)
-    return Mended(path, result, edits, before, after)
+    return Mended(place, result, edits, before, after)
 
 
 def write_fix(mended: Mended, options: Options, output: Callable[[bytes], object] | None = None) -> ScriptResult:

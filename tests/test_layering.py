@@ -117,7 +117,7 @@ ONLY_IN = {
     "nbformat": {"gradcheck.script.notebook"},
     "pytest": {
         f"gradcheck.pytest_plugin.{name}"
-        for name in ("collect", "fixture", "output", "place", "record", "settings", "summary")
+        for name in ("collect", "fixture", "output", "place", "record", "settings", "shared", "summary")
     },
 }
 # a wrong setting is a usage error, so the settings see the errors and nothing else of the core

@@ -15,9 +15,10 @@ import pytest
 from gradcheck.api import prepare
 from gradcheck.batch import SUFFIXES, is_left_out
 from gradcheck.errors import GradientMismatch, UsageError
-from gradcheck.pytest_plugin.place import diff_of, shown_path
+from gradcheck.pytest_plugin.place import shown_path
 from gradcheck.pytest_plugin.record import note, note_nothing
 from gradcheck.pytest_plugin.settings import of_command_line, of_ini_file
+from gradcheck.pytest_plugin.shared import examined_once
 from gradcheck.report.failing import about, failure_text, headline_about
 from gradcheck.report.text import sentence
 from gradcheck.result import ParameterResult
@@ -119,7 +120,10 @@ class ScriptFile(pytest.File):
                 job = prepare(self.path, of_command_line(self.config), of_ini_file(self.config))
             except UsageError as error:
                 raise self.CollectError(error.message) from None
-            script = replace(job, path=shown_path(self.config, self.path)).run()
+            job = replace(job, path=shown_path(self.config, self.path))
+            # what cannot even be read is no work for anybody
+            patience = 0.0 if job.request is None else 2 * job.request.seconds
+            script = examined_once(self.config, self.path, job.run, patience)
             known[self.path] = Examined(script, bool(job.options.backward or job.options.params))
         return known[self.path]
 
@@ -196,8 +200,7 @@ class ScriptItem(pytest.Item):
             raise self.script.error
         if self.parameter is not None and self.parameter.verdict is not Verdict.MATCH:
             narrowed = about(self.script, self.parameter)
-            headline = headline_about(narrowed, self.parameter)
-            raise GradientMismatch(failure_text(narrowed, diff_of(self.path, narrowed), headline))
+            raise GradientMismatch(failure_text(narrowed, headline_about(narrowed, self.parameter)))
 
     def repr_failure(self, excinfo: pytest.ExceptionInfo[BaseException], *arguments: Any, **settings: Any) -> Any:
         """Return what is wrong as text; where it was found in our own code says nothing to anybody."""

@@ -14,7 +14,7 @@ from gradcheck.check import check_grad, numerical_grad
 from gradcheck.config import Options
 from gradcheck.errors import GradientMismatch, ScriptError
 from gradcheck.failure import failure_message
-from gradcheck.pytest_plugin.place import diff_of, shown_path
+from gradcheck.pytest_plugin.place import shown_path
 from gradcheck.pytest_plugin.record import note
 from gradcheck.pytest_plugin.settings import from_values, of_command_line, of_ini_file, of_markers
 from gradcheck.report.failing import failure_text
@@ -120,7 +120,7 @@ class Checker:
         if script.error is not None:
             raise ScriptError(sentence(script), slug=script.error.slug, line=script.error.line)
         if script.verdict != "match":
-            raise GradientMismatch(failure_text(script, diff_of(file, script)))
+            raise GradientMismatch(failure_text(script))
         return Report((script,))
 
     def _defaults(self, names: tuple[str, ...]) -> dict[str, Any]:

@@ -17,8 +17,15 @@ from gradcheck.script.result import ScriptResult
 SUFFIXES = (".json",)
 
 
-def refuse_unwritable(target: Path) -> None:
+def refuse_unwritable(target: Path, place: str) -> None:
     """Say at once that a report could not be written, not after all tests have run.
+
+    Parameters
+    ----------
+    target : Path
+        The file.
+    place : str
+        Where it was named.
 
     Raises
     ------
@@ -26,9 +33,11 @@ def refuse_unwritable(target: Path) -> None:
         If there is no format for its name, or its folder is none that can be written.
     """
     if target.suffix not in SUFFIXES:
-        raise pytest.UsageError(f"--gradcheck-report: expected a file name that ends with .json, got {target.name}")
-    if target.is_dir() or not os.access(target.parent, os.W_OK):
-        raise pytest.UsageError(f"--gradcheck-report: cannot write {target}: its folder cannot be written")
+        raise pytest.UsageError(
+            f"{place}: expected a file name that ends with {' or '.join(SUFFIXES)}, got {target.name!r}"
+        )
+    if not os.access(target.parent, os.W_OK):
+        raise pytest.UsageError(f"{place}: cannot write {target}: {target.parent} is not a folder that can be written")
 
 
 def write(found: Sequence[Found], target: Path) -> None:
@@ -44,7 +53,7 @@ def write(found: Sequence[Found], target: Path) -> None:
     try:
         write_report(joined(found), target)
     except OSError as error:
-        pytest.exit(f"--gradcheck-report: cannot write {target}: {error.strerror}", pytest.ExitCode.USAGE_ERROR)
+        pytest.exit(f"cannot write {target}: {error.strerror}", pytest.ExitCode.USAGE_ERROR)
 
 
 def write_report(report: Report, target: Path) -> None:

@@ -60,8 +60,8 @@ def note(
     rows = item.stash.setdefault(_ROWS, [])
     rows += [_row(parameter, place, prefix) for parameter in parameters]
     if script.error is not None:
-        error = f"{script.error.slug}: {script.error.message}"
-        rows.append(Row(verdict="error", place=place, parameter="", max_rel_error=math.nan, said=prefix + error))
+        slug = script.error.slug
+        rows.append(Row(verdict="error", place=place, parameter="", max_rel_error=math.nan, said=prefix + slug))
     item.stash.setdefault(_SCRIPTS, []).append((place, script))
     _set_properties(item, rows)
 

@@ -36,7 +36,12 @@ def of_ini_file(config: pytest.Config) -> Options:
         If a value is wrong.
     """
     texts = {name: config.getini(f"gradcheck_{name}") for name in NAMES}
-    return _each(texts, "gradcheck_{}" + (f" in {config.inipath}" if config.inipath else ""))
+    return _each(texts, ini_place(config, "{}"))
+
+
+def ini_place(config: pytest.Config, name: str) -> str:
+    """Return where a setting of the ini file stands, for a message; without such a file, it is one of ``-o``."""
+    return f"gradcheck_{name}" + (f" in {config.inipath}" if config.inipath else "")
 
 
 def of_markers(node: pytest.Item) -> Options:

@@ -49,20 +49,18 @@ def headline_about(script: ScriptResult, parameter: ParameterResult) -> str:
     return f"the gradient of {parameter.name} is wrong" + (f": {', '.join(causes)}" if causes else "")
 
 
-def failure_text(script: ScriptResult, diff: str = "", headline: str = "") -> str:
-    """Return the report on a script as plain text.
+def failure_text(script: ScriptResult, headline: str = "") -> str:
+    """Return the report on a script as plain text, the verified fix as a diff.
 
     Parameters
     ----------
     script : ScriptResult
         What does not match, or could not be checked.
-    diff : str
-        The verified edits, to be shown in place of those of the findings.
     headline : str
         The first line; by default the sentence about the whole script.
     """
     stream = io.StringIO()
     console = Console(file=stream, width=_WIDTH, color_system=None, highlight=False, markup=False, emoji=False)
     show_line(console, headline or sentence(script))
-    show_details(script, console, diff=diff)
+    show_details(script, console, as_diff=True)
     return stream.getvalue().rstrip("\n")

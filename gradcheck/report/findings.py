@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+import difflib
 import shlex
 from collections.abc import Iterator
+from pathlib import Path
 
 from rich.console import Console
 from rich.text import Text
 
 from gradcheck.diagnosis.finding import Confidence, Edit, Finding, Fix
-from gradcheck.repair.patch import verified_edits
+from gradcheck.repair.patch import new_lines, verified_edits
 from gradcheck.report.snippet import show_line, show_snippet
 from gradcheck.report.styles import plain
 from gradcheck.script.result import ScriptResult
 
+_DIFF_STYLES = {"-": "red", "+": "green", "@": "blue"}
 _STYLES = {Confidence.VERIFIED: "green", Confidence.LIKELY: "yellow", Confidence.POSSIBLE: "dim"}
 
 
-def show_findings(script: ScriptResult, console: Console, diff: str = "") -> None:
+def show_findings(script: ScriptResult, console: Console, *, as_diff: bool = False) -> None:
     """Write the findings of a script, best first.
 
     Parameters
@@ -26,16 +29,14 @@ def show_findings(script: ScriptResult, console: Console, diff: str = "") -> Non
         Whose findings to show.
     console : rich.console.Console
         Where to.
-    diff : str
-        The verified edits as a diff, which is shown in place of the findings' own.
+    as_diff : bool
+        Whether to show their verified edits as one diff below them.
     """
     for finding in script.findings:
         show_line(console, "")
-        show_finding(script, finding, console, edits=not diff)
-    if diff:
-        show_line(console, Text("\nfix, verified at fresh points:", "green"))
-        for line in diff.rstrip("\n").split("\n"):
-            show_line(console, plain(line.removesuffix("\r")))
+        show_finding(script, finding, console, edits=not as_diff)
+    if as_diff:
+        _show_diff(script, console)
     if script.findings:
         show_line(console, "")
         for words in _help(script):
@@ -47,6 +48,25 @@ def _help(script: ScriptResult) -> Iterator[str]:
     if verified_edits(script.findings):
         yield f"gradcheck fix {shlex.quote(script.path)} --write makes the edits"
     yield f"gradcheck explain {min(finding.code for finding in script.findings)} says more about a code"
+
+
+def _show_diff(script: ScriptResult, console: Console) -> None:
+    """Write the verified edits as a unified diff, of a notebook as one of each cell."""
+    parts: dict[tuple[int, int], list[Edit]] = {}
+    for edit in verified_edits(script.findings):
+        parts.setdefault(script.extent(edit.line), []).append(edit)
+    if parts:
+        show_line(console, Text("\nfix, verified at fresh points:", "green"))
+    for (first, last), edits in parts.items():
+        before = [plain(line) for line in script.lines[first - 1 : last]]
+        groups = [[line] for line in before]
+        for edit in edits:
+            groups[edit.line - first] = [plain(line) for line in new_lines(edit)]
+        after = [line for group in groups for line in group]
+        cell = script.place(first).cell
+        name = Path(script.path).as_posix().lstrip("/") + (f" (cell {cell})" if cell is not None else "")
+        for line in difflib.unified_diff(before, after, f"a/{name}", f"b/{name}", lineterm=""):
+            show_line(console, Text(line, _DIFF_STYLES.get(line[0], "")))
 
 
 def show_finding(script: ScriptResult, finding: Finding, console: Console, *, edits: bool = True) -> None:

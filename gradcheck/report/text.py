@@ -49,7 +49,7 @@ def render(report: Report, console: Console, *, verbosity: int = 0) -> None:
         show_overview(report, console)
 
 
-def show_details(script: ScriptResult, console: Console, *, verbose: bool = False, diff: str = "") -> None:
+def show_details(script: ScriptResult, console: Console, *, verbose: bool = False, as_diff: bool = False) -> None:
     """Write what stands below the headline of a script.
 
     Parameters
@@ -60,13 +60,13 @@ def show_details(script: ScriptResult, console: Console, *, verbose: bool = Fals
         Where to.
     verbose : bool
         Whether to show also how the script was understood.
-    diff : str
-        The verified edits as a diff, which is shown in place of those of the findings.
+    as_diff : bool
+        Whether to show the verified edits of all findings as one diff.
     """
     if script.error is not None:
         _show_error(script, console)
     else:
-        _show_check(script, console, verbose=verbose, diff=diff)
+        _show_check(script, console, verbose=verbose, as_diff=as_diff)
 
 
 def _unshown(script: ScriptResult) -> str:
@@ -121,7 +121,7 @@ def _show_error(script: ScriptResult, console: Console) -> None:
         show_snippet(script, Span(line, start, line, len(source.rstrip()) + 1), console)
 
 
-def _show_check(script: ScriptResult, console: Console, *, verbose: bool, diff: str) -> None:
+def _show_check(script: ScriptResult, console: Console, *, verbose: bool, as_diff: bool) -> None:
     points = script.entry_points
     if points is not None:
         parts = [
@@ -142,7 +142,7 @@ def _show_check(script: ScriptResult, console: Console, *, verbose: bool, diff: 
             # what a finding explains is shown there, at the line of the cause
             source = None if parameter.name in explained else sources.get(parameter.name)
             _show_parameter(script, parameter, source, signatures.get(parameter.name, ""), console)
-    show_findings(script, console, diff)
+    show_findings(script, console, as_diff=as_diff)
     if verbose:
         _show_evidence(script, console)
 
