@@ -30,13 +30,14 @@ def show(found: Sequence[Found], target: Path | None, terminal: pytest.TerminalR
     if terminal.config.option.verbose < 0:
         return
     rows = sorted((row for one in found for row in one["rows"]), key=_badness)
+    terminal.ensure_newline()
     terminal.section("gradcheck")
     shown = [row for row in rows if row["verdict"] in _COLOURS]
     width = max((len(row["verdict"]) for row in shown), default=0)
     for row in shown:
         terminal.write(f"{row['verdict']:{width}}", **{_COLOURS[row["verdict"]]: True})
         words = filter(None, (row["place"], row["parameter"], row["said"]))
-        terminal.write_line(plain("".join(f"  {word}" for word in words)))
+        terminal.write(plain("".join(f"  {word}" for word in words)) + "\n")
     for line in _counts(rows):
         terminal.write_line(line)
     if target is not None:
