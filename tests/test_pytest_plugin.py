@@ -44,7 +44,9 @@ for i in range(3):
 """
 RIGHT = "def loss(w):\n    return (w - 3) ** 2\ndef gradient(w):\n    dw = 2 * (w - 3)\n    return dw\n" + TRAIN
 WRONG = RIGHT.replace("2 * (w - 3)", "2 * (w + 3)")
-UNDECIDED = RIGHT.replace("return (w - 3) ** 2", "import os\n    return (w - 3) ** 2 + 0.01 * os.urandom(1)[0]")
+UNDECIDED = "# gradcheck: points=1\n" + RIGHT.replace(
+    "return (w - 3) ** 2", "import os\n    return (w - 3) ** 2 + 0.01 * os.urandom(1)[0]"
+)
 NAMED = """
 p = {"W1": 0.5, "b": [1.0, 2.0]}
 def loss(p):
@@ -370,7 +372,6 @@ def test_settings_of_scripts(pytester, run):
 def test_strict(run, scripts):
     run("--gradcheck", "--gradcheck-strict", "nets/undecided.py").assert_outcomes(failed=1)
     run("--gradcheck", "-o", "gradcheck_strict=true", "nets/undecided.py").assert_outcomes(failed=1)
-    run("--gradcheck", "nets/undecided.py").assert_outcomes(skipped=1)
 
 
 def test_selection(pytester, run, scripts):
