@@ -1,6 +1,7 @@
 """gradcheck finds the mistake in a hand-written gradient: which parameter, which line, why, and how to fix it.
 
 Public names are loaded on first use, so that ``import gradcheck`` loads neither numpy nor pandas.
+There are no assertions for pytest to rewrite, so it need not warn where this is imported before it: PYTEST_DONT_REWRITE
 """
 
 from __future__ import annotations

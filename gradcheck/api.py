@@ -95,17 +95,19 @@ class Job:
         return replace(result, findings=shown).in_cells(self.cells)
 
 
-def prepare(path: str | Path, options: Options, content: str | None = None) -> Job:
+def prepare(path: str | Path, options: Options, *, content: str | None = None, beside: Options | None = None) -> Job:
     """Read one script and settle its settings; nothing of it is run.
 
     Parameters
     ----------
     path : str or Path
-        The script.
+        The script, or the notebook.
     options : Options
-        Settings of the caller.
+        Settings that win over all others.
     content : str, optional
         What the file would hold, where there is none.
+    beside : Options, optional
+        Settings of another file than pyproject.toml; they win over that.
 
     Raises
     ------
@@ -120,7 +122,7 @@ def prepare(path: str | Path, options: Options, content: str | None = None) -> J
         comment = options_of_comment(text.parse())
     except ScriptError as error:
         return Job(shown, error=error, cells=cells)
-    settled = resolve(options, comment, place)
+    settled = resolve(options, comment, place, beside)
     # what nobody has said is left to the request's own defaults
     said: dict[str, Any] = {name: getattr(settled, name) for name in ("points", "seed", "method", "fix")}
     said["seconds"] = settled.timeout

@@ -14,7 +14,7 @@ from gradcheck.api import Job
 from gradcheck.script.isolate import Children
 from gradcheck.script.result import ScriptResult
 
-_SUFFIXES = (".py", ".ipynb")
+SUFFIXES = (".py", ".ipynb")
 _NO_SCRIPTS = frozenset({"__pycache__", "site-packages"})
 # this file makes a folder a virtual environment
 _ENVIRONMENT = "pyvenv.cfg"
@@ -46,12 +46,13 @@ def scripts_below(folder: Path) -> list[Path]:
     found = []
     for place, folders, names in os.walk(folder):
         here = Path(place)
-        folders[:] = [name for name in folders if not _is_left_out(here / name)]
-        found += [here / name for name in names if name.endswith(_SUFFIXES) and not name.startswith(".")]
+        folders[:] = [name for name in folders if not is_left_out(here / name)]
+        found += [here / name for name in names if name.endswith(SUFFIXES) and not name.startswith(".")]
     return sorted(found)
 
 
-def _is_left_out(folder: Path) -> bool:
+def is_left_out(folder: Path) -> bool:
+    """Whether the scripts in a folder are nobody's own: it is hidden, a cache or an environment."""
     return folder.name.startswith(".") or folder.name in _NO_SCRIPTS or (folder / _ENVIRONMENT).is_file()
 
 

@@ -137,7 +137,7 @@ _KINDS: dict[str, Callable[[str], Any]] = {
 _KIND_NAMES: dict[Callable[[str], Any], str] = {int: "a whole number", float: "a number", _truth: "true or false"}
 
 
-def resolve(flags: Options, comment: Options, script: Path) -> Options:
+def resolve(flags: Options, comment: Options, script: Path, beside: Options | None = None) -> Options:
     """Return the options for one script, each from the first place that says something about it.
 
     Parameters
@@ -148,6 +148,8 @@ def resolve(flags: Options, comment: Options, script: Path) -> Options:
         From the script's ``# gradcheck:`` comments.
     script : Path
         The script; the nearest pyproject.toml above it counts.
+    beside : Options, optional
+        From another file, which wins over pyproject.toml.
 
     Raises
     ------
@@ -157,7 +159,7 @@ def resolve(flags: Options, comment: Options, script: Path) -> Options:
     options = flags.over(comment)
     if flags.isolated:
         return options
-    return options.over(_from_environment()).over(_from_pyproject(script))
+    return options.over(_from_environment()).over(beside or Options()).over(_from_pyproject(script))
 
 
 def from_texts(settings: Mapping[str, str], place: str) -> Options:

@@ -69,7 +69,7 @@ class Magic:
         left_out = sorted(k for k in self._failed if 0 < k < number and cells[k - 1].strip())
         content = _notebook(["" if k + 1 in left_out else source for k, source in enumerate(cells)])
         try:
-            job = prepare(Path.cwd() / f"{_NAME}{SUFFIX}", options_of(line), content)
+            job = prepare(Path.cwd() / f"{_NAME}{SUFFIX}", options_of(line), content=content)
         except UsageError as error:
             raise _sentence(error.message) from None
         _run(self._shell, cell, number)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import doctest
+import importlib.metadata
 import io
 import json
 import os
@@ -46,6 +47,9 @@ DOCS = ROOT / "docs"
 MADE = {"_build", "findings"}
 PAGES = [ROOT / "README.md", *(page for page in sorted(DOCS.rglob("*.md")) if not MADE & set(page.parts))]
 CUT = "..."
+# pytest finds the plugin by itself where gradcheck is installed, which a checkout is not
+IS_INSTALLED = importlib.metadata.entry_points(group="pytest11", name="gradcheck")
+PLUGIN = () if IS_INSTALLED else ("-p", "_gradcheck_pytest")
 _FENCE = re.compile(r"^(?P<fence>`{3,}|:{3,})(?P<info>[^\n`]*)\n(?P<body>.*?)^(?P=fence)$", re.MULTILINE | re.DOTALL)
 _OPTION = re.compile(r"^:(\w+): (.+)\n", re.MULTILINE)
 _LINK = re.compile(r"\[[^\]]*\]\((?P<target>[^)\s]+)\)")
@@ -161,8 +165,9 @@ def outputs(block: Block, folder: Path) -> list[tuple[str, str]]:
     if not (folder / "fixtures").exists():
         (folder / "fixtures").symlink_to(ROOT / "fixtures")
     (folder / "bin").mkdir()
-    (folder / "bin" / "gradcheck").write_text(f'#!/bin/sh\nexec {sys.executable} -P -m gradcheck "$@"\n')
-    (folder / "bin" / "gradcheck").chmod(0o755)
+    for name, module in {"gradcheck": "gradcheck", "pytest": f"pytest {' '.join(PLUGIN)}"}.items():
+        (folder / "bin" / name).write_text(f'#!/bin/sh\nexec {sys.executable} -P -m {module} "$@"\n')
+        (folder / "bin" / name).chmod(0o755)
     path = f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, "PYTHONPATH": str(Path(gradcheck.__file__).parent.parent)}
     found, code = [], 0

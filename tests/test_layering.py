@@ -118,6 +118,7 @@ ONLY_IN = {
         "gradcheck.commands",
         "gradcheck.progress",
         "gradcheck.report.comparison",
+        "gradcheck.report.failing",
         "gradcheck.report.findings",
         "gradcheck.report.overview",
         "gradcheck.report.snippet",
@@ -126,7 +127,10 @@ ONLY_IN = {
     "cloudpickle": {"gradcheck.sending"},
     "joblib": {"gradcheck.sending"},
     "nbformat": {"gradcheck.script.notebook"},
-    "pytest": {"gradcheck.pytest_plugin"},
+    "pytest": {
+        f"gradcheck.pytest_plugin.{name}"
+        for name in ("collect", "fixture", "output", "place", "record", "settings", "shared", "summary")
+    },
 }
 # a wrong setting is a usage error, so the settings see the errors and nothing else of the core
 ALSO = {("gradcheck.config", "gradcheck.errors")}

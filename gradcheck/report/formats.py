@@ -72,10 +72,7 @@ def format_of(target: Path) -> str:
         return endings[known]
     if target.suffix.lower() in ("", *_PLAIN):
         return "text"
-    raise UsageError(
-        f"{target}: expected a file that ends in {', '.join(endings)} or {_PLAIN[0]}, got {target.suffix}; or choose a "
-        "format with --format"
-    )
+    raise UsageError(f"{target}: expected a file that ends in {', '.join(endings)} or {_PLAIN[0]}, got {target.suffix}")
 
 
 def write(report: Report, target: Path, form: str | None = None, *, verbosity: int = 0) -> None:

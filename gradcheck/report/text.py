@@ -45,10 +45,8 @@ def render(report: Report, console: Console, *, verbosity: int = 0) -> None:
         if number and (is_long or previous_is_long):
             show_line(console, "")
         show_line(console, _headline(script).append("" if is_long or verbosity < 0 else _unshown(script)))
-        if is_long and script.error is not None:
-            _show_error(script, console)
-        elif is_long:
-            _show_check(script, console, verbose=verbosity > 0)
+        if is_long:
+            show_details(script, console, verbose=verbosity > 0)
         previous_is_long = is_long
     if several and verbosity >= 0:
         show_line(console, "")
@@ -79,6 +77,26 @@ def in_plain_text(show: Callable[[Console], None]) -> str:
     out = io.StringIO()
     show(Console(file=out, width=_WIDE, color_system=None, highlight=False, markup=False, emoji=False))
     return out.getvalue().rstrip("\n")
+
+
+def show_details(script: ScriptResult, console: Console, *, verbose: bool = False, as_diff: bool = False) -> None:
+    """Write what stands below the headline of a script.
+
+    Parameters
+    ----------
+    script : ScriptResult
+        What to show.
+    console : rich.console.Console
+        Where to.
+    verbose : bool
+        Whether to show also how the script was understood.
+    as_diff : bool
+        Whether to show the verified edits of all findings as one diff.
+    """
+    if script.error is not None:
+        _show_error(script, console)
+    else:
+        _show_check(script, console, verbose=verbose, as_diff=as_diff)
 
 
 def _unshown(script: ScriptResult) -> str:
@@ -133,7 +151,7 @@ def _show_error(script: ScriptResult, console: Console) -> None:
         show_snippet(script, Span(line, start, line, len(source.rstrip()) + 1), console)
 
 
-def _show_check(script: ScriptResult, console: Console, *, verbose: bool) -> None:
+def _show_check(script: ScriptResult, console: Console, *, verbose: bool, as_diff: bool) -> None:
     points = script.entry_points
     if points is not None:
         parts = [
@@ -154,9 +172,9 @@ def _show_check(script: ScriptResult, console: Console, *, verbose: bool) -> Non
             # what a finding explains is shown there, at the line of the cause
             source = None if parameter.name in explained else sources.get(parameter.name)
             _show_parameter(script, parameter, source, signatures.get(parameter.name, ""), console)
-    show_findings(script, console)
+    show_findings(script, console, as_diff=as_diff)
     if verbose:
-        _show_details(script, console)
+        _show_evidence(script, console)
 
 
 def _remarks(script: ScriptResult) -> Iterator[str]:
@@ -231,7 +249,7 @@ def _show_parameter(
         show_snippet(script, source.span, console)
 
 
-def _show_details(script: ScriptResult, console: Console) -> None:
+def _show_evidence(script: ScriptResult, console: Console) -> None:
     show_line(console, "\nhow the script was understood")
     for sentence in script.evidence:
         show_line(console, f"  {sentence}")

@@ -1,0 +1,1 @@
+"""What the pytest plugin does; its entry, ``_gradcheck_pytest``, loads it when it is first needed."""

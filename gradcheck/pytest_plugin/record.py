@@ -1,0 +1,119 @@
+"""What a test has found about gradients, and how it gets from there to the summary and the report."""
+
+from __future__ import annotations
+
+import math
+import pickle
+from collections.abc import Sequence
+from typing import TypedDict
+
+import pytest
+
+from gradcheck.result import ParameterResult
+from gradcheck.script.result import ScriptResult
+from gradcheck.verdict import Verdict
+
+# worst first; "none" is a file without gradients
+VERDICTS = ("mismatch", "error", "inconclusive", "match", "none")
+
+
+class Row(TypedDict):
+    """A gradient that was checked, in builtin types, as nothing else reaches another process of xdist."""
+
+    verdict: str
+    place: str
+    parameter: str
+    max_rel_error: float
+    said: str
+
+
+class Found(TypedDict):
+    """What one test has found; `scripts` is a pickled list of pairs of a key and a ScriptResult."""
+
+    rows: list[Row]
+    scripts: bytes
+
+
+_ROWS = pytest.StashKey[list[Row]]()
+_SCRIPTS = pytest.StashKey[list[tuple[str, ScriptResult]]]()
+_SENT = pytest.StashKey[set[str]]()
+
+
+def note(
+    item: pytest.Item, place: str, script: ScriptResult, parameters: Sequence[ParameterResult], *, prefix: str = ""
+) -> None:
+    """Take down what a test has found, also as properties of the test, which reports of JUnit have.
+
+    Parameters
+    ----------
+    item : pytest.Item
+        The test.
+    place : str
+        The test, or the file, that the summary names.
+    script : ScriptResult
+        The whole examination.
+    parameters : sequence of ParameterResult
+        Those that this test is about; none where there was an error.
+    prefix : str
+        What is put before the names of parameters.
+    """
+    rows = item.stash.setdefault(_ROWS, [])
+    rows += [_row(parameter, place, prefix) for parameter in parameters]
+    if script.error is not None:
+        slug = script.error.slug
+        rows.append(Row(verdict="error", place=place, parameter="", max_rel_error=math.nan, said=prefix + slug))
+    item.stash.setdefault(_SCRIPTS, []).append((place, script))
+    _set_properties(item, rows)
+
+
+def note_nothing(item: pytest.Item, place: str, sentence: str) -> None:
+    """Take down that a file has no gradients."""
+    row = Row(verdict="none", place=place, parameter="", max_rel_error=math.nan, said=sentence)
+    item.stash.setdefault(_ROWS, []).append(row)
+
+
+def _row(parameter: ParameterResult, place: str, prefix: str) -> Row:
+    reason = parameter.reason
+    said = reason.sentence if reason is not None and parameter.verdict is Verdict.INCONCLUSIVE else ""
+    return Row(
+        verdict=parameter.verdict.value,
+        place=place,
+        parameter=prefix + parameter.name,
+        max_rel_error=float(parameter.max_rel_error),
+        said=said or f"rel. error {parameter.max_rel_error:.2g}",
+    )
+
+
+def _set_properties(item: pytest.Item, rows: Sequence[Row]) -> None:
+    """Give a test its properties, one value of each kind for all that it has checked."""
+    verdict = min((row["verdict"] for row in rows), key=VERDICTS.index)
+    errors = [row["max_rel_error"] for row in rows if row["verdict"] != "error"]
+    properties: dict[str, str | float] = {"gradcheck.verdict": verdict}
+    if errors:
+        properties["gradcheck.max_rel_error"] = max(errors, key=lambda error: (math.isnan(error), error))
+        properties["gradcheck.parameters"] = ", ".join(row["parameter"] for row in rows if row["verdict"] != "error")
+    others = [(name, value) for name, value in item.user_properties if name not in properties]
+    item.user_properties[:] = [*others, *properties.items()]
+
+
+def attach(item: pytest.Item, report: pytest.TestReport) -> None:
+    """Send what a test has found along with its report.
+
+    Parameters
+    ----------
+    item : pytest.Item
+        The test.
+    report : pytest.TestReport
+        Gets an attribute of builtin types, which reaches another process.
+    """
+    rows = item.stash.get(_ROWS, None)
+    if rows is None:
+        return
+    scripts: list[tuple[str, ScriptResult]] = []
+    if item.config.getoption("gradcheck_report") or item.config.getini("gradcheck_report"):
+        sent = item.config.stash.setdefault(_SENT, set())
+        # the tests of a script's parameters share one examination
+        scripts = [pair for pair in item.stash.get(_SCRIPTS, []) if pair[0] == item.nodeid or pair[0] not in sent]
+        sent.update(place for place, _ in scripts)
+    found = Found(rows=rows, scripts=pickle.dumps(scripts))
+    report.gradcheck = found  # type: ignore[attr-defined] # reports carry the attributes of plugins
