@@ -134,6 +134,9 @@ def prepare(path: str | Path, options: Options, *, content: str | None = None, b
         atol=settled.atol,
         memory=settled.memory,
         curves=settled.curves,
+        workers=settled.workers or 1,
+        max_evals=settled.max_evals,
+        resume=settled.resume and str(Path(settled.resume).absolute()),
         content=content,
         **{field: value for field, value in said.items() if value is not None},
     )

@@ -9,10 +9,13 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from gradcheck.api import Job
+from gradcheck.errors import InputError, UsageError, WorkerError
 from gradcheck.script.isolate import Children
 from gradcheck.script.result import ScriptResult
+from gradcheck.sending import map_like
 
 SUFFIXES = (".py", ".ipynb")
 _NO_SCRIPTS = frozenset({"__pycache__", "site-packages"})
@@ -96,6 +99,41 @@ def run_all(jobs: Sequence[Job], workers: int, watcher: Watcher) -> tuple[Script
         raise
     finally:
         pool.shutdown()
+
+
+def run_elsewhere(jobs: Sequence[Job], workers: Any) -> tuple[ScriptResult, ...]:
+    """Check scripts by something that works like ``map``: a pool, or a cluster.
+
+    Parameters
+    ----------
+    jobs : sequence of Job
+        The scripts; they have to lie at the same place there.
+    workers : callable or object with a method ``map``
+        What runs them.
+
+    Returns
+    -------
+    tuple of ScriptResult
+        In the order of the jobs.
+
+    Raises
+    ------
+    UsageError
+        If it is no such thing.
+    WorkerError
+        If it gives no results.
+    """
+    try:
+        mapped, _ = map_like(workers)
+    except InputError as error:
+        raise UsageError(error.message) from None
+    try:
+        results = tuple(mapped(Job.run, jobs))
+    except Exception as error:
+        raise WorkerError(f"the workers gave no results ({type(error).__name__}: {error})") from error
+    if len(results) != len(jobs) or not all(isinstance(result, ScriptResult) for result in results):
+        raise WorkerError(f"the workers gave something else than {len(jobs)} results, one for each script, in order")
+    return results
 
 
 @contextmanager

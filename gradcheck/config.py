@@ -52,6 +52,12 @@ class Options:
         Whether to leave environment variables and pyproject.toml aside.
     curves : bool
         Whether to sweep the steps of the worst entries, for pictures of the error against the step.
+    max_evals : int, optional
+        Largest number of evaluations of the loss at a point; what is not decided then is inconclusive.
+    workers : int, optional
+        In how many processes to evaluate the loss of a script; 1 by default.
+    resume : str, optional
+        A file that evaluations are written into, and from which those of an earlier run are taken.
 
     Raises
     ------
@@ -75,6 +81,9 @@ class Options:
     argv: tuple[str, ...] = ()
     isolated: bool = False
     curves: bool = False
+    max_evals: int | None = None
+    workers: int | None = None
+    resume: str | None = None
 
     def __post_init__(self) -> None:
         for name, (expected, holds) in _RANGES.items():
@@ -116,6 +125,8 @@ _RANGES: dict[str, tuple[str, Callable[[Any], bool]]] = {
     "method": (f"one of {', '.join(METHODS)}", lambda v: v in METHODS),
     "timeout": ("a positive number of seconds", lambda v: 0 < v < math.inf),
     "memory": ("a positive number of MiB", lambda v: v > 0),
+    "max_evals": ("a positive number of evaluations", lambda v: v > 0),
+    "workers": ("a number of at least 1", lambda v: v >= 1),
     "select": ("codes such as GC202 or GC2", _are_codes),
     "ignore": ("codes such as GC202 or GC2", _are_codes),
 }
@@ -130,6 +141,7 @@ _KINDS: dict[str, Callable[[str], Any]] = {
     "method": str,
     "timeout": float,
     "memory": int,
+    "max_evals": int,
     "fix": _truth,
     "select": names_in,
     "ignore": names_in,

@@ -9,6 +9,7 @@ import numpy as np
 
 from gradcheck.displacement import Displacement, Place, everywhere
 from gradcheck.errors import InputError
+from gradcheck.forking import Forks
 from gradcheck.journal import Journal
 from gradcheck.limits import Limits
 from gradcheck.loss import Loss
@@ -31,7 +32,7 @@ class Means(NamedTuple):
 
     Attributes
     ----------
-    workers : Workers or None
+    workers : Workers, Forks or None
         Where they are sent.
     is_vectorized : bool
         Whether the loss takes stacked parameters.
@@ -41,7 +42,7 @@ class Means(NamedTuple):
         Where they are written down.
     """
 
-    workers: Workers | None = None
+    workers: Workers | Forks | None = None
     is_vectorized: bool = False
     limits: Limits = Limits()
     journal: Journal | None = None

@@ -9,6 +9,7 @@ import numpy as np
 
 from gradcheck.engine import Means
 from gradcheck.errors import InputError
+from gradcheck.forking import Forks
 from gradcheck.journal import Journal
 from gradcheck.limits import Limits
 from gradcheck.parallel import Workers
@@ -76,7 +77,7 @@ class Options(NamedTuple):
         if not isinstance(vectorized, (bool, np.bool_)):
             raise InputError(f"`vectorized` must be True or False, got {vectorized!r}.")
         means = Means(
-            None if workers is None else Workers(workers),
+            workers if workers is None or isinstance(workers, Forks) else Workers(workers),
             bool(vectorized),
             Limits(max_evals, timeout),
             None if resume is None else Journal(resume),

@@ -307,7 +307,7 @@ class CheckResult:
         """Return one result for checks of the same parameters at several points.
 
         Of each entry the worst verdict is kept, among equal ones that with the largest relative error. A point at
-        which the loss has a kink, or the gradient is clipped, gives way to any other.
+        which the loss has a kink, the gradient is clipped, or the check has reached its limits gives way to any other.
 
         Parameters
         ----------
@@ -355,10 +355,14 @@ def _coarse(error: FloatArray) -> FloatArray:
         return np.where(np.isfinite(unit) & (unit > 0), np.round(error / unit) * unit, error)
 
 
+# reasons that say something about the point, not about the gradient
+_OF_THE_POINT = (Reason.KINK, Reason.CLIPPED, Reason.LIMIT)
+
+
 def _weights(parameter: ParameterResult) -> list[int]:
     """Return how much the verdict of each entry counts against those at other points."""
     outcomes = zip(parameter.verdicts, parameter.reasons, strict=True)
-    return [-1 if reason in (Reason.KINK, Reason.CLIPPED) else verdict.severity for verdict, reason in outcomes]
+    return [-1 if reason in _OF_THE_POINT else verdict.severity for verdict, reason in outcomes]
 
 
 def _merge_parameter(group: Sequence[ParameterResult]) -> ParameterResult:

@@ -81,6 +81,7 @@ MODULES = {
     "parallel": "core",
     "sending": "core",
     "engine": "core",
+    "forking": "core",
     "journal": "core",
     "limits": "core",
     "stacking": "core",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from importlib import import_module
+from operator import attrgetter
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +31,18 @@ if TYPE_CHECKING:
 @click.command(epilog=EXITS)
 @click.argument("paths", nargs=-1, required=True, metavar="PATH... [-- SCRIPT_ARGUMENTS...]")
 @check_settings
-@click.option("--workers", type=int, default=1, metavar="N", help="Check N scripts at the same time. [default: 1]")
+@click.option(
+    "--workers",
+    default="1",
+    metavar="N|MODULE:NAME",
+    help="Use N processes, or what works like map: a pool, a cluster's client. [default: 1]",
+)
+@click.option(
+    "--resume",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Go on from FILE, into which evaluations are written; for one script.",
+)
 @click.option("--fix/--no-fix", default=None, help="Search for what mends a wrong gradient. [default: --fix]")
 @click.option("--select", metavar="CODE,...", help="Show findings whose codes begin so. [default: all]")
 @click.option("--ignore", metavar="CODE,...", help="Leave out findings whose codes begin so. [default: none]")
@@ -53,8 +66,7 @@ def run(context: click.Context, /, paths: tuple[str, ...], **flags: Any) -> None
     paths, script_arguments = arguments_at_dashes(context, paths)
     if not paths:
         raise click.UsageError("expected at least one PATH before --")
-    if flags["workers"] < 1:
-        raise click.UsageError(f"--workers: expected a number of at least 1, got {flags['workers']}")
+    flags["workers"] = _workers(flags["workers"])
     options = options_of(flags, script_arguments)
     _format(flags)
     for written in (flags["output"], flags["plot"]):
@@ -73,14 +85,40 @@ def run(context: click.Context, /, paths: tuple[str, ...], **flags: Any) -> None
 
 def _check_all(paths: tuple[str, ...], options: Options, flags: dict[str, Any]) -> Report:
     from gradcheck.api import prepare
-    from gradcheck.batch import run_all
+    from gradcheck.batch import run_all, run_elsewhere
     from gradcheck.progress import Progress
     from gradcheck.report.record import Report
 
-    jobs = [prepare(path, narrowed(options, function)) for path, function in _targets(paths, flags["only"])]
-    workers = min(flags["workers"], len(jobs))
+    targets = _targets(paths, flags["only"])
+    if flags["resume"] is not None:
+        if len(targets) > 1:
+            raise click.UsageError(f"--resume: expected one script, got {len(targets)}: each needs a file of its own")
+        options = replace(options, resume=str(flags["resume"]))
+    wanted = flags["workers"]
+    workers = min(wanted, len(targets)) if isinstance(wanted, int) else 1
+    if isinstance(wanted, int):
+        options = replace(options, workers=max(wanted // max(workers, 1), 1))
+    jobs = [prepare(path, narrowed(options, function)) for path, function in targets]
     with Progress(console(stderr=True), len(jobs), workers, show_output=flags["verbose"]) as progress:
+        if not isinstance(wanted, int):
+            return Report(run_elsewhere(jobs, wanted))
         return Report(run_all(jobs, workers, progress))
+
+
+def _workers(text: str) -> Any:
+    """Return a number of processes, or what an import path names."""
+    module, _, name = text.partition(":")
+    if text.isdecimal() and int(text) > 0:
+        return int(text)
+    if not name:
+        raise click.UsageError(f"--workers: expected a number of at least 1 or MODULE:NAME, got {text}")
+    sys.path.insert(0, str(Path.cwd()))
+    try:
+        return attrgetter(name)(import_module(module))
+    except Exception as error:  # noqa: BLE001 - the module is the user's
+        raise click.UsageError(f"--workers: cannot import {text}: {type(error).__name__}: {error}") from None
+    finally:
+        sys.path.pop(0)
 
 
 def _targets(paths: tuple[str, ...], only: str | None) -> list[tuple[str, str | None]]:

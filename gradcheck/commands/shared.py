@@ -40,11 +40,27 @@ _SETTINGS: tuple[Callable[[Any], Any], ...] = (
     click.option("--atol", type=float, metavar="X", help="Absolute tolerance. [default: 0]"),
     click.option("--method", type=click.Choice(METHODS), help="How to differentiate. [default: auto]"),
     click.option("--timeout", type=float, metavar="SECONDS", help="Time limit per script. [default: 60]"),
+    click.option(
+        "--max-evals", type=int, metavar="N", help="Evaluate the loss at most N times a point. [default: any]"
+    ),
     click.option("--memory", type=int, metavar="MIB", help="Memory limit per script. [default: none]"),
     click.option("--isolated", is_flag=True, help="Leave environment variables and pyproject.toml aside."),
 )
 # what the flags are called in the settings: those that are taken as they are, and those that are lists
-_DIRECT = ("loss", "backward", "points", "seed", "rtol", "atol", "method", "timeout", "memory", "fix", "isolated")
+_DIRECT = (
+    "loss",
+    "backward",
+    "points",
+    "seed",
+    "rtol",
+    "atol",
+    "method",
+    "timeout",
+    "max_evals",
+    "memory",
+    "fix",
+    "isolated",
+)
 _LISTS = ("params", "select", "ignore")
 # wide enough for any table: a log must not lose names
 _LOG_WIDTH = 10_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO, cast
@@ -11,6 +12,7 @@ import numpy as np
 
 from gradcheck.check import check_grad
 from gradcheck.errors import InputError, ScriptError
+from gradcheck.forking import Forks
 from gradcheck.repair.bench import Point
 from gradcheck.result import CheckResult
 from gradcheck.script.answers import Answers
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 _SHARE_OF_RUN = 0.5
 # of the losses in single and in double precision; further apart, the script does something else in double precision
 _SAME_LOSS = 1e-3
+# for a point where there is no time left: what is seen then is shown
+_LEAST_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -135,7 +139,8 @@ def checks(
     problem: ScriptError | None = None
     done = 0
     for number in range(start, 2 * len(moments)):
-        if done >= request.points:
+        is_late = request.deadline is not None and time.monotonic() > request.deadline
+        if done >= request.points or (done and is_late):
             return
         perturbed = backward.names if number % 2 else ()
         if perturbed and not perturb:
@@ -152,7 +157,7 @@ def checks(
             else:
                 done += 1
                 told = without_clipped(result, bounds, subject.scale.value)
-                yield Point(moment, seed if perturbed else None, told), stage.evaluations
+                yield Point(moment, seed if perturbed else None, told), max(stage.evaluations, result.evaluations)
     if not done and problem is not None and not start:
         raise problem
 
@@ -192,5 +197,9 @@ def _compare(stage: Stage, subject: Subject, request: Request, gradient: Any) ->
         rtol=request.rtol,
         atol=request.atol,
         method=request.method,
+        workers=Forks(request.workers) if request.workers > 1 else None,
+        max_evals=request.max_evals,
+        timeout=None if request.deadline is None else max(request.deadline - time.monotonic(), _LEAST_SECONDS),
+        resume=request.resume,
         seed=request.seed,
     )

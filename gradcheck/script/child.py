@@ -6,6 +6,7 @@ import faulthandler
 import os
 import pickle
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from gradcheck.script.course import CourseRequest
     from gradcheck.script.examine import Request
 
-REQUEST, RESPONSE, TRACE = "request.pickle", "response.pickle", "trace.txt"
+REQUEST, RESPONSE, TRACE, JOURNAL = "request.pickle", "response.pickle", "trace.txt", "evaluations.jsonl"
 # before the parent's limit, so that the trace names the line in which a script hangs
 _EARLY_SECONDS = 0.3
 
@@ -34,7 +35,9 @@ def main(folder: Path) -> None:
     with (folder / TRACE).open("w") as trace:
         faulthandler.enable(trace)
         faulthandler.dump_traceback_later(max(limits.seconds - _EARLY_SECONDS, 0.1), file=trace)
-        result: object = follow_course(request) if isinstance(request, CourseRequest) else examine(request)
+        result: object = (
+            follow_course(request) if isinstance(request, CourseRequest) else examine(_lent(request, folder))
+        )
         faulthandler.cancel_dump_traceback_later()
     partial = folder / f"{RESPONSE}.partial"
     partial.write_bytes(pickle.dumps(result))
@@ -42,6 +45,11 @@ def main(folder: Path) -> None:
     sys.stdout.flush()
     # the script's threads and exit handlers are not waited for
     os._exit(0)
+
+
+def _lent(request: Request, folder: Path) -> Request:
+    """Return a request whose file of evaluations is the one in the folder: others are out of reach here."""
+    return request if request.resume is None else replace(request, resume=str(folder / JOURNAL))
 
 
 def _limit_memory(mebibytes: int) -> None:

@@ -39,6 +39,8 @@ _FRESH = 1000
 # so many points for the search beside those of the check, unless they take too large a share of the time limit
 _MORE_POINTS, _SHARE_OF_POINTS = 4, 0.05
 _SAME_SCALE = 1e-6
+# of the time limit, until a check ends with what is known
+_SHARE_OF_CHECK = 0.9
 # of the time limit, for sweeps of steps
 _SHARE_OF_CURVES = 0.1
 
@@ -73,6 +75,14 @@ class Request:
         Whether to sweep the steps of the worst entries, for pictures.
     content : str or None
         What the file holds, where there is none: it is run as if it lay at `path`.
+    workers : int
+        In how many processes to evaluate the loss.
+    max_evals : int or None
+        Largest number of evaluations of the loss at a point.
+    resume : str or None
+        The file that evaluations are written into, and taken from.
+    deadline : float or None
+        When the check has to end with what is known, on the clock of ``time.monotonic``.
     """
 
     path: str
@@ -88,6 +98,10 @@ class Request:
     fix: bool = True
     curves: bool = False
     content: str | None = None
+    workers: int = 1
+    max_evals: int | None = None
+    resume: str | None = None
+    deadline: float | None = None
 
 
 def examine(request: Request) -> ScriptResult:
@@ -96,6 +110,7 @@ def examine(request: Request) -> ScriptResult:
     The script runs in this process, as ``__main__``; call this in a process of its own.
     """
     began = time.perf_counter()
+    request = replace(request, deadline=time.monotonic() + _SHARE_OF_CHECK * request.seconds)
     lines: tuple[str, ...] = ()
     try:
         source = SourceFile.read(Path(request.path), request.content)

@@ -5,19 +5,20 @@ from __future__ import annotations
 import os
 import pickle
 import re
+import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
 from gradcheck.errors import ScriptError
-from gradcheck.script.child import REQUEST, RESPONSE, TRACE
+from gradcheck.script.child import JOURNAL, REQUEST, RESPONSE, TRACE
 from gradcheck.script.course import Course, CourseRequest
 from gradcheck.script.examine import Request
 from gradcheck.script.record import timeout_message
@@ -124,12 +125,29 @@ def _answer(job: object, request: Request, output: Callable[[bytes], object] | N
     with tempfile.TemporaryDirectory(prefix="gradcheck-") as folder:
         place = Path(folder)
         (place / REQUEST).write_bytes(pickle.dumps(job))
-        code, tail = _run(place, request, output, children or Children())
+        with _journal(place, request):
+            code, tail = _run(place, request, output, children or Children())
         response = place / RESPONSE
         if response.exists():
             return pickle.loads(response.read_bytes())
         trace = (place / TRACE).read_text(errors="replace") if (place / TRACE).exists() else ""
     return _explain(request, code, trace + tail)
+
+
+@contextmanager
+def _journal(place: Path, request: Request) -> Iterator[None]:
+    """Lend the child the file of evaluations, and take it back also when the child, or we, are ended."""
+    if request.resume is None:
+        yield
+        return
+    kept, lent = Path(request.resume), place / JOURNAL
+    if kept.exists():
+        shutil.copyfile(kept, lent)
+    try:
+        yield
+    finally:
+        if lent.exists():
+            shutil.copyfile(lent, kept)
 
 
 def _run(
