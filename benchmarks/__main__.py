@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from benchmarks import repairs as repair_benchmark
+from benchmarks import scale as scales
 from benchmarks import speed as speeds
 from benchmarks import training as training_benchmark
 from benchmarks import verdicts as verdict_benchmark
@@ -59,6 +60,22 @@ def verdicts(first_seed: int, functions: int, networks: int, peers: list[str]) -
     seeds = (range(first_seed, first_seed + number) for number in (functions, networks))
     for line in verdict_benchmark.all_lines(peers, *seeds):
         click.echo(line)
+
+
+@main.command()
+@click.option(
+    "--peers", default=",".join(PEERS), show_default=True, callback=_names, help='Others to ask; "" for none.'
+)
+@click.option("--limit", default=60.0, show_default=True, help="Seconds that a checker may take for one gradient.")
+@click.option("--workers", default=2, show_default=True, type=click.IntRange(1), help="Largest number of processes.")
+@click.option("--plot", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Draw the table.")
+def scale(peers: list[str], limit: float, workers: int, plot: Path | None) -> None:
+    """Compare evaluations, time and findings for 1,000 to 1,000,000 parameters, and several processes with one."""
+    found, notes = scales.measured(peers, limit)
+    for line in (*scales.rows(found), "", *notes, "", *scales.rows_of_workers(workers)):
+        click.echo(line)
+    if plot is not None:
+        scales.draw(found, plot)
 
 
 @main.command()

@@ -66,6 +66,9 @@ def test_ci_script_fails_when_the_tests_fail(tmp_path):
     broken.parent.mkdir()
     broken.write_text("#!/bin/sh\nexit 7\n")
     broken.chmod(0o755)
+    # a browser is there, so that nothing is installed for this test
+    (broken.parent / "chromium").write_text("#!/bin/sh\n")
+    (broken.parent / "chromium").chmod(0o755)
     environment = {**os.environ, "PATH": f"{broken.parent}{os.pathsep}{os.environ['PATH']}"}
     run = subprocess.run(["bash", str(script)], env=environment, capture_output=True, text=True, check=False)
     assert run.returncode == 7

@@ -171,3 +171,11 @@ def test_wrong_usage(tmp_path: Path, monkeypatch, arguments, said):
     done = CliRunner().invoke(cli, ["run", "a.py", *arguments])
     assert done.exit_code != 0
     assert said in done.output + str(done.exception)
+
+
+def test_machines_get_utf_8_whatever_the_terminal_has(tmp_path):
+    write(tmp_path, SLOW, "grün.py")
+    done = command("run", "grün.py", "--format", "json", "--points", 1, cwd=tmp_path, PYTHONIOENCODING="ascii")
+    import json
+
+    assert json.loads(done.stdout)["scripts"][0]["path"] == "grün.py"

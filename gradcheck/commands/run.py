@@ -145,7 +145,8 @@ def _write(report: Report, flags: dict[str, Any]) -> None:
     elif form == "text":
         text_report.render(report, console(file=sys.stdout), verbosity=verbosity)
     elif rendered := FORMATS[form].render(report):
-        click.echo(rendered)
+        # bytes: in the encoding of a terminal, letters that it does not have would be escaped, and JSON be broken
+        click.echo(rendered.encode())
     if form == "github":
         github.append_summary(report)
     if not flags["quiet"]:
