@@ -11,6 +11,9 @@ from gradcheck.displacement import WHOLE, Along, Stretch
 from gradcheck.objective import Objective
 from gradcheck.step_size import parameter_scale
 
+# signs that are drawn at once: those of a whole parameter would take much memory
+_BLOCK = 2**16
+
 
 def random_direction(rng: np.random.Generator, scale: FloatArray) -> FloatArray:
     """Return a direction with random signs, and with magnitudes between 0.6 and 1 of the natural scale of each entry.
@@ -22,14 +25,11 @@ def random_direction(rng: np.random.Generator, scale: FloatArray) -> FloatArray:
     scale : float array
         Natural scale of each entry.
     """
-    direction = rng.uniform(-1.0, 1.0, scale.size)
-    # the sign of one draw is that of the direction, and its magnitude is brought into the range
-    negative = direction < 0
-    np.abs(direction, out=direction)
-    direction *= 0.4
-    direction += 0.6
+    direction = rng.uniform(0.6, 1.0, scale.size)
     direction *= scale
-    np.negative(direction, out=direction, where=negative)
+    for first in range(0, scale.size, _BLOCK):
+        block = direction[first : first + _BLOCK]
+        block *= rng.choice([-1.0, 1.0], block.size)
     return direction
 
 

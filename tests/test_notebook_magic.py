@@ -45,7 +45,7 @@ def renamed(model: str) -> str:
 @pytest.fixture
 def examined(tmp_path, forked):
     cells = ["import numpy as np" + DATA, WRONG_MODEL + TRAINING, renamed(MODEL) + renamed(TRAINING)]
-    return prepare(tmp_path / "net.ipynb", Options(timeout=20), notebook(*cells)).run()
+    return prepare(tmp_path / "net.ipynb", Options(timeout=20), content=notebook(*cells)).run()
 
 
 def test_only_what_a_cell_computes_is_shown_and_the_rest_is_mentioned(examined):
