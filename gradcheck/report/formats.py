@@ -33,7 +33,7 @@ class Format:
 
 
 # text is not among them: how it looks depends on where it is shown
-FORMATS = {form.name: form for form in (Format("json", (".json",)),)}
+FORMATS = {form.name: form for form in (Format("json", (".json",)), Format("html", (".html", ".htm")))}
 NAMES = ("text", *FORMATS)
 
 
