@@ -21,12 +21,14 @@ from gradcheck.commands.shared import (
     target_of,
     widths,
 )
+from gradcheck.report.formats import format_of
 
 if TYPE_CHECKING:
     from gradcheck.comparison.record import Comparison
     from gradcheck.config import Options
 
 _ERROR = 3
+_FORMATS = ("text", "json", "html")
 _EXITS = """\b
 Exit codes:
   0    the trainings were compared, whatever was found
@@ -41,7 +43,7 @@ Exit codes:
 @click.option("--inputs", metavar="NAME", help="The variable that holds the inputs. [default: found]")
 @click.option("--targets", metavar="NAME", help="The variable that holds the targets. [default: found]")
 @click.option("--hidden", callback=widths, metavar="N,...", help="Hidden units of the wider reference. [default: 8]")
-@click.option("--format", "form", type=click.Choice(["text", "json"]), help="Output format. [default: text]")
+@click.option("--format", "form", type=click.Choice(_FORMATS), help="Output format. [default: text]")
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write to FILE.")
 @click.option("--plot", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Draw the loss curves.")
 @click.pass_context
@@ -61,7 +63,9 @@ def compare(context: click.Context, /, paths: tuple[str, ...], **flags: Any) -> 
         from gradcheck.report.plot import require_matplotlib
 
         require_matplotlib()
-    found = _compared(path, narrowed(options_of(flags, script_arguments), function), flags)
+    # the page has pictures of the steps, too
+    options = replace(options_of(flags, script_arguments), curves=_format(flags) == "html")
+    found = _compared(path, narrowed(options, function), flags)
     _write(found, flags)
     if flags["plot"] is not None and found.error is None:
         _draw(found, flags["plot"])
@@ -82,7 +86,7 @@ def _write(found: Comparison, flags: dict[str, Any]) -> None:
     from gradcheck.report.comparison import render_json, render_text
 
     written: Path | None = flags["output"]
-    form = flags["form"] or ("json" if written is not None and written.suffix == ".json" else "text")
+    form = _format(flags)
     try:
         stream = written.open("w", encoding="utf-8") if written is not None else sys.stdout
     except OSError as error:
@@ -90,8 +94,19 @@ def _write(found: Comparison, flags: dict[str, Any]) -> None:
     with stream if written is not None else nullcontext():
         if form == "json":
             print(render_json(found), file=stream)
+        elif form == "html":
+            from gradcheck.report.html import render_comparison
+
+            print(render_comparison(found), file=stream)
         else:
             render_text(found, console(file=stream), plain=written is None and not draws_blocks())
+
+
+def _format(flags: dict[str, Any]) -> str:
+    written: Path | None = flags["output"]
+    guessed = format_of(written) if written is not None else "text"
+    name: str = flags["form"] or (guessed if guessed in _FORMATS else "text")
+    return name
 
 
 def _draw(found: Comparison, path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -52,7 +53,7 @@ def run(context: click.Context, /, paths: tuple[str, ...], **flags: Any) -> None
         raise click.UsageError("expected at least one PATH before --")
     if flags["workers"] < 1:
         raise click.UsageError(f"--workers: expected a number of at least 1, got {flags['workers']}")
-    options = options_of(flags, script_arguments)
+    options = replace(options_of(flags, script_arguments), curves=_format(flags) == "html")
     refuse_unwritable(flags["output"])
     report = _check_all(paths, options, flags)
     _write(report, flags)

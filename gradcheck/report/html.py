@@ -1,4 +1,4 @@
-"""The report, or a comparison, as one file for a browser: it needs nothing else, no network and no script to be read."""
+"""The report, or a comparison, as one file for a browser that needs nothing else: no network, and no JavaScript."""
 
 from __future__ import annotations
 

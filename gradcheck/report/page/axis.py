@@ -4,11 +4,32 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+
+from gradcheck.report.page.words import MINUS
 
 # beyond this ratio of the largest and the smallest, equal ratios are drawn equally far apart
 WIDE = 20.0
 _MOST_TICKS = 6
+# a stretch shorter than this has no steps that are numbers
+_LEAST = 1e-290
+# beyond so many digits before or behind the point, numbers are written as powers of ten
+_PLAIN = 4.5
+_RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def _power(value: float) -> str:
+    """Return a number as a multiple of a power of ten."""
+    if not value:
+        return "0"
+    digits, exponent = f"{value:.12e}".split("e")
+    power = f"10{str(int(exponent)).translate(_RAISED)}"
+    factor = _plain(float(digits))
+    return f"{factor.removesuffix('1')}{power}" if factor in ("1", f"{MINUS}1") else f"{factor}·{power}"
+
+
+def _plain(value: float) -> str:
+    return f"{value:g}".replace("-", MINUS)
 
 
 @dataclass(frozen=True)
@@ -54,26 +75,29 @@ class Axis:
     def written(self, values: Iterable[float]) -> Axis:
         """Return this axis with numbers beside it."""
         inside = [v for v in values if self.low <= v <= self.high]
-        return Axis(self.low, self.high, self.bend, tuple(Tick(self(v), f"{v:g}") for v in inside))
+        powers = max((abs(math.log10(abs(v))) for v in inside if v), default=0) > _PLAIN
+        write = _power if powers else _plain
+        return replace(self, ticks=tuple(Tick(self(v), write(v)) for v in inside))
 
     @classmethod
     def linear(cls, low: float, high: float) -> Axis:
         """Return an axis on which equal differences are equally far apart."""
-        if not high > low:
+        if not high / 2 - low / 2 > _LEAST:
             low, high = low - (abs(low) or 1.0) / 2, high + (abs(high) or 1.0) / 2
-        # a half each, as the difference of two huge numbers would overflow
         exponent = math.floor(math.log10((high / 2 - low / 2) / (_MOST_TICKS - 1) * 2))
         steps = (factor * 10.0**exponent for factor in (1, 2, 5, 10))
         step = next(s for s in steps if high / s - low / s <= _MOST_TICKS - 0.5)
         count = range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)
-        # an exponent below the smallest number has no power
-        return cls(low, high, float).written(float(f"{k * step:.12g}") for k in count)
+        size = max(abs(low), abs(high))
+        # in units of the largest, as the difference of two huge numbers would overflow
+        return cls(low, high, lambda value: value / size).written(float(f"{k * step:.12g}") for k in count)
 
     @classmethod
     def logarithmic(cls, low: float, high: float) -> Axis:
         """Return an axis on which equal ratios are equally far apart; both ends are positive."""
-        first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
-        last = max(last, first + 1)
+        # the largest power of ten that is a number is 1e308
+        first = min(math.floor(math.log10(low)), 307)
+        last = min(max(math.ceil(math.log10(high)), first + 1), 308)
         stride = -(-(last - first) // _MOST_TICKS)
         decades = (float(f"1e{k}") for k in range(first, last + 1, stride))
         return cls(float(f"1e{first}"), float(f"1e{last}"), math.log10).written(decades)

@@ -110,6 +110,8 @@ class Frame:
         What is free on the right, for labels of curves.
     x, y : Axis
         The axes.
+    top : int
+        Where the frame begins.
     """
 
     width: int
@@ -117,9 +119,9 @@ class Frame:
     margin: int
     x: Axis
     y: Axis
+    top: int = 14
 
-    left = 58
-    top = 14
+    left = 66
     below = 44
 
     @property

@@ -79,7 +79,10 @@ def _edited(edit: Edit, cell: int | None, line: int, shift: int) -> list[DiffRow
     for k, new in enumerate(new_lines(edit) or [None]):
         old = edit.old if k == 0 else None
         before, after = _compared(old or "", new or "")
-        labels = _label(cell, line) if old is not None else "", _label(cell, line + shift + k) if new is not None else ""
+        labels = (
+            _label(cell, line) if old is not None else "",
+            _label(cell, line + shift + k) if new is not None else "",
+        )
         found.append(DiffRow(labels[0], before, labels[1], after, "changed"))
     return found
 

@@ -99,7 +99,7 @@ def _view(script: ScriptResult, finding: Finding, number: int) -> FindingView:
         parameters=finding.parameters,
         line=finding.span.line,
         place=str(script.place(finding.span.line)),
-        fix=finding.fix and _fix(script, finding.fix),
+        fix=None if finding.fix is None else _fix(script, finding.fix),
         mended_by=0 if finding.fix is not None else _mended_by(script, finding),
         summary=pieces(rule.summary) if rule is not None else [],
         explanation=paragraphs(rule.explanation) if rule is not None else [],

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from gradcheck.arrays import IntArray
-from gradcheck.report.page.words import counted, listed
+from gradcheck.report.page.words import TIMES, counted, listed
 from gradcheck.result import ParameterResult, Verdict
 
 # how many lines a sentence names before it only counts them
@@ -68,7 +68,7 @@ class Grid:
         if self.axes == 1:
             return f"{counted(self.columns, 'entry', 'entries')} in one row"
         down, across = _axes(range(self.split)), _axes(range(self.split, self.axes))
-        return f"{self.rows:,} rows ({down}) × {self.columns:,} columns ({across})"
+        return f"{self.rows:,} rows ({down}){TIMES}{self.columns:,} columns ({across})"
 
     @property
     def reduced(self) -> str:
@@ -76,7 +76,7 @@ class Grid:
         if self.block == (1, 1):
             return ""
         down, across = self.block
-        return f"each place shows the worst entry of a block of {down:,} × {across:,}"
+        return f"each place shows the worst entry of a block of {down:,}{TIMES}{across:,}"
 
 
 def _split(shape: tuple[int, ...]) -> int:

@@ -13,7 +13,7 @@ from gradcheck.report.page.words import counted, place, rough, short
 from gradcheck.result import ParameterResult
 
 # of the picture on the page, in pixels
-_LARGEST, _SMALLEST_CELL, _LARGEST_CELL, _LONGEST_CELL = 240, 1, 26, 6
+_LARGEST, _SMALLEST_CELL, _LARGEST_CELL, _LONGEST_CELL = 240, 1, 32, 6
 # the relative error has the same colours in every report: from round-off to opposite signs
 _LEAST_RELATIVE, _MOST_RELATIVE = 1e-10, 2.0
 
@@ -98,7 +98,12 @@ def heat_maps(parameter: ParameterResult, side: int) -> HeatMaps | None:
     rows, columns = grid.chosen.shape
     width, height = _cell(rows, columns)
     return HeatMaps(
-        width * columns, height * rows, _maps(parameter, grid), grid.layout, where_wrong(parameter), _remarks(parameter, grid)
+        width * columns,
+        height * rows,
+        _maps(parameter, grid),
+        grid.layout,
+        where_wrong(parameter),
+        _remarks(parameter, grid),
     )
 
 
@@ -115,7 +120,7 @@ def _maps(parameter: ParameterResult, grid: Grid) -> tuple[HeatMap, ...]:
         return np.where(seen, values[grid.chosen], 0.0)
 
     gradients = Scale.signed(parameter.analytic, parameter.numerical)
-    shared = Legend(gradients.strip(), short(gradients.low), "0", short(gradients.high))
+    shared = Legend(gradients.strip(), f"{gradients.low:.3g}", "0", f"{gradients.high:.3g}")
     found = [
         HeatMap(title, gradients.picture(spread(values), seen), _range(parameter, title, values), shared)
         for title, values in (("analytic gradient", parameter.analytic), ("numerical gradient", parameter.numerical))

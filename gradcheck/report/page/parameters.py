@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from gradcheck.report.page.chart import Chart
 from gradcheck.report.page.heatmap import HeatMaps, heat_maps
 from gradcheck.report.page.limits import Limits
+from gradcheck.report.page.prose import Piece, pieces
 from gradcheck.report.page.scatter import scatter
 from gradcheck.report.page.sweep import sweep
 from gradcheck.report.page.words import bound, exact, place, rough, short, sized
@@ -42,7 +43,7 @@ class ParameterRow:
         ``match``, ``mismatch`` or ``inconclusive``.
     severity : int
         By which verdicts are sorted.
-    remarks : tuple of str
+    remarks : tuple of pieces of sentences
         Why, and what was not checked.
     is_pictured : bool
         Whether there are pictures of it.
@@ -59,7 +60,7 @@ class ParameterRow:
     entry: str
     verdict: str
     severity: int
-    remarks: tuple[str, ...]
+    remarks: tuple[list[Piece], ...]
     is_pictured: bool
 
 
@@ -113,9 +114,7 @@ def parameter_rows(script: ScriptResult, number: int, limits: Limits) -> tuple[P
     )
 
 
-def parameter_views(
-    script: ScriptResult, rows: tuple[ParameterRow, ...], limits: Limits
-) -> tuple[ParameterView, ...]:
+def parameter_views(script: ScriptResult, rows: tuple[ParameterRow, ...], limits: Limits) -> tuple[ParameterView, ...]:
     """Return the pictures of the parameters that have some, the worst verdicts first."""
     pairs = [(p, row) for p, row in zip(script.parameters, rows, strict=True) if row.is_pictured]
     pairs.sort(key=lambda pair: -pair[1].severity)
@@ -141,7 +140,7 @@ def _row(parameter: ParameterResult, number: int, said: str, *, is_pictured: boo
         entry=place("", parameter.worst_index),
         verdict=parameter.verdict.value,
         severity=parameter.verdict.severity,
-        remarks=tuple(remarks),
+        remarks=tuple(map(pieces, remarks)),
         is_pictured=is_pictured,
     )
 

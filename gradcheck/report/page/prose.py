@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 
 # code in one or two backquotes, emphasis between asterisks
-_INLINE = re.compile(r"(?P<ticks>``?)(?P<code>.+?)(?P=ticks)|(?<![\w*])\*(?P<stress>[^*\s](?:[^*]*[^*\s])?)\*(?![\w*])", re.DOTALL)
+_INLINE = re.compile(
+    r"(?P<ticks>``?)(?P<code>.+?)(?P=ticks)|(?<![\w*])\*(?P<stress>[^*\s](?:[^*]*[^*\s])?)\*(?![\w*])", re.DOTALL
+)
 
 # a stretch of a sentence, and whether it is code, stressed or plain
 Piece = tuple[str, str]
@@ -26,7 +28,10 @@ def pieces(text: str, *, stress: bool = False) -> list[Piece]:
     for match in _INLINE.finditer(text):
         if match["code"] is None and not stress:
             continue
-        found += [(text[end : match.start()], ""), (match["code"] or match["stress"], "code" if match["code"] else "em")]
+        found += [
+            (text[end : match.start()], ""),
+            (match["code"] or match["stress"], "code" if match["code"] else "em"),
+        ]
         end = match.end()
     return [piece for piece in (*found, (text[end:], "")) if piece[0]]
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from gradcheck.report.page.tokens import Stretch, stretches
 from gradcheck.report.page.words import counted
@@ -112,7 +113,9 @@ def segments(script: ScriptResult, marks: Sequence[Mark], letters: int) -> tuple
         if not is_shown:
             cost = sum(len(line) + 40 for line in script.lines[first - 1 : last])
             if cost > letters:
-                found.append(Segment((SourceLine(first, first, ()),), title, _folded(script, first, last), left_out=True))
+                found.append(
+                    Segment((SourceLine(first, first, ()),), title, _folded(script, first, last), left_out=True)
+                )
                 continue
             letters -= cost
         lines = tuple(_line(script, n, tokens.get(n, []), marks, roles.get(n, "")) for n in range(first, last + 1))
@@ -170,13 +173,13 @@ def _cell(script: ScriptResult, line: int) -> str:
 def _folded(script: ScriptResult, first: int, last: int) -> str:
     start, end = script.place(first), script.place(last)
     a, b = (first, last) if start.cell is None else (start.cell_line, end.cell_line)
-    said = counted(last - first + 1, "line")
-    return f"{said}: {a} to {b}" if last > first else f"{said}: {a}"
+    said = f"{'' if start.cell is None else f'cell {start.cell}: '}{counted(last - first + 1, 'line')}"
+    if start.cell is not None and script.extent(first) == (first, last):
+        return said
+    return f"{said}, {a} to {b}" if last > first else f"{said}, {a}"
 
 
-def _line(
-    script: ScriptResult, number: int, tokens: list[Stretch], marks: Sequence[Mark], role: str
-) -> SourceLine:
+def _line(script: ScriptResult, number: int, tokens: list[Stretch], marks: Sequence[Mark], role: str) -> SourceLine:
     place = script.place(number)
     text = script.lines[number - 1].rstrip("\r\n")
     cut = len(text) > _LONGEST_LINE
@@ -185,7 +188,7 @@ def _line(
     on_line = [(a, b, mark) for a, b, mark in on_line if b > a]
     bounds = sorted({0, len(text), *(min(c, len(text)) for a, b, _ in (*tokens, *on_line) for c in (a, b))})
     parts = []
-    for a, b in zip(bounds, bounds[1:], strict=False):
+    for a, b in pairwise(bounds):
         token = next((kind for x, y, kind in tokens if x <= a and b <= y), "")
         covering = [mark for x, y, mark in on_line if x <= a and b <= y]
         ends = tuple(m.number for x, y, m in on_line if y == b and m.number and m.span.end_line == number)
@@ -202,7 +205,9 @@ def _columns(span: Span, number: int, text: str) -> tuple[int, int]:
         return 0, 0
     start = span.column - 1 if number == span.line else len(text) - len(text.lstrip())
     end = span.end_column - 1 if number == span.end_line else len(text.rstrip())
-    return min(start, len(text)), min(max(end, start), len(text))
+    marked = text[start:end]
+    # a space on either side belongs to the span, but a mark below it says nothing
+    return start + len(marked) - len(marked.lstrip()), start + len(marked.rstrip())
 
 
 def _joined(parts: list[Part]) -> tuple[Part, ...]:

@@ -12,7 +12,7 @@ from gradcheck.result import ParameterResult, Verdict
 from gradcheck.step_curve import StepCurve
 from gradcheck.step_sweep import error_by_step
 
-_WIDTH, _HEIGHT = 420, 306
+_WIDTH, _HEIGHT, _TOP = 360, 330, 52
 # a difference of nothing has no logarithm; it is drawn at the round-off of a number
 _LEAST = 1e-17
 
@@ -31,7 +31,7 @@ def sweep(parameter: ParameterResult) -> Chart | None:
         return None
     y = Axis.logarithmic(max(float(known.min()), _LEAST), max(float(known.max()), 10 * _LEAST))
     x = Axis.logarithmic(float(curve.steps[0]), float(curve.steps[-1]))
-    frame = Frame(_WIDTH, _HEIGHT, 16, x, y)
+    frame = Frame(_WIDTH, _HEIGHT, 16, x, y, _TOP)
     steps = [float(step) for step in curve.steps]
     lines = [
         Line(frame.path(steps, [float(e) if np.isfinite(e) else None for e in error]), name, _NAMES[name])
@@ -53,7 +53,7 @@ _NAMES = {"numerical": "from the numerical value", "analytic": "from the analyti
 
 def _legend(frame: Frame) -> list[Label]:
     return [
-        Label(str(frame.left + 40), str(frame.top + 18 + 18 * k), said, f"key {name}", "start")
+        Label(str(frame.left + 34), str(16 + 19 * k), said, f"key {name}", "start")
         for k, (name, said) in enumerate(_NAMES.items())
     ]
 
@@ -64,15 +64,16 @@ def _index(parameter: ParameterResult, curve: StepCurve) -> tuple[int, ...]:
 
 def _text(parameter: ParameterResult, entry: str, errors: dict[str, FloatArray]) -> str:
     least = {name: float(np.nanmin(error)) if np.isfinite(error).any() else np.inf for name, error in errors.items()}
-    near = f"comes within {rough(least['numerical'])} of the numerical value"
+    near, far = rough(least["numerical"]), rough(least["analytic"])
+    said = f"The central difference of {entry} comes within {near} of the numerical value"
     if parameter.verdict is Verdict.MISMATCH:
         return (
-            f"The difference of {entry} {near}, and at no step closer than {rough(least['analytic'])} to the analytic "
-            "one: no choice of the step makes this gradient right."
+            f"{said}, and at no step closer than {far} to the analytic one: no choice of the step makes this gradient "
+            "right."
         )
     if parameter.verdict is Verdict.MATCH:
         return (
-            f"The difference of {entry} {near} and {rough(least['analytic'])} of the analytic one. Towards long steps "
-            "the truncation error grows, towards short ones the round-off error."
+            f"{said} and {far} of the analytic one. Towards long steps the truncation error grows, towards short ones "
+            "the round-off error."
         )
-    return f"The difference of {entry} {near} and {rough(least['analytic'])} of the analytic one; that decides nothing."
+    return f"{said} and {far} of the analytic one; that decides nothing."

@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from itertools import pairwise
 
 from gradcheck.comparison.record import Comparison, Run
+from gradcheck.report.comparison import drawn
 from gradcheck.report.page.axis import WIDE, Axis
 from gradcheck.report.page.chart import Chart, Frame, Label, Line
 from gradcheck.report.page.words import short
 
-_WIDTH, _HEIGHT, _MARGIN = 760, 360, 190
+_WIDTH, _HEIGHT, _MARGIN = 920, 390, 200
 # points of a curve, and the distance of two lines of words
 _MOST_POINTS, _LINE = 240, 30
 
@@ -43,12 +44,6 @@ def trainings(comparison: Comparison) -> Chart | None:
         lines=lines,
         labels=_names(frame, runs, courses, setting.baseline),
     )
-
-
-def drawn(comparison: Comparison) -> list[Run]:
-    """Return the trainings whose curves are shown: of several wider ones, the best."""
-    best = comparison.run("wider")
-    return [run for run in comparison.runs if run.name != "wider" or run is best]
 
 
 def thinned(losses: Sequence[float]) -> list[float | None]:
@@ -86,7 +81,9 @@ def _names(
     wanted = []
     for k, (run, course) in enumerate(zip(runs, courses, strict=True)):
         last = next(loss for loss in reversed(course) if loss is not None)
-        wanted.append((float(frame.at(100, last)[1]), f"{run.title}", f"{run.network}, ends at {run.final:.3g}", f"run{k % 6}"))
+        wanted.append(
+            (float(frame.at(100, last)[1]), f"{run.title}", f"{run.network}, ends at {run.final:.3g}", f"run{k % 6}")
+        )
     if math.isfinite(baseline):
         wanted.append((float(frame.at(100, baseline)[1]), "the best constant", f"{baseline:.3g}", "baseline"))
     wanted.sort()
@@ -113,4 +110,5 @@ def _apart(places: list[float], top: float, bottom: float) -> list[float]:
 
 def _text(runs: Sequence[Run], baseline: float) -> str:
     parts = [f"{run.title} ({run.network}) goes from {short(run.losses[0])} to {short(run.final)}" for run in runs]
-    return "; ".join(parts) + f". The best constant prediction has {short(baseline)}."
+    said = "; ".join(parts)
+    return f"{said[:1].upper()}{said[1:]}. The best constant prediction has {short(baseline)}."

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+TIMES, MINUS = " \N{MULTIPLICATION SIGN} ", "\N{MINUS SIGN}"
 # what a browser would drop, obey or turn the text round with; tabs and line feeds are meant
 _CONTROLS = (*range(0x00, 0x09), *range(0x0B, 0x20), *range(0x7F, 0xA0))
 _INVISIBLE = (0x061C, *range(0x200B, 0x2010), *range(0x2028, 0x202F), *range(0x2060, 0x2070), 0xFEFF)
@@ -56,8 +57,8 @@ def listed(words: list[str]) -> str:
 
 
 def sized(shape: tuple[int, ...]) -> str:
-    """Return a shape: ``3 × 4``, or ``scalar``."""
-    return " × ".join(map(str, shape)) or "scalar"
+    """Return a shape, its lengths with a multiplication sign between them, or ``scalar``."""
+    return TIMES.join(map(str, shape)) or "scalar"
 
 
 def place(name: str, index: tuple[int, ...]) -> str:

@@ -46,7 +46,8 @@
       const verdicts = boxes.filter((box) => box.checked).map((box) => box.value);
       let shown = 0;
       for (const row of rows) {
-        row.hidden = !(verdicts.includes(row.dataset.verdict) && row.textContent.toLowerCase().includes(wanted));
+        const isWanted = !boxes.length || verdicts.includes(row.dataset.verdict);
+        row.hidden = !(isWanted && row.textContent.toLowerCase().includes(wanted));
         shown += row.hidden ? 0 : 1;
       }
       count.textContent = `${shown} of ${rows.length} ${filter.dataset.thing} shown`;
