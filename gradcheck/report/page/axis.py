@@ -68,9 +68,10 @@ class Axis:
     ticks: tuple[Tick, ...] = ()
 
     def __call__(self, value: float) -> float:
-        """Return where a number lies, between 0 and 1."""
+        """Return where a number lies, between 0 and 1; beyond the ends, the closer end."""
         low, high = self.bend(self.low), self.bend(self.high)
-        return min(max((self.bend(value) - low) / (high - low), 0.0), 1.0)
+        # what lies beyond may have no length at all: a logarithmic axis has no place for 0
+        return (self.bend(min(max(value, self.low), self.high)) - low) / (high - low)
 
     def written(self, values: Iterable[float]) -> Axis:
         """Return this axis with numbers beside it."""
