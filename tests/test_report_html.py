@@ -413,7 +413,6 @@ EXTREMES = (
 
 @pytest.mark.parametrize("values", EXTREMES)
 @pytest.mark.parametrize("other", EXTREMES)
-@pytest.mark.filterwarnings("ignore:overflow")
 def test_any_numbers_can_be_drawn(values, other):
     steps = np.array([1e-12, 1e-3, 0.1])
     curves = {k: sweep_of(values[0], other[0], np.array([*other, values[1]]), steps) for k in ("w",)}

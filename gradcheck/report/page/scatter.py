@@ -62,12 +62,12 @@ def _chosen(parameter: ParameterResult, usable: np.ndarray[tuple[int], np.dtype[
 def _axis(values: FloatArray) -> tuple[Axis, str]:
     sizes = np.abs(values[values != 0])
     largest = float(sizes.max(initial=0.0)) or 1.0
-    typical = float(np.median(sizes)) if sizes.size else 1.0
+    typical = float(np.quantile(sizes, 0.5, method="lower")) if sizes.size else 1.0
     if largest < WIDE * typical or largest < 1e-290:
         low, high = float(values.min()), float(values.max())
         room = 0.06 * (high / 2 - low / 2)
         return Axis.linear(max(low - room, -1.7e308), min(high + room, 1.7e308)), ""
-    fine = max(float(np.quantile(sizes, 0.1)), largest * 10.0**-_DECADES)
+    fine = max(float(np.quantile(sizes, 0.1, method="lower")), largest * 10.0**-_DECADES)
     return Axis.both_signs(min(largest * 1.3, 1.7e308), fine), ", logarithmic on both sides of 0"
 
 
