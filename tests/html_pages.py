@@ -67,6 +67,7 @@ def one_neuron() -> Report:
         *parameters,
         lines=lines,
         entry_points=EntryPoints("learn", "run", "cost(error)", tuple(numbers), 42, 47),
+        sources=(),
         findings=findings,
         signatures=(("b1", "numerical = analytic x `guess` x (1 - `guess`) in every entry, at every point"),),
         notes=("the learning rate is folded in: learn returns STEP = 0.25 times the gradient",),

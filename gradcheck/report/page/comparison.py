@@ -8,7 +8,7 @@ from gradcheck.comparison.record import Cause, Comparison, Run
 from gradcheck.report.page.chart import Chart
 from gradcheck.report.page.parameters import Cell
 from gradcheck.report.page.prose import Piece, pieces
-from gradcheck.report.page.trainings import trainings
+from gradcheck.report.page.trainings import kind, trainings, with_curves
 from gradcheck.report.page.words import counted, exact
 
 _HEADLINES = {
@@ -26,8 +26,9 @@ _HEADLINES = {
 
 @dataclass(frozen=True)
 class RunRow:
-    """A training as a row of a table."""
+    """A training as a row of a table; its kind is that of its curve, or empty where none is drawn."""
 
+    kind: str
     title: str
     network: str
     first: Cell
@@ -77,6 +78,7 @@ def comparison_view(comparison: Comparison) -> ComparisonView:
     """Return the view of a comparison."""
     setting, error = comparison.setting, comparison.error
     failed = error is not None or setting is None
+    kinds = {id(run): kind(k) for k, run in enumerate(with_curves(comparison))}
     return ComparisonView(
         headline="the trainings could not be compared" if failed else _HEADLINES[comparison.cause],
         error="" if error is None else f"{error.slug}: {error.message}",
@@ -89,17 +91,17 @@ def comparison_view(comparison: Comparison) -> ComparisonView:
         conclusions=tuple((c.cause.value.replace("-", " "), pieces(c.sentence)) for c in comparison.conclusions),
         notes=tuple(map(pieces, comparison.notes)),
         chart=trainings(comparison),
-        rows=tuple(map(_row, comparison.runs)),
+        rows=tuple(_row(run, kinds.get(id(run), "")) for run in comparison.runs),
         baseline=None if setting is None else _cell(setting.baseline),
         measure="" if setting is None else setting.measure,
     )
 
 
-def _row(run: Run) -> RunRow:
+def _row(run: Run, curve: str) -> RunRow:
     steps = run.steps[-1] - 1 if run.unit == "call" else run.steps[-1]
     length = counted(steps, "step" if run.unit == "call" else "epoch")
     layers = f"{run.network} ({run.hidden}, {run.output})" if len(run.widths) > 2 else f"{run.network} ({run.output})"
-    return RunRow(run.title, layers, _cell(run.losses[0]), _cell(run.final), length, run.note)
+    return RunRow(curve, run.title, layers, _cell(run.losses[0]), _cell(run.final), length, run.note)
 
 
 def _cell(loss: float) -> Cell:

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from gradcheck.arrays import IntArray
 from gradcheck.report.page.words import TIMES, counted, listed
@@ -107,25 +108,32 @@ def where_wrong(parameter: ParameterResult) -> str:
         return "Every entry is wrong." if number == parameter.size else "Every entry that was checked is wrong."
     if len(parameter.shape) == 1 or parameter.checked < parameter.size:
         return f"{counted(number, 'entry is', 'entries are')} wrong, {parameter.checked - number:,} are not."
-    split = _split(parameter.shape)
-    table = wrong.reshape(math.prod(parameter.shape[:split]), -1)
-    for lines, name in ((table, "row"), (table.T, "column")):
-        full = lines.all(axis=1)
-        if np.array_equal(full, lines.any(axis=1)):
-            numbers = [str(i) for i in np.flatnonzero(full)]
-            return f"{_lines(numbers, name)} wrong, the others are right."
-    if table.shape[0] == table.shape[1]:
-        diagonal = np.eye(len(table), dtype=bool)
-        if np.array_equal(table, diagonal):
-            return "The entries on the diagonal are wrong, the others are right."
-        if np.array_equal(table, ~diagonal):
-            return "The entries off the diagonal are wrong, those on it are right."
-    return f"{counted(number, 'entry is', 'entries are')} wrong, {parameter.checked - number:,} are not."
-
-
-def _lines(numbers: list[str], name: str) -> str:
-    if len(numbers) > _NAMED:
-        return f"{counted(len(numbers), 'whole ' + name)} are"
-    return f"{name.capitalize() if len(numbers) == 1 else name.capitalize() + 's'} {listed(numbers)} " + (
-        "is" if len(numbers) == 1 else "are"
+    table = wrong.reshape(math.prod(parameter.shape[: _split(parameter.shape)]), -1)
+    return (
+        _pattern(table)
+        or f"{counted(number, 'entry is', 'entries are')} wrong, {parameter.checked - number:,} are not."
     )
+
+
+def _pattern(wrong: npt.NDArray[np.bool_]) -> str:
+    """Return a sentence if the wrong entries of a table are whole rows and columns, the diagonal, or all but that."""
+    rows, columns = np.all(wrong, axis=1, keepdims=True), np.all(wrong, axis=0, keepdims=True)
+    if np.array_equal(wrong, rows | columns):
+        parts = [_lines(np.flatnonzero(rows), "row"), _lines(np.flatnonzero(columns), "column")]
+        said = " and ".join(filter(None, parts))
+        are = "is" if rows.sum() + columns.sum() == 1 else "are"
+        return f"{said[0].upper()}{said[1:]} {are} wrong, the others are right."
+    diagonal = np.arange(wrong.shape[0])[:, None] == np.arange(wrong.shape[1])
+    if np.array_equal(wrong, diagonal):
+        return "The entries on the diagonal are wrong, the others are right."
+    if np.array_equal(wrong, np.logical_not(diagonal)):
+        return "The entries off the diagonal are wrong, those on it are right."
+    return ""
+
+
+def _lines(numbers: IntArray, name: str) -> str:
+    if not numbers.size:
+        return ""
+    if numbers.size > _NAMED:
+        return f"{numbers.size:,} whole {name}s"
+    return f"{name if numbers.size == 1 else name + 's'} {listed([str(n) for n in numbers])}"

@@ -72,15 +72,14 @@ def _axis(values: FloatArray) -> tuple[Axis, str]:
 
 
 def _text(parameter: ParameterResult, drawn: int, usable: int) -> str:
-    on, off = "lie on the diagonal", "are off it"
     wrong, unsure = parameter.mismatched, parameter.inconclusive
     right = parameter.checked - wrong - unsure
-    parts = [f"{right:,} of {counted(parameter.checked, 'entry', 'entries')} {on}"]
-    parts += [f"{wrong:,} {off}"] if wrong else []
+    parts = [f"{right:,} of {counted(parameter.checked, 'entry', 'entries')} {'matches' if right == 1 else 'match'}"]
+    parts += [f"{counted(wrong, 'is', 'are')} wrong"] if wrong else []
     parts += [f"{unsure:,} could not be decided"] if unsure else []
-    said = ", ".join(parts) + "."
+    said = "; ".join(parts) + "."
+    if drawn < usable:
+        said += f" {drawn:,} entries are drawn, the wrong ones first."
     if usable < parameter.checked:
         said += f" {counted(parameter.checked - usable, 'entry is', 'entries are')} not finite and not drawn."
-    if drawn < usable:
-        said += f" {drawn:,} of them are drawn, the wrong ones first."
     return said

@@ -20,7 +20,7 @@ _MOST_POINTS, _LINE = 240, 30
 def trainings(comparison: Comparison) -> Chart | None:
     """Return the chart; None where there is no training with a finite loss."""
     setting = comparison.setting
-    runs = [run for run in drawn(comparison) if any(map(math.isfinite, run.losses))]
+    runs = with_curves(comparison)
     if setting is None or not runs:
         return None
     courses = [thinned(run.losses) for run in runs]
@@ -35,7 +35,7 @@ def trainings(comparison: Comparison) -> Chart | None:
         lines.append(Line(frame.path((0, 100), (setting.baseline,) * 2), "baseline", "the best constant prediction"))
     for k, (run, course) in enumerate(zip(runs, courses, strict=True)):
         x = [100 * i / max(len(course) - 1, 1) for i in range(len(course))]
-        lines.append(Line(frame.path(x, course), f"run run{k % 6}", f"{run.title}, {run.network}"))
+        lines.append(Line(frame.path(x, course), kind(k), f"{run.title}, {run.network}"))
     return frame.chart(
         "% of the training",
         f"{setting.measure}{', logarithmic' if wide else ''}",
@@ -44,6 +44,16 @@ def trainings(comparison: Comparison) -> Chart | None:
         lines=lines,
         labels=_names(frame, runs, courses, setting.baseline),
     )
+
+
+def with_curves(comparison: Comparison) -> list[Run]:
+    """Return the trainings that have a curve, in the order of their kinds."""
+    return [run for run in drawn(comparison) if any(map(math.isfinite, run.losses))]
+
+
+def kind(place: int) -> str:
+    """Return the classes that give a curve its colour and its dashes."""
+    return f"run run{place % 6}"
 
 
 def thinned(losses: Sequence[float]) -> list[float | None]:
@@ -81,17 +91,15 @@ def _names(
     wanted = []
     for k, (run, course) in enumerate(zip(runs, courses, strict=True)):
         last = next(loss for loss in reversed(course) if loss is not None)
-        wanted.append(
-            (float(frame.at(100, last)[1]), f"{run.title}", f"{run.network}, ends at {run.final:.3g}", f"run{k % 6}")
-        )
+        wanted.append((float(frame.at(100, last)[1]), run.title, f"{run.network}, ends at {run.final:.3g}", kind(k)))
     if math.isfinite(baseline):
         wanted.append((float(frame.at(100, baseline)[1]), "the best constant", f"{baseline:.3g}", "baseline"))
     wanted.sort()
     places = _apart([y for y, *_ in wanted], frame.top, frame.bottom)
     labels = []
-    for y, (_, title, said, kind) in zip(places, wanted, strict=True):
+    for y, (_, title, said, whose) in zip(places, wanted, strict=True):
         x = str(frame.right + 10)
-        labels.append(Label(x, f"{y:.1f}", title, f"name {kind}", "start"))
+        labels.append(Label(x, f"{y:.1f}", title, f"name {whose}", "start"))
         labels.append(Label(x, f"{y + 13:.1f}", said, "tick", "start"))
     return labels
 
