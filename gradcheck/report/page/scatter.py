@@ -12,7 +12,7 @@ from gradcheck.result import ParameterResult, Verdict
 
 _WIDTH, _HEIGHT = 320, 306
 # decades that are drawn below the largest derivative where they differ much
-_DECADES = 6
+_DECADES = 15
 
 
 def scatter(parameter: ParameterResult, most: int) -> Chart | None:
@@ -31,7 +31,8 @@ def scatter(parameter: ParameterResult, most: int) -> Chart | None:
         return None
     drawn = _chosen(parameter, usable, most)
     both = np.concatenate([parameter.analytic[finite], parameter.numerical[finite]])
-    axis, kind = _axis(both)
+    wrong = finite & np.array([verdict is Verdict.MISMATCH for verdict in parameter.verdicts])
+    axis, kind = _axis(both, np.abs(parameter.numerical[wrong]))
     frame = Frame(_WIDTH, _HEIGHT, 14, axis, axis)
     marks = []
     # what is wrong is drawn last, above the others
@@ -59,7 +60,8 @@ def _chosen(parameter: ParameterResult, usable: np.ndarray[tuple[int], np.dtype[
     return first + [int(i) for i in rest[np.linspace(0, rest.size - 1, min(room, rest.size)).astype(int)]]
 
 
-def _axis(values: FloatArray) -> tuple[Axis, str]:
+def _axis(values: FloatArray, wrong: FloatArray) -> tuple[Axis, str]:
+    """Return the axis of both directions, fine enough that what is wrong does not shrink to a point at 0."""
     sizes = np.abs(values[values != 0])
     largest = float(sizes.max(initial=0.0)) or 1.0
     typical = float(np.quantile(sizes, 0.5, method="lower")) if sizes.size else 1.0
@@ -67,7 +69,8 @@ def _axis(values: FloatArray) -> tuple[Axis, str]:
         low, high = float(values.min()), float(values.max())
         room = 0.06 * (high / 2 - low / 2)
         return Axis.linear(max(low - room, -1.7e308), min(high + room, 1.7e308)), ""
-    fine = max(float(np.quantile(sizes, 0.1, method="lower")), largest * 10.0**-_DECADES)
+    small = float(np.quantile(sizes, 0.1, method="lower"))
+    fine = max(float(wrong[wrong > 0].min(initial=small)), largest * 10.0**-_DECADES)
     return Axis.both_signs(min(largest * 1.3, 1.7e308), fine), ", logarithmic on both sides of 0"
 
 

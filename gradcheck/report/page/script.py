@@ -28,6 +28,15 @@ class Fact:
 
 
 @dataclass(frozen=True)
+class Computed:
+    """The parameters whose gradients, wrong or undecided, are computed in a line, and the line, also in words."""
+
+    names: tuple[str, ...]
+    line: int
+    place: str
+
+
+@dataclass(frozen=True)
 class Block:
     """A segment of the source with what is said beside it.
 
@@ -37,13 +46,13 @@ class Block:
         The lines.
     findings : tuple of FindingView
         Those that stand in it.
-    computed : tuple of Fact
-        The wrong gradients that no finding explains and that are computed in it.
+    computed : tuple of Computed
+        The gradients that do not match, that no finding explains, and that are computed in it.
     """
 
     segment: Segment
     findings: tuple[FindingView, ...] = ()
-    computed: tuple[Fact, ...] = ()
+    computed: tuple[Computed, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -186,15 +195,15 @@ def _blocks(script: ScriptResult, findings: Sequence[FindingView], limits: Limit
         text = script.lines[line - 1]
         start = len(text) - len(text.lstrip()) + 1
         marks.append(Mark(Span(line, start, line, len(text.rstrip()) + 1), "error"))
-    computed = [
-        Fact(source.parameter, f"line {source.span.line}", source.span.line, str(script.place(source.span.line)))
-        for source in sources
-    ]
+    by_line: dict[int, list[str]] = {}
+    for source in sources:
+        by_line.setdefault(source.span.line, []).append(source.parameter)
+    computed = [Computed(tuple(names), line, str(script.place(line))) for line, names in by_line.items()]
     return tuple(
         Block(
             segment,
             tuple(finding for finding in findings if segment.has(finding.line)),
-            tuple(fact for fact in computed if segment.has(fact.line)),
+            tuple(stated for stated in computed if segment.has(stated.line)),
         )
         for segment in segments(script, marks, limits.letters)
     )
