@@ -29,7 +29,7 @@ from gradcheck.report.page.source import Mark, segments
 from gradcheck.report.page.sweep import sweep
 from gradcheck.report.page.tokens import stretches
 from gradcheck.report.page.trainings import thinned, trainings
-from gradcheck.report.page.words import TIMES
+from gradcheck.report.page.words import MINUS, TIMES
 from gradcheck.report.record import Report
 from gradcheck.result import Reason
 from gradcheck.script.place import Cells
@@ -460,6 +460,10 @@ def test_axes():
     assert [tick.text for tick in Axis.linear(0, 100).ticks] == ["0", "20", "40", "60", "80", "100"]
     assert [tick.text for tick in Axis.logarithmic(2e-3, 0.5).ticks] == ["0.001", "0.01", "0.1", "1"]
     assert [tick.text for tick in Axis.logarithmic(1e-9, 1e-6).ticks] == ["10⁻⁹", "10⁻⁸", "10⁻⁷", "10⁻⁶"]
+    assert [tick.text for tick in Axis.logarithmic(1e-9, 1).ticks][-1] == "10⁻¹"
+    fine = Axis.both_signs(2.0, 3e-13)
+    assert min(b.at - a.at for a, b in pairwise(fine.ticks)) > 0.1
+    assert {"0", "1", f"{MINUS}1"} < {tick.text for tick in fine.ticks}
     signed = Axis.both_signs(10.0, 0.01)
     assert signed(0.0) == 0.5
     assert signed(-10.0) == 0.0

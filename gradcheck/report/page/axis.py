@@ -11,6 +11,8 @@ from gradcheck.report.page.words import MINUS
 # beyond this ratio of the largest and the smallest, equal ratios are drawn equally far apart
 WIDE = 20.0
 _MOST_TICKS = 6
+# the smallest distance of two numbers beside half an axis, as a part of it
+_APART = 0.25
 # a stretch shorter than this has no steps that are numbers
 _LEAST = 1e-290
 # beyond so many digits before or behind the point, numbers are written as powers of ten
@@ -20,9 +22,9 @@ _RAISED = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 def _power(value: float) -> str:
     """Return a number as a multiple of a power of ten."""
-    if not value:
-        return "0"
     digits, exponent = f"{value:.12e}".split("e")
+    if not int(exponent):
+        return _plain(value)
     power = f"10{str(int(exponent)).translate(_RAISED)}"
     factor = _plain(float(digits))
     return f"{factor.removesuffix('1')}{power}" if factor in ("1", f"{MINUS}1") else f"{factor}·{power}"
@@ -110,7 +112,11 @@ class Axis:
         def bend(value: float) -> float:
             return math.copysign(math.log10(1 + abs(value) / fine), value)
 
-        first, last = math.ceil(math.log10(fine)), math.floor(math.log10(size))
-        stride = max(-(-(last - first) // 2), 1)
-        sizes = [float(f"1e{k}") for k in range(last, first - 1, -stride)]
+        sizes: list[float] = []
+        nearest = bend(size) * (1 + _APART)
+        for exponent in range(math.floor(math.log10(size)), math.ceil(math.log10(fine)) - 1, -1):
+            decade = float(f"1e{exponent}")
+            if _APART * bend(size) <= bend(decade) <= nearest - _APART * bend(size):
+                sizes.append(decade)
+                nearest = bend(decade)
         return cls(-size, size, bend).written([*(-s for s in sizes), 0.0, *reversed(sizes)])
