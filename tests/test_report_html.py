@@ -523,3 +523,11 @@ def test_only_a_page_has_its_steps_swept(monkeypatch):
     for arguments in (["--format", "html"], ["--format", "json"], []):
         CliRunner().invoke(cli, ["run", "net.py", *arguments])
     assert asked == [True, False, False]
+
+
+def test_compare_refuses_a_file_for_what_it_does_not_write(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for name in ("out.csv", "out.foo"):
+        run = CliRunner().invoke(cli, ["compare", "net.py", "-o", name])
+        assert run.exit_code == 2
+        assert f"expected a file for text, json, html, got {name}" in run.stderr

@@ -21,6 +21,7 @@ from gradcheck.commands.shared import (
     target_of,
     widths,
 )
+from gradcheck.errors import UsageError
 from gradcheck.report.formats import format_of
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def compare(context: click.Context, /, paths: tuple[str, ...], **flags: Any) -> 
     if len(paths) != 1:
         raise click.UsageError(f"expected one PATH, got {len(paths)}")
     path, function = target_of(paths[0])
+    form = _format(flags)
     for written in (flags["output"], flags["plot"]):
         refuse_unwritable(written)
     if flags["plot"] is not None:
@@ -64,9 +66,9 @@ def compare(context: click.Context, /, paths: tuple[str, ...], **flags: Any) -> 
 
         require_matplotlib()
     # the page has pictures of the steps, too
-    options = replace(options_of(flags, script_arguments), curves=_format(flags) == "html")
+    options = replace(options_of(flags, script_arguments), curves=form == "html")
     found = _compared(path, narrowed(options, function), flags)
-    _write(found, flags)
+    _write(found, form, flags)
     if flags["plot"] is not None and found.error is None:
         _draw(found, flags["plot"])
     context.exit(_ERROR if found.error is not None else 0)
@@ -82,11 +84,10 @@ def _compared(path: str, options: Options, flags: dict[str, Any]) -> Comparison:
     return compare_script(path, replace(options, fix=True), chosen, before_run=standard_input.rewind)
 
 
-def _write(found: Comparison, flags: dict[str, Any]) -> None:
+def _write(found: Comparison, form: str, flags: dict[str, Any]) -> None:
     from gradcheck.report.comparison import render_json, render_text
 
     written: Path | None = flags["output"]
-    form = _format(flags)
     try:
         stream = written.open("w", encoding="utf-8") if written is not None else sys.stdout
     except OSError as error:
@@ -97,16 +98,24 @@ def _write(found: Comparison, flags: dict[str, Any]) -> None:
         elif form == "html":
             from gradcheck.report.html import render_comparison
 
-            print(render_comparison(found), file=stream)
+            # a browser reads UTF-8, whatever the terminal has
+            click.echo(f"{render_comparison(found)}\n".encode(), file=stream, nl=False)
         else:
             render_text(found, console(file=stream), plain=written is None and not draws_blocks())
 
 
 def _format(flags: dict[str, Any]) -> str:
+    """Return the output format; a file whose name stands for none of them is told before anything runs."""
     written: Path | None = flags["output"]
-    guessed = format_of(written) if written is not None else "text"
-    name: str = flags["form"] or (guessed if guessed in _FORMATS else "text")
-    return name
+    if flags["form"] or written is None:
+        return flags["form"] or "text"
+    try:
+        found = format_of(written)
+    except UsageError:
+        found = ""
+    if found not in _FORMATS:
+        raise click.UsageError(f"expected a file for {', '.join(_FORMATS)}, got {written.name}; see --format")
+    return found
 
 
 def _draw(found: Comparison, path: Path) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
-from contextlib import nullcontext
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -20,11 +21,16 @@ from gradcheck.commands.shared import (
     refuse_unwritable,
     target_of,
 )
-from gradcheck.report.formats import FORMATS, NAMES, format_of
+from gradcheck.errors import UsageError
+from gradcheck.report.formats import NAMES, encoded, format_of, write
 
 if TYPE_CHECKING:
     from gradcheck.config import Options
     from gradcheck.report.record import Report
+
+T = TypeVar("T")
+# where a job of GitHub's collects what its page shows
+_STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 
 
 @click.command(epilog=EXITS)
@@ -37,7 +43,9 @@ if TYPE_CHECKING:
 @click.option("-k", "only", metavar="NAME", help="Check the scripts whose path contains NAME.")
 @click.option("--strict", is_flag=True, help="Count what is inconclusive as a mismatch.")
 @click.option("--exit-zero", is_flag=True, help="End with 0 although there are mismatches.")
-@click.option("--format", "form", type=click.Choice(NAMES), help="Output format. [default: text]")
+@click.option(
+    "--format", "form", type=click.Choice(NAMES), help="Output format. [default: that of the suffix of FILE, else text]"
+)
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write to FILE.")
 @click.option("-q", "--quiet", is_flag=True, help="One line per script.")
 @click.option("-v", "--verbose", is_flag=True, help="Show how a script was understood, and what it prints.")
@@ -53,10 +61,12 @@ def run(context: click.Context, /, paths: tuple[str, ...], **flags: Any) -> None
         raise click.UsageError("expected at least one PATH before --")
     if flags["workers"] < 1:
         raise click.UsageError(f"--workers: expected a number of at least 1, got {flags['workers']}")
-    options = replace(options_of(flags, script_arguments), curves=_format(flags) == "html")
+    form = _format(flags)
+    # its pictures show how the differences depend on their steps
+    options = replace(options_of(flags, script_arguments), curves=form == "html")
     refuse_unwritable(flags["output"])
     report = _check_all(paths, options, flags)
-    _write(report, flags)
+    _write(report, form, flags)
     context.exit(int(report.exit_code(strict=flags["strict"], exit_zero=flags["exit_zero"])))
 
 
@@ -84,26 +94,51 @@ def _targets(paths: tuple[str, ...], only: str | None) -> list[tuple[str, str | 
     return [target for target in found if only is None or only in target[0]]
 
 
-def _write(report: Report, flags: dict[str, Any]) -> None:
+def _write(report: Report, form: str, flags: dict[str, Any]) -> None:
     from gradcheck.report import text as text_report
 
     target: Path | None = flags["output"]
-    form = _format(flags)
     verbosity = -1 if flags["quiet"] else int(flags["verbose"])
-    try:
-        stream = target.open("w", encoding="utf-8") if target is not None else sys.stdout
-    except OSError as error:
-        raise click.UsageError(f"cannot write {target}: {error.strerror}") from None
-    with stream if target is not None else nullcontext():
-        if form == "text":
-            text_report.render(report, console(file=stream), verbosity=verbosity)
-        else:
-            print(FORMATS[form].render(report), file=stream)
+    if target is not None:
+        _usage(lambda: write(report, target, form, verbosity=verbosity))
+    elif form == "text":
+        text_report.render(report, console(file=sys.stdout), verbosity=verbosity)
+    else:
+        # what a program reads is UTF-8, whatever the terminal has
+        click.echo(encoded(report, form), nl=False)
+    if form == "github":
+        _append_summary(report)
     if not flags["quiet"]:
         click.echo(text_report.summary(report) if report.scripts else "nothing to check", err=True)
 
 
+def _append_summary(report: Report) -> None:
+    """Add the report as Markdown to the page of the job, if this is one of GitHub's."""
+    name = os.environ.get(_STEP_SUMMARY)
+    if not name:
+        return
+    from gradcheck.report.markdown import LIMIT, within
+
+    try:
+        with Path(name).open("ab") as file:
+            # a blank line ends it, so that what comes after is not part of it
+            if shown := within(report, LIMIT - file.tell() - 2):
+                file.write(f"{shown}\n\n".encode("utf-8", "backslashreplace"))
+    except OSError as error:
+        # the page is an extra; what was found stays what the exit code says
+        click.echo(f"cannot write the summary of the job, {name}: {error.strerror}", err=True)
+
+
 def _format(flags: dict[str, Any]) -> str:
+    """Return the output format; a file whose name stands for none is told before anything runs."""
     target: Path | None = flags["output"]
-    name: str = flags["form"] or (format_of(target) if target is not None else "text")
-    return name
+    if flags["form"] or target is None:
+        return flags["form"] or "text"
+    return _usage(lambda: format_of(target))
+
+
+def _usage(call: Callable[[], T]) -> T:
+    try:
+        return call()
+    except UsageError as error:
+        raise click.UsageError(error.message) from None

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import enum
+from collections import Counter
 from dataclasses import dataclass
+from functools import cached_property
 
 from gradcheck.script.result import ScriptResult
 
@@ -43,6 +45,15 @@ class Report:
 
     def __bool__(self) -> bool:
         return self.passed
+
+    @cached_property
+    def _times(self) -> Counter[str]:
+        return Counter(script.path for script in self.scripts)
+
+    def name(self, script: ScriptResult) -> str:
+        """Return the path of a script, with the function where one script was checked for several of them."""
+        points = script.entry_points
+        return script.path if self._times[script.path] == 1 or points is None else f"{script.path}::{points.backward}"
 
     def count(self, verdict: str) -> int:
         """Return how many scripts have a verdict: ``match``, ``mismatch``, ``inconclusive`` or ``error``."""

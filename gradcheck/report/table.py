@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -87,6 +87,21 @@ def mismatch_table(result: CheckResult) -> pd.DataFrame:
     frames = [_entry_frame(parameter, parameter.order[: parameter.mismatched]) for parameter in result.parameters]
     frame = pd.concat(frames)[_ENTRY_COLUMNS]
     return frame.iloc[np.argsort(-frame["rel_error"].fillna(np.inf).to_numpy(), kind="stable")]
+
+
+def csv_of(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> str:
+    """Return rows as CSV with a header; what a row does not have is empty.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        Finite numbers, texts, lists and None; NaN would be taken for what a row does not have.
+    columns : sequence of str
+        The columns, in their order.
+    """
+    # object columns keep each value as it is: an integer beside a gap does not become a float
+    frame = pd.DataFrame(list(rows), columns=list(columns), dtype=object)
+    return frame.to_csv(index=False, lineterminator="\n")
 
 
 def _entry_frame(parameter: ParameterResult, positions: Iterable[int]) -> pd.DataFrame:

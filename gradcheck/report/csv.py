@@ -1,0 +1,60 @@
+"""The report as CSV: one row per parameter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from gradcheck.report.json import certified_fields, parameter_fields
+from gradcheck.report.record import Report
+from gradcheck.report.table import csv_of
+from gradcheck.result import ParameterResult
+from gradcheck.script.result import ScriptResult
+
+_NUMBERS = (
+    *("shape", "checked", "mismatched", "max_abs_error", "max_rel_error", "worst_index"),
+    *("analytic", "numerical", "numerical_error", "verdict", "reason", "signature"),
+)
+_CERTIFIED = ("directions", "sensitivity", "verdict", "complete")
+COLUMNS = (
+    "path",
+    "parameter",
+    *_NUMBERS,
+    *(f"certified_{name}" for name in _CERTIFIED),
+    *("findings", "error", "message"),
+)
+# a spreadsheet takes a text that begins so for a formula
+_FORMULA = ("=", "+", "-", "@", "\t")
+
+
+def render(report: Report) -> str:
+    """Return a header and one row per parameter; a script without parameters has one row, too.
+
+    Numbers keep all their digits, also NaN and the infinities; what there is not is empty.
+    """
+    rows = [row for script in report.scripts for row in _rows(script)]
+    return csv_of(rows, COLUMNS).removesuffix("\n")
+
+
+def _rows(script: ScriptResult) -> Iterator[dict[str, Any]]:
+    # the same file, in a way that no spreadsheet computes
+    path = _text(f"./{script.path}" if script.path.startswith(_FORMULA) else script.path)
+    for parameter in script.parameters:
+        codes = [finding.code for finding in script.findings if parameter.name in finding.parameters]
+        yield {"path": path, "parameter": parameter.name, **_fields(script, parameter), "findings": " ".join(codes)}
+    if not script.parameters:
+        error = script.error
+        yield {"path": path, "verdict": script.verdict} | (
+            {"error": error.slug, "message": _text(error.message)} if error else {}
+        )
+
+
+def _text(text: str) -> str:
+    # a carriage return of its own would end the row
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _fields(script: ScriptResult, parameter: ParameterResult) -> dict[str, Any]:
+    fields = parameter_fields(script, parameter)
+    certified = certified_fields(parameter.certificate) or {}
+    return {name: fields[name] for name in _NUMBERS} | {f"certified_{name}": certified[name] for name in certified}

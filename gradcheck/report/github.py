@@ -1,0 +1,57 @@
+"""The report as GitHub's workflow commands, which become annotations at the lines of a change."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from gradcheck.report.problems import Level, Problem, lines_about, problems, span_in_file
+from gradcheck.report.record import Report
+from gradcheck.script.result import ScriptResult
+
+# GitHub shows as many of each level per step
+_LIMIT = 10
+
+
+def render(report: Report) -> str:
+    """Return one command per finding, per wrong or undecided gradient without one, and per script in error.
+
+    There are at most ten errors and ten warnings, because GitHub drops what is beyond; a notice counts the others.
+    """
+    found = [(script, problem) for script in report.scripts for problem in problems(script)]
+    lines, hidden = [], []
+    for level in Level:
+        of_level = [(script, problem) for script, problem in found if problem.level is level]
+        lines += [_command(script, problem) for script, problem in of_level[:_LIMIT]]
+        if more := len(of_level[_LIMIT:]):
+            hidden.append(f"{more} more {level}{'' if more == 1 else 's'}")
+    if hidden:
+        said = f"{' and '.join(hidden)} than GitHub shows as annotations; the summary of this run has all of them"
+        lines.append(f"::notice title=gradcheck::{_escaped(said)}")
+    return "\n".join(lines)
+
+
+def _command(script: ScriptResult, problem: Problem) -> str:
+    about = f": {', '.join(problem.parameters)}" if problem.parameters else ""
+    properties = {**_place(script, problem), "title": f"{problem.title}{about}"}
+    shown = ",".join(f"{name}={_escaped_property(str(value))}" for name, value in properties.items())
+    return f"::{problem.level} {shown}::{_escaped(chr(10).join(lines_about(script, problem)))}"
+
+
+def _place(script: ScriptResult, problem: Problem) -> dict[str, object]:
+    file: dict[str, object] = {"file": Path(script.path).as_posix()}
+    span = span_in_file(script, problem)
+    if span is None:
+        return file
+    lines: dict[str, object] = {"line": span.line, "endLine": span.end_line}
+    # GitHub takes columns within one line only
+    if span.line != span.end_line or not span.column:
+        return file | lines
+    return file | lines | {"col": span.column, "endColumn": span.end_column}
+
+
+def _escaped(text: str) -> str:
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _escaped_property(text: str) -> str:
+    return _escaped(text).replace(":", "%3A").replace(",", "%2C")
