@@ -12,7 +12,7 @@ MOST_PICTURES = 40
 # with more parameters than this, each has smaller pictures
 _FEW = 12
 _SIDE, _SMALLER_SIDE = 96, 48
-_POINTS, _POINTS_EACH = 4000, 400
+_POINTS, _POINTS_EACH = 3000, 400
 _LETTERS = 240_000
 
 
