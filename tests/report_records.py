@@ -1,142 +1,156 @@
-"""Reports made from records, without a script that is run."""
+"""Reports made from records, without running anything: for the tests of what they look like."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
+from gradcheck.certificate import Certificate
 from gradcheck.diagnosis.finding import Confidence, Edit, Finding, Fix
 from gradcheck.errors import ScriptError
 from gradcheck.noise import Noise
 from gradcheck.report.record import Report
-from gradcheck.result import CheckResult, ParameterResult
+from gradcheck.result import CheckResult, ParameterResult, Reason, Verdict
 from gradcheck.script.place import Cells
 from gradcheck.script.result import EntryPoints, GradientSource, ScriptResult
 from gradcheck.script.source import Span
-from gradcheck.step_curve import StepCurve
-from gradcheck.tolerance import Tolerance
-from gradcheck.verdict import Reason, Verdict
+from gradcheck.tolerance import Tolerance, relative_error
 
-# names and texts that a format may stumble over
-AWKWARD = "params['Wü <script>alert(1)</script> | a,b \"q\"']"
-HOSTILE = "</script><script>alert('x')</script> & \"quoted\" | bar `tick` <b>bold</b>"
+RTOL = 1e-6
+# names that somebody may have chosen, or that somebody chose to break a report
+AWKWARD = ("params['W|1']", 'self."b", c', "größe_Ä", "layers[0].W`x`", "<script>alert(1)</script>", "a*b_c~d\\e")
 
 
-def parameter(name: str = "w", shape: tuple[int, ...] = (2, 3), wrong: int = 0, **fields: Any) -> ParameterResult:
-    """Return a parameter whose first entries are wrong by a tenth; fields replace those of the record.
+def parameter(
+    name: str = "w",
+    analytic: Any = 1.0,
+    numerical: Any = None,
+    *,
+    error: Any = 1e-11,
+    verdict: str | None = None,
+    reason: Reason | None = None,
+    shape: Sequence[int] | None = None,
+    certificate: Certificate | None = None,
+) -> ParameterResult:
+    """Return a comparison; what is not said is what the numbers say.
 
-    All entries are checked; `fields` may give ``analytic``, ``numerical``, ``verdicts``, ``reasons`` and others.
+    Parameters
+    ----------
+    name : str
+        The parameter.
+    analytic, numerical, error : array_like
+        Of each entry, or of all of them; `numerical` is `analytic` if it is not given.
+    verdict : str, optional
+        Of each entry.
+    reason : Reason, optional
+        Of each entry.
+    shape : sequence of int, optional
+        Where fewer entries were compared than there are; these are the first ones.
+    certificate : Certificate, optional
+        What random directions show.
     """
-    size = int(np.prod(shape, dtype=int))
-    rng = np.random.default_rng(size)
-    numerical = fields.pop("numerical", rng.normal(size=size))
-    factor = np.where(np.arange(size) < wrong, 1.1, 1.0)
-    verdicts = tuple(Verdict.MISMATCH if i < wrong else Verdict.MATCH for i in range(size))
-    made: dict[str, Any] = {
-        "indices": np.arange(size),
-        "analytic": factor * numerical,
-        "numerical": numerical,
-        "numerical_error": np.full(size, 3e-13),
-        "verdicts": verdicts,
-        "reasons": (None,) * size,
-        "tolerance": np.full(size, 1e-8),
-        "step": np.full(size, 1e-5),
-        "evaluations": np.full(size, 2),
-        "noise": np.full(size, 1e-13),
-        "kink": np.zeros(size),
-        "kink_distance": np.full(size, np.nan),
-        **fields,
-    }
-    return ParameterResult(name=name, shape=shape, **made)
-
-
-def undecided(name: str = "u", reason: Reason = Reason.KINK) -> ParameterResult:
-    """Return a number whose gradient could not be decided."""
-    return parameter(name, (), verdicts=(Verdict.INCONCLUSIVE,), reasons=(reason,))
-
-
-def curve(index: int = 0, wrong: bool = True) -> StepCurve:
-    """Return a sweep of steps with truncation and round-off."""
-    steps = np.geomspace(1e-12, 0.3, 19)
-    return StepCurve(index, 1.1 if wrong else 1.0, 1.0, steps, 1.0 + steps**2 + 1e-16 / steps)
-
-
-def check(*parameters: ParameterResult) -> CheckResult:
-    """Return the result of a check of some parameters."""
-    return CheckResult(parameters, Tolerance(1e-5, 0.0), 40, 4, 7, 0.5, Noise(1.1e-16))
-
-
-def finding(line: int = 2, parameters: tuple[str, ...] = ("w",), code: str = "GC201", **fields: Any) -> Finding:
-    """Return a finding with a verified fix of its line, and of one more that is taken away."""
-    edits = (Edit(line, "    dW = delta * w", "    dW = delta * x\n    dW = dW"), Edit(line + 1, "    bad = 1", ""))
-    made: dict[str, Any] = {
-        "message": "`dW` is computed with `w`, where `x` belongs",
-        "span": Span(line, 18, line, 19),
-        "confidence": Confidence.VERIFIED,
-        "evidence": ("without the edit, the gradient of `w` has a relative error of 0.1",),
-        "fix": Fix(edits, verified=True, points=8, alternatives=(Fix(edits[:1], verified=True, points=8),)),
-        **fields,
-    }
-    return Finding(code=code, name="wrong-variable", parameters=parameters, **made)
-
-
-LINES = (
-    "def backward(x, w, delta):",
-    "    dW = delta * w",
-    "    bad = 1",
-    "    return dW",
-    "loss = 'ü </script> & <b>'",
-)
-
-
-def script(path: str = "net.py", *parameters: ParameterResult, **fields: Any) -> ScriptResult:
-    """Return the examination of a script; without parameters, of one right one."""
-    held = parameters or (parameter(),)
-    points = EntryPoints("backward", "forward", "loss(w)", tuple(p.name for p in held), 1, 5)
-    made: dict[str, Any] = {
-        "check": check(*held),
-        "entry_points": points,
-        "sources": (GradientSource(held[0].name, Span(2, 5, 2, 19)),),
-        "lines": LINES,
-        "seconds": 1.25,
-        "evaluations": 40,
-        **fields,
-    }
-    return ScriptResult(path, **made)
-
-
-def failed(path: str = "broken.py", line: int | None = 2, **fields: Any) -> ScriptResult:
-    """Return the examination of a script that could not be checked."""
-    return ScriptResult(
-        path, error=ScriptError("no loss was found; choose one with --loss", slug="no-loss", line=line), **fields
+    ours = np.asarray(analytic, dtype=np.float64)
+    theirs = np.broadcast_to(np.asarray(ours if numerical is None else numerical, dtype=np.float64), ours.shape)
+    count = ours.size
+    flat, other = ours.reshape(-1), np.array(theirs).reshape(-1)
+    with np.errstate(invalid="ignore"):
+        agree = relative_error(flat, other) <= RTOL
+    verdicts = [Verdict(verdict)] * count if verdict else [Verdict.MATCH if ok else Verdict.MISMATCH for ok in agree]
+    return ParameterResult(
+        name=name,
+        shape=tuple(ours.shape if shape is None else shape),
+        indices=np.arange(count),
+        analytic=flat,
+        numerical=other,
+        numerical_error=np.array(np.broadcast_to(np.asarray(error, dtype=np.float64), ours.shape)).reshape(-1),
+        verdicts=tuple(verdicts),
+        reasons=(reason,) * count,
+        tolerance=np.full(count, RTOL),
+        step=np.full(count, 1e-5),
+        evaluations=np.full(count, 4),
+        noise=np.full(count, 1e-12),
+        kink=np.zeros(count),
+        kink_distance=np.full(count, np.nan),
+        certificate=certificate,
     )
 
 
-def every_kind() -> Report:
-    """Return a report with a script of each kind, and with names, texts and numbers that are awkward."""
-    tiny = parameter("tiny", (2,), 1, numerical=np.array([3e-13, 1 / 3]))
-    endless = parameter(
-        "endless",
-        (2,),
-        analytic=np.array([np.nan, np.inf]),
-        numerical=np.array([1.0, 2.0]),
-        verdicts=(Verdict.MISMATCH,) * 2,
-        reasons=(Reason.NON_FINITE_GRADIENT,) * 2,
+def check(*parameters: ParameterResult, seed: int = 0) -> CheckResult:
+    """Return the check of these parameters."""
+    return CheckResult(parameters, Tolerance(RTOL), 40, 4, seed, 0.5, Noise(2.0**-53))
+
+
+def script(path: str = "net.py", *parameters: ParameterResult, seed: int = 0, **fields: Any) -> ScriptResult:
+    """Return the examination of a script, in ``backward`` in its line 1; fields are those of `ScriptResult`."""
+    names = tuple(p.name for p in parameters)
+    fields.setdefault("lines", ("def backward(x):", "    dw = 3 * x  # é", "    return dw"))
+    fields.setdefault("entry_points", EntryPoints("backward", "forward", "loss(w)", names, 1, 1))
+    fields.setdefault("sources", tuple(GradientSource(name, Span(2, 10, 2, 15)) for name in names))
+    fields.setdefault("seconds", 0.25)
+    fields.setdefault("evaluations", 40)
+    return ScriptResult(path, check=check(*parameters, seed=seed), **fields)
+
+
+def failed(
+    path: str = "bad.py", slug: str = "no-loss", message: str = "no loss was found", line: int | None = None
+) -> ScriptResult:
+    """Return a script that could not be read, run or understood."""
+    return ScriptResult(path, error=ScriptError(message, slug=slug, line=line), lines=("a = 1", "b = ("), seconds=0.1)
+
+
+def edit(line: int = 2, old: str = "    dw = 3 * x  # é", new: str = "    dw = 2 * x  # é") -> Edit:
+    """Return the replacement of a line."""
+    return Edit(line, old, new)
+
+
+def finding(*edits: Edit, **fields: Any) -> Finding:
+    """Return a finding in line 2 of `script`, with a verified fix if there are edits; fields are those of `Finding`."""
+    known: dict[str, Any] = {
+        "code": "GC213",
+        "name": "constant-factor",
+        "message": "`dw` has `3`, where `2` belongs",
+        "parameters": ("w",),
+        "span": Span(2, 10, 2, 15),
+        "confidence": Confidence.VERIFIED if edits else Confidence.LIKELY,
+        "evidence": ("numerical = analytic x 0.667 in every entry",),
+        "fix": Fix(edits, verified=True, points=8) if edits else None,
+    }
+    return Finding(**(known | fields))
+
+
+def wrong(path: str = "net.py", **fields: Any) -> ScriptResult:
+    """Return a script with one wrong gradient of two, its finding and a verified fix."""
+    fields.setdefault("findings", (finding(edit()),))
+    fields.setdefault("signatures", (("w", "numerical = analytic x 0.667 in every entry, at every point"),))
+    return script(path, parameter("w", [3.0, 6.0], [2.0, 4.0]), parameter("b", 0.5), **fields)
+
+
+def notebook(path: str = "home work.ipynb", **fields: Any) -> ScriptResult:
+    """Return `wrong` as a notebook; its lines are in the second code cell, from line 2 on."""
+    return wrong(path, cells=Cells((1, 2), 3), **fields)
+
+
+def mixed() -> Report:
+    """Return a report with everything in it: all verdicts, several parameters, awkward numbers and names."""
+    many = [parameter(name, [[1 / 3, 0.1], [3e-13, 2.0]], [[1 / 3, 0.1], [6e-13, 2.0]]) for name in AWKWARD]
+    numbers = (
+        parameter("nan", float("nan"), 1.0, reason=Reason.NON_FINITE_GRADIENT),
+        parameter("inf", float("-inf"), 5e-324, error=float("inf"), reason=Reason.NON_FINITE_GRADIENT),
+        parameter("tiny", 1.0, 1.0 + 3e-13, error=3e-13),
+        parameter("large", [1.0, 2.0], shape=(300, 400), certificate=Certificate(4, 1e-4, Verdict.MATCH)),
     )
+    undecided = parameter("w", 0.3, -0.2, verdict="inconclusive", reason=Reason.KINK)
     return Report(
         (
-            script("right.py", parameter("w"), parameter("b", ())),
-            script("wrong ä.py", parameter("w", (2, 3), 2), parameter("b", ()), findings=(finding(),)),
-            script("wrong alone.py", tiny, endless, signatures=(("tiny", "numerical = analytic x 0.909"),)),
-            script("kink.py", undecided(), parameter("w")),
-            script(
-                "awkward.py",
-                parameter(AWKWARD, (3,), 1),
-                notes=(HOSTILE,),
-                findings=(finding(message=HOSTILE, parameters=(AWKWARD,)),),
-            ),
-            script("notes.ipynb", parameter("w", (2,), 1), findings=(finding(),), cells=Cells((1, 2), 5)),
-            failed(),
+            script("right.py", parameter("w", [0.1, 0.2]), parameter("b", 2.0), seed=7),
+            wrong("über uns/a, 'b' & 50%.py"),
+            script("kink.py", undecided, parameter("b", 1.0)),
+            failed("bad|name.py", "syntax-error", "a <b>bold</b> `word`, 50 %:\nand a second line", line=2),
+            failed("gone.py", "unreadable", "no such file"),
+            script("awkward.py", *many),
+            script("numbers.py", *numbers),
+            notebook(),
         )
     )

@@ -32,6 +32,8 @@ from gradcheck.cli import cli
 from gradcheck.demo import FILE_NAME, TEXT
 from gradcheck.diagnosis.finding import Confidence, Edit, Finding, Fix
 from gradcheck.errors import ScriptError
+from gradcheck.report import formats
+from gradcheck.report.csv import COLUMNS
 from gradcheck.report.json import render
 from gradcheck.report.record import ExitCode, Report
 from gradcheck.result import Reason
@@ -330,6 +332,15 @@ def test_every_flag_is_documented():
     for option in cli.commands["run"].params:
         if isinstance(option, click.Option):
             assert any(f"`{name}" in text for name in option.opts), option.opts
+
+
+def test_every_output_format_is_documented_with_its_suffixes():
+    page = DOCS / "reference" / "output.md"
+    suffixes = {row[0].strip("`"): tuple(re.findall(r"`(\.[\w.]+)`", row[1])) for row in table(page)}
+    assert suffixes == {"text": formats.TEXT_SUFFIXES, **{f.name: f.suffixes for f in formats.FORMATS.values()}}
+    assert set(formats.NAMES) <= set(headings(page))
+    (columns,) = (shown for block in blocks(page) for command, shown in block.screens if command.endswith("csv"))
+    assert columns.split("\n")[0].split(",") == list(COLUMNS)
 
 
 # -- errors and reasons -------------------------------------------------------------------------------------------

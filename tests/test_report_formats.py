@@ -1,467 +1,459 @@
-"""Every format is read back by a reader of its own, and tells the same verdicts and the same numbers."""
+"""All output formats of a report: which file gets which, and that all of them say the same."""
 
 from __future__ import annotations
 
+import csv
 import io
 import json
 import math
 import re
-from importlib.resources import files
+import sys
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
-import jsonschema
-import junitparser
 import pandas as pd
 import pytest
+from click.testing import CliRunner
+from junitparser import Error, Failure, JUnitXml, Skipped
 
-from gradcheck.diagnosis.finding import Confidence
-from gradcheck.diagnosis.registry import rules
+from gradcheck.cli import cli
 from gradcheck.errors import UsageError
-from gradcheck.report import csv as csv_report
-from gradcheck.report import formats, github, jsonl, junit, markdown, sarif
-from gradcheck.report import json as json_report
+from gradcheck.report.formats import FORMATS, NAMES, encoded, format_of, write
+from gradcheck.report.markdown import LIMIT
 from gradcheck.report.record import Report
+from gradcheck.script.result import EntryPoints
 from gradcheck.script.source import Span
-from report_records import AWKWARD, HOSTILE, every_kind, failed, finding, parameter, script, undecided
+from report_readers import annotations, rows_of
+from report_records import failed, finding, mixed, notebook, parameter, script, wrong
+from script_runs import command
 
-REPORT = every_kind()
-DATA = Path(__file__).parent / "data"
-
-
-def verdicts(report: Report) -> dict[tuple[str, str], str]:
-    return {(s.path, p.name): p.verdict.value for s in report.scripts for p in s.parameters}
+Numbers = tuple[float, float]
+_SAID = re.compile(r"analytic (?P<analytic>\S+), numerical (?P<numerical>\S+) \+-")
 
 
-def numbers(report: Report) -> dict[tuple[str, str], tuple[float, ...]]:
-    """Return the numbers of the worst entry of each parameter."""
-    found = {}
-    for s in report.scripts:
-        for p in s.parameters:
-            worst = p.worst
-            found[s.path, p.name] = tuple(
-                float(x)
-                for x in (
-                    p.analytic[worst],
-                    p.numerical[worst],
-                    p.numerical_error[worst],
-                    p.max_abs_error,
-                    p.max_rel_error,
-                )
-            )
-    return found
-
-
-def same(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
-    """Whether all numbers are the same to the last bit, NaN included."""
-    return all(a == b or (math.isnan(a) and math.isnan(b)) for a, b in zip(one, other, strict=True))
-
-
-FIELDS = ("analytic", "numerical", "numerical_error", "max_abs_error", "max_rel_error")
-
-# -- JSON, JSON Lines, CSV ----------------------------------------------------------------------------------------
-
-
-def of_json(scripts: list[dict[str, Any]]) -> tuple[dict[Any, str], dict[Any, tuple[float, ...]]]:
-    rows = [(s["path"], p) for s in scripts for p in s["parameters"]]
-    return (
-        {(path, p["name"]): p["verdict"] for path, p in rows},
-        {(path, p["name"]): tuple(float(p[field]) for field in FIELDS) for path, p in rows},
-    )
-
-
-def test_json_lines():
-    lines = [json.loads(line, parse_constant=pytest.fail) for line in jsonl.render(REPORT).split("\n")]
-    told, exact = of_json(lines)
-    assert told == verdicts(REPORT)
-    assert all(same(exact[key], values) for key, values in numbers(REPORT).items())
-    whole = json.loads(json_report.render(REPORT))
-    assert [{k: v for k, v in line.items() if k not in ("schema", "gradcheck", "seed")} for line in lines] == whole[
-        "scripts"
-    ]
-    assert {line["schema"] for line in lines} == {1}
-
-
-def test_csv():
-    # as text: which digits are kept by float() and by pandas itself is their own business
-    frame = pd.read_csv(io.StringIO(csv_report.render(REPORT)), dtype=dict.fromkeys(FIELDS, str), na_filter=False)
-    checked = frame[frame["verdict"] != "error"]
-    keys = list(zip(checked["path"], checked["parameter"], strict=True))
-    assert dict(zip(keys, checked["verdict"], strict=True)) == verdicts(REPORT)
-    exact = dict(zip(keys, checked[list(FIELDS)].map(float).itertuples(index=False, name=None), strict=True))
-    assert all(same(exact[key], values) for key, values in numbers(REPORT).items())
-    (error,) = frame[frame["verdict"] == "error"].to_dict("records")
-    assert (error["path"], error["error"]) == ("broken.py", "no-loss")
-    assert frame.set_index(["path", "parameter"]).loc[("wrong ä.py", "w"), "findings"] == "GC201"
-
-
-def test_csv_of_nothing_has_a_head():
-    assert csv_report.render(Report(())).startswith("path,parameter,verdict,")
-    assert pd.read_csv(io.StringIO(csv_report.render(Report(())))).empty
-
-
-def test_a_small_number_is_not_zero():
-    for form in ("json", "jsonl", "csv", "junit"):
-        assert "3e-13" in formats.FORMATS[form].render(REPORT), form
-
-
-# -- the schema of the JSON report --------------------------------------------------------------------------------
-
-SCHEMA = json.loads((files("gradcheck.report") / "report.schema.json").read_text(encoding="utf-8"))
-VALIDATOR = jsonschema.Draft202012Validator(SCHEMA)
-
-
-def test_the_schema_is_one():
-    jsonschema.Draft202012Validator.check_schema(SCHEMA)
-
-
-@pytest.mark.parametrize("report", [REPORT, Report(()), Report((failed(line=None),))], ids=["all", "none", "error"])
-def test_reports_fit_the_schema(report):
-    VALIDATOR.validate(json.loads(json_report.render(report)))
-
-
-def broken(path: list[Any], value: Any) -> dict[str, Any]:
-    """Return the report with one value replaced, or taken away."""
-    content: Any = json.loads(json_report.render(REPORT))
-    place = content
-    for key in path[:-1]:
-        place = place[key]
-    if value is None:
-        del place[path[-1]]
-    else:
-        place[path[-1]] = value
-    return content
-
-
-@pytest.mark.parametrize(
-    ("path", "value"),
-    [
-        (["schema"], 2),
-        (["scripts"], None),
-        (["scripts", 0, "verdict"], "right"),
-        (["scripts", 0, "parameters", 0, "analytic"], "big"),
-        (["scripts", 0, "parameters", 0, "analytic"], None),
-        (["scripts", 0, "parameters", 0, "shape"], [2.5]),
-        (["scripts", 1, "findings", 0, "confidence"], "sure"),
-        (["scripts", 1, "findings", 0, "line"], 0),
-        (["scripts", 1, "findings", 0, "fix", "edits", 0, "old"], 3),
-        (["scripts", 0, "more"], True),
-        (["scripts", 6, "error", "slug"], ""),
-    ],
-    ids=lambda value: "-".join(map(str, value)) if isinstance(value, list) else str(value),
-)
-def test_what_is_no_report_does_not_fit(path, value):
-    assert not VALIDATOR.is_valid(broken(path, value))
-
-
-def test_the_page_and_the_schema_have_the_same_fields():
-    page = (Path(__file__).parent.parent / "docs" / "reference" / "json.md").read_text(encoding="utf-8")
-    documented = set(re.findall(r"^\| `(\w+)` \|", page, re.M))
-
-    def fields(node: Any) -> set[str]:
-        if isinstance(node, dict):
-            return set(node.get("properties", {})).union(*map(fields, node.values()))
-        return set().union(*map(fields, node)) if isinstance(node, list) else set()
-
-    assert fields(SCHEMA) == documented
-
-
-# -- SARIF --------------------------------------------------------------------------------------------------------
-
-OASIS = jsonschema.Draft4Validator(json.loads((DATA / "sarif-schema-2.1.0.json").read_text(encoding="utf-8")))
-
-
-def sarif_of(report: Report) -> dict[str, Any]:
-    return json.loads(sarif.render(report))
-
-
-@pytest.mark.parametrize("report", [REPORT, Report(()), Report((script(),))], ids=["all", "none", "clean"])
-def test_sarif_is_valid(report):
-    assert [error.message for error in OASIS.iter_errors(sarif_of(report))] == []
-
-
-SPOILED = {
-    "line 0": ("locations", 0, "physicalLocation", "region", "startLine"),
-    "no message": ("message", "text"),
-    "a level of its own": ("level",),
-    "a fix of nothing": ("fixes", 0, "artifactChanges"),
-    "a negative rule": ("ruleIndex",),
-}
-VALUES = {"line 0": 0, "a level of its own": "fatal", "a negative rule": -2}
-
-
-@pytest.mark.parametrize("how", SPOILED)
-def test_sarif_that_was_spoiled_is_not_valid(how):
-    log = sarif_of(REPORT)
-    place = next(result for result in log["runs"][0]["results"] if "fixes" in result)
-    *path, last = SPOILED[how]
-    for key in path:
-        place = place[key]
-    if how in VALUES:
-        place[last] = VALUES[how]
-    else:
-        del place[last]
-    assert not OASIS.is_valid(log)
-
-
-def test_sarif_tells_every_finding_and_what_none_explains():
-    (run,) = sarif_of(REPORT)["runs"]
-    told = {(unquote(location(r)["artifactLocation"]["uri"]), r["ruleId"], r["level"]) for r in run["results"]}
-    assert told == {
-        ("wrong ä.py", "GC201", "error"),
-        ("wrong alone.py", "gradient-mismatch", "error"),
-        ("kink.py", "gradient-inconclusive", "warning"),
-        ("awkward.py", "GC201", "error"),
-        ("notes.ipynb", "GC201", "error"),
-        ("broken.py", "no-loss", "error"),
+def expected(report: Report) -> dict[tuple[str, str], tuple[str, Numbers]]:
+    return {
+        (s.path, p.name): (p.verdict.value, (float(p.analytic[p.worst]), float(p.numerical[p.worst])))
+        for s in report.scripts
+        for p in s.parameters
     }
-    listed = [rule["id"] for rule in run["tool"]["driver"]["rules"]]
-    assert all(listed[result["ruleIndex"]] == result["ruleId"] for result in run["results"])
-    assert run["invocations"][0]["executionSuccessful"] is False
-    assert rules()["GC201"].summary in json.dumps(run["tool"]["driver"]["rules"])
 
 
-def location(result: dict[str, Any]) -> dict[str, Any]:
-    return result["locations"][0]["physicalLocation"]
+def same(found: Any, wanted: Any) -> bool:
+    """Compare with NaN as equal to itself, and every number to its last bit."""
+    return repr(found) == repr(wanted)
 
 
-def test_a_fix_in_sarif_makes_the_edits():
-    """Its replacements, applied to the text, give what the edits give."""
-    found = script("net.py", findings=(finding(),))
-    (run,) = sarif_of(Report((found,)))["runs"]
-    lines = [line + "\n" for line in found.lines]
-    (change,) = run["results"][0]["fixes"][0]["artifactChanges"]
-    for replacement in reversed(change["replacements"]):
-        region, text = replacement["deletedRegion"], replacement.get("insertedContent", {}).get("text", "")
-        first, last = region["startLine"] - 1, region["endLine"] - 1
-        head, tail = lines[first][: region["startColumn"] - 1], lines[last][region["endColumn"] - 1 :]
-        lines[first : last + 1] = [head + text + tail]
-    assert "".join(lines).split("\n")[:4] == [found.lines[0], "    dW = delta * x", "    dW = dW", found.lines[3]]
+def test_the_report_is_one_that_can_go_wrong():
+    report = mixed()
+    assert {s.verdict for s in report.scripts} == {"match", "mismatch", "inconclusive", "error"}
+    assert math.isnan(expected(report)["numbers.py", "nan"][1][0])
 
 
-def test_a_notebook_in_sarif_has_no_line_of_its_file():
-    (result,) = [
-        r for r in sarif_of(REPORT)["runs"][0]["results"] if location(r)["artifactLocation"]["uri"] == "notes.ipynb"
-    ]
-    assert "region" not in location(result)
-    assert result["message"]["text"].startswith("cell 2, line 1: ")
-    assert "fixes" not in result
+def from_json(text: str) -> Any:
+    for s in json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is not JSON"))["scripts"]:
+        yield from ((s["path"], p) for p in s["parameters"])
 
 
-def test_fingerprints_do_not_follow_lines():
-    def prints(line: int) -> set[str]:
-        found = script("net.py", findings=(finding(line),), lines=("",) * 40)
-        return {r["partialFingerprints"]["gradcheck/v1"] for r in sarif_of(Report((found,)))["runs"][0]["results"]}
-
-    assert prints(2) == prints(20)
-    assert prints(2) != {sarif_of(REPORT)["runs"][0]["results"][-1]["partialFingerprints"]["gradcheck/v1"]}
+def from_jsonl(text: str) -> Any:
+    for line in text.splitlines():
+        yield from from_json(json.dumps({"scripts": [json.loads(line)]}))
 
 
-def test_confidence_decides_the_level():
-    held = Report((script("a.py", findings=(finding(confidence=Confidence.POSSIBLE, fix=None),)),))
-    assert sarif_of(held)["runs"][0]["results"][0]["level"] == "warning"
+def from_pandas(text: str) -> Any:
+    # the other engine of older versions reads numbers to one unit in the last place
+    numbers = {name: ["", "nan"] for name in ("analytic", "numerical")}
+    frame = pd.read_csv(io.StringIO(text), engine="python", keep_default_na=False, na_values=numbers)
+    frame = frame[frame["verdict"] != "error"]
+    yield from ((row["path"], {"name": row["parameter"], **row}) for row in frame.to_dict("records"))
 
 
-# -- GitHub -------------------------------------------------------------------------------------------------------
-
-_COMMAND = re.compile(r"::(?P<level>error|warning|notice) (?P<properties>[^:]*)::(?P<message>.*)")
-
-
-def annotations(report: Report) -> list[tuple[str, dict[str, str], str]]:
-    """Read commands as GitHub does."""
-    found = []
-    for line in github.render(report).split("\n"):
-        match = _COMMAND.fullmatch(line)
-        assert match, line
-        pairs = (pair.partition("=") for pair in match["properties"].split(","))
-        found.append((match["level"], {key: decoded(value) for key, _, value in pairs}, decoded(match["message"])))
-    return found
+def from_csv(text: str) -> Any:
+    for row in csv.DictReader(io.StringIO(text)):
+        if row["verdict"] != "error":
+            yield row["path"], {"name": row["parameter"], **row}
 
 
-def decoded(text: str) -> str:
-    for code, letter in (("%0A", "\n"), ("%0D", "\r"), ("%3A", ":"), ("%2C", ","), ("%25", "%")):
-        text = text.replace(code, letter)
-    return text
+def from_markdown(text: str) -> Any:
+    for path, (name, _, _, analytic, numerical, _, verdict) in rows_of(text):
+        yield path, {"name": name, "analytic": analytic, "numerical": numerical, "verdict": verdict}
 
 
-def test_annotations():
-    found = annotations(REPORT)
-    assert [(level, properties["file"]) for level, properties, _ in found] == [
-        ("error", "wrong ä.py"),
-        ("error", "wrong alone.py"),
-        ("error", "wrong alone.py"),
-        ("warning", "kink.py"),
-        ("error", "awkward.py"),
-        ("error", "notes.ipynb"),
-        ("error", "broken.py"),
-    ]
-    _, properties, message = found[0]
-    assert {k: properties[k] for k in ("line", "endLine", "col", "endColumn")} == {
-        "line": "2",
-        "endLine": "2",
-        "col": "18",
-        "endColumn": "19",
-    }
-    assert properties["title"] == "gradcheck: GC201 wrong-variable"
-    assert "\n- dW = delta * w\n+ dW = delta * x\n" in message
-    assert HOSTILE in found[4][2]
-    assert "line" not in found[5][1]
-    assert found[5][2].startswith("cell 2, line 1: ")
-
-
-def test_thirty_findings_stay_within_the_limits():
-    """GitHub shows ten errors and ten warnings of a step; the others are counted."""
-    wrong = [script(f"{i}.py", parameter("w", (2,), 1), findings=(finding(),)) for i in range(30)]
-    unsure = [script(f"u{i}.py", undecided()) for i in range(12)]
-    found = annotations(Report((*wrong, *unsure)))
-    levels = [level for level, _, _ in found]
-    assert (levels.count("error"), levels.count("warning"), levels.count("notice")) == (10, 10, 1)
-    assert found[-1][2].startswith("22 more, in 10.py, 11.py, ")
-
-
-def test_a_report_without_problems_has_no_annotations():
-    assert github.render(Report((script(),))) == ""
-
-
-def test_the_summary_of_the_step_is_appended(tmp_path, monkeypatch):
-    target = tmp_path / "summary.md"
-    target.write_text("before\n")
-    monkeypatch.setenv(github.SUMMARY, str(target))
-    github.append_summary(REPORT)
-    assert target.read_text(encoding="utf-8") == "before\n" + markdown.render(REPORT) + "\n"
-    monkeypatch.delenv(github.SUMMARY)
-    github.append_summary(REPORT)
-    assert target.read_text(encoding="utf-8").count("# gradcheck\n") == 1
-
-
-# -- Markdown -----------------------------------------------------------------------------------------------------
-
-
-def tables(text: str) -> list[list[list[str]]]:
-    """Read the tables, a list of rows each; an escaped bar is no border."""
-    found: list[list[list[str]]] = []
-    previous = ""
-    for line in text.split("\n"):
-        if line.startswith("| "):
-            if not previous.startswith("| "):
-                found.append([])
-            found[-1].append([cell.strip().replace("\\|", "|") for cell in re.split(r"(?<!\\)\|", line)[1:-1]])
-        previous = line
-    return found
-
-
-def test_markdown_tables():
-    read = tables(markdown.render(REPORT))
-    checked = [s for s in REPORT.scripts if s.parameters]
-    assert len(read) == len(checked)
-    for rows, held in zip(read, checked, strict=True):
-        head, rule, *body = rows
-        assert {len(row) for row in rows} == {len(head)}
-        assert set(rule) == {"---"}
-        for cells, p in zip(body, held.parameters, strict=True):
-            assert cells[0].strip("`") == p.name
-            assert cells[-1].split(" ")[0] == p.verdict
-            assert cells[3] == f"{p.analytic[p.worst]:.6g}"
-
-
-def test_markdown_has_no_html_of_a_script():
-    text = markdown.render(REPORT)
-    outside = re.sub(r"(`+).*?\1", "", re.sub(r"(?s)```diff.*?```", "", text))
-    assert not re.search(r"(?<!\\)<", outside)
-    assert AWKWARD.split("|")[0] in text  # in a span of code it is as it is
-
-
-def test_markdown_keeps_to_the_limit():
-    many = Report(tuple(script(f"{i}.py", findings=(finding(),)) for i in range(200)))
-    whole, cut = markdown.render(many), markdown.limited(many, 20_000)
-    assert len(cut.encode()) <= 20_000 < len(whole.encode())
-    shown = cut.count("\n## ")
-    assert 0 < shown < 200
-    assert cut.endswith(f"{200 - shown} more scripts are left out: the report would be too long.")
-    assert "left out" not in whole
-
-
-def test_a_fence_is_longer_than_what_it_holds():
-    lines = list(markdown.fenced("diff", ["a ```` b"]))
-    assert lines == ["`````diff", "a ```` b", "`````"]
-
-
-# -- JUnit --------------------------------------------------------------------------------------------------------
-
-
-def test_junit():
-    text = junit.render(REPORT)
-    read = junitparser.JUnitXml.fromstring(text.encode())
-    told, exact, errors = {}, {}, []
-    for suite in read:
+def from_junit(text: str) -> Any:
+    verdicts = {Failure: "mismatch", Skipped: "inconclusive"}
+    for suite in JUnitXml.fromstring(text.encode()):
         for case in suite:
-            kinds = {type(result) for result in case.result}
-            if junitparser.Error in kinds:
-                errors.append((case.classname, case.name))
-                continue
-            verdict = "mismatch" if junitparser.Failure in kinds else "inconclusive" if case.is_skipped else "match"
-            told[case.classname, case.name] = verdict
-            held = {prop.name: prop.value for prop in case.child(junitparser.Properties)}
-            exact[case.classname, case.name] = tuple(float(held[f"gradcheck.{field}"]) for field in FIELDS)
-    assert told == verdicts(REPORT)
-    assert all(same(exact[key], values) for key, values in numbers(REPORT).items())
-    assert errors == [("broken.py", "no-loss")]
-    assert (read.tests, read.failures, read.errors, read.skipped) == (
-        len(told) + 1,
-        list(told.values()).count("mismatch"),
-        1,
-        list(told.values()).count("inconclusive"),
-    )
+            said = case.result[0].text if case.result else case.system_out
+            if not case.result or not isinstance(case.result[0], Error):
+                verdict = verdicts[type(case.result[0])] if case.result else "match"
+                yield case.classname, {"name": case.name, "verdict": verdict, **_SAID.search(said).groupdict()}
 
 
-def test_characters_that_xml_cannot_hold_are_replaced():
-    held = Report((script("a\x00b\x1b.py", parameter("w\x07")),))
-    (suite,) = ElementTree.fromstring(junit.render(held))
-    assert (suite.get("name"), suite[0].get("name")) == ("a?b?.py", "w?")
+READERS = [
+    ("json", from_json),
+    ("jsonl", from_jsonl),
+    ("csv", from_pandas),
+    ("csv", from_csv),
+    ("markdown", from_markdown),
+    ("junit", from_junit),
+]
 
 
-# -- which format -------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize(("form", "read"), READERS, ids=lambda value: getattr(value, "__name__", None))
+def test_a_format_has_every_parameter_with_its_verdict_and_all_digits(form, read):
+    report = mixed()
+    found = {}
+    for path, fields in read(FORMATS[form].render(report)):
+        numbers = (float(fields["analytic"]), float(fields["numerical"]))
+        found[path, fields["name"]] = (fields["verdict"], numbers)
+    assert same(found, expected(report))
+
+
+def test_sarif_has_every_parameter_that_does_not_match():
+    report = mixed()
+    found = {}
+    for result in json.loads(FORMATS["sarif"].render(report))["runs"][0]["results"]:
+        path = unquote(result["locations"][0]["physicalLocation"]["artifactLocation"]["uri"])
+        for fields in result["properties"]["parameters"]:
+            numbers = (float(fields["analytic"]), float(fields["numerical"]))
+            found[path, fields["name"]] = (fields["verdict"], numbers)
+    wanted = {key: value for key, value in expected(report).items() if value[0] != "match"}
+    assert same(sorted(found.items()), sorted(wanted.items()))
+
+
+def test_annotations_have_every_script_and_parameter_that_does_not_match():
+    report = Report(tuple(s for s in mixed().scripts if s.path != "numbers.py"))
+    found = annotations(FORMATS["github"].render(report))
+    wanted = expected(report)
+    told = {(a.properties["file"], a.properties["title"].rpartition(": ")[2]): a for a in found}
+    verdicts = {"error": "mismatch", "warning": "inconclusive"}
+    for (path, name), annotation in told.items():
+        if annotation.properties["title"].startswith("not checked"):
+            assert (path, annotation.level) in {("bad|name.py", "error"), ("gone.py", "error")}
+            continue
+        verdict, numbers = wanted.pop((path, name))
+        assert verdicts[annotation.level] == verdict
+        if match := _SAID.search(annotation.message):
+            assert same((float(match["analytic"]), float(match["numerical"])), numbers)
+    assert {verdict for verdict, _ in wanted.values()} == {"match"}
+
+
+@pytest.mark.parametrize("form", sorted(FORMATS))
+def test_scripts_in_error_are_told_with_slug_and_message(form):
+    text = FORMATS[form].render(Report((failed("bad.py", "no-loss", "no loss, no check"),)))
+    assert "no-loss" in text
+    assert "no loss, no check" in text
+
+
+@pytest.mark.parametrize("form", sorted(FORMATS))
+def test_a_report_without_scripts_can_be_read(form):
+    text = FORMATS[form].render(Report(()))
+    content = encoded(Report(()), form).decode()
+    match form:
+        case "json" | "sarif":
+            assert json.loads(text)
+        case "jsonl" | "github":
+            assert (text, content) == ("", "")
+        case "csv":
+            assert list(pd.read_csv(io.StringIO(text)).columns)[:2] == ["path", "parameter"]
+            assert len(pd.read_csv(io.StringIO(text))) == 0
+        case "junit":
+            assert ElementTree.fromstring(text).get("tests") == "0"
+        case "markdown":
+            assert "nothing to check" in text
+        case _:
+            assert text.endswith("\n") is False
+
+
+@pytest.mark.parametrize("form", sorted(FORMATS))
+def test_a_format_does_not_end_with_an_empty_line(form):
+    text = FORMATS[form].render(mixed())
+    assert not text.endswith("\n")
+    assert encoded(mixed(), form) == f"{text}\n".encode()
+
+
+def test_one_script_checked_for_two_functions_keeps_them_apart():
+    def of(function):
+        return script("a.py", parameter(), entry_points=EntryPoints(function, None, "loss", ("w",), 1, 1))
+
+    report = Report((of("f"), of("g"), wrong()))
+    assert [suite.name for suite in JUnitXml.fromstring(FORMATS["junit"].render(report))] == [
+        "a.py::f",
+        "a.py::g",
+        "net.py",
+    ]
+    assert [path for path, _ in rows_of(FORMATS["markdown"].render(report))][:3] == ["a.py::f", "a.py::g", "net.py"]
+
+
+# -- JSON lines and CSV -------------------------------------------------------------------------------------------
+
+
+def test_a_json_line_is_the_object_of_the_json_report_and_stands_alone():
+    report = mixed()
+    whole = json.loads(FORMATS["json"].render(report))
+    heading = {name: whole[name] for name in ("schema", "gradcheck", "seed")}
+    lines = FORMATS["jsonl"].render(report).split("\n")
+    assert [json.loads(line) for line in lines] == [{**heading, **s} for s in whole["scripts"]]
+    assert heading["seed"] == 7
+
+
+def test_a_json_line_is_one_line_for_every_reader():
+    text = FORMATS["jsonl"].render(Report((failed(message="a\nb\r\x0b\x0c\x1c\x85\u2028\u2029c"),)))
+    assert len(text.splitlines()) == 1
+    assert json.loads(text)["error"]["message"] == "a\nb\r\x0b\x0c\x1c\x85\u2028\u2029c"
+
+
+def test_csv_tells_nan_from_what_there_is_not():
+    rows = list(csv.DictReader(io.StringIO(FORMATS["csv"].render(mixed()))))
+    by_name = {row["parameter"]: row for row in rows}
+    assert (by_name["nan"]["analytic"], by_name["inf"]["analytic"]) == ("nan", "-inf")
+    assert by_name["inf"]["numerical"] == "5e-324"
+    (gone,) = (row for row in rows if row["path"] == "gone.py")
+    assert (gone["verdict"], gone["error"], gone["message"]) == ("error", "unreadable", "no such file")
+    assert (gone["analytic"], gone["parameter"]) == ("", "")
+
+
+def test_csv_has_the_fields_of_a_parameter_and_the_codes_of_its_findings():
+    findings = (finding(), finding(code="GC201", parameters=("b",)), finding(code="GC202"))
+    report = Report((wrong(findings=findings), mixed().scripts[6]))
+    rows = list(csv.DictReader(io.StringIO(FORMATS["csv"].render(report))))
+    fields = json.loads(FORMATS["json"].render(report))["scripts"][0]["parameters"][0]
+    assert set(fields) - {"name", "certified"} <= set(rows[0])
+    assert [row["findings"] for row in rows[:2]] == ["GC213 GC202", "GC201"]
+    assert json.loads(rows[-1]["shape"]) == [300, 400]
+    assert (rows[-1]["certified_directions"], rows[-1]["certified_complete"]) == ("4", "True")
+    assert rows[0]["checked"] == "2"
+
+
+@pytest.mark.parametrize("path", ["=cmd|' /C calc'!A0.py", "+1.py", "-1.py", "@sum.py", "\t=1.py"])
+def test_no_path_in_csv_is_a_formula(path):
+    (row,) = csv.DictReader(io.StringIO(FORMATS["csv"].render(Report((failed(path),))), newline=""))
+    assert row["path"] == f"./{path}"
+    assert Path(row["path"]) == Path(path)
+
+
+def test_a_line_end_of_any_kind_does_not_end_a_row():
+    (row,) = csv.DictReader(io.StringIO(FORMATS["csv"].render(Report((failed(message='a\r\nb\rc\nd,"e"'),)))))
+    assert row["message"] == 'a\nb\nc\nd,"e"'
+
+
+# -- files and the command line -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
     ("name", "form"),
     [
-        *((f"r{suffix}", form.name) for form in formats.FORMATS.values() for suffix in form.suffixes),
+        ("r.json", "json"),
         ("R.JSON", "json"),
+        ("r.jsonl", "jsonl"),
+        ("r.ndjson", "jsonl"),
+        ("r.csv", "csv"),
+        ("r.md", "markdown"),
+        ("r.markdown", "markdown"),
+        ("r.sarif", "sarif"),
+        ("r.sarif.json", "sarif"),
+        ("r.xml", "junit"),
         ("r.txt", "text"),
-        ("r", "text"),
         ("r.log", "text"),
+        ("r.out", "text"),
+        ("report", "text"),
+        ("v1.2.json", "json"),
     ],
 )
-def test_the_suffix_decides(name, form):
-    assert formats.format_of(Path(name)) == form
+def test_the_suffix_says_the_format(name, form):
+    assert format_of(Path("some.pdf") / name) == form
 
 
-@pytest.mark.parametrize("name", ["r.pdf", "r.docx", "r.xlsx", "r.png"])
-def test_a_suffix_of_something_else_is_refused(name):
-    with pytest.raises(UsageError, match=r"expected a file that ends in \.json, .*\.xml or \.txt, got \."):
-        formats.format_of(Path(name))
+@pytest.mark.parametrize("name", ["r.pdf", "r.docx", "r.png", "r.yaml", "r.json.gz"])
+def test_a_suffix_that_stands_for_nothing_is_wrong_usage(name):
+    with pytest.raises(UsageError, match=rf"\.json, .*\.xml.*\.txt.*got {name}"):
+        format_of(Path(name))
 
 
-@pytest.mark.parametrize("form", formats.NAMES)
-def test_every_format_is_written(tmp_path, form):
-    target = tmp_path / "report"
-    formats.write(REPORT, target, form)
-    text = target.read_text(encoding="utf-8")
-    assert text.endswith("\n")
-    assert not text.endswith("\n\n")
+@pytest.mark.parametrize("form", NAMES)
+def test_every_format_can_be_written_into_a_file(form, tmp_path):
+    suffix = FORMATS[form].suffixes[:1] if form != "text" else (".txt",)
+    target = tmp_path / f"r{suffix[0] if suffix else ''}"
+    write(mixed(), target, None if suffix else form)
+    assert target.read_bytes() == encoded(mixed(), form)
+    assert "größe_Ä" in target.read_text(encoding="utf-8")
+
+
+def test_text_in_a_file_has_no_colours_and_is_not_cut(tmp_path, monkeypatch):
+    monkeypatch.setenv("FORCE_COLOR", "1")
+    monkeypatch.setenv("COLUMNS", "20")
+    write(Report((script("n.py", parameter("w" * 500, 1.0, 2.0)),)), tmp_path / "r.txt")
+    text = (tmp_path / "r.txt").read_text()
     assert "\x1b" not in text
+    assert re.search(r"w{500} +scalar +1 of 1 +1 +2 ", text)
+    write(mixed(), tmp_path / "q.txt", verbosity=-1)
+    assert len((tmp_path / "q.txt").read_text().splitlines()) == len(mixed().scripts) + 1  # one message has two lines
 
 
-def test_a_file_that_cannot_be_written_is_told(tmp_path):
-    with pytest.raises(UsageError, match="cannot write"):
-        formats.write(REPORT, tmp_path / "no" / "report.json")
+@pytest.mark.parametrize("form", NAMES)
+def test_a_file_name_that_is_no_text_is_no_reason_to_fail(form, tmp_path):
+    report = Report((wrong("caf\udce9.py"), failed("\udce9.py", message="caf\udce9")))
+    write(report, tmp_path / "r", form)
+    text = (tmp_path / "r").read_text(encoding="utf-8")
+    if form == "json":
+        assert json.loads(text)["scripts"][0]["path"] == "caf\udce9.py"
+    if form == "sarif":
+        assert "caf%E9.py" in text
+    if form == "junit":
+        assert ElementTree.fromstring(text)[0].get("name") == "caf\ufffd.py"
 
 
-def test_places_without_columns_are_whole_lines():
-    held = Report((script("a.py", findings=(finding(span=Span(3, 1, 3, 1)),)),))
-    ((_, properties, _),) = annotations(held)
-    assert "col" not in properties
-    assert location(sarif_of(held)["runs"][0]["results"][0])["region"] == {"startLine": 3}
+def test_a_file_that_cannot_be_written_is_wrong_usage(tmp_path):
+    with pytest.raises(UsageError, match=r"cannot write .*nowhere"):
+        write(mixed(), tmp_path / "nowhere" / "r.json")
+
+
+@pytest.fixture
+def invoke(tmp_path, monkeypatch):
+    """Return a way to call the command line on a script whose report is known."""
+
+    def of(*arguments, report=None):
+        monkeypatch.setattr("sys.argv", ["gradcheck", *arguments])
+        monkeypatch.setattr("gradcheck.commands.run._check_all", lambda *_: report or mixed())
+        return CliRunner().invoke(cli, ["run", *arguments])
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+    return of
+
+
+@pytest.mark.parametrize("form", sorted(FORMATS))
+def test_the_command_prints_every_format(invoke, form):
+    done = invoke("net.py", "--format", form)
+    assert done.exit_code == 1
+    assert done.stdout_bytes == encoded(mixed(), form)
+    assert done.stderr.startswith("8 scripts: ")
+
+
+def test_the_format_beats_the_suffix(invoke):
+    assert invoke("net.py", "--format", "csv", "-o", "r.pdf").exit_code == 1
+    assert Path("r.pdf").read_bytes() == encoded(mixed(), "csv")
+
+
+def test_an_unknown_suffix_is_told_before_anything_runs(invoke, monkeypatch):
+    ran = []
+    monkeypatch.setattr("gradcheck.api.prepare", lambda *_: ran.append(1))
+    done = invoke("net.py", "-o", "report.pdf")
+    assert done.exit_code == 2
+    assert ".sarif" in done.stderr
+    assert "report.pdf" in done.stderr
+    assert not ran
+    assert not Path("report.pdf").exists()
+
+
+def test_the_command_says_if_a_file_cannot_be_written_after_all(invoke, tmp_path):
+    (tmp_path / "r.csv").mkdir()
+    assert invoke("net.py", "-o", "r.csv").exit_code == 2
+
+
+def test_the_help_names_every_format(invoke):
+    said = " ".join(invoke("--help").stdout.split())
+    assert f"[{'|'.join(NAMES)}]" in said
+
+
+# -- GitHub's annotations -----------------------------------------------------------------------------------------
+
+
+def test_an_annotation_stands_at_its_place():
+    (found,) = annotations(FORMATS["github"].render(Report((wrong("a b/c.py"),))))
+    assert found.level == "error"
+    assert found.properties == {
+        "file": "a b/c.py",
+        "line": "2",
+        "endLine": "2",
+        "col": "10",
+        "endColumn": "15",
+        "title": "GC213 constant-factor: w",
+    }
+    assert found.message.split("\n") == [
+        "`dw` has `3`, where `2` belongs",
+        "numerical = analytic x 0.667 in every entry",
+        "fix, verified at 8 fresh points:",
+        "@@ line 2 @@",
+        "-    dw = 3 * x  # é",
+        "+    dw = 2 * x  # é",
+    ]
+
+
+def test_a_stretch_of_several_lines_has_no_columns():
+    (found,) = annotations(FORMATS["github"].render(Report((wrong(findings=(finding(span=Span(1, 5, 2, 3)),)),))))
+    assert {"line", "endLine"} <= set(found.properties)
+    assert not {"col", "endColumn"} & set(found.properties)
+
+
+def test_a_notebook_has_no_line_but_its_cell():
+    (found,) = annotations(FORMATS["github"].render(Report((notebook("a.ipynb"),))))
+    assert set(found.properties) == {"file", "title"}
+    assert found.message.startswith("cell 2, line 1: `dw` has")
+    (broken,) = annotations(FORMATS["github"].render(Report((failed("b.ipynb", "unreadable", "no", line=7),))))
+    assert "line" not in broken.properties
+
+
+def test_nothing_that_a_script_says_becomes_another_command():
+    text = FORMATS["github"].render(Report((failed("a,b:c%0A.py", message="x\n::error::y\r\n%0A::set-output::z"),)))
+    assert len(text.splitlines()) == 1
+    (found,) = annotations(text)
+    assert found.properties["file"] == "a,b:c%0A.py"
+    assert found.message == "x\n::error::y\r\n%0A::set-output::z"
+
+
+def test_thirty_findings_stay_within_what_github_shows():
+    scripts = [wrong(f"net{i}.py") for i in range(30)]
+    undecided = [script(f"k{i}.py", parameter("w", verdict="inconclusive")) for i in range(12)]
+    found = annotations(FORMATS["github"].render(Report((*scripts, *undecided))))
+    assert [a.level for a in found] == ["error"] * 10 + ["warning"] * 10 + ["notice"]
+    assert found[-1].message.startswith("20 more errors and 2 more warnings than GitHub shows")
+    assert "summary" in found[-1].message
+    exact = annotations(FORMATS["github"].render(Report(tuple(scripts[:10]))))
+    assert [a.level for a in exact] == ["error"] * 10
+
+
+def test_one_annotation_per_parameter_and_not_per_entry():
+    many = parameter("W", [float(i) for i in range(100)], [i + 1.0 for i in range(100)])
+    (found,) = annotations(FORMATS["github"].render(Report((script("net.py", many),))))
+    assert "100 of 100 entries are wrong" in found.message
+
+
+def test_the_summary_of_the_job_gets_the_report(invoke, tmp_path, monkeypatch):
+    page = tmp_path / "summary.md"
+    page.write_text("before\n")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(page))
+    for form in ("json", "markdown", "text"):
+        invoke("net.py", "--format", form)
+    assert page.read_text() == "before\n"
+    invoke("net.py", "--format", "github")
+    text = page.read_text(encoding="utf-8")
+    assert text == f"before\n{FORMATS['markdown'].render(mixed())}\n\n"
+
+
+def test_the_summary_of_the_job_stays_within_its_limit(invoke, tmp_path, monkeypatch):
+    page = tmp_path / "summary.md"
+    page.write_bytes(b"x" * (LIMIT - 1500))
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(page))
+    assert invoke("net.py", "--format", "github").exit_code == 1
+    assert LIMIT - 1500 < page.stat().st_size <= LIMIT
+    assert "left out here" in page.read_text(encoding="utf-8")
+    page.write_bytes(b"x" * (LIMIT - 10))
+    assert invoke("net.py", "--format", "github").exit_code == 1
+    assert page.stat().st_size == LIMIT - 10
+
+
+def test_a_summary_that_cannot_be_written_does_not_change_the_exit_code(invoke, tmp_path, monkeypatch):
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(tmp_path / "no" / "where"))
+    done = invoke("net.py", "--format", "github")
+    assert done.exit_code == 1
+    assert "cannot write the summary" in done.stderr
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="the encoding of a console there is no variable's")
+def test_what_a_program_reads_is_utf8_whatever_the_terminal_has(tmp_path):
+    (tmp_path / "naïve.py").write_text("größe = (", encoding="utf-8")
+    done = command("run", "naïve.py", "--format", "json", cwd=tmp_path, PYTHONIOENCODING="ascii")
+    assert json.loads(done.stdout)["scripts"][0]["path"] == "naïve.py"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from importlib import import_module
 from operator import attrgetter
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -21,11 +23,16 @@ from gradcheck.commands.shared import (
     refuse_unwritable,
     target_of,
 )
-from gradcheck.report.formats import FORMATS, NAMES, format_of, write
+from gradcheck.errors import UsageError
+from gradcheck.report.formats import NAMES, encoded, format_of, write
 
 if TYPE_CHECKING:
     from gradcheck.config import Options
     from gradcheck.report.record import Report
+
+T = TypeVar("T")
+# where a job of GitHub's collects what its page shows
+_STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 
 
 @click.command(epilog=EXITS)
@@ -49,7 +56,9 @@ if TYPE_CHECKING:
 @click.option("-k", "only", metavar="NAME", help="Check the scripts whose path contains NAME.")
 @click.option("--strict", is_flag=True, help="Count what is inconclusive as a mismatch.")
 @click.option("--exit-zero", is_flag=True, help="End with 0 although there are mismatches.")
-@click.option("--format", "form", type=click.Choice(NAMES), help="Output format. [default: text]")
+@click.option(
+    "--format", "form", type=click.Choice(NAMES), help="Output format. [default: that of the suffix of FILE, else text]"
+)
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write to FILE.")
 @click.option(
     "--plot", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Draw into FILE (.png, .svg, .pdf)."
@@ -68,16 +77,17 @@ def run(context: click.Context, /, paths: tuple[str, ...], **flags: Any) -> None
         raise click.UsageError("expected at least one PATH before --")
     flags["workers"] = _workers(flags["workers"])
     options = options_of(flags, script_arguments)
-    _format(flags)
+    form = _format(flags)
     for written in (flags["output"], flags["plot"]):
         refuse_unwritable(written)
     if flags["plot"] is not None:
         from gradcheck.report.plot import require_format
 
         require_format(flags["plot"])
-        options = replace(options, curves=True)
+    # the pictures show how the differences depend on their steps
+    options = replace(options, curves=form == "html" or flags["plot"] is not None)
     report = _check_all(paths, options, flags)
-    _write(report, flags)
+    _write(report, form, flags)
     if flags["plot"] is not None:
         _draw(report, flags["plot"])
     context.exit(int(report.exit_code(strict=flags["strict"], exit_zero=flags["exit_zero"])))
@@ -133,22 +143,20 @@ def _targets(paths: tuple[str, ...], only: str | None) -> list[tuple[str, str | 
     return [target for target in found if only is None or only in target[0]]
 
 
-def _write(report: Report, flags: dict[str, Any]) -> None:
-    from gradcheck.report import github
+def _write(report: Report, form: str, flags: dict[str, Any]) -> None:
     from gradcheck.report import text as text_report
 
     target: Path | None = flags["output"]
-    form = _format(flags)
     verbosity = -1 if flags["quiet"] else int(flags["verbose"])
     if target is not None:
-        write(report, target, form, verbosity=verbosity)
+        _usage(lambda: write(report, target, form, verbosity=verbosity))
     elif form == "text":
         text_report.render(report, console(file=sys.stdout), verbosity=verbosity)
-    elif rendered := FORMATS[form].render(report):
-        # bytes: in the encoding of a terminal, letters that it does not have would be escaped, and JSON be broken
-        click.echo(rendered.encode())
+    else:
+        # what a program reads is UTF-8, whatever the terminal has
+        click.echo(encoded(report, form), nl=False)
     if form == "github":
-        github.append_summary(report)
+        _append_summary(report)
     if not flags["quiet"]:
         click.echo(text_report.summary(report) if report.scripts else "nothing to check", err=True)
 
@@ -164,7 +172,33 @@ def _draw(report: Report, path: Path) -> None:
             click.echo(f"wrote {file}", err=True)
 
 
+def _append_summary(report: Report) -> None:
+    """Add the report as Markdown to the page of the job, if this is one of GitHub's."""
+    name = os.environ.get(_STEP_SUMMARY)
+    if not name:
+        return
+    from gradcheck.report.markdown import LIMIT, within
+
+    try:
+        with Path(name).open("ab") as file:
+            # a blank line ends it, so that what comes after is not part of it
+            if shown := within(report, LIMIT - file.tell() - 2):
+                file.write(f"{shown}\n\n".encode("utf-8", "backslashreplace"))
+    except OSError as error:
+        # the page is an extra; what was found stays what the exit code says
+        click.echo(f"cannot write the summary of the job, {name}: {error.strerror}", err=True)
+
+
 def _format(flags: dict[str, Any]) -> str:
+    """Return the output format; a file whose name stands for none is told before anything runs."""
     target: Path | None = flags["output"]
-    name: str = flags["form"] or (format_of(target) if target is not None else "text")
-    return name
+    if flags["form"] or target is None:
+        return flags["form"] or "text"
+    return _usage(lambda: format_of(target))
+
+
+def _usage(call: Callable[[], T]) -> T:
+    try:
+        return call()
+    except UsageError as error:
+        raise click.UsageError(error.message) from None

@@ -13,6 +13,7 @@ import click
 
 from gradcheck.config import METHODS, Options, names_in
 from gradcheck.errors import UsageError
+from gradcheck.report.styles import LOG_WIDTH
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -62,8 +63,6 @@ _DIRECT = (
     "isolated",
 )
 _LISTS = ("params", "select", "ignore")
-# wide enough for any table: a log must not lose names
-_LOG_WIDTH = 10_000
 
 
 def console(**settings: Any) -> Console:
@@ -72,7 +71,7 @@ def console(**settings: Any) -> Console:
 
     made = Console(highlight=False, markup=False, emoji=False, **settings)
     if not made.is_terminal:
-        made.width = _LOG_WIDTH
+        made.width = LOG_WIDTH
     return made
 
 

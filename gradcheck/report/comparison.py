@@ -48,7 +48,7 @@ def render_text(comparison: Comparison, console: Console, *, plain: bool = False
     show_line(console, "")
     for line in _table(comparison):
         show_line(console, line)
-    for run in _drawn(comparison):
+    for run in drawn(comparison):
         show_line(console, "")
         for line in _curve(run, plain=plain):
             show_line(console, f"  {line}".rstrip())
@@ -95,7 +95,7 @@ def _trained(run: Run) -> str:
     return f"{words}, {run.note}" if run.note else words
 
 
-def _drawn(comparison: Comparison) -> list[Run]:
+def drawn(comparison: Comparison) -> list[Run]:
     """Return the trainings whose curves are shown: of several wider ones, the best."""
     best = comparison.run("wider")
     return [run for run in comparison.runs if run.name != "wider" or run is best]
@@ -112,7 +112,7 @@ def _curve(run: Run, *, plain: bool) -> list[str]:
 
 def curves(comparison: Comparison) -> dict[str, Sequence[float]]:
     """Return the losses of the trainings that are drawn, by their titles."""
-    return {f"{run.title}, {run.network}": run.losses for run in _drawn(comparison)}
+    return {f"{run.title}, {run.network}": run.losses for run in drawn(comparison)}
 
 
 def render_json(comparison: Comparison) -> str:

@@ -1,43 +1,60 @@
-"""The report as a table for spreadsheets and data frames: one row per parameter of each script."""
+"""The report as CSV: one row per parameter."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Any
 
-from gradcheck.report.json import script_fields
+from gradcheck.report.json import certified_fields, parameter_fields
 from gradcheck.report.record import Report
+from gradcheck.report.table import csv_of
+from gradcheck.result import ParameterResult
+from gradcheck.script.result import ScriptResult
 
-_COLUMNS = (
-    *("path", "parameter", "verdict", "shape", "checked", "mismatched", "max_abs_error", "max_rel_error"),
-    *("worst_index", "analytic", "numerical", "numerical_error", "reason", "signature", "findings"),
-    *("error", "message"),
+_NUMBERS = (
+    *("shape", "checked", "mismatched", "max_abs_error", "max_rel_error", "worst_index"),
+    *("analytic", "numerical", "numerical_error", "verdict", "reason", "signature"),
 )
+_CERTIFIED = ("directions", "sensitivity", "verdict", "complete")
+COLUMNS = (
+    "path",
+    "parameter",
+    *_NUMBERS,
+    *(f"certified_{name}" for name in _CERTIFIED),
+    *("findings", "error", "message"),
+)
+# a spreadsheet takes a text that begins so for a formula
+_FORMULA = ("=", "+", "-", "@", "\t")
 
 
 def render(report: Report) -> str:
-    """Return the table as CSV; numbers keep all their digits.
+    """Return a header and one row per parameter; a script without parameters has one row, too.
 
-    The fields are those of the JSON report; `findings` holds the codes of those that concern a parameter. A script
-    without parameters, because of an error, has one row with the verdict ``error``, its slug and its message.
+    Numbers keep all their digits, also NaN and the infinities; what there is not is empty.
     """
-    from gradcheck.report.table import csv_text
-
-    rows = [row for script in report.scripts for row in _rows(script_fields(script))]
-    return csv_text(_COLUMNS, rows).removesuffix("\n")
+    rows = [row for script in report.scripts for row in _rows(script)]
+    return csv_of(rows, COLUMNS).removesuffix("\n")
 
 
-def _rows(script: dict[str, Any]) -> Iterator[dict[str, object]]:
-    error = script["error"]
-    if error is not None:
-        yield {"path": script["path"], "verdict": "error", "error": error["slug"], "message": error["message"]}
-    for parameter in script["parameters"]:
-        codes = [finding["code"] for finding in script["findings"] if parameter["name"] in finding["parameters"]]
-        yield {
-            **{name: value for name, value in parameter.items() if name in _COLUMNS},
-            "path": script["path"],
-            "parameter": parameter["name"],
-            "shape": str(tuple(parameter["shape"])),
-            "worst_index": str(tuple(parameter["worst_index"])),
-            "findings": " ".join(codes) or None,
-        }
+def _rows(script: ScriptResult) -> Iterator[dict[str, Any]]:
+    # the same file, in a way that no spreadsheet computes
+    path = _text(f"./{script.path}" if script.path.startswith(_FORMULA) else script.path)
+    for parameter in script.parameters:
+        codes = [finding.code for finding in script.findings if parameter.name in finding.parameters]
+        yield {"path": path, "parameter": parameter.name, **_fields(script, parameter), "findings": " ".join(codes)}
+    if not script.parameters:
+        error = script.error
+        yield {"path": path, "verdict": script.verdict} | (
+            {"error": error.slug, "message": _text(error.message)} if error else {}
+        )
+
+
+def _text(text: str) -> str:
+    # a carriage return of its own would end the row
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+def _fields(script: ScriptResult, parameter: ParameterResult) -> dict[str, Any]:
+    fields = parameter_fields(script, parameter)
+    certified = certified_fields(parameter.certificate) or {}
+    return {name: fields[name] for name in _NUMBERS} | {f"certified_{name}": certified[name] for name in certified}

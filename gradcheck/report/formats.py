@@ -26,7 +26,7 @@ class Format:
     """
 
     name: str
-    suffixes: tuple[str, ...]
+    suffixes: tuple[str, ...] = ()
 
     def render(self, report: Report) -> str:
         """Return a report in this format, without a line feed at its end."""
@@ -41,19 +41,19 @@ FORMATS = {
         Format("json", (".json",)),
         Format("jsonl", (".jsonl", ".ndjson")),
         Format("csv", (".csv",)),
+        Format("html", (".html", ".htm")),
         Format("markdown", (".md", ".markdown")),
         Format("sarif", (".sarif", ".sarif.json")),
-        Format("github", ()),
+        Format("github"),
         Format("junit", (".xml",)),
     )
 }
-# how the names of plain texts end
-_PLAIN = (".txt", ".log", ".out")
 NAMES = ("text", *FORMATS)
+TEXT_SUFFIXES = (".txt", ".text", ".log", ".out")
 
 
 def format_of(target: Path) -> str:
-    """Return the name of the format that the name of a file stands for.
+    """Return the name of the format that the name of a file stands for; without a suffix, that is ``text``.
 
     Parameters
     ----------
@@ -63,16 +63,44 @@ def format_of(target: Path) -> str:
     Raises
     ------
     UsageError
-        If it ends like the name of something else.
+        If its suffix stands for no format.
     """
-    name, endings = target.name.lower(), {s: form.name for form in FORMATS.values() for s in form.suffixes}
-    # the longest that fits: .sarif.json is no .json
-    known = max((suffix for suffix in endings if name.endswith(suffix)), key=len, default=None)
-    if known is not None:
-        return endings[known]
-    if target.suffix.lower() in ("", *_PLAIN):
-        return "text"
-    raise UsageError(f"{target}: expected a file that ends in {', '.join(endings)} or {_PLAIN[0]}, got {target.suffix}")
+    name = target.name.lower()
+    known = {suffix: form.name for form in FORMATS.values() for suffix in form.suffixes} | dict.fromkeys(
+        TEXT_SUFFIXES, "text"
+    )
+    # the longest, as .sarif.json is no .json
+    found = max((suffix for suffix in known if name.endswith(suffix)), key=len, default=None)
+    if found is not None:
+        return known[found]
+    if target.suffix:
+        raise UsageError(
+            f"expected a file with one of the suffixes {', '.join(known)}, got {target.name}; --format says what to "
+            "write into a file of any name"
+        )
+    return "text"
+
+
+def encoded(report: Report, form: str, *, verbosity: int = 0) -> bytes:
+    """Return a report as the content of a file, in UTF-8; text has no colours and is as wide as it needs to be.
+
+    Parameters
+    ----------
+    report : Report
+        What to write.
+    form : str
+        One of `NAMES`.
+    verbosity : int
+        For text: -1 for one line per script, 1 also for how the script was understood.
+    """
+    if form == "text":
+        from gradcheck.report.text import as_log
+
+        rendered = as_log(report, verbosity=verbosity)
+    else:
+        rendered = FORMATS[form].render(report)
+    # the bytes of a file name that are no text are shown as JSON, too, would write them
+    return f"{rendered}\n".encode("utf-8", "backslashreplace") if rendered else b""
 
 
 def write(report: Report, target: Path, form: str | None = None, *, verbosity: int = 0) -> None:
@@ -85,23 +113,17 @@ def write(report: Report, target: Path, form: str | None = None, *, verbosity: i
     target : Path
         The file.
     form : str, optional
-        The name of the format; by default that which the name of the file stands for.
+        One of `NAMES`; by default, what the suffix of the file stands for.
     verbosity : int
-        How much a text tells, as for `gradcheck.report.text.render`.
+        For text, as in `encoded`.
 
     Raises
     ------
     UsageError
-        If the file cannot be written, or its name stands for no format.
+        If the file cannot be written, or its suffix stands for no format.
     """
-    name = form or format_of(target)
-    if name == "text":
-        from gradcheck.report.text import plain_text
-
-        text = plain_text(report, verbosity=verbosity)
-    else:
-        text = FORMATS[name].render(report)
+    content = encoded(report, form or format_of(target), verbosity=verbosity)
     try:
-        target.write_text(text + "\n" if text else "", encoding="utf-8")
+        target.write_bytes(content)
     except OSError as error:
         raise UsageError(f"cannot write {target}: {error.strerror}") from None

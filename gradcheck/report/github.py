@@ -1,83 +1,57 @@
-"""The report as annotations of a pull request: commands that GitHub reads in the log of a job."""
+"""The report as GitHub's workflow commands, which become annotations at the lines of a change."""
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
-from gradcheck.report.markdown import LIMIT, limited
-from gradcheck.report.problems import Level, Problem, problems
+from gradcheck.report.problems import Level, Problem, lines_about, problems, span_in_file
 from gradcheck.report.record import Report
+from gradcheck.script.result import ScriptResult
 
-# errors, and as many warnings, that GitHub shows of one step
-_MOST = 10
-SUMMARY = "GITHUB_STEP_SUMMARY"
+# GitHub shows as many of each level per step
+_LIMIT = 10
 
 
 def render(report: Report) -> str:
-    """Return one command per finding, or per gradient that no finding explains; never one per entry.
+    """Return one command per finding, per wrong or undecided gradient without one, and per script in error.
 
-    GitHub shows ten errors and ten warnings of a step. What is more is counted in a notice.
+    There are at most ten errors and ten warnings, because GitHub drops what is beyond; a notice counts the others.
     """
-    shown: list[str] = []
-    left: list[Problem] = []
-    count = dict.fromkeys(Level, 0)
-    for problem in problems(report):
-        count[problem.level] += 1
-        if count[problem.level] <= _MOST:
-            shown.append(_command(problem))
-        else:
-            left.append(problem)
-    if left:
-        paths = ", ".join(dict.fromkeys(problem.script.path for problem in left))
-        said = f"{len(left)} more, in {paths}: the log and the summary of the job have all of them"
-        shown.append(f"::notice title=gradcheck::{_data(said)}")
-    return "\n".join(shown)
+    found = [(script, problem) for script in report.scripts for problem in problems(script)]
+    lines, hidden = [], []
+    for level in Level:
+        of_level = [(script, problem) for script, problem in found if problem.level is level]
+        lines += [_command(script, problem) for script, problem in of_level[:_LIMIT]]
+        if more := len(of_level[_LIMIT:]):
+            hidden.append(f"{more} more {level}{'' if more == 1 else 's'}")
+    if hidden:
+        said = f"{' and '.join(hidden)} than GitHub shows as annotations; the summary of this run has all of them"
+        lines.append(f"::notice title=gradcheck::{_escaped(said)}")
+    return "\n".join(lines)
 
 
-def append_summary(report: Report) -> None:
-    """Append the report as Markdown to the summary of the step, if this is a job on GitHub.
-
-    Parameters
-    ----------
-    report : Report
-        What to append; as much of it as there is room for.
-    """
-    if not os.environ.get(SUMMARY):
-        return
-    target = Path(os.environ[SUMMARY])
-    used = target.stat().st_size if target.exists() else 0
-    with target.open("a", encoding="utf-8") as file:
-        file.write(limited(report, LIMIT - used) + "\n")
+def _command(script: ScriptResult, problem: Problem) -> str:
+    about = f": {', '.join(problem.parameters)}" if problem.parameters else ""
+    properties = {**_place(script, problem), "title": f"{problem.title}{about}"}
+    shown = ",".join(f"{name}={_escaped_property(str(value))}" for name, value in properties.items())
+    return f"::{problem.level} {shown}::{_escaped(chr(10).join(lines_about(script, problem)))}"
 
 
-def _command(problem: Problem) -> str:
-    script, span = problem.script, problem.span
-    properties = {"file": Path(script.path).as_posix()}
-    place = ""
-    if span is not None and script.cells is None:
-        properties |= {"line": str(span.line), "endLine": str(span.end_line)}
-        if span.line == span.end_line and span.end_column > span.column:
-            properties |= {"col": str(span.column), "endColumn": str(span.end_column)}
-    elif span is not None:
-        # the lines of a notebook's file are not those of its cells
-        place = f"{script.place(span.line)}: "
-    properties["title"] = f"gradcheck: {problem.title}"
-    told = ",".join(f"{name}={_property(value)}" for name, value in properties.items())
-    return f"::{problem.level} {told}::{_data(place + _message(problem))}"
+def _place(script: ScriptResult, problem: Problem) -> dict[str, object]:
+    file: dict[str, object] = {"file": Path(script.path).as_posix()}
+    span = span_in_file(script, problem)
+    if span is None:
+        return file
+    lines: dict[str, object] = {"line": span.line, "endLine": span.end_line}
+    # GitHub takes columns within one line only
+    if span.line != span.end_line or not span.column:
+        return file | lines
+    return file | lines | {"col": span.column, "endColumn": span.end_column}
 
 
-def _message(problem: Problem) -> str:
-    finding = problem.finding
-    if finding is None or finding.fix is None or not finding.fix.verified:
-        return problem.message
-    edits = [f"- {edit.old.strip()}\n+ {edit.new.strip()}".strip() for edit in finding.fix.edits]
-    return "\n".join([problem.message, f"Fix, verified at {finding.fix.points} fresh points:", *edits])
-
-
-def _data(text: str) -> str:
+def _escaped(text: str) -> str:
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
+def _escaped_property(text: str) -> str:
+    return _escaped(text).replace(":", "%3A").replace(",", "%2C")

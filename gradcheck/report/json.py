@@ -19,17 +19,17 @@ SCHEMA = 1
 
 def render(report: Report) -> str:
     """Return the report as JSON text; numbers keep all their digits, NaN and infinities are strings."""
-    content = {**head_fields(report), "scripts": [script_fields(script) for script in report.scripts]}
+    content = {**heading(report), "scripts": [script_fields(script) for script in report.scripts]}
     return json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
 
 
-def head_fields(report: Report) -> dict[str, Any]:
-    """Return what the report says before it comes to its scripts."""
+def heading(report: Report) -> dict[str, Any]:
+    """Return the fields that stand above all scripts."""
     return {"schema": SCHEMA, "gradcheck": __version__, "seed": report.seed}
 
 
 def script_fields(script: ScriptResult) -> dict[str, Any]:
-    """Return what is known of a script as an object of JSON."""
+    """Return a script as an object of JSON."""
     points = script.entry_points
     return {
         "path": script.path,
@@ -43,7 +43,7 @@ def script_fields(script: ScriptResult) -> dict[str, Any]:
             "loss": points.loss,
             "parameters": list(points.parameters),
         },
-        "parameters": [_parameter(p, dict(script.signatures).get(p.name, "")) for p in script.parameters],
+        "parameters": [parameter_fields(script, parameter) for parameter in script.parameters],
         "findings": [finding_fields(script, finding) for finding in script.findings],
         "notes": list(script.notes),
         "error": script.error and error_fields(script, script.error),
@@ -94,7 +94,8 @@ def _place(script: ScriptResult, line: int | None) -> dict[str, int | None]:
     return {"line": place.line, "cell": place.cell, "cell_line": place.cell_line}
 
 
-def _parameter(parameter: ParameterResult, said: str) -> dict[str, Any]:
+def parameter_fields(script: ScriptResult, parameter: ParameterResult) -> dict[str, Any]:
+    """Return the comparison of a parameter as an object of JSON."""
     worst = parameter.worst
     return {
         "name": parameter.name,
@@ -109,12 +110,13 @@ def _parameter(parameter: ParameterResult, said: str) -> dict[str, Any]:
         "numerical_error": number(parameter.numerical_error[worst]),
         "verdict": parameter.verdict.value,
         "reason": None if parameter.reason is None else parameter.reason.value,
-        "signature": said or None,
-        "certified": _certified(parameter.certificate),
+        "signature": dict(script.signatures).get(parameter.name) or None,
+        "certified": certified_fields(parameter.certificate),
     }
 
 
-def _certified(certificate: Certificate | None) -> dict[str, Any] | None:
+def certified_fields(certificate: Certificate | None) -> dict[str, Any] | None:
+    """Return what random directions show as an object of JSON; None where there were none."""
     if certificate is None:
         return None
     return {

@@ -1,14 +1,21 @@
-"""The report as JSON Lines: one object per script, for logs that are read line by line."""
+"""The report as JSON lines: one object per script."""
 
 from __future__ import annotations
 
 import json
 
-from gradcheck.report.json import head_fields, script_fields
+from gradcheck.report.json import heading, script_fields
 from gradcheck.report.record import Report
+
+# JSON takes them as they are, but some readers take them for the end of a line
+_LINE_ENDS = {ord(letter): f"\\u{ord(letter):04x}" for letter in "\x7f\x85\u2028\u2029"}
 
 
 def render(report: Report) -> str:
-    """Return one line per script: the fields of its object in the JSON report, behind those of the report's head."""
-    lines = ({**head_fields(report), **script_fields(script)} for script in report.scripts)
-    return "\n".join(json.dumps(line, ensure_ascii=False, allow_nan=False) for line in lines)
+    """Return one line per script: its object of the JSON report, with the fields that stand above all scripts there."""
+    return "\n".join(
+        json.dumps(
+            {**heading(report), **script_fields(script)}, ensure_ascii=False, allow_nan=False, separators=(",", ":")
+        ).translate(_LINE_ENDS)
+        for script in report.scripts
+    )

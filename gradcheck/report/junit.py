@@ -1,90 +1,94 @@
-"""The report as JUnit XML: a test suite per script, a test case per parameter."""
+"""The report as JUnit's XML: one test suite per script, one test case per parameter."""
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
-from xml.etree import ElementTree
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
-from gradcheck.report.findings import show_finding
-from gradcheck.report.problems import numbers
+from gradcheck._version import __version__
+from gradcheck.diagnosis.finding import Finding
+from gradcheck.report.problems import diff_of, finding_with_fix, fix_title, numbers_of, sentences_about
 from gradcheck.report.record import Report
-from gradcheck.report.text import in_plain_text as plain
 from gradcheck.result import ParameterResult, Verdict
 from gradcheck.script.result import ScriptResult
 
-if TYPE_CHECKING:
-    from rich.console import Console
-
-# characters that XML 1.0 cannot hold
+# XML 1.0 has no way to write them
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_COUNTED = {"failures": "failure", "errors": "error", "skipped": "skipped"}
 
 
 def render(report: Report) -> str:
-    """Return the report as XML.
-
-    A mismatch is a failure, what is inconclusive is skipped, and a script that could not be checked is an error.
-    """
-    root = ElementTree.Element("testsuites", name="gradcheck")
-    for script in report.scripts:
-        _suite(root, script)
-    for name in ("tests", "failures", "errors", "skipped"):
-        root.set(name, str(sum(int(suite.get(name, 0)) for suite in root)))
+    """Return an XML document; a wrong gradient is a failure, an undecided one is skipped."""
+    root = Element("testsuites", name="gradcheck")
+    root.extend(_suite(script, report.name(script), report.seed) for script in report.scripts)
+    _count(root)
     root.set("time", f"{sum(script.seconds for script in report.scripts):.3f}")
-    ElementTree.indent(root)
-    return '<?xml version="1.0" encoding="utf-8"?>\n' + ElementTree.tostring(root, encoding="unicode")
+    indent(root)
+    return f'<?xml version="1.0" encoding="utf-8"?>\n{tostring(root, encoding="unicode")}'
 
 
-def _suite(root: ElementTree.Element, script: ScriptResult) -> None:
-    suite = ElementTree.SubElement(root, "testsuite", name=_legal(script.path), time=f"{script.seconds:.3f}")
-    each = script.seconds / max(len(script.parameters), 1)
-    for parameter in script.parameters:
-        _case(suite, script, parameter, each)
+def _suite(script: ScriptResult, name: str, seed: int) -> Element:
+    suite = Element("testsuite", name=_legal(name))
+    properties = SubElement(suite, "properties")
+    for key, value in _properties(script, seed).items():
+        SubElement(properties, "property", name=key, value=_legal(str(value)))
     if script.error is not None:
-        case = _element(suite, "testcase", classname=script.path, name=script.error.slug, time=f"{each:.3f}")
+        case = SubElement(suite, "testcase", classname=_legal(name), name="gradcheck")
         place = f"{script.place(script.error.line)}: " if script.error.line else ""
-        _element(case, "error", place + script.error.message, type=script.error.slug, message=script.error.message)
-    for name, tag in (("tests", "testcase"), ("failures", "failure"), ("errors", "error"), ("skipped", "skipped")):
-        suite.set(name, str(sum(1 for _ in suite.iter(tag))))
+        _outcome(case, "error", script.error.slug, f"{place}{script.error.message}")
+    for parameter in script.parameters:
+        suite.append(_case(script, name, parameter))
+    _count(suite)
+    suite.set("time", f"{script.seconds:.3f}")
+    return suite
 
 
-def _case(suite: ElementTree.Element, script: ScriptResult, parameter: ParameterResult, seconds: float) -> None:
-    case = _element(suite, "testcase", classname=script.path, name=parameter.name, time=f"{seconds:.3f}")
-    properties, worst = ElementTree.SubElement(case, "properties"), parameter.worst
-    for name, value in {
-        "gradcheck.verdict": parameter.verdict.value,
-        "gradcheck.max_abs_error": repr(parameter.max_abs_error),
-        "gradcheck.max_rel_error": repr(parameter.max_rel_error),
-        "gradcheck.worst_index": str(parameter.worst_index),
-        "gradcheck.analytic": repr(float(parameter.analytic[worst])),
-        "gradcheck.numerical": repr(float(parameter.numerical[worst])),
-        "gradcheck.numerical_error": repr(float(parameter.numerical_error[worst])),
-    }.items():
-        _element(properties, "property", name=name, value=value)
+def _properties(script: ScriptResult, seed: int) -> dict[str, object]:
+    points = script.entry_points
+    found = {"gradcheck": __version__, "seed": seed, "verdict": script.verdict, "evaluations": script.evaluations}
+    return found | ({"backward": points.backward, "loss": points.loss} if points else {})
+
+
+def _case(script: ScriptResult, name: str, parameter: ParameterResult) -> Element:
+    case = Element("testcase", classname=_legal(name), name=_legal(parameter.name))
+    said = tuple(sentences_about(parameter, dict(script.signatures).get(parameter.name)))
+    findings = [finding for finding in script.findings if parameter.name in finding.parameters]
     if parameter.verdict is Verdict.MISMATCH:
-        said = dict(script.signatures).get(parameter.name, "")
-        text = "\n".join(filter(None, (numbers(parameter), said, _findings(script, parameter.name))))
-        _element(case, "failure", text, type="mismatch", message=numbers(parameter))
+        text = [*said, *_findings(script, findings)]
+        message = findings[0].message if findings else f"the gradient of `{parameter.name}` is wrong"
+        _outcome(case, "failure", findings[0].code if findings else "mismatch", message, text)
     elif parameter.verdict is Verdict.INCONCLUSIVE:
-        reason = parameter.reason
-        _element(case, "skipped", type="inconclusive", message=reason.sentence if reason else "inconclusive")
+        reason = parameter.reason.sentence if parameter.reason else "the gradient could not be decided"
+        _outcome(case, "skipped", parameter.reason.value if parameter.reason else "inconclusive", reason, said)
+    else:
+        SubElement(case, "system-out").text = _legal(numbers_of(parameter))
+    return case
 
 
-def _findings(script: ScriptResult, name: str) -> str:
-    return plain(lambda console: _show(script, name, console))
+def _findings(script: ScriptResult, findings: Sequence[Finding]) -> Iterable[str]:
+    for finding in findings:
+        place = script.place(finding.span.line).at(finding.span.column)
+        yield from ("", f"{finding.code} {finding.name} ({finding.confidence}) at {place}", finding.message)
+        yield from finding.evidence
+    # a case is read by itself, so it has its fix although that may stand at the finding of another parameter
+    for fix in dict.fromkeys(other.fix for f in findings if (other := finding_with_fix(script, f)) and other.fix):
+        yield from ("", f"{fix_title(fix)}:", *diff_of(script, fix))
 
 
-def _show(script: ScriptResult, name: str, console: Console) -> None:
-    for finding in script.findings:
-        if name in finding.parameters:
-            show_finding(script, finding, console)
+def _outcome(case: Element, tag: str, kind: str, message: str, lines: Iterable[str] = ()) -> None:
+    made = SubElement(case, tag, type=kind, message=_legal(message))
+    made.text = _legal("\n".join(lines)) or None
 
 
-def _element(parent: ElementTree.Element, tag: str, text: str = "", **attributes: str) -> ElementTree.Element:
-    element = ElementTree.SubElement(parent, tag, {name: _legal(value) for name, value in attributes.items()})
-    element.text = _legal(text) or None
-    return element
+def _count(suite: Element) -> None:
+    """Write into an element how many of the test cases below it came out how."""
+    outcomes = Counter(child.tag for case in suite.iter("testcase") for child in case)
+    suite.set("tests", str(len(list(suite.iter("testcase")))))
+    for name, tag in _COUNTED.items():
+        suite.set(name, str(outcomes[tag]))
 
 
 def _legal(text: str) -> str:
-    return _ILLEGAL.sub("?", text)
+    return _ILLEGAL.sub("\ufffd", text).replace("\r\n", "\n").replace("\r", "\n")

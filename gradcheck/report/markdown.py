@@ -1,152 +1,198 @@
-"""The report as Markdown: for pull requests, and for the summary of a job on GitHub."""
+"""The report as Markdown, in GitHub's dialect: for a comment, a note, or the summary of a job."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
-from gradcheck.diagnosis.finding import Edit, Finding
+from gradcheck.diagnosis.finding import Finding, Fix
+from gradcheck.errors import ScriptError
+from gradcheck.report.problems import diff_of, entry_name, fix_title, mended_elsewhere, sentences_about, wrong_entries
 from gradcheck.report.record import Report
+from gradcheck.report.styles import plain
 from gradcheck.report.text import sentence, summary
-from gradcheck.result import ParameterResult
+from gradcheck.result import ParameterResult, Verdict
 from gradcheck.script.result import ScriptResult
 
-# bytes that GitHub takes as the summary of a step
+# as much as GitHub takes for the summary of a step
 LIMIT = 2**20
-# characters that Markdown or HTML would obey
-_OBEYED = re.compile(r"([\\`*_{}\[\]<>#|~&$])")
-_BREAK = re.compile(r"\s*[\r\n]+\s*")
-_HEAD = ("parameter", "shape", "wrong", "analytic", "numerical", "relative error", "verdict")
+# for the sentence that says what was left out
+_RESERVE = 200
+_SPECIAL = re.compile(r"[\\`*_{}\[\]#|~!$]")
+_SPAN = re.compile(r"(`[^`]+`)")
 
 
 def render(report: Report) -> str:
-    """Return the report as Markdown; of one that is too long for GitHub, as many scripts as there is room for.
-
-    Parameters
-    ----------
-    report : Report
-        What to show.
-    """
-    return limited(report, LIMIT)
+    """Return the report as Markdown of at most 1 MiB."""
+    return within(report, LIMIT)
 
 
-def limited(report: Report, limit: int) -> str:
-    """Return the report as Markdown of at most so many bytes.
+def within(report: Report, limit: int) -> str:
+    """Return the report as Markdown, as many whole scripts of it as there is room for.
 
     Parameters
     ----------
     report : Report
         What to show.
     limit : int
-        Scripts that there is no room for are left out, and counted at the end.
+        How many bytes of UTF-8 it may have; nothing is returned where there is no room for a heading.
     """
-    parts = ["# gradcheck", summary(report) if report.scripts else "Nothing to check."]
-    room = limit - len("\n\n".join(parts).encode()) - 200
-    for shown, script in enumerate(report.scripts):
-        part = "\n".join(_script(script))
-        room -= len(part.encode()) + 2
+    parts = [f"## gradcheck\n\n{prose(summary(report) if report.scripts else 'nothing to check')}"]
+    room = limit - _RESERVE - len(parts[0].encode())
+    if room < 0:
+        return ""
+    for number, script in enumerate(report.scripts):
+        # among several, what matches is not what one looks for
+        folded = script.verdict == "match" and len(report.scripts) > 1
+        part = "\n\n".join(_blocks(script, report.name(script), folded=folded))
+        # file names that are no text have no UTF-8 either
+        room -= len(part.encode("utf-8", "backslashreplace")) + 2
         if room < 0:
-            parts.append(f"{len(report.scripts) - shown} more scripts are left out: the report would be too long.")
+            parts.append(_left_out(report.scripts[number:]))
             break
         parts.append(part)
     return "\n\n".join(parts)
 
 
-def _script(script: ScriptResult) -> Iterator[str]:
-    yield f"## {escaped(script.path)}"
-    yield ""
-    yield f"**{script.verdict}**: {escaped(sentence(script).removeprefix(f'{script.path}: '))}"
+def _left_out(scripts: Sequence[ScriptResult]) -> str:
+    rest = Report(tuple(scripts))
+    counts = [
+        f"{n} {verdict}" for verdict in ("mismatch", "error", "inconclusive", "match") if (n := rest.count(verdict))
+    ]
+    scripts_are = "script is" if len(scripts) == 1 else "scripts are"
+    return f"**{len(scripts)} more {scripts_are} left out here for want of room: {', '.join(counts)}.**"
+
+
+def _blocks(script: ScriptResult, name: str, *, folded: bool) -> Iterable[str]:
+    if script.error is not None:
+        yield from _error(script, script.error)
+        return
+    yield f"### {code(name)}: {prose(sentence(script).removeprefix(f'{script.path}: '))}"
     points = script.entry_points
     if points is not None:
-        yield ""
         yield (
-            f"backward {code(points.backward)} ({script.place(points.backward_line)}), loss {code(points.loss)} "
-            f"({script.place(points.loss_line)})"
+            f"backward {code(points.backward)} ({script.place(points.backward_line)}), "
+            f"loss {code(points.loss)} ({script.place(points.loss_line)})"
         )
-    for note in script.notes:
-        yield ""
-        yield f"> {escaped(note)}"
-    if script.parameters:
-        yield ""
-        yield from table(_HEAD, map(_row, script.parameters))
+    if script.notes:
+        yield _list(f"note: {prose(note)}" for note in script.notes)
+    table = _table(script.parameters)
+    yield f"<details><summary>table</summary>\n\n{table}\n\n</details>" if folded else table
+    if remarks := list(_remarks(script)):
+        yield _list(remarks)
     for finding in script.findings:
-        yield ""
         yield from _finding(script, finding)
 
 
-def _row(parameter: ParameterResult) -> list[str]:
-    worst = parameter.worst
-    counted = parameter.size if parameter.certificate is not None else parameter.checked
-    reason = f" ({parameter.reason.value})" if parameter.reason is not None else ""
-    return [
-        code(parameter.name),
-        " x ".join(map(str, parameter.shape)) or "scalar",
-        f"{parameter.mismatched} of {counted}",
-        f"{parameter.analytic[worst]:.6g}",
-        f"{parameter.numerical[worst]:.6g}",
-        f"{parameter.rel_error[worst]:.2g}",
-        f"{parameter.verdict.value}{reason}",
-    ]
+def _error(script: ScriptResult, error: ScriptError) -> Iterable[str]:
+    yield f"### {code(script.path)}: not checked: {error.slug}"
+    yield f"{_beginning(f'{script.place(error.line)}: ') if error.line else ''}{prose(error.message)}"
+    if error.line and error.line <= len(script.lines):
+        yield _block("python", [script.lines[error.line - 1].strip()])
 
 
-def _finding(script: ScriptResult, finding: Finding) -> Iterator[str]:
-    yield f"### {finding.code} {finding.name} ({finding.confidence})"
-    yield ""
-    yield f"{escaped(script.place(finding.span.line).at(finding.span.column))}: {_said(finding.message)}"
-    for said in finding.evidence:
-        yield ""
-        yield _said(said)
+def _remarks(script: ScriptResult) -> Iterable[str]:
+    """Yield what the table does not say: what was not compared entry by entry, and what the numbers say."""
+    signatures = dict(script.signatures)
+    for parameter in script.parameters:
+        said = [parameter.coverage] if parameter.coverage is not None else []
+        if parameter.verdict is not Verdict.MATCH:
+            # the numbers themselves stand in the table
+            said += list(sentences_about(parameter, signatures.get(parameter.name)))[1:]
+        elif parameter.reason is not None:
+            said.append(parameter.reason.sentence)
+        yield from (f"{code(parameter.name)}: {prose(text)}" for text in said)
+
+
+def _finding(script: ScriptResult, finding: Finding) -> Iterable[str]:
+    yield (
+        f"#### {prose(f'{finding.code} {finding.name}')}: {', '.join(map(code, finding.parameters))} "
+        f"({finding.confidence})"
+    )
+    place = _beginning(f"{script.place(finding.span.line)}, column {finding.span.column}")
+    yield f"{place}: {prose(finding.message)}"
+    if evidence := [*finding.evidence, *mended_elsewhere(script, finding)]:
+        yield _list(map(prose, evidence))
     if finding.fix is not None:
-        points = f"{finding.fix.points} fresh point{'' if finding.fix.points == 1 else 's'}"
-        yield ""
-        yield f"Fix, verified at {points}:" if finding.fix.verified else "Fix, not verified:"
-        yield ""
-        yield from fenced("diff", (line for edit in finding.fix.edits for line in _diff(script, edit)))
+        yield from _fix(script, finding.fix)
 
 
-def _diff(script: ScriptResult, edit: Edit) -> Iterator[str]:
-    yield f"@@ {script.place(edit.line)} @@"
-    yield f"-{edit.old}"
-    yield from (f"+{new}" for new in edit.new.split("\n") if edit.new)
+def _beginning(text: str) -> str:
+    return text[0].upper() + text[1:]
 
 
-def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    """Return the lines of a table; a bar or a line end in a cell does not break it.
-
-    Parameters
-    ----------
-    head : sequence of str
-        The titles of the columns.
-    rows : iterable of sequence of str
-        Markdown.
-    """
-    for row in (head, ["---"] * len(head), *rows):
-        yield f"| {' | '.join(_BREAK.sub(' ', cell) for cell in row)} |"
+def _fix(script: ScriptResult, fix: Fix) -> Iterable[str]:
+    yield f"{fix_title(fix).capitalize()}:"
+    yield _block("diff", diff_of(script, fix))
+    if fix.alternatives:
+        yield "Other edits that also make every gradient match:"
+        for other in fix.alternatives:
+            yield _block("diff", diff_of(script, other))
 
 
-def fenced(language: str, lines: Iterable[str]) -> Iterator[str]:
-    """Return lines as a block of code, whatever is in them."""
-    held = list(lines)
-    longest = max((len(run) for line in held for run in re.findall("`+", line)), default=0)
-    fence = "`" * max(3, longest + 1)
-    yield f"{fence}{language}"
-    yield from held
-    yield fence
+def _table(parameters: Iterable[ParameterResult]) -> str:
+    head = ("parameter", "wrong", "worst entry", "analytic", "numerical", "rel. error", "verdict")
+    rows = [head, ("---", *["---:"] * (len(head) - 2), "---")]
+    for parameter in parameters:
+        worst = parameter.worst
+        verdict = parameter.verdict.value
+        cells = (
+            code(parameter.name),
+            wrong_entries(parameter),
+            code(entry_name(parameter)) if parameter.shape else "",
+            repr(float(parameter.analytic[worst])),
+            repr(float(parameter.numerical[worst])),
+            f"{parameter.rel_error[worst]:.2g}",
+            verdict if parameter.verdict is Verdict.MATCH else f"**{verdict}**",
+        )
+        # a bar ends a cell, in code as well
+        rows.append(tuple(cell.replace("|", "\\|") for cell in cells))
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def _list(items: Iterable[str]) -> str:
+    return "\n".join(f"- {item}" for item in items)
+
+
+def _block(language: str, lines: Iterable[str]) -> str:
+    text = "\n".join(map(plain, lines))
+    fence = "`" * max(3, _longest_run(text) + 1)
+    return f"{fence}{language}\n{text}\n{fence}"
+
+
+def _longest_run(text: str) -> int:
+    return max(map(len, re.findall("`+", text)), default=0)
 
 
 def code(text: str) -> str:
-    """Return a text as a span of code that may stand in a table."""
-    flat = _BREAK.sub(" ", text).replace("|", "\\|")
-    fence = "`" * (max((len(run) for run in re.findall("`+", flat)), default=0) + 1)
-    pad = " " if flat.startswith("`") or flat.endswith("`") else ""
-    return f"{fence}{pad}{flat}{pad}{fence}"
+    """Return a text that is shown letter by letter, on one line.
+
+    Parameters
+    ----------
+    text : str
+        A name, a path or a piece of code.
+    """
+    shown = plain(text)
+    if not shown.strip():
+        return ""
+    fence = "`" * (_longest_run(shown) + 1)
+    # spaces inside the fence, one on each side, are not shown
+    pad = " " if shown[0] in "` " or shown[-1] in "` " else ""
+    return f"{fence}{pad}{shown}{pad}{fence}"
 
 
-def escaped(text: str) -> str:
-    """Return a text in which nothing is Markdown or HTML."""
-    return _OBEYED.sub(r"\\\1", _BREAK.sub(" ", text))
+def prose(text: str) -> str:
+    """Return a sentence in which nothing is markup but the names and the code in its backquotes.
+
+    Parameters
+    ----------
+    text : str
+        A message; lines are joined.
+    """
+    pieces = _SPAN.split(" ".join(text.splitlines()))
+    return "".join(code(piece[1:-1]) if number % 2 else _escaped(piece) for number, piece in enumerate(pieces))
 
 
-def _said(text: str) -> str:
-    """Return a sentence of ours, in which names of the script stand in backquotes."""
-    return "".join(code(part[1:-1]) if part.startswith("`") else escaped(part) for part in re.split(r"(`[^`]*`)", text))
+def _escaped(text: str) -> str:
+    text = plain(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return _SPECIAL.sub(r"\\\g<0>", text)

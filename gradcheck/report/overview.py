@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
-
 from rich.cells import cell_len
 from rich.console import Console
 from rich.padding import Padding
@@ -32,8 +30,7 @@ def show_overview(report: Report, console: Console) -> None:
     console : rich.console.Console
         Where to.
     """
-    times = Counter(script.path for script in report.scripts)
-    rows = [_row(script, _name(script, is_unique=times[script.path] == 1)) for script in report.scripts]
+    rows = [_row(script, report.name(script)) for script in report.scripts]
     dropped = 0
     while dropped < len(_OPTIONAL) and _least_width(rows, dropped) > console.width:
         dropped += 1
@@ -44,13 +41,6 @@ def show_overview(report: Report, console: Console) -> None:
     for row in rows:
         table.add_row(*(Text(row[name], STYLES.get(row[name], "")) for name in _shown(row, dropped)))
     console.print(Padding(table, (0, 0, 0, INDENT), expand=False))
-
-
-def _name(script: ScriptResult, *, is_unique: bool) -> str:
-    """Return the path, with the function where one script was checked for several of them."""
-    if is_unique or script.entry_points is None:
-        return script.path
-    return f"{script.path}::{script.entry_points.backward}"
 
 
 def _row(script: ScriptResult, name: str) -> dict[str, str]:

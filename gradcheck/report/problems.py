@@ -1,4 +1,4 @@
-"""What is to be told of a report, one after the other: what annotations, SARIF and JUnit are made from."""
+"""What is wrong with a script, item by item: the form in which code hosts and code scanners want to be told."""
 
 from __future__ import annotations
 
@@ -6,17 +6,19 @@ import enum
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gradcheck.diagnosis.finding import Finding
-from gradcheck.report.record import Report
+from gradcheck.diagnosis.finding import Confidence, Finding, Fix
+from gradcheck.errors import ScriptError
+from gradcheck.repair.patch import new_lines
 from gradcheck.result import ParameterResult, Verdict
 from gradcheck.script.result import ScriptResult
 from gradcheck.script.source import Span
 
-MISMATCH, INCONCLUSIVE = "gradient-mismatch", "gradient-inconclusive"
+# what a wrong or an undecided gradient is called where findings have their codes and errors their slugs
+MISMATCH, INCONCLUSIVE = Verdict.MISMATCH.value, Verdict.INCONCLUSIVE.value
 
 
 class Level(enum.StrEnum):
-    """How grave something is."""
+    """How grave a problem is."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -24,94 +26,175 @@ class Level(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing that is wrong, or could not be told.
+    """A finding, a gradient that is wrong or undecided and that no finding explains, or why a script was not checked.
 
     Attributes
     ----------
-    script : ScriptResult
-        Where.
-    rule : str
-        The code of a finding; `MISMATCH`, `INCONCLUSIVE`, or the slug of an error.
+    kind : str
+        The code of a finding, ``mismatch``, ``inconclusive``, or the slug of an error.
     title : str
-        What it is, in few words.
-    message : str
-        The same in a sentence or two.
+        What it is, in a few words.
     level : Level
         How grave it is.
-    span : Span or None
-        Where it stands, if that is known.
+    sentences : tuple of str
+        What is known about it, the gist first.
     parameters : tuple of str
-        What it is about.
-    finding : Finding or None
-        The finding, if it is one.
+        Whose gradients it is about.
+    span : Span or None
+        Where it stands; columns of 0 where only the line is known; None where it belongs to the whole file.
+    fix : Fix or None
+        What mends it.
     """
 
-    script: ScriptResult
-    rule: str
+    kind: str
     title: str
-    message: str
     level: Level
-    span: Span | None
+    sentences: tuple[str, ...]
     parameters: tuple[str, ...] = ()
-    finding: Finding | None = None
+    span: Span | None = None
+    fix: Fix | None = None
 
 
-def problems(report: Report) -> Iterator[Problem]:
-    """Return what is to be told of a report, script by script.
-
-    Findings come first; a gradient that is wrong is named by itself only where no finding explains it.
+def problems(script: ScriptResult) -> Iterator[Problem]:
+    """Yield what is wrong with a script, the gravest and best known first.
 
     Parameters
     ----------
-    report : Report
-        The report.
+    script : ScriptResult
+        The script; nothing is yielded where all of it matches.
     """
-    for script in report.scripts:
-        if script.error is not None:
-            line = script.error.line
-            span = None if line is None else Span(line, 1, line, 1)
-            yield Problem(script, script.error.slug, script.error.slug, script.error.message, Level.ERROR, span)
-        yield from map(lambda finding: _of_finding(script, finding), script.findings)  # noqa: C417
-        explained = {name for finding in script.findings for name in finding.parameters}
+    if script.error is not None:
+        yield _of_error(script.error)
+    for finding in script.findings:
+        yield _of_finding(script, finding)
+    explained = {name for finding in script.findings for name in finding.parameters}
+    for verdict in (Verdict.MISMATCH, Verdict.INCONCLUSIVE):
         for parameter in script.parameters:
-            is_wrong = parameter.verdict is Verdict.MISMATCH
-            if parameter.verdict is Verdict.INCONCLUSIVE or (is_wrong and parameter.name not in explained):
+            if parameter.verdict is verdict and parameter.name not in explained:
                 yield _of_parameter(script, parameter)
 
 
+def _of_error(error: ScriptError) -> Problem:
+    span = None if error.line is None else Span(error.line, 0, error.line, 0)
+    return Problem(error.slug, f"not checked: {error.slug}", Level.ERROR, (error.message,), span=span)
+
+
 def _of_finding(script: ScriptResult, finding: Finding) -> Problem:
-    title = f"{finding.code} {finding.name}"
-    message = " ".join([_sentence(finding.message), *map(_sentence, finding.evidence)])
-    return Problem(script, finding.code, title, message, Level.ERROR, finding.span, finding.parameters, finding)
+    return Problem(
+        finding.code,
+        f"{finding.code} {finding.name}",
+        Level.WARNING if finding.confidence is Confidence.POSSIBLE else Level.ERROR,
+        (finding.message, *finding.evidence, *mended_elsewhere(script, finding)),
+        finding.parameters,
+        finding.span,
+        finding.fix,
+    )
+
+
+def mended_elsewhere(script: ScriptResult, finding: Finding) -> Iterator[str]:
+    """Say with which other finding the fix stands that mends this one too, if there is one.
+
+    Parameters
+    ----------
+    script : ScriptResult
+        The script.
+    finding : Finding
+        One of its findings.
+    """
+    other = finding_with_fix(script, finding)
+    if other is not None and other is not finding:
+        yield f"the fix of {other.code} in {script.place(other.span.line)} mends this, too"
+
+
+def finding_with_fix(script: ScriptResult, finding: Finding) -> Finding | None:
+    """Return the finding at which the fix of a finding stands: itself, or the first one whose edits reach its lines."""
+    if finding.fix is not None:
+        return finding
+    lines = range(finding.span.line, finding.span.end_line + 1)
+    others = (other for other in script.findings if other.fix and any(edit.line in lines for edit in other.fix.edits))
+    return next(others, None)
 
 
 def _of_parameter(script: ScriptResult, parameter: ParameterResult) -> Problem:
-    sources = {source.parameter: source.span for source in script.sources}
     is_wrong = parameter.verdict is Verdict.MISMATCH
-    said = dict(script.signatures).get(parameter.name, "")
-    reason = parameter.reason.sentence if parameter.reason is not None else ""
-    message = " ".join([f"{numbers(parameter)}.", *map(_sentence, filter(None, (said, reason)))])
+    said = dict(script.signatures).get(parameter.name)
+    sources = {source.parameter: source.span for source in script.sources}
+    line = script.entry_points and script.entry_points.backward_line
     return Problem(
-        script,
-        MISMATCH if is_wrong else INCONCLUSIVE,
-        f"the gradient of {parameter.name} {'is wrong' if is_wrong else 'could not be decided'}",
-        message,
+        parameter.verdict.value,
+        "wrong gradient" if is_wrong else "undecided gradient",
         Level.ERROR if is_wrong else Level.WARNING,
-        sources.get(parameter.name),
+        (
+            f"the gradient of `{parameter.name}` {'is wrong' if is_wrong else 'could not be decided'}",
+            *sentences_about(parameter, said),
+        ),
         (parameter.name,),
+        sources.get(parameter.name) or (Span(line, 0, line, 0) if line else None),
     )
 
 
-def numbers(parameter: ParameterResult) -> str:
-    """Return the derivatives of the worst entry of a parameter, in words."""
+def sentences_about(parameter: ParameterResult, signature: str | None = None) -> Iterator[str]:
+    """Yield what is known about a gradient that does not match.
+
+    Parameters
+    ----------
+    parameter : ParameterResult
+        The comparison.
+    signature : str, optional
+        What is wrong with it, in numbers.
+    """
+    yield numbers_of(parameter)
+    if signature:
+        yield signature
+    if parameter.reason is not None:
+        yield parameter.reason.sentence
+
+
+def entry_name(parameter: ParameterResult) -> str:
+    """Return the name of the worst entry of a parameter: ``W[0, 3]``."""
+    return f"{parameter.name}[{', '.join(map(str, parameter.worst_index))}]" if parameter.shape else parameter.name
+
+
+def numbers_of(parameter: ParameterResult) -> str:
+    """Return the numbers of the worst entry, with all their digits."""
     worst = parameter.worst
-    place = f"[{', '.join(map(str, parameter.worst_index))}]" if parameter.shape else ""
-    return (
-        f"{parameter.name}{place}: analytic {parameter.analytic[worst]:.6g}, numerical "
-        f"{parameter.numerical[worst]:.6g} +- {parameter.numerical_error[worst]:.1g}, "
-        f"{parameter.mismatched} of {parameter.checked} entries wrong"
+    said = (
+        f"{entry_name(parameter)}: analytic {float(parameter.analytic[worst])!r}, "
+        f"numerical {float(parameter.numerical[worst])!r} +- {parameter.numerical_error[worst]:.1g}"
     )
+    return f"{said}; {wrong_entries(parameter)} entries are wrong" if parameter.size > 1 else said
 
 
-def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + ("" if text.endswith((".", "!", "?", ":")) else ".")
+def wrong_entries(parameter: ParameterResult) -> str:
+    """Return how many entries of a parameter are wrong, of how many."""
+    if parameter.certificate is None:
+        return f"{parameter.mismatched} of {parameter.checked}"
+    return f"{parameter.mismatched}{'' if parameter.certificate.complete else '+'} of {parameter.size}"
+
+
+def lines_about(script: ScriptResult, problem: Problem) -> list[str]:
+    """Return what a message says about a problem, its fix below; in a notebook it says where, as the file does not."""
+    first, *more = problem.sentences
+    if script.cells is not None and problem.span is not None:
+        first = f"{script.place(problem.span.line)}: {first}"
+    fix = [f"{fix_title(problem.fix)}:", *diff_of(script, problem.fix)] if problem.fix else []
+    return [first, *more, *fix]
+
+
+def span_in_file(script: ScriptResult, problem: Problem) -> Span | None:
+    """Return where a problem stands in its file; None in a notebook, as a line of a cell is no line of the file."""
+    return None if script.cells is not None or script.path.endswith(".ipynb") else problem.span
+
+
+def fix_title(fix: Fix) -> str:
+    """Return what a fix is."""
+    points = f"{fix.points} fresh point{'' if fix.points == 1 else 's'}"
+    return f"fix, verified at {points}" if fix.verified else "fix, not verified"
+
+
+def diff_of(script: ScriptResult, fix: Fix) -> list[str]:
+    """Return the lines of a fix as a difference for the eye, each edit below its place."""
+    found = []
+    for edit in fix.edits:
+        found += [f"@@ {script.place(edit.line)} @@", f"-{edit.old}", *(f"+{line}" for line in new_lines(edit))]
+    return found

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import enum
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from gradcheck.script.result import ScriptResult
@@ -105,6 +107,15 @@ class Report:
         from gradcheck.report.plot import plot_report
 
         return plot_report(self, script, parameters)
+
+    @cached_property
+    def _times(self) -> Counter[str]:
+        return Counter(script.path for script in self.scripts)
+
+    def name(self, script: ScriptResult) -> str:
+        """Return the path of a script, with the function where one script was checked for several of them."""
+        points = script.entry_points
+        return script.path if self._times[script.path] == 1 or points is None else f"{script.path}::{points.backward}"
 
     def count(self, verdict: str) -> int:
         """Return how many scripts have a verdict: ``match``, ``mismatch``, ``inconclusive`` or ``error``."""

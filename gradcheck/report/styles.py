@@ -6,6 +6,8 @@ import re
 
 STYLES = {"match": "green", "mismatch": "bold red", "inconclusive": "yellow", "error": "bold red"}
 INDENT = 2
+# wide enough for any table: a log must not lose names
+LOG_WIDTH = 10_000
 # but for tabs; a terminal would obey them
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f-\x9f]")
 

@@ -89,6 +89,21 @@ def mismatch_table(result: CheckResult) -> pd.DataFrame:
     return frame.iloc[np.argsort(-frame["rel_error"].fillna(np.inf).to_numpy(), kind="stable")]
 
 
+def csv_of(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> str:
+    """Return rows as CSV with a header; what a row does not have is empty.
+
+    Parameters
+    ----------
+    rows : sequence of mapping
+        Finite numbers, texts, lists and None; NaN would be taken for what a row does not have.
+    columns : sequence of str
+        The columns, in their order.
+    """
+    # object columns keep each value as it is: an integer beside a gap does not become a float
+    frame = pd.DataFrame(list(rows), columns=list(columns), dtype=object)
+    return frame.to_csv(index=False, lineterminator="\n")
+
+
 def _entry_frame(parameter: ParameterResult, positions: Iterable[int]) -> pd.DataFrame:
     chosen = np.fromiter(positions, dtype=np.intp)
     # a tuple given as a label would be taken apart into levels, so the labels travel as an array of objects

@@ -13,15 +13,13 @@ from rich.text import Text
 
 from gradcheck.report.findings import show_findings
 from gradcheck.report.overview import show_overview
+from gradcheck.report.problems import entry_name, wrong_entries
 from gradcheck.report.record import Report
 from gradcheck.report.snippet import show_line, show_snippet
-from gradcheck.report.styles import INDENT, STYLES
+from gradcheck.report.styles import INDENT, LOG_WIDTH, STYLES
 from gradcheck.result import ParameterResult, Verdict
 from gradcheck.script.result import GradientSource, ScriptResult
 from gradcheck.script.source import Span
-
-# a log must not lose names
-_WIDE = 10_000
 
 
 def render(report: Report, console: Console, *, verbosity: int = 0) -> None:
@@ -53,15 +51,15 @@ def render(report: Report, console: Console, *, verbosity: int = 0) -> None:
         show_overview(report, console)
 
 
-def plain_text(report: Report, *, verbosity: int = 0) -> str:
-    """Return the report as text without colours, in lines as long as it takes.
+def as_log(report: Report, *, verbosity: int = 0) -> str:
+    """Return the report as text without colours, wide enough that nothing is left out or broken.
 
     Parameters
     ----------
     report : Report
         What to show.
     verbosity : int
-        As for `render`.
+        As in `render`.
     """
     return in_plain_text(lambda console: render(report, console, verbosity=verbosity))
 
@@ -75,7 +73,7 @@ def in_plain_text(show: Callable[[Console], None]) -> str:
         Writes to the console that it is given.
     """
     out = io.StringIO()
-    show(Console(file=out, width=_WIDE, color_system=None, highlight=False, markup=False, emoji=False))
+    show(Console(file=out, width=LOG_WIDTH, color_system=None, highlight=False, markup=False, emoji=False))
     return out.getvalue().rstrip("\n")
 
 
@@ -216,7 +214,7 @@ def _cells(parameter: ParameterResult) -> dict[str, str]:
     return {
         "parameter": parameter.name,
         "shape": " x ".join(map(str, parameter.shape)) or "scalar",
-        "wrong": _wrong(parameter),
+        "wrong": wrong_entries(parameter),
         "analytic": f"{parameter.analytic[worst]:.6g}",
         "numerical": f"{parameter.numerical[worst]:.6g}",
         "rel. error": f"{parameter.rel_error[worst]:.2g}",
@@ -224,21 +222,11 @@ def _cells(parameter: ParameterResult) -> dict[str, str]:
     }
 
 
-def _place(parameter: ParameterResult) -> str:
-    return f"[{', '.join(map(str, parameter.worst_index))}]" if parameter.shape else ""
-
-
-def _wrong(parameter: ParameterResult) -> str:
-    if parameter.certificate is None:
-        return f"{parameter.mismatched} of {parameter.checked}"
-    return f"{parameter.mismatched}{'' if parameter.certificate.complete else '+'} of {parameter.size}"
-
-
 def _show_parameter(
     script: ScriptResult, parameter: ParameterResult, source: GradientSource | None, said: str, console: Console
 ) -> None:
     worst = parameter.worst
-    text = Text("\n").append(f"{parameter.name}{_place(parameter)}", "bold")
+    text = Text("\n").append(entry_name(parameter), "bold")
     text.append(f": analytic {parameter.analytic[worst]:.6g}, numerical {parameter.numerical[worst]:.6g}")
     text.append(f" +- {parameter.numerical_error[worst]:.1g}")
     show_line(console, text)
@@ -264,7 +252,7 @@ def _check_details(script: ScriptResult) -> Iterator[str]:
         yield f"tolerance: rtol {check.tolerance.rtol:g}, atol {check.tolerance.atol:g}"
         yield f"loss: {check.loss:.6g}, {check.noise.sentence(check.loss)}"
         for parameter in script.parameters:
-            yield f"{parameter.name}{_place(parameter)}: {_numerics(parameter)}"
+            yield f"{entry_name(parameter)}: {_numerics(parameter)}"
 
 
 def _numerics(parameter: ParameterResult) -> str:
