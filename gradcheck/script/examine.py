@@ -28,6 +28,7 @@ from gradcheck.script.result import EntryPoints, GradientSource, ScriptResult
 from gradcheck.script.source import SourceFile
 from gradcheck.script.understand import Subject
 from gradcheck.script.unpack import entry_names, split
+from gradcheck.script.usage import usage_of
 from gradcheck.verdict import Verdict
 
 # of the time that is left, for the search of edits; and of what is left then, for examining an edited script
@@ -71,6 +72,8 @@ class Request:
         Whether to look for the causes of wrong gradients.
     curves : bool
         Whether to sweep the steps of the worst entries, for pictures.
+    usages : bool
+        Whether to tell how the script uses what is checked, for a test that does the same.
     """
 
     path: str
@@ -85,6 +88,7 @@ class Request:
     memory: int | None = None
     fix: bool = True
     curves: bool = False
+    usages: bool = False
 
 
 def examine(request: Request) -> ScriptResult:
@@ -140,6 +144,7 @@ def _result(examined: Examined, request: Request, began: float) -> ScriptResult:
         findings=_findings(examined, request, began) if merged.verdict is Verdict.MISMATCH else (),
         notes=(*_notes(recording, subject, stale), *merged.notes),
         evidence=subject.evidence,
+        usages=(usage_of(subject),) if request.usages else (),
         evaluations=examined.evaluations,
     )
 
@@ -173,6 +178,7 @@ def _joined(results: Sequence[ScriptResult]) -> ScriptResult:
         findings=tuple(finding for result in results for finding in result.findings),
         notes=tuple(dict.fromkeys(note for result in results for note in result.notes)),
         evidence=tuple(sentence for result in results for sentence in result.evidence),
+        usages=tuple(usage for result in results for usage in result.usages),
     )
 
 
