@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,11 +20,20 @@ from gradcheck.commands.shared import (
     refuse_unwritable,
     target_of,
 )
+from gradcheck.errors import ScriptError, UsageError
 from gradcheck.report.formats import FORMATS, NAMES, format_of
 
 if TYPE_CHECKING:
+    from rich.console import Console
+
+    from gradcheck.api import Job
     from gradcheck.config import Options
     from gradcheck.report.record import Report
+    from gradcheck.script.result import ScriptResult
+    from gradcheck.watch import Round
+
+# the width of the line between two checks of --watch
+_RULE = 80
 
 
 @click.command(epilog=EXITS)
@@ -36,6 +46,7 @@ if TYPE_CHECKING:
 @click.option("-k", "only", metavar="NAME", help="Check the scripts whose path contains NAME.")
 @click.option("--strict", is_flag=True, help="Count what is inconclusive as a mismatch.")
 @click.option("--exit-zero", is_flag=True, help="End with 0 although there are mismatches.")
+@click.option("--watch", is_flag=True, help="Check again what is saved, until Ctrl-C; says what has changed.")
 @click.option("--format", "form", type=click.Choice(NAMES), help="Output format. [default: text]")
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), metavar="FILE", help="Write to FILE.")
 @click.option("-q", "--quiet", is_flag=True, help="One line per script.")
@@ -46,7 +57,12 @@ def run(context: click.Context, /, paths: tuple[str, ...], **flags: Any) -> None
 
     A PATH is a script (.py), a notebook (.ipynb), a folder of them, or PATH::FUNCTION for one backward function. What
     follows -- is the script's own argument list; what is piped in is its standard input.
+
+    With --watch, a script is checked again when it, a local module that it imports, or pyproject.toml is saved. Ctrl-C
+    ends that with 130, whatever was found.
     """
+    from gradcheck.report.record import Report
+
     paths, script_arguments = arguments_at_dashes(context, paths)
     if not paths:
         raise click.UsageError("expected at least one PATH before --")
@@ -54,21 +70,79 @@ def run(context: click.Context, /, paths: tuple[str, ...], **flags: Any) -> None
         raise click.UsageError(f"--workers: expected a number of at least 1, got {flags['workers']}")
     options = options_of(flags, script_arguments)
     refuse_unwritable(flags["output"])
-    report = _check_all(paths, options, flags)
+    if flags["watch"]:
+        _check_again_and_again(paths, options, flags)
+    report = Report(_check(_jobs(_targets(paths, flags["only"]), options), flags))
     _write(report, flags)
     context.exit(int(report.exit_code(strict=flags["strict"], exit_zero=flags["exit_zero"])))
 
 
-def _check_all(paths: tuple[str, ...], options: Options, flags: dict[str, Any]) -> Report:
-    from gradcheck.api import prepare
+def _jobs(targets: Sequence[tuple[str, str | None]], options: Options, *, lenient: bool = False) -> list[Job]:
+    """Read scripts and settle their settings; with `lenient`, a wrong setting is an error of the script."""
+    from gradcheck.api import Job, prepare
+
+    found = []
+    for path, function in targets:
+        try:
+            found.append(prepare(path, narrowed(options, function)))
+        except UsageError as error:
+            if not lenient:
+                raise
+            found.append(Job(path, error=ScriptError(error.message, slug="bad-setting")))
+    return found
+
+
+def _check(jobs: Sequence[Job], flags: dict[str, Any]) -> tuple[ScriptResult, ...]:
     from gradcheck.batch import run_all
     from gradcheck.progress import Progress
-    from gradcheck.report.record import Report
 
-    jobs = [prepare(path, narrowed(options, function)) for path, function in _targets(paths, flags["only"])]
     workers = min(flags["workers"], len(jobs))
     with Progress(console(stderr=True), len(jobs), workers, show_output=flags["verbose"]) as progress:
-        return Report(run_all(jobs, workers, progress))
+        return run_all(jobs, workers, progress)
+
+
+def _check_again_and_again(paths: tuple[str, ...], options: Options, flags: dict[str, Any]) -> None:
+    """Check all scripts, and then those that are saved; it ends with Ctrl-C, or at once where there are none."""
+    from gradcheck import standard_input
+    from gradcheck.report.record import Report
+    from gradcheck.watch import Target, Watch, require_watchfiles, rounds
+
+    require_watchfiles()
+
+    def targets() -> list[Target]:
+        return _targets(paths, flags["only"])
+
+    def check(some: Sequence[Target]) -> tuple[ScriptResult, ...]:
+        standard_input.rewind()
+        return _check(_jobs(some, options, lenient=bool(watch.results)), flags)
+
+    for path, _ in targets():
+        standard_input.keep(path)
+    watch = Watch(targets, check)
+    screen = console(stderr=flags["output"] is not None or _format(flags) != "text")
+    for number, found in enumerate(rounds(watch)):
+        _announce(found, screen, is_first=not number)
+        # a file has everything, the screen what is news
+        whole = flags["output"] is not None
+        if found.results or whole:
+            _write(Report(watch.report if whole else found.results), flags)
+        sys.stdout.flush()
+
+
+def _announce(found: Round, screen: Console, *, is_first: bool) -> None:
+    """Write a rule with the time, and what is different from the last time."""
+    from gradcheck.report.snippet import show_line
+    from gradcheck.watch import clock
+
+    head = f"---- {clock()} {', '.join(found.saved or found.gone)} "
+    show_line(screen, head.ljust(_RULE, "-"))
+    for name in found.gone:
+        show_line(screen, f"{name} is gone; waiting for it to come back")
+    for said in found.changed:
+        show_line(screen, said)
+    if found.saved and not is_first and not found.changed:
+        show_line(screen, "nothing has changed in what was found")
+    show_line(screen, "")
 
 
 def _targets(paths: tuple[str, ...], only: str | None) -> list[tuple[str, str | None]]:

@@ -65,6 +65,8 @@ def _expression(numbers: Numbers, lengths: Mapping[int, int], rng: str) -> str:
             return f"{rng}.random({size})"
         case Kind.BINARY:
             return f"{rng}.integers(2, {size}).astype(float)"
+        case Kind.SIGN:
+            return f"{rng}.choice([-1, 1], {size})"
         case Kind.MASK:
             return f"{rng}.random({size}) < 0.5"
         case Kind.CLASSES:

@@ -104,7 +104,11 @@ def _pins(path: str | Path, result: ScriptResult, options: Options) -> list[Pins
     several = len(result.usages) > 1
     found = [_pins_of(path, usage, result, options, several=several) for usage in result.usages]
     # what cannot be named is found by the check of the whole script
-    return [pins for pins in found if pins is not None] if all(found) else [Pins(None, options.loss, options.params)]
+    return (
+        [pins for pins in found if pins is not None]
+        if all(found)
+        else [Pins(options.backward, options.loss, options.params)]
+    )
 
 
 def _pins_of(path: str | Path, usage: Usage, result: ScriptResult, options: Options, *, several: bool) -> Pins | None:

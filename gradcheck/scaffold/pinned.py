@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 
 from gradcheck.config import Options
 from gradcheck.scaffold.layout import Group, Item, Quote, laid_out, names_tuple, quoted
@@ -25,8 +25,7 @@ class Pins:
 
     def options(self, options: Options) -> Options:
         """Return the settings with these pins."""
-        said = {field.name: getattr(options, field.name) for field in fields(options)}
-        return Options(**{**said, "backward": self.backward, "loss": self.loss, "params": self.params})
+        return replace(options, backward=self.backward, loss=self.loss, params=self.params)
 
 
 def possible_pins(usage: Usage) -> list[Pins]:

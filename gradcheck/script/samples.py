@@ -22,6 +22,7 @@ class Kind(enum.Enum):
     POSITIVE = "positive numbers"
     UNIT = "numbers between 0 and 1"
     BINARY = "zeros and ones"
+    SIGN = "ones of both signs"
     MASK = "truth values"
     CLASSES = "whole numbers from 0"
     WHOLE = "other whole numbers"
@@ -105,7 +106,7 @@ def _parts(value: Any, *, is_parameter: bool) -> Parts | None:
 def _numbers(array: npt.NDArray[Any], *, is_parameter: bool, is_list: bool) -> Numbers:
     low, high = (float(end) if np.isfinite(end) else 0.0 for end in (np.min(array), np.max(array)))
     is_whole = array.dtype.kind in "iu"
-    kind = _parameter_kind(low) if is_parameter else _whole_kind(low) if is_whole else _kind(array, low, high)
+    kind = _parameter_kind(low) if is_parameter else _whole_kind(array) if is_whole else _kind(array, low, high)
     return Numbers(kind, array.shape, *((int(low), int(high)) if is_whole else (0, 0)), is_list)
 
 
@@ -113,11 +114,15 @@ def _parameter_kind(low: float) -> Kind:
     return Kind.POSITIVE if low > 0 else Kind.REAL
 
 
-def _whole_kind(low: float) -> Kind:
-    return Kind.CLASSES if low == 0 else Kind.WHOLE
+def _whole_kind(array: npt.NDArray[Any]) -> Kind:
+    if np.isin(array, (-1, 1)).all():
+        return Kind.SIGN
+    return Kind.CLASSES if np.min(array) == 0 else Kind.WHOLE
 
 
 def _kind(array: npt.NDArray[Any], low: float, high: float) -> Kind:
+    if low < high and np.isin(array, (-1, 1)).all():
+        return Kind.SIGN
     if low < 0 or low == high:
         return Kind.POSITIVE if low > 0 else Kind.REAL
     binary = bool(np.isin(array, (0, 1)).all())
