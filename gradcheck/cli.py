@@ -16,6 +16,7 @@ from gradcheck.commands.run import run
 from gradcheck.commands.shared import EXITS
 from gradcheck.commands.small import demo, explain
 from gradcheck.commands.train import train
+from gradcheck.commands.write import write
 from gradcheck.errors import GradcheckError
 
 
@@ -28,7 +29,7 @@ def cli() -> None:
     """
 
 
-for command in (compare, demo, explain, fix, run, train):
+for command in (compare, demo, explain, fix, run, train, write):
     cli.add_command(command)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from textwrap import dedent
+
 import pytest
 
 from script_runs import check, verdicts
@@ -912,3 +914,47 @@ def test_the_place_of_a_wrong_gradient_is_where_it_gets_its_value(tmp_path, body
     (source,) = result.sources
     span = source.span
     assert result.lines[span.line - 1][span.column - 1 : span.end_column - 1] == line
+
+
+IN_PLACE = (
+    DATA
+    + """
+W, b = rng.normal(size=3), np.zeros(1)
+for step in range(30):
+    R = X @ W + b - Y
+    loss = np.mean(R ** 2)
+    W -= 0.1 * 2 * X.T @ R / len(Y)
+    b -= 0.1 * 2 * R.mean()
+print(loss)
+"""
+)
+
+
+@pytest.mark.parametrize("params", [("W",), ("b",), ("W", "b")])
+def test_parameters_that_are_moved_in_place_can_be_named(tmp_path, params):
+    assert verdicts(check(tmp_path, IN_PLACE, params=params)) == dict.fromkeys(params, "match")
+
+
+def test_no_parameter_that_is_named_is_left_out_in_place(tmp_path):
+    error = check(tmp_path, IN_PLACE, params=("W", "q")).error
+    assert error.slug == "no-gradient"
+    assert "no gradient of `q` was found (--params); there are gradients of `W`, `b`" in error.message
+
+
+def test_parameters_of_two_functions_can_be_named_together(tmp_path):
+    text = """
+    def loss(W, b):
+        return np.mean((X @ W + b - Y) ** 2)
+    def grad_of_W(W, b):
+        dW = 2 * X.T @ (X @ W + b - Y) / len(Y)
+        return dW
+    def grad_of_b(W, b):
+        db = np.mean(X @ W + b - Y)
+        return db
+    W, b = rng.normal(size=3), 0.5
+    for step in range(30):
+        dW, db = grad_of_W(W, b), grad_of_b(W, b)
+        W -= 0.1 * dW
+        b -= 0.1 * db
+    """
+    assert verdicts(check(tmp_path, DATA + dedent(text), params=("W", "b"))) == {"W": "match", "b": "mismatch"}

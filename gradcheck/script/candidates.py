@@ -152,28 +152,38 @@ def _replays(recording: Recording, backward: Backward) -> bool:
 
 
 def narrowed(found: Sequence[Backward], wanted: Sequence[str]) -> list[Backward]:
-    """Return what is left with the parameters that the user wants, by their whole names or their last parts.
-
-    Raises
-    ------
-    ScriptError
-        If one of them was not found; nothing is left out silently.
-    """
+    """Return what is left with the parameters that the user wants, by their whole names or their last parts."""
     if not wanted:
         return list(found)
-    names = {name for backward in found for name in backward.names}
-    missing = [name for name in wanted if name not in names | {base_name(n) for n in names}]
-    if missing:
-        raise ScriptError(
-            f"no gradient of {_listed(missing)} was found (--params); there are gradients of {_listed(sorted(names))}",
-            slug="no-gradient",
-            line=found[0].function.line,
-        )
     kept = [
         replace(b, pairs=tuple(p for p in b.pairs if p.slot.name in wanted or base_name(p.slot.name) in wanted))
         for b in found
     ]
     return [backward for backward in kept if backward.pairs]
+
+
+def missing(found: Sequence[Backward], wanted: Sequence[str]) -> list[str]:
+    """Return which of the parameters that the user wants have no gradient."""
+    names = {name for backward in found for name in backward.names}
+    return [name for name in wanted if name not in names | {base_name(n) for n in names}]
+
+
+def not_found(found: Sequence[Backward], names: Sequence[str]) -> ScriptError:
+    """Return what is said about parameters without a gradient: nothing is left out silently.
+
+    Parameters
+    ----------
+    found : sequence of Backward
+        What computes gradients, at least one.
+    names : sequence of str
+        Which parameters are missing.
+    """
+    known = sorted({name for backward in found for name in backward.names})
+    return ScriptError(
+        f"no gradient of {_listed(names)} was found (--params); there are gradients of {_listed(known)}",
+        slug="no-gradient",
+        line=found[0].function.line,
+    )
 
 
 def _listed(names: Iterable[str]) -> str:

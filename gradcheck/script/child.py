@@ -15,6 +15,7 @@ from gradcheck.script.scratch import divert_writes
 if TYPE_CHECKING:
     from gradcheck.script.course import CourseRequest
     from gradcheck.script.examine import Request
+    from gradcheck.script.trial import TrialRequest
 
 REQUEST, RESPONSE, TRACE, JOURNAL = "request.pickle", "response.pickle", "trace.txt", "evaluations.jsonl"
 # before the parent's limit, so that the trace names the line in which a script hangs
@@ -25,19 +26,16 @@ def main(folder: Path) -> None:
     """Answer the request that lies in `folder`."""
     # before NumPy is imported, which keeps the `open` that it meets
     divert_writes(folder)
-    from gradcheck.script.course import CourseRequest, follow_course
-    from gradcheck.script.examine import examine
+    from gradcheck.script.examine import Request
 
-    request: Request | CourseRequest = pickle.loads((folder / REQUEST).read_bytes())
-    limits = request.request if isinstance(request, CourseRequest) else request
+    job: Request | CourseRequest | TrialRequest = pickle.loads((folder / REQUEST).read_bytes())
+    limits = job if isinstance(job, Request) else job.request
     if limits.memory is not None:
         _limit_memory(limits.memory)
     with (folder / TRACE).open("w") as trace:
         faulthandler.enable(trace)
         faulthandler.dump_traceback_later(max(limits.seconds - _EARLY_SECONDS, 0.1), file=trace)
-        result: object = (
-            follow_course(request) if isinstance(request, CourseRequest) else examine(_lent(request, folder))
-        )
+        result = _answer(job, folder)
         faulthandler.cancel_dump_traceback_later()
     partial = folder / f"{RESPONSE}.partial"
     partial.write_bytes(pickle.dumps(result))
@@ -50,6 +48,16 @@ def main(folder: Path) -> None:
 def _lent(request: Request, folder: Path) -> Request:
     """Return a request whose file of evaluations is the one in the folder: others are out of reach here."""
     return request if request.resume is None else replace(request, resume=str(folder / JOURNAL))
+
+
+def _answer(job: Request | CourseRequest | TrialRequest, folder: Path) -> object:
+    from gradcheck.script.course import CourseRequest, follow_course
+    from gradcheck.script.examine import examine
+    from gradcheck.script.trial import TrialRequest, try_out
+
+    if isinstance(job, CourseRequest):
+        return follow_course(job)
+    return try_out(job) if isinstance(job, TrialRequest) else examine(_lent(job, folder))
 
 
 def _limit_memory(mebibytes: int) -> None:

@@ -28,6 +28,7 @@ from gradcheck.script.result import EntryPoints, GradientSource, ScriptResult
 from gradcheck.script.source import SourceFile
 from gradcheck.script.understand import Subject
 from gradcheck.script.unpack import entry_names, split
+from gradcheck.script.usage import usage_of
 from gradcheck.verdict import Verdict
 
 # of the time that is left, for the search of edits; and of what is left then, for examining an edited script
@@ -83,6 +84,8 @@ class Request:
         The file that evaluations are written into, and taken from.
     deadline : float or None
         When the check has to end with what is known, on the clock of ``time.monotonic``.
+    usages : bool
+        Whether to tell how the script uses what is checked, for a test that does the same.
     """
 
     path: str
@@ -102,6 +105,7 @@ class Request:
     max_evals: int | None = None
     resume: str | None = None
     deadline: float | None = None
+    usages: bool = False
 
 
 def examine(request: Request) -> ScriptResult:
@@ -158,6 +162,7 @@ def _result(examined: Examined, request: Request, began: float) -> ScriptResult:
         findings=_findings(examined, request, began) if merged.verdict is Verdict.MISMATCH else (),
         notes=(*_notes(recording, subject, stale), *merged.notes),
         evidence=subject.evidence,
+        usages=(usage_of(subject),) if request.usages else (),
         evaluations=examined.evaluations,
     )
 
@@ -191,6 +196,7 @@ def _joined(results: Sequence[ScriptResult]) -> ScriptResult:
         findings=tuple(finding for result in results for finding in result.findings),
         notes=tuple(dict.fromkeys(note for result in results for note in result.notes)),
         evidence=tuple(sentence for result in results for sentence in result.evidence),
+        usages=tuple(usage for result in results for usage in result.usages),
     )
 
 

@@ -18,11 +18,13 @@ from pathlib import Path
 from typing import IO, Any
 
 from gradcheck.errors import ScriptError
+from gradcheck.result import CheckResult
 from gradcheck.script.child import JOURNAL, REQUEST, RESPONSE, TRACE
 from gradcheck.script.course import Course, CourseRequest
 from gradcheck.script.examine import Request
 from gradcheck.script.record import timeout_message
 from gradcheck.script.result import ScriptResult
+from gradcheck.script.trial import TrialRequest
 
 # the child answers by itself a little before it is killed
 _GRACE_SECONDS = 1.0
@@ -117,6 +119,20 @@ def follow_isolated(
         The run that the child belongs to.
     """
     found: Course | ScriptError = _answer(job, job.request, output, children)
+    return found
+
+
+def try_isolated(job: TrialRequest, children: Children | None = None) -> tuple[CheckResult, ...] | ScriptError:
+    """Try a generated test out in a child process, as `examine_isolated` examines a script.
+
+    Parameters
+    ----------
+    job : TrialRequest
+        What to try.
+    children : Children, optional
+        The run that the child belongs to.
+    """
+    found: tuple[CheckResult, ...] | ScriptError = _answer(job, job.request, None, children)
     return found
 
 

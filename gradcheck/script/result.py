@@ -10,6 +10,7 @@ from gradcheck.errors import ScriptError
 from gradcheck.result import CheckResult, ParameterResult, Verdict
 from gradcheck.script.place import Cells, Place
 from gradcheck.script.source import Span
+from gradcheck.script.usage import Usage
 
 
 @dataclass(frozen=True)
@@ -99,6 +100,8 @@ class ScriptResult:
         Conventions that were recognised and other things the user should know.
     evidence : tuple of str
         How the script was understood.
+    usages : tuple of Usage
+        How it uses what is checked, for each model; empty unless that was asked for.
     lines : tuple of str
         The source, for snippets.
     cells : Cells or None
@@ -119,6 +122,7 @@ class ScriptResult:
     findings: tuple[Finding, ...] = ()
     notes: tuple[str, ...] = ()
     evidence: tuple[str, ...] = ()
+    usages: tuple[Usage, ...] = ()
     lines: tuple[str, ...] = ()
     cells: Cells | None = None
     seconds: float = 0.0

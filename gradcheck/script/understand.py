@@ -8,7 +8,7 @@ from typing import Any
 
 from gradcheck.errors import ScriptError
 from gradcheck.script.backward import Backward
-from gradcheck.script.candidates import Overrides, find_backwards, narrowed, read_variables
+from gradcheck.script.candidates import Overrides, find_backwards, missing, narrowed, not_found, read_variables
 from gradcheck.script.complaints import no_gradient, no_loss, not_repeatable, several_objects
 from gradcheck.script.loss_choice import Choice, Rejected, choose_loss
 from gradcheck.script.losses import implied_candidates, loss_candidates, named_loss, unnamed_candidates
@@ -116,12 +116,17 @@ def understand(recording: Recording, overrides: Overrides) -> tuple[Subject, ...
     """
     unrepeatable: dict[str, Function] = {}
     units = units_of(recording.source, overrides.backward)
-    returned = narrowed(list(find_backwards(recording, overrides, unrepeatable)), overrides.params)
+    candidates = list(find_backwards(recording, overrides, unrepeatable))
+    returned = narrowed(candidates, overrides.params)
     search = _Search(recording, overrides, moved_bases(recording.source))
     subjects, others = search.best(returned), list[Backward]()
-    if not subjects or search.rank(subjects[0].backward)[0] < search.most_moved(units):
+    left_out = missing(returned, overrides.params)
+    if not subjects or left_out or search.rank(subjects[0].backward)[0] < search.most_moved(units):
         chosen = {name: unit for name, unit in units.items() if overrides.backward in (None, name, unit.short_name)}
-        others = narrowed(list(observed(recording, chosen, read_variables(recording.source))), overrides.params)
+        more = list(observed(recording, chosen, read_variables(recording.source)))
+        if wanted := missing([*candidates, *more], overrides.params) if candidates or more else []:
+            raise not_found([*candidates, *more], wanted)
+        others = narrowed(more, overrides.params)
         search.bases |= {_base(name) for b in others if b.kind is Kind.CHANGE for name in b.names}
         subjects = _better(subjects, search.best([*(s.backward for s in subjects), *others]))
     if not subjects:
@@ -133,9 +138,13 @@ def understand(recording: Recording, overrides: Overrides) -> tuple[Subject, ...
     first = subjects[0].backward
     if first.shared:
         raise several_objects(first)
-    if overrides.backward or overrides.params:
+    if overrides.backward and not missing([first], overrides.params):
         return (subjects[0],)
     found = search.beside(subjects[0], [*returned, *others])
+    if wanted := missing([subject.backward for subject in found], overrides.params):
+        raise not_found([subject.backward for subject in found], wanted)
+    if overrides.backward or overrides.params:
+        return tuple(found)
     covered = [pair for subject in found for pair in subject.backward.pairs]
     left = unchecked(covered, [*returned, *others], search.bases)
     return (replace(found[0], unchecked=left), *found[1:])

@@ -1,0 +1,1 @@
+"""Test files for pytest that keep a script's gradients right."""

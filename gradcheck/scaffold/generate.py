@@ -1,0 +1,121 @@
+"""From a script to the text of a test file: examine, draft, and keep the first draft that says the same."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from gradcheck.api import Job, prepare
+from gradcheck.config import Options
+from gradcheck.errors import ScriptError
+from gradcheck.result import CheckResult
+from gradcheck.scaffold.direct import direct_tests
+from gradcheck.scaffold.pinned import Pins, pinned_test, possible_pins
+from gradcheck.scaffold.target import Target
+from gradcheck.script.isolate import Children, try_isolated
+from gradcheck.script.result import ScriptResult
+from gradcheck.script.source import SourceFile
+from gradcheck.script.trial import TrialRequest
+from gradcheck.script.usage import Usage
+
+_DECIDED = ("match", "mismatch")
+
+
+@dataclass(frozen=True)
+class Written:
+    """A test file for a script.
+
+    Attributes
+    ----------
+    result : ScriptResult
+        The examination of the script.
+    text : str
+        The file's content; empty where the script was not understood.
+    """
+
+    result: ScriptResult
+    text: str = ""
+
+
+def write_test(path: str | Path, target: Path, options: Options) -> Written:
+    """Return the text of a test file that keeps a script's gradients right; no file is written.
+
+    Where the script can be imported without effect, the test calls its functions with small random arguments;
+    otherwise it checks the script as it is. The text was tried out: its verdict is that of the examination.
+
+    Parameters
+    ----------
+    path : str or Path
+        The script, or the notebook.
+    target : Path
+        Where the test is going to lie: paths in it are relative to its folder.
+    options : Options
+        Settings, as for ``check_script``; the test hands them on.
+
+    Raises
+    ------
+    UsageError
+        If a setting is wrong.
+    """
+    job = prepare(path, replace(options, fix=False))
+    if job.request is None:
+        return Written(job.run())
+    result = _examined(replace(job, request=replace(job.request, usages=True)))
+    if result.error is not None:
+        return Written(result)
+    place = Target(target.absolute(), Path(path).absolute())
+    text = _direct(place, result, job, options)
+    return Written(result, text or pinned_test(place, _pins(path, result, options), options))
+
+
+def _examined(job: Job) -> ScriptResult:
+    """Examine a script as a test will: with nothing on its standard input."""
+    return job.run(children=Children(share_input=False))
+
+
+def _direct(target: Target, result: ScriptResult, job: Job, options: Options) -> str | None:
+    """Return a test that calls the script's functions, if one was tried that says the same as the examination."""
+    if job.request is None or len(result.usages) != 1 or result.verdict not in _DECIDED:
+        return None
+    source = SourceFile.read(target.script)
+    for text in direct_tests(target, source, result.usages[0], options):
+        trial = TrialRequest(replace(job.request, path=str(target.path)), text)
+        found = try_isolated(trial, Children(share_input=False))
+        if not isinstance(found, ScriptError) and _agrees(found, result):
+            return text
+    return None
+
+
+def _agrees(found: tuple[CheckResult, ...], result: ScriptResult) -> bool:
+    """Whether a trial says of all parameters together what the examination does, and of each if they are the same."""
+    one = Counter(p.verdict for check in found for p in check.parameters)
+    other = Counter(p.verdict for p in result.parameters)
+    if one.total() == other.total():
+        return one == other
+    return len(found) == 1 and found[0].verdict.value == result.verdict
+
+
+def _pins(path: str | Path, result: ScriptResult, options: Options) -> list[Pins]:
+    """Return for each model the most that can be said about it without another verdict."""
+    several = len(result.usages) > 1
+    found = [_pins_of(path, usage, result, options, several=several) for usage in result.usages]
+    # what cannot be named is found by the check of the whole script
+    return (
+        [pins for pins in found if pins is not None]
+        if all(found)
+        else [Pins(options.backward, options.loss, options.params)]
+    )
+
+
+def _pins_of(path: str | Path, usage: Usage, result: ScriptResult, options: Options, *, several: bool) -> Pins | None:
+    known = {(parameter.name, parameter.verdict) for parameter in result.parameters}
+    for pins in possible_pins(usage):
+        job = prepare(path, replace(pins.options(options), fix=False))
+        again = _examined(replace(job, request=job.request and replace(job.request, usages=True)))
+        # not by the numbers: a script without a seed has others each time
+        same = [(other.loss, other.parameters) for other in again.usages] == [(usage.loss, usage.parameters)]
+        whole = several or len(again.parameters) == len(result.parameters)
+        if same and whole and {(parameter.name, parameter.verdict) for parameter in again.parameters} <= known:
+            return pins
+    return None
