@@ -21,11 +21,12 @@ from gradcheck.adapters.torch_special import (
     second_order,
     undefined_outputs,
 )
-from gradcheck.adapters.torch_state import Lent
-from gradcheck.adapters.torch_subject import Subject, Target, involved_modules, tensors_in, unchecked_modules
+from gradcheck.adapters.torch_state import Lent, Reached
+from gradcheck.adapters.torch_subject import Subject, Target, reached_by, tensors_in, unchecked
 from gradcheck.errors import InputError
 from gradcheck.result import CheckResult, ParameterResult
 from gradcheck.tolerance import Tolerance
+from gradcheck.verdict import Verdict
 
 
 @dataclass(frozen=True)
@@ -86,22 +87,28 @@ def examine(what: Any, inputs: Sequence[Any], loss: Any, plan: Plan) -> CheckRes
         If it cannot be checked. What the user's code raises comes through unchanged.
     """
     target = Target.of(what)
-    modules = involved_modules(what, inputs, loss)
-    unchecked = unchecked_modules(target, modules)
-    if _has_coarse(inputs, modules):
-        try:
-            return _examined(target, modules, inputs, loss, plan, unchecked)
-        except _DoesNotWork as failed:
-            first = str(failed.cause).partition("\n")[0][:100]
-            unchecked.append(
-                f"in double precision the function raises {type(failed.cause).__name__} ({first}); it was checked in "
-                "single precision, in which small mistakes cannot be seen"
-            )
-        return _examined(target, modules, inputs, loss, plan, unchecked, double=False)
+    reached = reached_by(what, inputs, loss)
+    notes = unchecked(target, reached, inputs)
     try:
-        return _examined(target, modules, inputs, loss, plan, unchecked)
+        return _examined(target, reached, inputs, loss, plan, notes)
     except _DoesNotWork as failed:
-        raise failed.cause from failed.cause.__cause__
+        cause = failed.cause
+    if not _has_coarse(inputs, reached):
+        raise cause
+    said = str(cause).partition("\n")[0][:100]
+    notes.append(
+        f"in double precision the function raises {type(cause).__name__} ({said}); it was checked in single precision, "
+        "in which small mistakes cannot be seen"
+    )
+    return _examined(target, reached, inputs, loss, plan, notes, double=False)
+
+
+def _first_unless_worse(results: Sequence[CheckResult]) -> CheckResult:
+    """Return the first result, with those parameters of the others that came out worse."""
+    merged = CheckResult.merge(results)
+    pairs = zip(results[0].parameters, merged.parameters, strict=True)
+    kept = tuple(first if first.verdict is worst.verdict else worst for first, worst in pairs)
+    return replace(merged, parameters=kept, points=results[0].points)
 
 
 class _DoesNotWork(Exception):
@@ -114,7 +121,7 @@ class _DoesNotWork(Exception):
 
 def _examined(
     target: Target,
-    modules: Sequence[Any],
+    reached: Reached,
     inputs: Sequence[Any],
     loss: Any,
     plan: Plan,
@@ -122,7 +129,7 @@ def _examined(
     *,
     double: bool = True,
 ) -> CheckResult:
-    with Lent(modules, double) as lent:
+    with Lent(reached, double) as lent:
         subject = Subject.of(target, inputs, loss, lent, double)
         subject.notes += notes
         try:
@@ -139,11 +146,11 @@ def _examined(
         return _Examination(subject, outputs, plan, target.has_jvp, double, has_loss=loss is not None).result()
 
 
-def _has_coarse(inputs: Sequence[Any], modules: Sequence[Any]) -> bool:
+def _has_coarse(inputs: Sequence[Any], reached: Reached) -> bool:
     """Tell whether anything that the function computes with is coarser than double precision."""
-    tensors = [*tensors_in(list(inputs))]
-    tensors += [t for module in modules for t in (*module.parameters(), *module.buffers())]
-    return any(t.dtype.itemsize < (16 if t.is_complex() else 8) for t in tensors_in(tensors))
+    own = [t for module in reached.modules for t in (*module.parameters(), *module.buffers())]
+    tensors = tensors_in([list(inputs), own, reached.tensors])
+    return any(t.dtype.itemsize < (16 if t.is_complex() else 8) for t in tensors)
 
 
 def _forbid_other_dtypes(subject: Subject, found: Sequence[Any], plan: Plan) -> None:
@@ -190,8 +197,7 @@ class _Examination:
         # a product that is wrong in the same way for all weights, or depends on them otherwise than linearly, is seen
         # with others; with a loss, what comes back is always 1
         results = [backward.compare(self.outputs.weights(k)) for k in ((0,) if self.has_loss else (0, 1))]
-        result = replace(CheckResult.merge(results), points=results[0].points)
-        result = self._with_absent(result, found)
+        result = self._with_absent(_first_unless_worse(results), found)
         rows, notes = self._second_run(backward, weights, result.tolerance)
         if self.plan.undefined != "never":
             alone = self.plan.undefined == "always"
@@ -203,7 +209,7 @@ class _Examination:
 
     def _with_absent(self, result: CheckResult, found: Sequence[Any]) -> CheckResult:
         """Say of which wrong gradients there is none."""
-        wrong = {parameter.name for parameter in result.parameters if not parameter.verdict.severity == 0}
+        wrong = {parameter.name for parameter in result.parameters if parameter.verdict is not Verdict.MATCH}
         absent = [
             variable.name
             for variable, gradient in zip(self.subject.variables, found, strict=True)
@@ -236,8 +242,11 @@ class _Examination:
         outputs = Outputs(subject, settings.seed + 1, every=True)
         backward = Backward(subject, outputs, settings, self.is_single)
         result = backward.compare(outputs.weights(1))
-        if outputs.is_detached:
-            note = "the backward pass cannot be differentiated: it is detached, or computed outside of PyTorch"
+        if all(gradient is None for gradient in backward.gradient(outputs.weights(1))):
+            note = (
+                "the backward pass cannot be differentiated: it is detached, marked with once_differentiable, or "
+                "computed outside of PyTorch"
+            )
             result = replace(result, notes=(*result.notes, note))
         named = tuple(replace(p, name=f"{p.name} (order 2)") for p in result.parameters)
         return replace(result, parameters=named)

@@ -69,7 +69,7 @@ class Backward:
             found = value(self._outputs.now(), weights)
             return np.float32(found) if self._is_single else found
 
-        def gradient(_: object, /) -> Arrays:
+        def gradient(*_: object) -> Arrays:
             return as_arrays(self._subject, self.gradient(weights))
 
         return check_grad(loss, gradient, self._arrays, method="central", **vars(self._settings))
@@ -157,9 +157,7 @@ def along_inputs(
     return side_by_side(results) if results else None
 
 
-def _forward_product(
-    outputs: Outputs, weights: Sequence[Any], variable: Any, direction: Arrays
-) -> tuple[float] | None:
+def _forward_product(outputs: Outputs, weights: Sequence[Any], variable: Any, direction: Arrays) -> tuple[float] | None:
     """Return the weighted derivative along a direction; nothing where the variable is not an argument of the call."""
     import torch
     from torch.autograd import forward_ad

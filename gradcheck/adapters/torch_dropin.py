@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 from gradcheck.adapters.torch_check import Plan, examine
 from gradcheck.adapters.torch_compare import Settings
 from gradcheck.adapters.torch_products import BackwardError
-from gradcheck.adapters.torch_subject import tensors_in
+from gradcheck.adapters.torch_state import Lent
+from gradcheck.adapters.torch_subject import reached_by, tensors_in
 from gradcheck.errors import GradientMismatch, InputError
 from gradcheck.failure import failure_message
 
@@ -141,7 +141,9 @@ def gradgradcheck(
     import torch
 
     tensors = _as_tuple(inputs)
-    outputs = [o for o in tensors_in(func(*tensors)) if o.requires_grad]
+    with Lent(reached_by(func, tensors, None), double=False) as lent:
+        lent.rewind()
+        outputs = [o for o in tensors_in(func(*tensors)) if o.requires_grad]
     given = _random_like(outputs, gen_non_contig_grad_outputs) if grad_outputs is None else _as_tuple(grad_outputs)
     count = len(given)
 

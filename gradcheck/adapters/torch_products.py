@@ -46,7 +46,7 @@ class Outputs:
         if not found:
             raise InputError("the function returns no floating-point tensor, so there is nothing to check.")
         self._subject = subject
-        self.has_drawn = subject.lent.has_drawn
+        self.has_drawn = subject.lent.has_drawn()
         attached = [i for i, output in enumerate(found) if output.requires_grad]
         # a function that is cut off from its inputs must have no derivative
         self.is_detached = not attached
@@ -162,13 +162,11 @@ def as_arrays(subject: Subject, found: Sequence[Any]) -> Arrays:
     return arrays
 
 
-# what PyTorch says of a backward pass whose results do not fit, or that cannot be differentiated itself
-_UNFIT = re.compile(r"returned an (invalid gradient|incorrect number of gradients)|once_differentiable")
+# what PyTorch says of a backward pass whose results do not fit
+_UNFIT = re.compile(r"returned an (invalid gradient|incorrect number of gradients)")
 
 
 def _explained(message: str, subject: Subject) -> str:
-    if "once_differentiable" in message:
-        return f"the backward pass cannot be differentiated once more: {message}."
     place, names = re.search(r"at index (\d+)", message), subject.slots
     if place and int(place[1]) < len(names):
         return f"the backward pass returns a gradient of the wrong shape for `{names[int(place[1])]}`: {message}."

@@ -66,17 +66,17 @@ def undefined_outputs(
 
 
 @functools.cache
-def _without_gradient() -> Callable[[Any], Any]:
+def _without_gradient() -> Any:
     """Return a function that passes a tensor on and lets no gradient back."""
     import torch
 
     class WithoutGradient(torch.autograd.Function):  # type: ignore[misc, unused-ignore]
         @staticmethod
-        def forward(ctx: Any, tensor: Any) -> Any:
+        def forward(_: Any, tensor: Any) -> Any:
             return tensor.clone()
 
         @staticmethod
-        def backward(ctx: Any, _: Any) -> Any:
+        def backward(*_: Any) -> None:
             return None
 
     return WithoutGradient.apply

@@ -4,40 +4,71 @@ from __future__ import annotations
 
 import functools
 import types
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
 from typing import Any
 
 from gradcheck.adapters.torch_tensors import working_copy
 from gradcheck.containers import children
+from gradcheck.randomness import Randomness
 
 _DEPTH = 4
+_NODES = 3000
 
 
-def reachable_modules(roots: Iterable[Any]) -> list[Any]:
-    """Return the modules that functions compute with, the outermost ones, each once.
+@dataclass(frozen=True)
+class Reached:
+    """What a function computes with besides its arguments, as far as that can be seen without running it.
 
-    Looked at are closures, defaults, bound objects, the globals that a function's code names, and containers.
+    Looked at are closures, defaults, bound objects and their attributes, the globals that a function's code names, and
+    containers.
+
+    Parameters
+    ----------
+    modules : list of Module
+        The outermost modules, each once.
+    tensors : list of Tensor
+        Floating-point and complex tensors that belong to no module and come out of no computation.
+    roots : list
+        Where the look began.
     """
-    import torch
 
-    found: dict[int, Any] = {}
-    seen: set[int] = set()
+    modules: list[Any]
+    tensors: list[Any]
+    roots: list[Any]
 
-    def search(node: Any, depth: int) -> None:
-        if id(node) in seen or depth > _DEPTH:
-            return
-        seen.add(id(node))
-        if isinstance(node, torch.nn.Module):
-            found[id(node)] = node
-            return
-        for child in _referred(node):
-            search(child, depth + 1)
+    @classmethod
+    def by(cls, roots: Iterable[Any]) -> Reached:
+        """Look at functions, objects and containers."""
+        import torch
 
-    for root in roots:
-        search(root, 0)
-    inner = {id(part) for module in found.values() for part in module.modules() if part is not module}
-    return [module for key, module in found.items() if key not in inner]
+        modules: list[Any] = []
+        tensors: list[Any] = []
+        roots = list(roots)
+        queue = deque((root, 0) for root in roots)
+        seen: set[int] = set()
+        while queue and len(seen) < _NODES:
+            node, depth = queue.popleft()
+            if id(node) in seen or isinstance(node, (type, types.ModuleType, str, bytes)):
+                continue
+            seen.add(id(node))
+            if isinstance(node, torch.nn.Module):
+                modules.append(node)
+                own = [value for part in node.modules() for value in vars(part).values()]
+                tensors += [value for value in own if isinstance(value, torch.Tensor)]
+            elif isinstance(node, torch.Tensor):
+                tensors.append(node)
+            elif depth < _DEPTH:
+                queue += ((child, depth + 1) for child in _referred(node))
+        inner = {id(part) for module in modules for part in module.modules() if part is not module}
+        owned = {id(t) for module in modules for t in (*module.parameters(), *module.buffers())}
+        return cls(
+            [module for module in modules if id(module) not in inner],
+            [t for t in tensors if id(t) not in owned and t.is_leaf and (t.is_floating_point() or t.is_complex())],
+            roots,
+        )
 
 
 def _referred(node: Any) -> Iterator[Any]:
@@ -49,28 +80,33 @@ def _referred(node: Any) -> Iterator[Any]:
         yield from (node.__self__, node.__func__)
     elif isinstance(node, functools.partial):
         yield from (node.func, *node.args, *node.keywords.values())
-    elif not isinstance(node, type):
-        yield from (child for _, child in children(node) or [])
+    elif (below := children(node)) is not None:
+        yield from (child for _, child in below)
+    else:
+        yield from vars(node).values() if hasattr(node, "__dict__") else ()
 
 
 class Lent(AbstractContextManager["Lent"]):
-    """Modules in the precision of a check, and everything else that calls may change, while the context lasts.
+    """Modules and tensors in the precision of a check, with all else that calls may change, while the context lasts.
 
-    Tensors of the modules keep their identity: they are given other memory, and their own again at the end, so that
+    Tensors keep their identity: they are given other memory, and their own again at the end, so that
     whoever else refers to them sees the same. Before each call `rewind` brings back what the last one has changed.
 
     Parameters
     ----------
-    modules : sequence of Module
-        The user's.
+    reached : Reached
+        What the user's functions compute with.
     double : bool
         Whether they are to compute in double precision.
     """
 
-    def __init__(self, modules: Sequence[Any], double: bool) -> None:
-        self._double = double
-        self._modules = list({id(part): part for module in modules for part in module.modules()}.values())
+    def __init__(self, reached: Reached, double: bool) -> None:
+        self._double, self._tensors = double, reached.tensors
+        self._modules = list({id(part): part for module in reached.modules for part in module.modules()}.values())
         self._constants: list[tuple[Any, Any, int]] = []
+        self._randomness = Randomness()
+        self._randomness.reach(reached.roots)
+        self._randomness.is_frozen = True
         self._stack = ExitStack()
 
     def __enter__(self) -> Lent:
@@ -92,6 +128,8 @@ class Lent(AbstractContextManager["Lent"]):
     def rewind(self) -> None:
         """Bring everything but the parameters back to what it was at the beginning."""
         self._set_random_states()
+        if self._randomness.is_frozen:
+            self._randomness.rewind()
         self._restore_attributes()
         for part, name, buffer, content in self._buffers:
             if part._buffers[name] is not buffer:
@@ -107,17 +145,18 @@ class Lent(AbstractContextManager["Lent"]):
                 tensor.copy_(content)
                 self._constants[i] = (tensor, content, tensor._version)
 
-    @property
     def has_drawn(self) -> bool:
-        """Whether a call has drawn random numbers from PyTorch's generators since `rewind`."""
-        now = _random_states()
-        return any(not bool((one == other).all()) for one, other in zip(self._states, now, strict=False))
+        """Tell whether a call has drawn random numbers since `rewind`; if not from NumPy, spare it to rewind that."""
+        self._randomness.is_frozen = self._randomness.has_drawn()
+        pairs = zip(self._states, _random_states(), strict=False)
+        return self._randomness.is_frozen or any(not bool((one == other).all()) for one, other in pairs)
 
     def _lend_settings(self, stack: ExitStack) -> None:
         import torch
 
         self._states = _random_states()
         stack.callback(self._set_random_states)
+        stack.callback(self._randomness.rewind)
         stack.callback(torch.set_default_dtype, torch.get_default_dtype())
         for device in ("cpu", "cuda"):
             stack.callback(torch.set_autocast_enabled, device, torch.is_autocast_enabled(device))
@@ -129,8 +168,8 @@ class Lent(AbstractContextManager["Lent"]):
         stack.enter_context(torch.enable_grad())
 
     def _lend_tensors(self, stack: ExitStack) -> None:
-        tensors = {id(t): t for part in self._modules for t in (*part._parameters.values(), *part._buffers.values())}
-        for tensor in tensors.values():
+        own = [t for part in self._modules for t in (*part._parameters.values(), *part._buffers.values())]
+        for tensor in {id(t): t for t in (*own, *self._tensors)}.values():
             if tensor is not None:
                 stack.callback(_give_back, tensor, tensor.data, _grad(tensor), tensor.requires_grad)
                 if _grad(tensor) is not None:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from gradcheck.adapters.torch_state import Lent, reachable_modules
+from gradcheck.adapters.torch_state import Lent, Reached
 from gradcheck.adapters.torch_tensors import Inputs, Variable, forbid_overlap, input_names, is_strided
 from gradcheck.containers import children
 from gradcheck.errors import InputError
@@ -50,11 +50,10 @@ class Target:
         """
         import torch
 
-        bound = getattr(what, "__self__", None)
+        bound: Any = getattr(what, "__self__", None)
         for function in (what, bound):
-            if isinstance(function, type) and issubclass(function, torch.autograd.Function):
-                base: Any = torch.autograd.Function
-                has_context = function.setup_context is base.setup_context
+            if _is_function(function):
+                has_context = function.setup_context is torch.autograd.Function.setup_context
                 return cls(function.apply, function.forward, skipped=int(has_context), function=function)
         if isinstance(what, torch.nn.Module):
             return cls(what, what.forward, module=what)
@@ -166,30 +165,51 @@ class Subject:
         return tensors_in(self.call(swapped))
 
 
-def unchecked_modules(target: Target, modules: Sequence[Any]) -> list[str]:
-    """Return notes about modules that the function reaches, and whose parameters are not differentiated."""
-    others = [module for module in modules if module is not target.module]
-    names = [type(module).__name__ for module in others if any(p.requires_grad for p in module.parameters())]
-    return [f"the parameters of {name}, which is not `what`, were not checked" for name in names]
+def unchecked(target: Target, reached: Reached, inputs: Sequence[Any]) -> list[str]:
+    """Return notes about what a function computes with, could be differentiated, and is not among its inputs."""
+    others = [module for module in reached.modules if module is not target.module]
+    notes = [
+        f"the parameters of the module {type(module).__name__}, which the function uses, were not checked: pass the "
+        "module itself as `what` for that"
+        for module in others
+        if any(parameter.requires_grad for parameter in module.parameters())
+    ]
+    given = {id(tensor) for tensor in tensors_in(list(inputs))}
+    free = [tensor for tensor in reached.tensors if tensor.requires_grad]
+    if any(id(tensor) in given for tensor in free):
+        notes.append(
+            "the function refers to a tensor that it is also called with; what it does with that besides its argument "
+            "was not checked"
+        )
+    if any(id(tensor) not in given for tensor in free):
+        notes.append("the function refers to a tensor that requires a gradient and is no input; it was not checked")
+    return notes
 
 
-def involved_modules(what: Any, inputs: Sequence[Any], loss: Any) -> list[Any]:
-    """Return the modules that take part in a call.
+def reached_by(what: Any, inputs: Sequence[Any], loss: Any) -> Reached:
+    """Return what takes part in a call besides the tensors that it is handed.
 
     Raises
     ------
     InputError
-        If one of them has not got its parameters yet.
+        If a module has not got its parameters yet.
     """
     import torch
 
-    modules = reachable_modules([what, loss, list(inputs)])
-    for module in modules:
+    handed = [node for node in inputs if not isinstance(node, torch.Tensor)]
+    reached = Reached.by([what, loss, *(node for node in handed if children(node) is None)])
+    for module in reached.modules:
         if any(torch.nn.parameter.is_lazy(tensor) for tensor in (*module.parameters(), *module.buffers())):
             raise InputError(
                 f"{type(module).__name__} has parameters without a shape: call it once before it is checked."
             )
-    return modules
+    return reached
+
+
+def _is_function(what: Any) -> bool:
+    import torch
+
+    return isinstance(what, type) and issubclass(what, torch.autograd.Function)
 
 
 def tensors_in(returned: Any) -> list[Any]:

@@ -105,7 +105,7 @@ class _Sparse:
         if tensor.layout is torch.sparse_coo:
             values, indices = tensor._values(), tensor._indices()
             options = {"is_coalesced": tensor.is_coalesced()}
-            self._build = lambda leaf: torch.sparse_coo_tensor(indices, leaf, tensor.shape, **options)
+            self._build: Any = lambda leaf: torch.sparse_coo_tensor(indices, leaf, tensor.shape, **options)
         elif tensor.layout in (torch.sparse_csr, torch.sparse_bsr, torch.sparse_csc, torch.sparse_bsc):
             by_row = tensor.layout in (torch.sparse_csr, torch.sparse_bsr)
             plain = tensor.crow_indices() if by_row else tensor.ccol_indices()
@@ -248,7 +248,7 @@ def forbid_overlap(tensors: Sequence[tuple[str, Any]]) -> None:
 
 
 def _span(tensor: Any) -> int:
-    return 1 + sum((size - 1) * stride for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
+    return 1 + sum((int(size) - 1) * int(stride) for size, stride in zip(tensor.shape, tensor.stride(), strict=True))
 
 
 def _offsets(tensor: Any) -> npt.NDArray[Any]:
