@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 import warnings
@@ -20,7 +19,9 @@ from gradcheck.errors import GradientMismatch, InputError  # noqa: E402
 
 check = adapter.check
 F = nn.functional
-pytestmark = pytest.mark.filterwarnings("ignore:Sparse", "ignore:Backwards compatibility", "ignore:Input #0", "ignore:.torch.jit.script")
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Sparse", "ignore:Backwards compatibility", "ignore:Input #0", "ignore:.torch.jit.script"
+)
 
 
 @pytest.fixture(autouse=True)
@@ -248,9 +249,9 @@ def test_modules_of_pytorch_match(name, points):
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_scripted_and_compiled_modules_match(compile_):
     module = nn.Sequential(nn.Linear(3, 2, bias=False), nn.BatchNorm1d(2))
-    compiled = compile_(module)
+    compiled, x = compile_(module), torch.randn(4, 3)
     before = snapshot(module)
-    result = check(compiled, torch.randn(4, 3), loss=lambda out: (out**3).mean())
+    result = check(compiled, x, loss=lambda out: (out**3).mean())
     assert result.passed
     assert [parameter.size for parameter in result.parameters] == [6, 2, 2]
     assert_same(before, snapshot(module))
@@ -494,7 +495,7 @@ def test_sparse_inputs_are_differentiated_where_they_are_specified():
     assert verdicts(result) == {"inputs[0].values": "match", "inputs[1]": "match"}
     rows = sparse.detach().to_sparse_csr().requires_grad_()
     assert check(lambda a, b: a @ b, rows, dense).passed
-    with pytest.raises(InputError, match="layout torch._mkldnn cannot be checked"):
+    with pytest.raises(InputError, match=r"layout torch\._mkldnn cannot be checked"):
         check(lambda x: x.to_dense(), torch.rand(3).to_mkldnn().requires_grad_())
 
 
@@ -568,11 +569,11 @@ class Varying(torch.autograd.Function):
     runs, part = 0, 0.0
 
     @staticmethod
-    def forward(ctx, x):
+    def forward(_, x):
         return 2 * x
 
     @staticmethod
-    def backward(ctx, g):
+    def backward(_, g):
         Varying.runs += 1
         return 2 * g * (1 + Varying.part * (Varying.runs % 2))
 
@@ -596,7 +597,7 @@ def test_outputs_that_nobody_uses(takes_none):
             return 2 * x, 3 * x
 
         @staticmethod
-        def backward(ctx, g, h):
+        def backward(_, g, h):
             if takes_none:
                 return 2 * g if h is None else 3 * h if g is None else 2 * g + 3 * h
             return 2 * g + 3 * h
@@ -655,7 +656,7 @@ def with_jvp(factor):
             return x**3 * w
 
         @staticmethod
-        def setup_context(ctx, inputs, output):
+        def setup_context(ctx, inputs, _):
             ctx.save_for_backward(*inputs)
             ctx.save_for_forward(*inputs)
 
@@ -723,9 +724,237 @@ def test_numbers_from_numpy_inside_are_the_same_in_every_call():
 
 
 def test_large_parameters_are_compared_along_directions():
-    wrong = function(lambda x, W: x @ W, lambda x, W, g: (g @ W.T, x.T @ g * (1 + 0.5 * (W == W.max()))))
+    wrong = function(lambda x, W: x @ W, lambda x, W, g: (g @ W.T, x.T @ g * (1 + 0.5 * W.eq(W.max()))))
     x, W = torch.randn(2, 60, dtype=torch.float64), leaf(60, 50)
     result = check(wrong, x, W)
     assert result.parameters[0].mismatched == 1
     assert result.parameters[0].worst_index == tuple(np.unravel_index(W.argmax().item(), (60, 50)))
     assert result.evaluations < 2000
+
+
+# -- beside torch.autograd.gradcheck ----------------------------------------------------------------------------------
+
+
+def outcome(checker, func, inputs, **options):
+    """Return True, False or the kinds of exception that came."""
+    torch.manual_seed(1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            return checker(func, inputs(), **options)
+        except Exception as error:  # noqa: BLE001 - which one it is, is the question
+            return "/".join(name for kind, name in KINDS.items() if isinstance(error, kind)) or type(error).__name__
+
+
+KINDS = {ValueError: "value", AssertionError: "assertion", RuntimeError: "runtime", TypeError: "type"}
+WRONG_RESULT = "assertion/runtime"
+WRONG_INPUT = "value/runtime"
+
+
+def sparse(*_):
+    values = torch.tensor([1.0, 2.0], dtype=torch.float64)
+    return (torch.sparse_coo_tensor(torch.tensor([[0, 1], [1, 0]]), values, (2, 2)).requires_grad_(),)
+
+
+def raising(x):
+    raise RuntimeError("a message of the function")
+
+
+class Unpaid(torch.autograd.Function):
+    """Takes a gradient that is not there for something else than zero."""
+
+    @staticmethod
+    def forward(ctx, x):
+        ctx.set_materialize_grads(False)
+        return 2 * x
+
+    @staticmethod
+    def backward(_, g):
+        return torch.ones(3, dtype=torch.float64) if g is None else 2 * g
+
+
+class Unready(Unpaid):
+    @staticmethod
+    def backward(_, g):
+        return 2 * g
+
+
+SQUARE, TWICE = (lambda x: x**2), (lambda x, g: 2 * x * g)
+THREE, PAIR = (lambda: (leaf(3),)), (lambda: (leaf(3), leaf(3)))
+COMPLEX = lambda: (leaf(3, dtype=torch.complex128),)  # noqa: E731 - one of a row
+HALVES = lambda: (torch.full((3,), 0.5, dtype=torch.float64, requires_grad=True),)  # noqa: E731
+WRONG_JVP = function(SQUARE, TWICE, jvp=lambda ctx, dx: 3 * dx).apply
+THROUGH_NUMPY = function(SQUARE, lambda x, g: torch.from_numpy(2 * x.detach().numpy() * g.numpy())).apply
+NEIGHBOURS = function(SQUARE, lambda x, g: 2 * x * g + 0.5 * g.roll(1)).apply
+
+# what is checked, its inputs, options, what PyTorch's checker does, what ours does, and why where that is not the same
+CASES = {
+    "right": (torch.sin, THREE, {}, True, True, ""),
+    "inputs not in a tuple": (torch.sin, lambda: leaf(3), {}, True, True, ""),
+    "gradient of the wrong size": (
+        *(function(torch.clone, lambda x, g: g[:1]).apply, THREE, {}),
+        *("runtime", WRONG_RESULT, "the argument is named"),
+    ),
+    "too few gradients": (
+        *(function(torch.mul, lambda x, y, g: g).apply, PAIR, {}),
+        *("runtime", WRONG_RESULT, "the arguments are named"),
+    ),
+    "a gradient is None": (
+        *(function(torch.mul, lambda x, y, g: (g * y, None)).apply, PAIR, {}),
+        *("runtime", WRONG_RESULT, "a GradcheckError of PyTorch's, and a GradientMismatch"),
+    ),
+    "a gradient is None, rightly": (
+        *(function(lambda x, y: x * y.round(), lambda x, y, g: (g * y.round(), None)).apply, PAIR, {}),
+        *(True, True, ""),
+    ),
+    "detached from its input": (lambda x: x.detach() * 2, THREE, {}, "runtime", WRONG_RESULT, "both kinds"),
+    "constant": (lambda x: torch.zeros(2, dtype=torch.float64), THREE, {}, True, True, ""),
+    "output of integers": (lambda x: (x * 2, (x > 0).long()), THREE, {}, True, True, ""),
+    "no output": (lambda x: (), THREE, {}, True, WRONG_INPUT, "nothing is checked, so nothing matches"),
+    "empty input": (torch.sin, lambda: (leaf(0),), {}, True, WRONG_INPUT, "nothing is checked, so nothing matches"),
+    "no input requires a gradient": (
+        torch.sin,
+        lambda: (torch.randn(3),),
+        {},
+        "value",
+        WRONG_INPUT,
+        "a ValueError too",
+    ),
+    "expanded input": (torch.sin, lambda: (leaf(1).expand(3),), {}, "runtime", WRONG_INPUT, "a RuntimeError too"),
+    "overlapping windows": (
+        *(torch.sin, lambda: (leaf(4).unfold(0, 2, 1),), {}),
+        *("runtime", WRONG_INPUT, "what is the matter is said, in place of a mismatch that is none"),
+    ),
+    "one tensor twice": (
+        *(torch.mul, lambda: ((x := leaf(3)), x), {}),
+        *(True, WRONG_INPUT, "what belongs to which argument cannot be told apart"),
+    ),
+    "complex to real": (torch.abs, COMPLEX, {}, True, True, ""),
+    "real to complex": (lambda x: torch.complex(x, x**2), THREE, {}, True, True, ""),
+    "complex to complex": (lambda z: z**2, COMPLEX, {}, True, True, ""),
+    "not conjugated": (function(SQUARE, TWICE).apply, COMPLEX, {}, "runtime", WRONG_RESULT, "both kinds"),
+    "imaginary part wrong": (
+        *(function(lambda x: torch.complex(x, x**2), lambda x, g: g.real + x * g.imag).apply, THREE, {}),
+        *("runtime", WRONG_RESULT, "both kinds"),
+    ),
+    "raises": (raising, THREE, {}, "runtime", "runtime", ""),
+    "not deterministic": (Varying.apply, THREE, {}, "runtime", WRONG_RESULT, "both kinds"),
+    "not deterministic within nondet_tol": (Varying.apply, THREE, {"nondet_tol": 1e-2, "rtol": 1e-2}, True, True, ""),
+    "cannot take None": (Unready.apply, THREE, {}, "type", WRONG_RESULT, "a sentence in place of what it raised"),
+    "cannot take None, not asked": (Unready.apply, THREE, {"check_undefined_grad": False}, True, True, ""),
+    "takes None for ones": (Unpaid.apply, THREE, {}, "runtime", WRONG_RESULT, "both kinds"),
+    "ignores what comes back": (
+        *(function(lambda x: (x**2).sum(), lambda x, g: 2 * x).apply, THREE, {}),
+        *("runtime", WRONG_RESULT, "both kinds"),
+    ),
+    "sparse input, masked": (lambda s: torch.sparse.sum(s * s), sparse, {"masked": True}, True, True, ""),
+    "sparse input": (
+        *(lambda s: s.to_dense().sin(), sparse, {}),
+        *("runtime", True, "what the tensor does not specify is not differentiated"),
+    ),
+    "sparse output": (lambda x: (x**2).to_sparse(), THREE, {}, "value", True, "it is filled with zeros"),
+    "another layout": (
+        *(lambda x: x.to_dense(), lambda: (torch.rand(3).to_mkldnn().requires_grad_(),), {}),
+        *("runtime", WRONG_INPUT, "it is not differentiated; PyTorch's checker fails on single precision"),
+    ),
+    "shape depends on values": (lambda x: x[x > 0.5], HALVES, {}, "assertion", WRONG_INPUT, "the shapes are told"),
+    "wrong in fast mode": (NEIGHBOURS, THREE, {"fast_mode": True}, "runtime", WRONG_RESULT, "entry by entry"),
+    "wrong beside the diagonal": (NEIGHBOURS, THREE, {}, "runtime", WRONG_RESULT, "both kinds"),
+    "wrong forward mode": (WRONG_JVP, THREE, {"check_forward_ad": True}, "runtime", WRONG_RESULT, "both kinds"),
+    "wrong forward mode, not asked": (WRONG_JVP, THREE, {}, True, True, ""),
+    "forward mode alone": (
+        *(torch.sin, THREE, {"check_backward_ad": False, "check_forward_ad": True, "check_undefined_grad": False}),
+        *(True, True, ""),
+    ),
+    "no forward mode": (
+        *(function(SQUARE, TWICE).apply, THREE, {"check_forward_ad": True}),
+        *("runtime", "runtime", ""),
+    ),
+    "batched": (torch.sin, THREE, {"check_batched_grad": True}, True, True, ""),
+    "batched forward mode": (
+        *(torch.sin, THREE, {"check_forward_ad": True, "check_batched_forward_grad": True}, True, True, ""),
+    ),
+    "cannot be batched": (
+        *(THROUGH_NUMPY, THREE, {"check_batched_grad": True}),
+        *("runtime", WRONG_RESULT, "both kinds"),
+    ),
+    "types of gradients": (torch.sin, THREE, {"check_grad_dtypes": True}, True, True, ""),
+    "False in place of an exception": (
+        *(NEIGHBOURS, THREE, {"raise_exception": False, "check_undefined_grad": False}, False, False, ""),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_stand_in_does_what_the_original_does_or_it_is_said_why_not(name, monkeypatch):
+    monkeypatch.setattr(Varying, "part", 1e-3)
+    func, inputs, options, theirs, ours, why = CASES[name]
+    assert outcome(torch.autograd.gradcheck, func, inputs, **options) == theirs
+    assert outcome(adapter.gradcheck, func, inputs, **options) == ours
+    assert bool(why) == (theirs != ours)
+
+
+def test_the_stand_in_raises_what_those_who_know_the_original_expect():
+    from torch.autograd.gradcheck import GradcheckError
+
+    for kind in (GradcheckError, RuntimeError, GradientMismatch):
+        with pytest.raises(kind, match=r"does not match in 1 of 1 parameters[\s\S]*inputs\[0\] +\(3,\) +3 "):
+            adapter.gradcheck(NEIGHBOURS, THREE())
+    with pytest.raises(InputError, match="no output requires a gradient"):
+        adapter.gradgradcheck(torch.zeros_like, THREE())
+
+
+@pytest.mark.parametrize("checker", [torch.autograd.gradgradcheck, adapter.gradgradcheck])
+def test_second_order_stand_in(checker):
+    inner = function(TWICE, lambda x, g, h: (2.1 * g * h, 2 * x * h))
+    wrong = function(SQUARE, lambda x, g: inner.apply(x, g))
+    assert outcome(checker, wrong.apply, THREE) in ("runtime", WRONG_RESULT)
+    assert outcome(checker, torch.mul, PAIR) is True
+    assert outcome(checker, torch.sin, THREE, gen_non_contig_grad_outputs=True, check_batched_grad=True) is True
+    assert outcome(checker, torch.sin, THREE, check_fwd_over_rev=True) is True
+    assert outcome(lambda f, x: checker(f, x, torch.ones(3, dtype=torch.float64)), torch.sin, THREE) is True
+
+
+def test_signatures_are_those_of_the_original():
+    import inspect
+
+    for name in ("gradcheck", "gradgradcheck"):
+        ours, theirs = (inspect.signature(getattr(home, name)) for home in (adapter, torch.autograd))
+        assert list(ours.parameters) == list(theirs.parameters)
+        for parameter in theirs.parameters.values():
+            assert ours.parameters[parameter.name].default == parameter.default, parameter.name
+            assert ours.parameters[parameter.name].kind == parameter.kind, parameter.name
+
+
+NORM = nn.BatchNorm1d(2)
+DROP = nn.Dropout(0.5)
+# what is checked, its inputs, whether that is right; what PyTorch's checker says with its defaults, what `check` says
+SIDE_BY_SIDE = {
+    "float32 inputs": (torch.sin, lambda: (leaf(3, dtype=torch.float32),), True, False, "match"),
+    "ReLU at 0": (torch.relu, lambda: (torch.zeros(3, dtype=torch.float64, requires_grad=True),), True, False, "match"),
+    "dropout": (DROP, lambda: (leaf(8),), True, False, "match"),
+    "batch norm": (NORM.double(), lambda: (leaf(4, 2),), True, True, "match"),
+    "sparse output": (lambda x: (x**2).to_sparse(), THREE, True, False, "match"),
+    "factor 1.0005": (function(SQUARE, lambda x, g: 2.001 * x * g).apply, THREE, False, True, "mismatch"),
+    "loss of 1e-9, factor 1.5": (
+        *(function(lambda x: 1e-9 * x**2, lambda x, g: 3e-9 * x * g).apply, THREE),
+        *(False, True, "mismatch"),
+    ),
+    "square of what comes back": (function(SQUARE, lambda x, g: 2 * x * g**2).apply, THREE, False, True, "mismatch"),
+    "size of what comes back": (function(SQUARE, lambda x, g: 2 * x * g.abs()).apply, THREE, False, True, "mismatch"),
+}
+
+
+@pytest.mark.parametrize("name", SIDE_BY_SIDE)
+def test_where_the_original_is_wrong_or_silent(name):
+    func, inputs, is_right, theirs, ours = SIDE_BY_SIDE[name]
+    assert (outcome(torch.autograd.gradcheck, func, inputs) is True) == theirs
+    assert check(func, *inputs()).verdict == ours == ("match" if is_right else "mismatch")
+
+
+def test_statistics_drift_in_the_original_and_not_here():
+    x, norm = leaf(4, 2), nn.BatchNorm1d(2).double()
+    assert check(norm, x).passed
+    assert norm.num_batches_tracked == 0
+    assert torch.autograd.gradcheck(norm, x)
+    assert norm.num_batches_tracked > 0
