@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
+import re
 import subprocess
 import sys
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -916,8 +919,6 @@ def test_second_order_stand_in(checker):
 
 
 def test_signatures_are_those_of_the_original():
-    import inspect
-
     for name in ("gradcheck", "gradgradcheck"):
         ours, theirs = (inspect.signature(getattr(home, name)) for home in (adapter, torch.autograd))
         assert list(ours.parameters) == list(theirs.parameters)
@@ -958,3 +959,31 @@ def test_statistics_drift_in_the_original_and_not_here():
     assert norm.num_batches_tracked == 0
     assert torch.autograd.gradcheck(norm, x)
     assert norm.num_batches_tracked > 0
+
+
+# -- the documentation ------------------------------------------------------------------------------------------------
+
+PAGE = Path(__file__).parent.parent / "docs" / "how-to" / "check-pytorch.md"
+
+
+def test_the_examples_of_the_page_work(capsys):
+    text = PAGE.read_text(encoding="utf-8")
+    session = {}
+    for code in re.findall(r"^```python\n(.*?)^```$", text, flags=re.M | re.S):
+        exec(code, session)
+    assert capsys.readouterr().out in text
+
+
+def test_the_table_of_the_page_is_what_comes_out():
+    rows = re.findall(r"^\| (.+?) \| (right|wrong) \| (\w+) \| (\w+) \|$", PAGE.read_text(encoding="utf-8"), flags=re.M)
+    assert rows == [
+        (name, "right" if is_right else "wrong", "passes" if theirs else "raises", ours)
+        for name, (_, _, is_right, theirs, ours) in SIDE_BY_SIDE.items()
+    ]
+
+
+@pytest.mark.parametrize("function", [adapter.gradcheck, adapter.gradgradcheck])
+def test_every_option_is_in_the_table_of_the_page(function):
+    text = PAGE.read_text(encoding="utf-8")
+    options = list(inspect.signature(function).parameters.values())
+    assert all(f"`{option.name}`" in text for option in options if option.kind is option.KEYWORD_ONLY)

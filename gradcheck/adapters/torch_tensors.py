@@ -234,7 +234,7 @@ def forbid_overlap(tensors: Sequence[tuple[str, Any]]) -> None:
     """
     dense = [(name, tensor) for name, tensor in tensors if is_strided(tensor) and tensor.numel()]
     for name, tensor in dense:
-        if _span(tensor) < tensor.numel() or np.unique(_offsets(tensor)).size < tensor.numel():
+        if _overlaps(tensor):
             raise InputError(
                 f"entries of `{name}` share memory (it was expanded, or is a view of overlapping windows), so one "
                 "cannot be changed alone: pass `.clone()` of it, or the tensor that it is a view of."
@@ -245,6 +245,15 @@ def forbid_overlap(tensors: Sequence[tuple[str, Any]]) -> None:
                 f"`{name}` and `{other}` share memory, so an entry of one cannot be changed alone: pass a "
                 "`.detach().clone().requires_grad_()` of one of them."
             )
+
+
+def _overlaps(tensor: Any) -> bool:
+    reach = 0
+    for stride, size in sorted((s, n) for n, s in zip(tensor.shape, tensor.stride(), strict=True) if n > 1):
+        if stride <= reach:  # windows may overlap: look at where each entry is
+            return bool(np.unique(_offsets(tensor)).size < tensor.numel())
+        reach += (size - 1) * stride
+    return False
 
 
 def _span(tensor: Any) -> int:
