@@ -300,7 +300,7 @@ def test_a_method_of_a_module_is_checked_like_the_module():
 
 def test_what_a_function_refers_to_is_in_double_precision_too_and_told():
     weight, module = torch.randn(3, 3), nn.Linear(3, 2)
-    result = check(lambda x: module(torch.tanh(weight @ x)), leaf(3, dtype=torch.float32))
+    result = check(lambda x: [module(torch.tanh(weight @ y)) for y in [x]], leaf(3, dtype=torch.float32))
     assert result.passed
     assert result.tolerance.rtol == 1e-5
     assert weight.dtype == module.weight.dtype == torch.float32
@@ -724,6 +724,18 @@ def test_numbers_from_numpy_inside_are_the_same_in_every_call():
     result = check(lambda x: x * torch.from_numpy(rng.random(3)), leaf(3))
     assert result.passed
     assert any("random numbers" in note for note in result.notes)
+
+
+def test_a_generator_of_pytorch_is_brought_back():
+    generator = torch.Generator().manual_seed(3)
+    before = generator.get_state()
+    for result in (
+        check(lambda x: x * torch.rand(3, generator=generator), leaf(3)),
+        check(lambda x, source: x * torch.rand(3, generator=source), leaf(3), generator),
+    ):
+        assert result.passed
+        assert result.notes == ("random numbers are drawn; the same ones were drawn in every call",)
+    assert torch.equal(generator.get_state(), before)
 
 
 def test_large_parameters_are_compared_along_directions():

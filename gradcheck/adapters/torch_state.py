@@ -31,12 +31,15 @@ class Reached:
         The outermost modules, each once.
     tensors : list of Tensor
         Floating-point and complex tensors that belong to no module and come out of no computation.
+    generators : list of Generator
+        PyTorch's random generators.
     roots : list
         Where the look began.
     """
 
     modules: list[Any]
     tensors: list[Any]
+    generators: list[Any]
     roots: list[Any]
 
     @classmethod
@@ -46,6 +49,7 @@ class Reached:
 
         modules: list[Any] = []
         tensors: list[Any] = []
+        generators: list[Any] = []
         roots = list(roots)
         queue = deque((root, 0) for root in roots)
         seen: set[int] = set()
@@ -60,6 +64,8 @@ class Reached:
                 tensors += [value for value in own if isinstance(value, torch.Tensor)]
             elif isinstance(node, torch.Tensor):
                 tensors.append(node)
+            elif isinstance(node, torch.Generator):
+                generators.append(node)
             elif depth < _DEPTH:
                 queue += ((child, depth + 1) for child in _referred(node))
         inner = {id(part) for module in modules for part in module.modules() if part is not module}
@@ -67,6 +73,7 @@ class Reached:
         return cls(
             [module for module in modules if id(module) not in inner],
             [t for t in tensors if id(t) not in owned and t.is_leaf and (t.is_floating_point() or t.is_complex())],
+            generators,
             roots,
         )
 
@@ -75,7 +82,7 @@ def _referred(node: Any) -> Iterator[Any]:
     if isinstance(node, types.FunctionType):
         yield from (cell.cell_contents for cell in node.__closure__ or () if cell != types.CellType())
         yield from (*(node.__defaults__ or ()), *(node.__kwdefaults__ or {}).values())
-        yield from (node.__globals__[name] for name in node.__code__.co_names if name in node.__globals__)
+        yield from (node.__globals__[name] for name in _names(node.__code__) if name in node.__globals__)
     elif isinstance(node, types.MethodType):
         yield from (node.__self__, node.__func__)
     elif isinstance(node, functools.partial):
@@ -84,6 +91,14 @@ def _referred(node: Any) -> Iterator[Any]:
         yield from (child for _, child in below)
     else:
         yield from vars(node).values() if hasattr(node, "__dict__") else ()
+
+
+def _names(code: types.CodeType) -> Iterator[str]:
+    """Yield the names that a function's code, and that of the functions inside it, looks up."""
+    yield from code.co_names
+    for constant in code.co_consts:
+        if isinstance(constant, types.CodeType):
+            yield from _names(constant)
 
 
 class Lent(AbstractContextManager["Lent"]):
@@ -101,7 +116,7 @@ class Lent(AbstractContextManager["Lent"]):
     """
 
     def __init__(self, reached: Reached, double: bool) -> None:
-        self._double, self._tensors = double, reached.tensors
+        self._double, self._tensors, self._generators = double, reached.tensors, reached.generators
         self._modules = list({id(part): part for module in reached.modules for part in module.modules()}.values())
         self._constants: list[tuple[Any, Any, int]] = []
         self._randomness = Randomness()
@@ -148,13 +163,13 @@ class Lent(AbstractContextManager["Lent"]):
     def has_drawn(self) -> bool:
         """Tell whether a call has drawn random numbers since `rewind`; if not from NumPy, spare it to rewind that."""
         self._randomness.is_frozen = self._randomness.has_drawn()
-        pairs = zip(self._states, _random_states(), strict=False)
+        pairs = zip(self._states, self._random_states(), strict=False)
         return self._randomness.is_frozen or any(not bool((one == other).all()) for one, other in pairs)
 
     def _lend_settings(self, stack: ExitStack) -> None:
         import torch
 
-        self._states = _random_states()
+        self._states = self._random_states()
         stack.callback(self._set_random_states)
         stack.callback(self._randomness.rewind)
         stack.callback(torch.set_default_dtype, torch.get_default_dtype())
@@ -200,17 +215,19 @@ class Lent(AbstractContextManager["Lent"]):
     def _set_random_states(self) -> None:
         import torch
 
-        torch.set_rng_state(self._states[0])
-        if len(self._states) > 1:
-            torch.cuda.set_rng_state_all(self._states[1:])
+        count = len(self._generators)
+        for generator, state in zip(self._generators, self._states[:count], strict=True):
+            generator.set_state(state)
+        torch.set_rng_state(self._states[count])
+        if len(self._states) > count + 1:
+            torch.cuda.set_rng_state_all(self._states[count + 1 :])
 
+    def _random_states(self) -> list[Any]:
+        """Return the states of generators: those reached, the one of the host, and those of the devices in use."""
+        import torch
 
-def _random_states() -> list[Any]:
-    """Return the states of PyTorch's generators: the one of the host, and those of the devices that are in use."""
-    import torch
-
-    devices = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
-    return [torch.get_rng_state(), *devices]
+        devices = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []
+        return [*(generator.get_state() for generator in self._generators), torch.get_rng_state(), *devices]
 
 
 def _grad(tensor: Any) -> Any:
