@@ -185,10 +185,10 @@ def test_an_output_file_that_cannot_be_written_is_wrong_usage(folder):
 
 
 def test_an_output_file_that_cannot_be_written_is_told_before_anything_runs(folder):
-    write(folder, "import time\ntime.sleep(1)\n" + RIGHT, "slow.py")
+    write(folder, "import time\ntime.sleep(20)\n" + RIGHT, "slow.py")
     began = time.monotonic()
     command("run", "slow.py", "-o", "nowhere/report.json", cwd=folder)
-    assert time.monotonic() - began < 0.9
+    assert time.monotonic() - began < 10
 
 
 SCRIPT_KEYS = {
@@ -468,7 +468,7 @@ def test_help_is_quick_because_it_loads_nothing_heavy(arguments):
         (["--timeout", "0"], "timeout: expected a positive number of seconds, got 0"),
         (["--timeout", "inf"], "got inf"),
         (["--memory", "0"], "memory: expected a positive number of MiB, got 0"),
-        (["--workers", "0"], "--workers: expected a number of at least 1, got 0"),
+        (["--workers", "0"], "--workers: expected a number of at least 1 or MODULE:NAME, got 0"),
         (["--workers", "many"], "many"),
         (["--format", "yaml"], "'text', 'json'"),
         (["-o", "."], "directory"),

@@ -195,7 +195,7 @@ def test_scripts_are_drawn_into_files_of_their_own(invoke):
     ],
 )
 def test_a_picture_that_cannot_be_made_is_told_before_anything_is_run(file, complaint, invoke, monkeypatch):
-    monkeypatch.setattr("gradcheck.commands.run._check_all", lambda *_: pytest.fail("something was run"))
+    monkeypatch.setattr("gradcheck.commands.run.check", lambda *_: pytest.fail("something was run"))
     done = invoke("run", "--plot", file, "wrong.py")
     assert done.exit_code != 0
     assert complaint in done.stderr + str(done.exception)

@@ -316,7 +316,7 @@ def invoke(tmp_path, monkeypatch):
 
     def of(*arguments, report=None):
         monkeypatch.setattr("sys.argv", ["gradcheck", *arguments])
-        monkeypatch.setattr("gradcheck.commands.run._check_all", lambda *_: report or mixed())
+        monkeypatch.setattr("gradcheck.commands.run.check", lambda *_: (report or mixed()).scripts)
         return CliRunner().invoke(cli, ["run", *arguments])
 
     monkeypatch.chdir(tmp_path)
