@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING
 from gradcheck._version import __version__ as __version__
 
 if TYPE_CHECKING:
+    from gradcheck.adapters.dispatch import check as check
     from gradcheck.api import check_script as check_script
-    from gradcheck.check import assert_grad as assert_grad
-    from gradcheck.check import check_grad as check_grad
-    from gradcheck.check import numerical_grad as numerical_grad
     from gradcheck.errors import GradcheckError as GradcheckError
     from gradcheck.errors import GradientMismatch as GradientMismatch
     from gradcheck.errors import InputError as InputError
     from gradcheck.errors import ScriptError as ScriptError
     from gradcheck.errors import UsageError as UsageError
+    from gradcheck.functions import assert_grad as assert_grad
+    from gradcheck.functions import check_grad as check_grad
+    from gradcheck.functions import numerical_grad as numerical_grad
     from gradcheck.report.record import Report as Report
     from gradcheck.result import CheckResult as CheckResult
     from gradcheck.result import ParameterResult as ParameterResult
@@ -36,10 +37,11 @@ _HOME = {
     "ScriptError": "gradcheck.errors",
     "UsageError": "gradcheck.errors",
     "Verdict": "gradcheck.result",
-    "assert_grad": "gradcheck.check",
-    "check_grad": "gradcheck.check",
+    "assert_grad": "gradcheck.functions",
+    "check": "gradcheck.adapters.dispatch",
+    "check_grad": "gradcheck.functions",
     "check_script": "gradcheck.api",
-    "numerical_grad": "gradcheck.check",
+    "numerical_grad": "gradcheck.functions",
 }
 
 __all__ = [
@@ -54,6 +56,7 @@ __all__ = [
     "Verdict",
     "__version__",
     "assert_grad",
+    "check",
     "check_grad",
     "check_script",
     "numerical_grad",

@@ -19,7 +19,7 @@ import pytest
 
 import _gradcheck_pytest as entry
 from gradcheck.api import Job
-from gradcheck.check import assert_grad
+from gradcheck.functions import assert_grad
 from gradcheck.pytest_plugin import collect, fixture, output, settings, shared, summary  # noqa: F401 - the same
 from gradcheck.pytest_plugin.collect import item_names
 from notebooks import DATA, MODEL, TRAINING, WRONG_MODEL, write_notebook

@@ -9,8 +9,8 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from gradcheck.check import check_grad
 from gradcheck.errors import ScriptError
+from gradcheck.functions import check_grad
 from gradcheck.report.record import Report
 from gradcheck.report.text import render
 from gradcheck.script.place import Cells

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from gradcheck.check import check_grad
 from gradcheck.errors import ScriptError
+from gradcheck.functions import check_grad
 from gradcheck.report.record import ExitCode, Report
 from gradcheck.report.text import render, summary
 from gradcheck.script.result import EntryPoints, GradientSource, ScriptResult

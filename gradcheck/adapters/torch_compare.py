@@ -12,8 +12,8 @@ import numpy.typing as npt
 from gradcheck.adapters.cotangent import cotangent
 from gradcheck.adapters.torch_products import Arrays, Outputs, as_arrays, gradients, value
 from gradcheck.adapters.torch_subject import Subject
-from gradcheck.check import check_grad
 from gradcheck.errors import InputError
+from gradcheck.functions import check_grad
 from gradcheck.options import EntriesOption
 from gradcheck.result import CheckResult, ParameterResult
 from gradcheck.tolerance import Tolerance

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from gradcheck.api import prepare
-from gradcheck.check import check_grad, numerical_grad
 from gradcheck.config import Options
 from gradcheck.errors import GradientMismatch, ScriptError
 from gradcheck.failure import failure_message
+from gradcheck.functions import check_grad, numerical_grad
 from gradcheck.pytest_plugin.place import shown_path
 from gradcheck.pytest_plugin.record import note
 from gradcheck.pytest_plugin.settings import from_values, of_command_line, of_ini_file, of_markers

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any, TextIO, cast
 
 import numpy as np
 
-from gradcheck.check import check_grad
 from gradcheck.errors import InputError, ScriptError
 from gradcheck.forking import Forks
+from gradcheck.functions import check_grad
 from gradcheck.repair.bench import Point
 from gradcheck.result import CheckResult
 from gradcheck.script.answers import Answers

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.check import check_grad
 from gradcheck.errors import InputError, ScriptError
+from gradcheck.functions import check_grad
 from gradcheck.result import CheckResult
 from gradcheck.script.backward import Backward
 from gradcheck.script.leaves import is_numeric

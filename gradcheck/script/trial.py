@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gradcheck.check import check_grad
 from gradcheck.errors import ScriptError
+from gradcheck.functions import check_grad
 from gradcheck.result import CheckResult
 from gradcheck.script.examine import Request
 
