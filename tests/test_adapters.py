@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import doctest
 import functools
 import re
 import subprocess
 import sys
 import types
+from importlib import import_module
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -212,3 +214,13 @@ def test_the_examples_of_the_pages_work(page, heading, framework, capsys):
     rounding = re.compile(r"\d\S*e-\d\d +|evaluations=\d+")
     assert rounding.sub("#", printed) in rounding.sub("#", text)
     assert bool(printed) is (framework in ("jax", "scipy"))
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("framework", ["autograd", "jax", "scipy"])
+def test_the_example_of_an_adapter_works(framework):
+    """They are skipped where the documentation is built, as the frameworks are not there."""
+    pytest.importorskip(framework)
+    text = import_module(f"gradcheck.adapters.{framework}").check.__doc__.replace("# doctest: +SKIP", "")
+    result = doctest.DocTestRunner().run(doctest.DocTestParser().get_doctest(text, {}, framework, None, 0))
+    assert (result.failed, result.attempted > 0) == (0, True)

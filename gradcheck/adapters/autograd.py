@@ -58,8 +58,9 @@ def check(
 
     Examples
     --------
-    >>> import autograd.numpy as np
-    >>> check(lambda x: np.sum(x**3), np.array([1.0, 2.0])).passed
+    >>> import autograd.numpy as np  # doctest: +SKIP
+    >>> from gradcheck.adapters.autograd import check  # doctest: +SKIP
+    >>> check(lambda x: np.sum(x**3), np.array([1.0, 2.0])).passed  # doctest: +SKIP
     True
     """
     settings = Settings(rtol, atol, points, entries, seed, curves)

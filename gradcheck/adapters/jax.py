@@ -65,8 +65,9 @@ def check(
 
     Examples
     --------
-    >>> import jax.numpy as jnp
-    >>> check(lambda x: jnp.sum(x**3), jnp.array([1.0, 2.0])).passed
+    >>> import jax.numpy as jnp  # doctest: +SKIP
+    >>> from gradcheck.adapters.jax import check  # doctest: +SKIP
+    >>> check(lambda x: jnp.sum(x**3), jnp.array([1.0, 2.0])).passed  # doctest: +SKIP
     True
     """
     settings = Settings(rtol, atol, points, entries, seed, curves)

@@ -71,6 +71,7 @@ def check(
 
     Examples
     --------
+    >>> from gradcheck.adapters.scipy import check
     >>> check(lambda x: x @ x, [1.0, 2.0], jac=lambda x: 2 * x).passed
     True
     """
