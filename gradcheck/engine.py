@@ -15,8 +15,9 @@ from gradcheck.limits import Limits
 from gradcheck.loss import Loss
 from gradcheck.parallel import Workers
 
-# relative difference of two values of the loss that only the order of sums makes
-_SAME = 1e-9
+# relative difference of two values of the loss that only the order of sums makes: in units of the machine epsilon
+_ROUNDINGS = 4e6
+_COARSEST = 1e-3
 # how long to evaluate before it is looked at limits again
 _SHARE_SECONDS = 0.2
 
@@ -142,11 +143,19 @@ class Engine:
         place.evaluations = before + count
         return found
 
-    def forbid_mixing(self, place: Place) -> None:
-        """Raise InputError if parameters that are stacked have other losses than each has alone."""
+    def forbid_mixing(self, place: Place, epsilon: float) -> None:
+        """Raise InputError if parameters that are stacked have other losses than each has alone.
+
+        Parameters
+        ----------
+        place : Place
+            The parameters, and a loss that is vectorized.
+        epsilon : float
+            Machine epsilon of the loss.
+        """
         trial = everywhere(place.probe)
         alone, (together,) = trial(place), self._loss.evaluate(place, [trial])
-        if not np.allclose(together, alone, rtol=_SAME, atol=0, equal_nan=True):
+        if not np.allclose(together, alone, rtol=min(_ROUNDINGS * epsilon, _COARSEST), atol=0, equal_nan=True):
             raise InputError(
                 f"with `vectorized` each row of the stacked parameters must have its own loss: expected {list(alone)}, "
                 f"got {list(together)}. Let the loss reduce over all axes but the first."

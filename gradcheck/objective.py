@@ -131,7 +131,7 @@ class Objective:
             raise InputError(f"the loss must be finite at the point that is checked, got {origin}.")
         self._forbid_memory("loss", origin)
         if self._loss.is_vectorized:
-            self._engine.forbid_mixing(self)
+            self._engine.forbid_mixing(self, coarsest_epsilon([self.dtype]))
         return origin
 
     def first_gradient(self, origin: float) -> Gradient:

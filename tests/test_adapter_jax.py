@@ -237,6 +237,82 @@ def test_not_a_number_is_never_a_match():
         check(lambda x: jnp.sum(jnp.log(x)), jnp.array([-1.0, 2.0]))
 
 
+# -- in batches -----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("double", [False, True], ids=["float32", "float64"])
+@pytest.mark.parametrize(("factor", "expected"), [(1.0, "match"), (1.001, "mismatch")])
+def test_a_function_in_batches_is_judged_as_without(factor, expected, double):
+    calls, inner = [], custom(factor)
+
+    def counted(x, y, scale):
+        calls.append(x.shape)
+        return scale * inner(x, y)
+
+    x, y = RNG.normal(size=(2, 40)).astype(np.float64 if double else np.float32)
+    alone = check(counted, x, y, 2.0, modes=("rev",))
+    alone_calls = len(calls)
+    calls.clear()
+    batched = check(counted, x, y, 2.0, modes=("rev",), vectorized=True)
+    assert len(calls) < alone_calls / 5
+    assert set(calls) == {(40,)}
+    assert verdicts(batched) == verdicts(alone)
+    assert verdicts(batched)["x"] == expected
+    assert batched.notes == alone.notes
+    for one, other in zip(batched.parameters, alone.parameters, strict=True):
+        np.testing.assert_allclose(one.numerical, other.numerical, rtol=1e-6, atol=1e-9)
+
+
+@pytest.mark.parametrize(("factor", "passes"), [(1.0, True), (1.01, False)])
+def test_both_modes_and_orders_and_complex_numbers_in_batches(factor, passes):
+    cube = custom_forward(factor)
+
+    def function(x, z):
+        return {"a": cube(x) * jnp.abs(z) ** 2, "b": jnp.exp(1j * z)}
+
+    result = check(function, X3, 0.5 + 0.2j, order=2, vectorized=True)
+    assert not any("vmap" in note for note in result.notes)
+    assert bool(result) is passes
+
+
+def test_random_keys_and_loops_in_batches():
+    def function(x, key):
+        noisy = x * jax.random.bernoulli(key, 0.5, x.shape)
+        return jax.lax.while_loop(lambda s: jnp.sum(s) < 50, lambda s: s * 1.5 + 1, noisy).sum()
+
+    result = check(function, jnp.ones(4), jax.random.key(3), modes=("fwd",), vectorized=True)
+    assert result.passed
+    assert not any("vmap" in note for note in result.notes)
+
+
+def mixed_up():
+    """Make a function whose rule for batches puts values into the wrong rows."""
+    inner = jax.custom_batching.custom_vmap(lambda x: jnp.sum(x**2))
+    inner.def_vmap(lambda size, is_batched, x: (jnp.roll(jnp.sum(x**2, axis=1), 1), True))
+
+    @jax.custom_vjp
+    def function(x):
+        return inner(x)
+
+    function.defvjp(lambda x: (jnp.sum(x**2), x), lambda x, g: (3 * g * x,))
+    return function
+
+
+@pytest.mark.parametrize(
+    ("function", "why"),
+    [
+        (lambda x: custom(2.0)(x, x) if x[0] > 0 else x.sum(), "it raises TracerBoolConversionError there"),
+        (mixed_up(), "it gives other values there"),
+    ],
+)
+def test_what_cannot_be_batched_is_called_one_by_one_and_told(function, why):
+    result = check(function, X3, modes=("rev",), vectorized=True)
+    assert verdicts(result) == {"x": "mismatch"}
+    (note,) = [note for note in result.notes if "vmap" in note]
+    assert why in note
+    assert "called once for each evaluation" in note
+
+
 # -- mistakes of the caller -----------------------------------------------------------------------------------------
 
 

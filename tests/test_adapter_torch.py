@@ -747,6 +747,128 @@ def test_large_parameters_are_compared_along_directions():
     assert result.evaluations < 2000
 
 
+# -- in batches -------------------------------------------------------------------------------------------------------
+
+
+class Perceptron(nn.Module):
+    """A module with batch norm and dropout that counts its calls; optionally with a mistake on the way."""
+
+    def __init__(self, wrong=False):
+        super().__init__()
+        self.first, self.norm = nn.Linear(6, 5, bias=False), nn.BatchNorm1d(5)
+        self.drop, self.last = nn.Dropout(0.4), nn.Linear(5, 2)
+        self.activation = Squash.apply if wrong else torch.tanh
+        self.calls = []
+
+    def forward(self, x):
+        self.calls.append(tuple(x.shape))
+        return self.last(self.drop(self.activation(self.norm(self.first(x)))))
+
+    def twice(self, x):
+        return 2 * self(x)
+
+
+class Squash(torch.autograd.Function):
+    """tanh with a wrong derivative, in the form that PyTorch can make batches of by itself."""
+
+    generate_vmap_rule = True
+
+    @staticmethod
+    def forward(x):
+        return torch.tanh(x)
+
+    @staticmethod
+    def setup_context(ctx, _, output):
+        ctx.save_for_backward(output)
+
+    @staticmethod
+    def backward(ctx, g):
+        return g * (1 - ctx.saved_tensors[0])
+
+
+class SquashAlone(Squash):
+    generate_vmap_rule = False
+
+
+class SquashMixed(SquashAlone):
+    @staticmethod
+    def vmap(*given):
+        return torch.tanh(given[-1]).roll(1, 0), 0
+
+
+@pytest.mark.parametrize("wrong", [False, True])
+@pytest.mark.parametrize("points", [1, 2])
+@pytest.mark.parametrize("part", ["module", "method"])
+def test_a_module_in_batches_is_judged_as_without(part, points, wrong):
+    module = Perceptron(wrong)
+    what, x = (module if part == "module" else module.twice), leaf(7, 6)
+    before = {name: tensor.clone() for name, tensor in module.state_dict().items()}
+    state = torch.get_rng_state()
+    alone = check(what, x, points=points)
+    alone_calls = len(module.calls)
+    module.calls.clear()
+    batched = check(what, x, points=points, vectorized=True)
+    assert len(module.calls) < alone_calls / 5
+    assert set(module.calls) == {(7, 6)}
+    assert batched.notes == alone.notes
+    assert verdicts(batched) == verdicts(alone)
+    assert batched.passed is not wrong
+    for one, other in zip(batched.parameters, alone.parameters, strict=True):
+        # of two points, the worse is shown
+        assert points == 2 or one.numerical == pytest.approx(other.numerical, rel=1e-5, abs=1e-8)
+    assert all(torch.equal(before[name], tensor) for name, tensor in module.state_dict().items())
+    assert torch.equal(state, torch.get_rng_state())
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.complex128])
+def test_batches_of_functions_of_real_and_complex_tensors(dtype):
+    scale = leaf(dtype=dtype)
+
+    def function(z, scale):
+        return [scale * z.sin(), (z * z.conj()).real.sum()]
+
+    right = check(function, leaf(4, dtype=dtype), scale, vectorized=True)
+    assert right.passed
+    assert not any("vmap" in note for note in right.notes)
+    assert {p.shape for p in right.parameters} == {(4,), ()}
+    real = check(lambda x: Squash.apply(x) * 2, leaf(4), vectorized=True)
+    assert verdicts(real) == {"x": "mismatch"}
+    assert not any("vmap" in note for note in real.notes)
+
+
+@pytest.mark.parametrize(
+    ("what", "why"),
+    [
+        (SquashAlone, "it raises RuntimeError there"),
+        (SquashMixed, "it gives other values there"),
+        (lambda x: Squash.apply(x) if float(x.detach().sum()) > -100 else x, "it raises RuntimeError there"),
+    ],
+)
+def test_what_cannot_be_batched_is_called_one_by_one_and_told(what, why):
+    result = check(what, leaf(4), vectorized=True)
+    assert verdicts(result) == {"x": "mismatch"}
+    (note,) = [note for note in result.notes if "vmap" in note]
+    assert why in note
+    assert "called once for each evaluation" in note
+
+
+def test_batches_in_single_precision():
+    def half(x):
+        if x.dtype is not torch.float32:
+            raise TypeError("float32 alone")
+        return x**2
+
+    result = check(half, leaf(4, dtype=torch.float32), vectorized=True)
+    assert result.passed
+    assert not any("vmap" in note for note in result.notes)
+
+
+def test_batches_leave_second_derivatives_and_forward_mode_alone():
+    result = check(lambda x: x.sin() * x[0], leaf(3), order=2, forward=True, vectorized=True)
+    assert result.passed
+    assert set(verdicts(result)) == {"x", "x (forward mode)", "x (order 2)", "grad_output (order 2)"}
+
+
 # -- beside torch.autograd.gradcheck ----------------------------------------------------------------------------------
 
 

@@ -117,3 +117,18 @@ def test_a_loss_that_does_not_keep_rows_apart_is_refused(loss, said):
 def test_a_loss_that_returns_both_is_refused():
     with pytest.raises(InputError, match="pass the gradient as a function"):
         check_grad(lambda w: ((w**2).sum(axis=1), 2 * w), True, np.ones(3), vectorized=True)
+
+
+@pytest.mark.parametrize("passes", [True, False])
+def test_single_precision_may_round_otherwise_in_a_batch(passes):
+    """A sum over a stack may be taken in another order than one over a single row."""
+    weights = np.random.default_rng(0).normal(size=500).astype(np.float32)
+
+    def losses(w):
+        order = slice(None) if len(w) == 1 else slice(None, None, -1)
+        return np.cumsum((w**2 * weights)[:, order], axis=1, dtype=np.float32)[:, -1]
+
+    start = np.ones(500, dtype=np.float32)
+    factor = 2 if passes else 3
+    result = check_grad(losses, lambda w: factor * w * weights, start, vectorized=True, rtol=0.05, entries=20)
+    assert result.passed is passes

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from gradcheck.adapters.batching import not_batched
 from gradcheck.adapters.cotangent import cotangent
 from gradcheck.adapters.problem import Array, Arrays, Problem, Settings, Weighted, require_outputs
 from gradcheck.errors import InputError
@@ -47,6 +48,8 @@ def examine(
         chosen = settings if level == 1 else replace(settings, points=1, curves=False, seed=settings.seed + level)
         weighted = Weighted(problem, chosen.seed)
         suffix = "" if level == 1 else f" (order {level})"
+        if chosen.vectorized and (why := weighted.objection()):
+            chosen, notes = replace(chosen, vectorized=False), [*notes, not_batched(why)]
         parts += _one_order(problem, weighted, chosen, modes, suffix)
         if level == 1:
             notes = [*notes, *_notes(weighted)]
@@ -132,8 +135,8 @@ def reverse(problem: Problem, weighted: Weighted, weights: Sequence[Array], sett
         Options of the core.
     """
 
-    def loss(values: Arrays, /) -> float | np.float32:
-        return weighted.loss(values, weights)
+    def loss(values: Arrays, /) -> float | np.float32 | Array:
+        return (weighted.losses if settings.vectorized else weighted.loss)(values, weights)
 
     def gradient(values: Arrays, /) -> Arrays:
         return problem.pull(values, weights)
@@ -207,8 +210,8 @@ def forward(problem: Problem, weighted: Weighted, settings: Settings, most: int 
     def placed(values: Arrays) -> Arrays:
         return {row.name: row.placed(problem.arrays[row.name], np.asarray(values[row.label])) for row in rows}
 
-    def loss(values: Arrays, /) -> float | np.float32:
-        return weighted.loss(placed(values), weights)
+    def loss(values: Arrays, /) -> float | np.float32 | Array:
+        return (weighted.losses if settings.vectorized else weighted.loss)(placed(values), weights)
 
     def gradient(values: Arrays, /) -> Arrays:
         place, found = placed(values), {}

@@ -26,6 +26,7 @@ def check(
     entries: EntriesOption = "auto",
     seed: int = 0,
     curves: bool = False,
+    vectorized: bool = False,
 ) -> CheckResult:
     """Compare the derivatives that JAX computes with central differences.
 
@@ -45,6 +46,9 @@ def check(
         Which arguments are differentiated; by default all of them.
     rtol, atol, points, entries, seed, curves
         As for `gradcheck.check_grad`.
+    vectorized : bool
+        Whether to evaluate the function under ``jax.vmap``, up to 256 times in one call. Where it does not work there,
+        or gives other values, it is called once for each evaluation, and a note says so.
 
     Returns
     -------
@@ -70,5 +74,5 @@ def check(
     >>> check(lambda x: jnp.sum(x**3), jnp.array([1.0, 2.0])).passed  # doctest: +SKIP
     True
     """
-    settings = Settings(rtol, atol, points, entries, seed, curves)
+    settings = Settings(rtol, atol, points, entries, seed, curves, vectorized)
     return examined(function, args, Plan(settings, tuple(modes), order, argnums))

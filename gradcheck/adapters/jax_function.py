@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck.adapters.batching import padded
 from gradcheck.adapters.jax_tree import Tree, real_outputs
 from gradcheck.adapters.names import argument_names, positional_count
 from gradcheck.adapters.problem import Array, Arrays, Problem
@@ -73,11 +74,22 @@ class JaxFunction:
 
     def problem(self, arrays: Arrays) -> Problem:
         """Return what is compared at arrays."""
-        return Problem(arrays, self.outputs, self.pull, self.push, lambda weights: self._derived(arrays, weights))
+        return Problem(
+            arrays, self.outputs, self.pull, self.push, lambda weights: self._derived(arrays, weights), self.stacked
+        )
 
     def outputs(self, arrays: Arrays) -> list[Array]:
         """Return the outputs at arrays."""
         return [np.asarray(output) for output in self.flat(self.placed(arrays))]
+
+    def stacked(self, arrays: Arrays) -> list[Array]:
+        """Return the outputs at stacked arrays, from one call under ``jax.vmap``."""
+        import jax
+
+        count = len(next(iter(arrays.values())))
+        more = padded(count) - count
+        filled = {name: np.concatenate([array, np.repeat(array[-1:], more, axis=0)]) for name, array in arrays.items()}
+        return [np.asarray(output)[:count] for output in jax.vmap(self.flat)(self.placed(filled))]
 
     def pull(self, arrays: Arrays, weights: Sequence[Array]) -> Arrays:
         """Return the gradient of weighted outputs at arrays."""

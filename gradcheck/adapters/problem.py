@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from gradcheck.adapters.batching import objection, two_points
 from gradcheck.adapters.cotangent import cotangent
 from gradcheck.errors import InputError
 from gradcheck.options import EntriesOption
@@ -29,6 +30,7 @@ class Settings:
     entries: EntriesOption = "auto"
     seed: int = 0
     curves: bool = False
+    vectorized: bool = False
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,8 @@ class Problem:
         Returns the derivatives of the outputs, at arrays, along tangents: forward mode.
     derived : callable or None
         Returns the function whose outputs are the first derivatives of this one, for weights.
+    stacked : callable or None
+        Returns the outputs, each with a new first axis, at arrays that are stacked along such an axis.
     """
 
     arrays: Arrays
@@ -54,6 +58,7 @@ class Problem:
     pull: Callable[[Arrays, Sequence[Array]], Arrays]
     push: Callable[[Arrays, Arrays], list[Array]] | None = None
     derived: Callable[[Sequence[Array]], Problem] | None = None
+    stacked: Callable[[Arrays], list[Array]] | None = None
 
 
 class Weighted:
@@ -105,12 +110,34 @@ class Weighted:
 
     def loss(self, arrays: Arrays, weights: Sequence[Array]) -> float | np.float32:
         """Return the weighted outputs at arrays, in the precision that they have."""
+        self._forbid_other_types(arrays)
+        value = self.sum(self._problem.outputs(arrays), weights)
+        return np.float32(value) if self.is_single else value
+
+    def losses(self, arrays: Arrays, weights: Sequence[Array]) -> Array:
+        """Return the weighted outputs at arrays that are stacked, one number for each row."""
+        self._forbid_other_types(arrays)
+        stacked = self._problem.stacked
+        assert stacked is not None, "asked for batches only where there are some"
+        rows = len(next(iter(arrays.values())))
+        outputs = [np.asarray(output, dtype=np.float64).reshape(rows, -1) for output in stacked(arrays)]
+        products = [output * weight.reshape(-1) for output, weight in zip(outputs, weights, strict=True)]
+        values: Array = np.sum([product.sum(axis=1) for product in products], axis=0)
+        return values.astype(np.float32) if self.is_single else values
+
+    def objection(self) -> str | None:
+        """Return why the problem is not evaluated in batches; None if it can be."""
+        problem = self._problem
+        if problem.stacked is None:
+            return "batches are not available for it"
+        points = two_points(problem.arrays, self._seed)
+        return objection(points, [self._first, problem.outputs(points[1])], problem.stacked)
+
+    def _forbid_other_types(self, arrays: Arrays) -> None:
         mine = self._problem.arrays
         if any(np.asarray(arrays[name]).dtype != mine[name].dtype for name in mine):
             # what the function would round by itself must not stand in for what it is given
             raise InputError("arrays of the same types were expected.")
-        value = self.sum(self._problem.outputs(arrays), weights)
-        return np.float32(value) if self.is_single else value
 
     def _has_few_digits(self) -> bool:
         """Tell whether outputs that move with the arrays have no more bits than single precision has."""

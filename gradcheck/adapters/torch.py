@@ -24,6 +24,7 @@ def check(
     entries: EntriesOption = "auto",
     seed: int = 0,
     curves: bool = False,
+    vectorized: bool = False,
     order: int = 1,
     forward: bool | Literal["auto"] = "auto",
     nondet_tol: float | None = None,
@@ -42,6 +43,10 @@ def check(
         What makes one number of the outputs. Without it, outputs are weighted at random, twice.
     rtol, atol, points, entries, seed, curves
         As for `gradcheck.check_grad`.
+    vectorized : bool
+        Whether to evaluate the function under ``torch.vmap``, up to 256 times in one call (not for `order=2` and
+        `forward`). Where it does not work there, or gives other values, it is called once for each evaluation, and a
+        note says so.
     order : {1, 2}
         2 compares also the second derivatives, which PyTorch finds by differentiating the backward pass, with
         differences of the first.
@@ -72,5 +77,5 @@ def check(
     """
     if order not in (1, 2):
         raise InputError(f"`order` must be 1 or 2, got {order!r}.")
-    settings = Settings(rtol, atol, points, entries, seed, curves)
+    settings = Settings(rtol, atol, points, entries, seed, curves, vectorized)
     return examine(what, inputs, loss, Plan(settings, order=order, forward=forward, nondet_tol=nondet_tol))

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from gradcheck.adapters.batching import not_batched
 from gradcheck.adapters.torch_compare import (
     Backward,
     Settings,
@@ -192,6 +193,11 @@ class _Examination:
 
     def _backward(self, weights: Sequence[Any]) -> CheckResult:
         backward = Backward(self.subject, self.outputs, self.plan.settings, self.is_single)
+        if self.plan.settings.vectorized and (why := backward.objection()):
+            self.subject.notes.append(not_batched(why))
+            backward = Backward(
+                self.subject, self.outputs, replace(self.plan.settings, vectorized=False), self.is_single
+            )
         found = backward.gradient(weights)
         self._gradient = as_arrays(self.subject, found)
         # a product that is wrong in the same way for all weights, or depends on them otherwise than linearly, is seen
@@ -237,7 +243,7 @@ class _Examination:
         return rows, [f"the backward pass is not deterministic: two runs at one point are up to {apart:.2g} apart"]
 
     def _second(self, weights: Sequence[Any]) -> CheckResult:
-        settings = replace(self.plan.settings, points=1, curves=False)
+        settings = replace(self.plan.settings, points=1, curves=False, vectorized=False)
         subject = second_order(self.subject, self.outputs, weights)
         outputs = Outputs(subject, settings.seed + 1, every=True)
         backward = Backward(subject, outputs, settings, self.is_single)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from gradcheck.adapters.batching import objection, two_points
 from gradcheck.adapters.cotangent import cotangent
-from gradcheck.adapters.torch_products import Arrays, Outputs, as_arrays, gradients, value
+from gradcheck.adapters.torch_products import Arrays, Outputs, as_arrays, gradients, value, values
 from gradcheck.adapters.torch_subject import Subject
 from gradcheck.errors import InputError
 from gradcheck.functions import check_grad
@@ -32,6 +34,7 @@ class Settings:
     entries: EntriesOption = "auto"
     seed: int = 0
     curves: bool = False
+    vectorized: bool = False
 
 
 class Backward:
@@ -62,17 +65,54 @@ class Backward:
     def compare(self, weights: Sequence[Any]) -> CheckResult:
         """Compare the gradient of the weighted outputs with differences."""
 
-        def loss(values: object, /) -> float | np.float32:
-            if values is not self._arrays:
+        def loss(arrays: object, /) -> float | np.float32:
+            if arrays is not self._arrays:
                 # entries are moved where the tensors lie, so copies cannot stand in for them
                 raise InputError("the arrays of the tensors were expected.")
             found = value(self._outputs.now(), weights)
             return np.float32(found) if self._is_single else found
 
+        def losses(arrays: Arrays, /) -> npt.NDArray[Any]:
+            if any(arrays[name].dtype != array.dtype for name, array in self._arrays.items()):
+                raise InputError("arrays of the same types were expected.")
+            found = values(self._stacked(arrays), weights)
+            return found.astype(np.float32) if self._is_single else found
+
         def gradient(*_: object) -> Arrays:
             return as_arrays(self._subject, self.gradient(weights))
 
-        return check_grad(loss, gradient, self._arrays, method="central", **vars(self._settings))
+        chosen = losses if self._settings.vectorized else loss
+        return check_grad(chosen, gradient, self._arrays, method="central", **vars(self._settings))
+
+    def objection(self) -> str | None:
+        """Return why the function is not evaluated in batches; None if it can be."""
+        points = two_points(self._arrays, self._settings.seed)
+        alone = []
+        with kept(self._arrays):
+            for point in points:
+                for name, array in self._arrays.items():
+                    array[...] = point[name]
+                alone.append([_on_host(output) for output in self._outputs.now()])
+        return objection(points, alone, lambda arrays: [_on_host(output) for output in self._stacked(arrays)])
+
+    def _stacked(self, arrays: Arrays) -> list[Any]:
+        return self._outputs.stacked([variable.stacked(arrays) for variable in self._subject.variables])
+
+
+@contextmanager
+def kept(arrays: Arrays) -> Iterator[None]:
+    """Bring back what is in arrays."""
+    saved = {name: array.copy() for name, array in arrays.items()}
+    try:
+        yield
+    finally:
+        for name, array in arrays.items():
+            array[...] = saved[name]
+
+
+def _on_host(tensor: Any) -> npt.NDArray[Any]:
+    found: npt.NDArray[Any] = tensor.detach().resolve_conj().resolve_neg().cpu().numpy()
+    return found
 
 
 def computes_in_single(subject: Subject, outputs: Outputs, seed: int) -> bool:
@@ -90,15 +130,12 @@ def computes_in_single(subject: Subject, outputs: Outputs, seed: int) -> bool:
     import torch
 
     before = [output.detach().clone() for output in outputs.now()]
-    arrays = [array for variable in subject.variables for array in variable.arrays().values()]
-    saved, rng = [array.copy() for array in arrays], np.random.default_rng(seed)
-    try:
-        for array in arrays:
+    arrays = {name: array for variable in subject.variables for name, array in variable.arrays().items()}
+    rng = np.random.default_rng(seed)
+    with kept(arrays):
+        for array in arrays.values():
             array += _NUDGE * (np.abs(array) + 1e-3) * cotangent(array.shape, rng)
         after = [output.detach().clone() for output in outputs.now()]
-    finally:
-        for array, content in zip(arrays, saved, strict=True):
-            array[...] = content
     moved = [new[new != old] for old, new in zip(before, after, strict=True)]
     parts = [torch.view_as_real(part) if part.is_complex() else part for part in moved if part.numel()]
     return bool(parts) and all(bool((part == part.to(torch.float32).to(part.dtype)).all()) for part in parts)
@@ -122,7 +159,7 @@ def along_inputs(
     backward : dict of arrays or None
         The gradient of the weighted outputs, if that was computed.
     """
-    plain = replace(settings, points=1, curves=False)
+    plain = replace(settings, points=1, curves=False, vectorized=False)
     results = []
     for number, variable in enumerate(subject.variables):
         arrays = variable.arrays()
@@ -145,11 +182,8 @@ def along_inputs(
                 array[...] = start[part] + float(values[name]) * direction[part]
             return value(outputs.now(), weights)
 
-        try:
+        with kept(arrays):
             results.append(check_grad(loss, {name: found[0]}, {name: np.zeros(())}, method="central", **vars(plain)))
-        finally:
-            for part, array in arrays.items():
-                array[...] = start[part]
         if backward is not None:
             expected = sum(float(np.sum(backward[part] * direction[part])) for part in arrays)
             size = sum(float(np.sum(np.abs(backward[part] * direction[part]))) for part in arrays)

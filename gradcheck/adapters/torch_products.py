@@ -78,6 +78,11 @@ class Outputs:
             )
         return [found[i] for i in self._chosen]
 
+    def stacked(self, stacks: Sequence[Any]) -> list[Any]:
+        """Call the function once for several values of each variable; return outputs with a new first axis."""
+        found = self._subject.stacked_outputs(stacks)
+        return [found[i] for i in self._chosen]
+
     def weights(self, number: int) -> list[Any]:
         """Return random weights, one tensor per output.
 
@@ -102,13 +107,19 @@ class Outputs:
 
 def value(outputs: Sequence[Any], weights: Sequence[Any]) -> float:
     """Return the weighted sum of all entries, ``Re(conj(weight) * output)`` where they are complex."""
+    return float(values([output[None] for output in outputs], weights)[0])
+
+
+def values(outputs: Sequence[Any], weights: Sequence[Any]) -> npt.NDArray[Any]:
+    """Return the weighted sum for each row of outputs that have a new first axis, as `value` does."""
     total: Any = 0.0
     for output, weight in zip(outputs, weights, strict=True):
         # the sum itself is not to add round-off, where the device knows double precision
         wide = precision(weight.dtype, double=weight.device.type != "mps")
         product = weight.to(wide).conj() * output.detach().to(wide)
-        total = total + (product.real if product.is_complex() else product).sum()
-    return float(total.item())
+        total = total + (product.real if product.is_complex() else product).reshape(len(output), -1).sum(1)
+    found: npt.NDArray[Any] = total.cpu().numpy()
+    return found
 
 
 def gradients(

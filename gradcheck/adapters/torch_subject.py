@@ -89,6 +89,10 @@ class Subject:
         Names of the tensors that a Function is called with, in order.
     notes : list of str
         What the user should know about it.
+    buffers : list of Tensor
+        Those of the module that is checked.
+    call_with_all : callable or None
+        Like `call`, for the leaves of a module's parameters and its buffers as well.
     """
 
     call: Callable[[Callable[[Any], Any]], Any]
@@ -96,6 +100,8 @@ class Subject:
     lent: Lent
     slots: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
+    buffers: list[Any] = field(default_factory=list)
+    call_with_all: Callable[[Callable[[Any], Any]], Any] | None = None
 
     @classmethod
     def of(cls, target: Target, inputs: Sequence[Any], loss: Any, lent: Lent, double: bool) -> Subject:
@@ -142,7 +148,14 @@ class Subject:
             returned = target.call(*lent_inputs.values(swapped))
             return returned if loss is None else _one_number(loss(returned))
 
-        subject = cls(call, [variable for variable in variables if variable.name not in empty], lent)
+        def call_with_all(swapped: Callable[[Any], Any]) -> Any:
+            replaced = {name: swapped(tensor) for name, tensor in (own | buffers).items()}
+            returned = _called_with(target, replaced, lent_inputs.values(swapped))
+            return returned if loss is None else _one_number(loss(returned))
+
+        checked = [variable for variable in variables if variable.name not in empty]
+        buffers = {} if target.module is None else dict(target.module.named_buffers())
+        subject = cls(call, checked, lent, buffers=list(buffers.values()), call_with_all=call_with_all)
         if target.function is not None:
             subject.slots += [n for n, given in zip(names, inputs, strict=True) if isinstance(given, torch.Tensor)]
         if empty:
@@ -163,6 +176,28 @@ class Subject:
             variable.push()
         self.lent.rewind()
         return tensors_in(self.call(swapped))
+
+    def stacked_outputs(self, stacks: Sequence[Any]) -> list[Any]:
+        """Call the function once under ``torch.vmap``; return its outputs, each with a new first axis.
+
+        Parameters
+        ----------
+        stacks : sequence of Tensor
+            What to pass in place of each variable, stacked along a new first axis.
+        """
+        import torch
+
+        call, leaves = self.call_with_all, [id(t) for t in (*(v.leaf for v in self.variables), *self.buffers)]
+        assert call is not None, "asked for batches only where there are some"
+
+        def one(*moved: Any) -> list[Any]:
+            places = dict(zip(leaves, moved, strict=True))
+            return tensors_in(call(lambda leaf: places.get(id(leaf), leaf)))
+
+        self.lent.rewind()
+        # each row has buffers of its own, as calls may change them
+        buffers = [tensor.expand(len(stacks[0]), *tensor.shape).clone() for tensor in self.buffers]
+        return list(torch.vmap(one, randomness="same")(*stacks, *buffers))
 
 
 def unchecked(target: Target, reached: Reached, inputs: Sequence[Any]) -> list[str]:
@@ -230,6 +265,19 @@ def _parameters(module: Any) -> tuple[dict[str, Any], list[str]]:
         {name: tensor for name, tensor in named.items() if tensor.requires_grad},
         [name for name, tensor in named.items() if not tensor.requires_grad],
     )
+
+
+def _called_with(target: Target, tensors: dict[str, Any], args: Sequence[Any]) -> Any:
+    """Call a function with other parameters and buffers of its module."""
+    import torch
+
+    if not tensors:
+        return target.call(*args)
+    # the module lies inside of one that calls it, so that methods of it can be called as well
+    outer = torch.nn.Module()
+    outer.inner = target.module
+    outer.forward = lambda *given: target.call(*given)
+    return torch.func.functional_call(outer, {f"inner.{name}": t for name, t in tensors.items()}, tuple(args))
 
 
 def _one_number(value: Any) -> Any:

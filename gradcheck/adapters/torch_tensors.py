@@ -57,6 +57,14 @@ class Variable:
         """Return the entries as real arrays that can be written, by name."""
         return self._parts(self._host)
 
+    def stacked(self, arrays: dict[str, npt.NDArray[Any]]) -> Any:
+        """Return a tensor like the leaf, with a new first axis, from arrays like those of `arrays` that have one."""
+        import torch
+
+        parts = [torch.from_numpy(np.array(arrays[name])) for name in self.arrays()]
+        whole = torch.complex(*parts) if len(parts) == 2 else parts[0]
+        return whole.to(self.leaf.device).requires_grad_()
+
     def push(self) -> None:
         """Bring the tensor up to date with the arrays."""
         if self._sent is None:
