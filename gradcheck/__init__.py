@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from gradcheck.result import CheckResult as CheckResult
     from gradcheck.result import ParameterResult as ParameterResult
     from gradcheck.result import Verdict as Verdict
+    from gradcheck.tracking import Progress as Progress
 
 _HOME = {
     "CheckResult": "gradcheck.result",
@@ -33,6 +34,7 @@ _HOME = {
     "GradientMismatch": "gradcheck.errors",
     "InputError": "gradcheck.errors",
     "ParameterResult": "gradcheck.result",
+    "Progress": "gradcheck.tracking",
     "Report": "gradcheck.report.record",
     "ScriptError": "gradcheck.errors",
     "UsageError": "gradcheck.errors",
@@ -50,6 +52,7 @@ __all__ = [
     "GradientMismatch",
     "InputError",
     "ParameterResult",
+    "Progress",
     "Report",
     "ScriptError",
     "UsageError",

@@ -85,12 +85,27 @@ class Job:
     cells: Cells | None = None
     options: Options = field(default_factory=Options)
 
-    def run(self, output: Callable[[bytes], object] | None = None, children: Children | None = None) -> ScriptResult:
-        """Check the script; `output` receives what it prints, `children` knows its process while it runs."""
+    def run(
+        self,
+        output: Callable[[bytes], object] | None = None,
+        children: Children | None = None,
+        told: Callable[[str], object] | None = None,
+    ) -> ScriptResult:
+        """Check the script.
+
+        Parameters
+        ----------
+        output : callable, optional
+            Receives what the script prints.
+        children : Children, optional
+            Knows its process while it runs.
+        told : callable, optional
+            Is told now and then what is being done.
+        """
         if self.request is None:
             result = ScriptResult(self.path, error=self.error)
         else:
-            result = replace(examine_isolated(self.request, output, children), path=self.path)
+            result = replace(examine_isolated(self.request, output, children, told), path=self.path)
         shown = tuple(finding for finding in result.findings if self.options.shows(finding.code))
         return replace(result, findings=shown).in_cells(self.cells)
 

@@ -32,6 +32,9 @@ class Watcher:
     def printed(self, job: Job) -> Callable[[bytes], object] | None:
         """Return what receives the pieces that a script prints, if anybody wants them."""
 
+    def told(self, job: Job) -> Callable[[str], object] | None:
+        """Return what is told now and then how far a script's check is, if anybody wants to know."""
+
     def ended(self, job: Job) -> None:
         """Take note that a script is done."""
 
@@ -82,7 +85,7 @@ def run_all(jobs: Sequence[Job], workers: int, watcher: Watcher) -> tuple[Script
     def run(job: Job) -> ScriptResult:
         watcher.began(job)
         try:
-            return job.run(watcher.printed(job), children)
+            return job.run(watcher.printed(job), children, watcher.told(job))
         finally:
             watcher.ended(job)
 

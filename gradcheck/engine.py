@@ -14,11 +14,12 @@ from gradcheck.journal import Journal
 from gradcheck.limits import Limits
 from gradcheck.loss import Loss
 from gradcheck.parallel import Workers
+from gradcheck.tracking import Tracker
 
 # relative difference of two values of the loss that only the order of sums makes: in units of the machine epsilon
 _ROUNDINGS = 4e6
 _COARSEST = 1e-3
-# how long to evaluate before it is looked at limits again
+# how long to evaluate before it is looked at limits, and told of the progress, again
 _SHARE_SECONDS = 0.2
 
 
@@ -41,12 +42,15 @@ class Means(NamedTuple):
         How much they may cost.
     journal : Journal or None
         Where they are written down.
+    tracker : Tracker or None
+        Who is told how far it is.
     """
 
     workers: Workers | Forks | None = None
     is_vectorized: bool = False
     limits: Limits = Limits()
     journal: Journal | None = None
+    tracker: Tracker | None = None
 
 
 class Engine:
@@ -75,7 +79,7 @@ class Engine:
         self.seconds = self.floor = 0.0
         self.is_spent = False
 
-    def begin(self, place: Place, origin: float) -> None:
+    def begin(self, place: CountingPlace, origin: float) -> None:
         """Take note of a new point.
 
         Parameters
@@ -88,6 +92,8 @@ class Engine:
         self._is_settled = False
         if self._means.journal is not None:
             self._means.journal.begin(place.probe, origin)
+        if self._means.tracker is not None:
+            self._means.tracker.begin(place.evaluations)
 
     def evaluate(self, place: CountingPlace, displacements: Sequence[Displacement]) -> list[tuple[float, ...]]:
         """Evaluate a round.
@@ -104,31 +110,40 @@ class Engine:
         list of tuple of float
             NaN for what would have cost too much.
         """
-        journal, limits = self._means.journal, self._means.limits
-        if journal is None and not limits:
+        journal, limits, tracker = self._means.journal, self._means.limits, self._means.tracker
+        if journal is None and not limits and not tracker:
             return self._run(place, displacements)
         found = [None if journal is None else journal.get(displacement) for displacement in displacements]
         pending = [k for k, values in enumerate(found) if values is None]
-        while pending:
-            size = self._share([displacements[k].cost for k in pending], limits.left(place.evaluations))
+        planned = sum(displacements[k].cost for k in pending)
+        done = 0
+        while done < len(pending):
+            size = self._share(displacements, pending[done : done + self._most()], limits.left(place.evaluations))
             if not size:
                 self.is_spent = True
                 break
-            chosen, pending = pending[:size], pending[size:]
+            chosen = pending[done : done + size]
             share = [displacements[k] for k in chosen]
             values = self._run(place, share)
+            done += size
+            planned -= sum(displacement.cost for displacement in share)
             if journal is not None:
                 journal.add(share, values)
+            if tracker is not None:
+                tracker.tell(place.evaluations, planned)
             for k, one in zip(chosen, values, strict=True):
                 found[k] = one
         return [one.unknown if values is None else values for one, values in zip(displacements, found, strict=True)]
 
-    def _share(self, costs: Sequence[int], left: float) -> int:
-        """Return how many of the next displacements are evaluated before it is looked at limits again."""
+    def _most(self) -> int:
+        """Return how many evaluations there are at most before it is looked at limits again, and one more."""
         workers = self._means.workers
-        enough = _SHARE_SECONDS / max(self.seconds, 1e-9) * (1 if workers is None else workers.expected)
-        spent = np.cumsum(costs)
-        return int(min(np.count_nonzero(spent <= left), np.count_nonzero(spent <= enough) + 1))
+        return 1 + int(_SHARE_SECONDS / max(self.seconds, 1e-9) * (1 if workers is None else workers.expected))
+
+    def _share(self, displacements: Sequence[Displacement], upcoming: Sequence[int], left: float) -> int:
+        """Return how many of the upcoming displacements are evaluated before it is looked at limits again."""
+        spent = np.cumsum([displacements[k].cost for k in upcoming])
+        return int(min(np.count_nonzero(spent <= left), np.count_nonzero(spent < self._most()) + 1))
 
     def _run(self, place: CountingPlace, displacements: Sequence[Displacement]) -> list[tuple[float, ...]]:
         workers, count = self._means.workers, sum(displacement.cost for displacement in displacements)
@@ -142,6 +157,11 @@ class Engine:
         # those that were made here were comparisons
         place.evaluations = before + count
         return found
+
+    def close(self) -> None:
+        """Tell nobody any more."""
+        if self._means.tracker is not None:
+            self._means.tracker.close()
 
     def forbid_mixing(self, place: Place, epsilon: float) -> None:
         """Raise InputError if parameters that are stacked have other losses than each has alone.

@@ -20,6 +20,7 @@ from gradcheck.partial_derivatives import partial_derivatives
 from gradcheck.points import check_points
 from gradcheck.result import CheckResult
 from gradcheck.step_sweep import MOST_CURVES, with_step_curves
+from gradcheck.tracking import Progress
 
 
 def check_grad(
@@ -38,6 +39,7 @@ def check_grad(
     max_evals: int | None = None,
     timeout: float | None = None,
     resume: str | Path | None = None,
+    progress: bool | Callable[[Progress], object] = False,
     seed: int = 0,
     curves: bool = False,
 ) -> CheckResult:
@@ -83,6 +85,9 @@ def check_grad(
     resume : str or Path, optional
         A file into which every evaluation is written, and from which those of an earlier run are taken: a long check
         that was broken off, or had reached its limits, goes on where it was.
+    progress : bool or callable
+        Who is told how far the check is, a few times per second: a function that takes a `gradcheck.Progress`. True
+        shows a line on standard error after two seconds, where that is a terminal.
     seed : int
         Seed of the random entries and points.
     curves : bool
@@ -118,6 +123,7 @@ def check_grad(
         max_evals=max_evals,
         timeout=timeout,
         resume=resume,
+        progress=progress,
         seed=seed,
     )
     objective = Objective.with_gradient(loss, grad, params, args, options.means)
@@ -153,13 +159,16 @@ def assert_grad(
     max_evals: int | None = None,
     timeout: float | None = None,
     resume: str | Path | None = None,
+    progress: bool | Callable[[Progress], object] = False,
     seed: int = 0,
 ) -> CheckResult:
     """Check a gradient as `check_grad` does, and raise unless it was shown to match.
 
     Parameters
     ----------
-    loss, grad, params, args, rtol, atol, method, points, entries, workers, vectorized, max_evals, timeout, resume, seed
+    loss, grad, params, args, rtol, atol, method, points, entries, workers, vectorized, max_evals, timeout, resume
+        As for `check_grad`.
+    progress, seed
         As for `check_grad`.
 
     Returns
@@ -191,6 +200,7 @@ def assert_grad(
         max_evals=max_evals,
         timeout=timeout,
         resume=resume,
+        progress=progress,
         seed=seed,
     )
     if not result.passed:
@@ -209,13 +219,14 @@ def numerical_grad(
     max_evals: int | None = None,
     timeout: float | None = None,
     resume: str | Path | None = None,
+    progress: bool | Callable[[Progress], object] = False,
     seed: int = 0,
 ) -> Any:
     """Return the numerical gradient of a loss, in the structure of `params`.
 
     Parameters
     ----------
-    loss, params, args, method, workers, vectorized, max_evals, timeout, resume, seed
+    loss, params, args, method, workers, vectorized, max_evals, timeout, resume, progress, seed
         As for `check_grad`.
 
     Returns
@@ -241,6 +252,7 @@ def numerical_grad(
         max_evals=max_evals,
         timeout=timeout,
         resume=resume,
+        progress=progress,
         seed=seed,
     )
     objective = Objective(loss, params, args, options.means)

@@ -39,8 +39,12 @@ class Limits:
     def __bool__(self) -> bool:
         return self.evaluations is not None or self.seconds is not None
 
+    def seconds_left(self) -> float:
+        """Return how much time is left; infinity where it is not limited."""
+        return math.inf if self.seconds is None else max(self.began + self.seconds - time.monotonic(), 0.0)
+
     def left(self, evaluations: int) -> float:
         """Return how many evaluations may follow so many; infinity where only the time is limited."""
-        if self.seconds is not None and time.monotonic() - self.began >= self.seconds:
+        if not self.seconds_left():
             return 0
         return math.inf if self.evaluations is None else self.evaluations - evaluations

@@ -304,3 +304,4 @@ class Objective:
         self.parameters.restore()
         self._arguments.restore()
         self._randomness.rewind()
+        self._engine.close()

@@ -14,6 +14,7 @@ from gradcheck.journal import Journal
 from gradcheck.limits import Limits
 from gradcheck.parallel import Workers
 from gradcheck.tolerance import validate_tolerance
+from gradcheck.tracking import Tracker
 
 EntriesOption = int | Literal["auto", "all"]
 
@@ -65,6 +66,7 @@ class Options(NamedTuple):
         max_evals: int | None = None,
         timeout: float | None = None,
         resume: str | Path | None = None,
+        progress: object = False,
         seed: int = 0,
     ) -> Options:
         """Return the options, or raise InputError; for their meaning see `gradcheck.check_grad`."""
@@ -76,11 +78,13 @@ class Options(NamedTuple):
         _require_int("seed", seed, 0)
         if not isinstance(vectorized, (bool, np.bool_)):
             raise InputError(f"`vectorized` must be True or False, got {vectorized!r}.")
+        limits = Limits(max_evals, timeout)
         means = Means(
             workers if workers is None or isinstance(workers, Forks) else Workers(workers),
             bool(vectorized),
-            Limits(max_evals, timeout),
+            limits,
             None if resume is None else Journal(resume),
+            Tracker(progress, points, limits),
         )
         return cls(rtol, atol, method, points, _entry_budget(entries), entries == "auto", seed, means)
 

@@ -38,6 +38,7 @@ class Progress(Watcher):
         self._show_output = show_output
         self._at_once = workers <= 1
         self._running: list[str] = []
+        self._said = ""
         self._pieces: dict[int, list[bytes]] = {}
         self._lock = threading.Lock()
         count = [progress.MofNCompleteColumn()] if total > 1 else []
@@ -64,6 +65,7 @@ class Progress(Watcher):
         """Name a script among those that are running."""
         with self._lock:
             self._running.append(job.path)
+            self._said = ""
             self._describe()
 
     def printed(self, job: Job) -> Callable[[bytes], object] | None:
@@ -71,6 +73,18 @@ class Progress(Watcher):
         if not self._show_output:
             return None
         return _write if self._at_once else self._pieces.setdefault(id(job), []).append
+
+    def told(self, job: Job) -> Callable[[str], object] | None:  # noqa: ARG002 - only one that runs alone is shown
+        """Return what shows how far a script is that runs alone, on a terminal."""
+        if self._bar.disable or not self._at_once:
+            return None
+
+        def show(what: str) -> None:
+            with self._lock:
+                self._said = f": {what}"
+                self._describe()
+
+        return show
 
     def ended(self, job: Job) -> None:
         """Count a script; show what it has printed."""
@@ -83,7 +97,7 @@ class Progress(Watcher):
     def _describe(self) -> None:
         more = len(self._running) - _NAMED
         named = ", ".join(self._running[:_NAMED]) + (f" and {more} more" if more > 0 else "")
-        self._bar.update(self._task, description=f"checking {named}" if named else "")
+        self._bar.update(self._task, description=f"checking {named}{self._said}" if named else "")
 
 
 def _write(piece: bytes) -> None:

@@ -26,11 +26,15 @@ class Examiner:
         self._process: subprocess.Popen[bytes] | None = None
 
     def __call__(
-        self, request: Request, output: Callable[[bytes], object] | None = None, children: object = None
+        self,
+        request: Request,
+        output: Callable[[bytes], object] | None = None,
+        children: object = None,
+        told: object = None,
     ) -> ScriptResult:
         """Stand in for ``examine_isolated``; what the script prints is dropped, and no child needs an end."""
         assert output is None
-        del children
+        del children, told
         if self._process is None:
             self._process = subprocess.Popen([sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
         with tempfile.TemporaryDirectory() as folder:

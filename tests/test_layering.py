@@ -84,6 +84,8 @@ MODULES = {
     "forking": "core",
     "journal": "core",
     "limits": "core",
+    "progress_line": "core",
+    "tracking": "core",
     "stacking": "core",
     "reference": "reference",
     "demo": "demo",
@@ -120,6 +122,7 @@ ONLY_IN = {
     "rich": {
         "gradcheck.commands",
         "gradcheck.progress",
+        "gradcheck.progress_line",
         "gradcheck.report.comparison",
         "gradcheck.report.failing",
         "gradcheck.report.findings",

@@ -78,6 +78,26 @@ def test_there_is_nothing_where_there_is_no_terminal(start, workers):
     assert (stream.getvalue(), stream.buffer.getvalue()) == ("", b"")
 
 
+def test_what_a_script_that_runs_alone_does_is_shown(start):
+    progress, stream = start(total=2)
+    with progress:
+        progress.began(ANNA)
+        progress.told(ANNA)("point 1 of 4, [x]")
+        progress._bar.refresh()
+        progress.ended(ANNA)
+        progress.began(BEN)
+        progress._bar.refresh()
+    assert "0/2 checking anna.py: point 1 of 4, [x]" in stream.getvalue()
+    assert "1/2 checking [ben].ipynb " in stream.getvalue().replace("\n", " ")
+
+
+@pytest.mark.parametrize("options", [{"workers": 2}, {"is_terminal": False}, {"show_output": True}])
+def test_nobody_asks_what_scripts_do_that_is_not_shown(start, options):
+    progress, _ = start(**options)
+    with progress:
+        assert progress.told(ANNA) is None
+
+
 @pytest.mark.parametrize(("workers", "at_once"), [(1, b"a1 a2 "), (2, b"")])
 def test_what_a_script_prints_is_shown_at_once_only_where_it_runs_alone(start, workers, at_once):
     progress, stream = start(workers=workers, show_output=True)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from gradcheck.api import examine_script
+from gradcheck.api import examine_script, prepare
 from gradcheck.config import Options
 from script_runs import check, write
 
@@ -273,3 +273,19 @@ def test_odd_file_names(tmp_path, name):
     """``json.py`` and ``numpy.py`` would hide the modules of that name from a script that imports them."""
     result = examine_script(write(tmp_path, GOOD, name), Options(timeout=10))
     assert result.verdict == "match", result.error
+
+
+@pytest.mark.parametrize(("factor", "last"), [("2", "point "), ("3", "looking for the cause")])
+def test_it_is_told_what_a_slow_script_does(tmp_path, monkeypatch, factor, last):
+    monkeypatch.setattr("gradcheck.script.isolate._LOOK_SECONDS", 0.02)
+    slow = GOOD.replace("def loss(w):\n", "def loss(w):\n    time.sleep(0.03)\n").replace("sum(2 *", f"sum({factor} *")
+    slow = slow.replace("dw = gradient(w)\n", "loss(w)\n    dw = gradient(w)\n")
+    path = write(tmp_path, "import time\n" + slow, "slow.py")
+    said = []
+    result = prepare(path, Options(points=2)).run(told=said.append)
+    assert result.check is not None
+    assert result.check.passed is (factor == "2")
+    kinds = list(dict.fromkeys(one.partition(",")[0] for one in said))
+    assert kinds[:2] == ["running it", "point 1 of 2"]
+    assert kinds[-1].startswith(last)
+    assert any("evaluations, about 1 s left" in one for one in said)

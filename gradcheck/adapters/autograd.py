@@ -12,6 +12,7 @@ from gradcheck.errors import GradientMismatch, InputError
 from gradcheck.failure import failure_message
 from gradcheck.options import EntriesOption
 from gradcheck.result import CheckResult
+from gradcheck.tracking import Progress
 
 
 def check(
@@ -26,6 +27,7 @@ def check(
     entries: EntriesOption = "auto",
     seed: int = 0,
     curves: bool = False,
+    progress: bool | Callable[[Progress], object] = False,
 ) -> CheckResult:
     """Compare the derivatives that HIPS autograd computes with central differences.
 
@@ -42,7 +44,7 @@ def check(
         2 compares also the derivatives of the gradient, and so on.
     argnums : int or sequence of int, optional
         Which arguments are differentiated; by default all of them.
-    rtol, atol, points, entries, seed, curves
+    rtol, atol, points, entries, seed, curves, progress
         As for `gradcheck.check_grad`.
 
     Returns
@@ -63,7 +65,7 @@ def check(
     >>> check(lambda x: np.sum(x**3), np.array([1.0, 2.0])).passed  # doctest: +SKIP
     True
     """
-    settings = Settings(rtol, atol, points, entries, seed, curves)
+    settings = Settings(rtol, atol, points, entries, seed, curves, progress)
     return _examined(function, args, settings, tuple(modes), order, argnums, strict=False)
 
 

@@ -12,6 +12,7 @@ from gradcheck.adapters.jax_subject import Plan, examined
 from gradcheck.adapters.problem import Settings
 from gradcheck.options import EntriesOption
 from gradcheck.result import CheckResult
+from gradcheck.tracking import Progress
 
 
 def check(
@@ -26,6 +27,7 @@ def check(
     entries: EntriesOption = "auto",
     seed: int = 0,
     curves: bool = False,
+    progress: bool | Callable[[Progress], object] = False,
     vectorized: bool = False,
 ) -> CheckResult:
     """Compare the derivatives that JAX computes with central differences.
@@ -44,7 +46,7 @@ def check(
         2 compares also the derivatives of the first derivatives, and so on.
     argnums : int or sequence of int, optional
         Which arguments are differentiated; by default all of them.
-    rtol, atol, points, entries, seed, curves
+    rtol, atol, points, entries, seed, curves, progress
         As for `gradcheck.check_grad`.
     vectorized : bool
         Whether to evaluate the function under ``jax.vmap``, up to 256 times in one call. Where it does not work there,
@@ -74,5 +76,5 @@ def check(
     >>> check(lambda x: jnp.sum(x**3), jnp.array([1.0, 2.0])).passed  # doctest: +SKIP
     True
     """
-    settings = Settings(rtol, atol, points, entries, seed, curves, vectorized)
+    settings = Settings(rtol, atol, points, entries, seed, curves, progress, vectorized)
     return examined(function, args, Plan(settings, tuple(modes), order, argnums))

@@ -13,6 +13,7 @@ from gradcheck.adapters.batching import objection, two_points
 from gradcheck.adapters.cotangent import cotangent
 from gradcheck.errors import InputError
 from gradcheck.options import EntriesOption
+from gradcheck.tracking import Progress
 
 Array = npt.NDArray[Any]
 Arrays = dict[str, Array]
@@ -30,6 +31,7 @@ class Settings:
     entries: EntriesOption = "auto"
     seed: int = 0
     curves: bool = False
+    progress: bool | Callable[[Progress], object] = False
     vectorized: bool = False
 
 

@@ -19,6 +19,7 @@ from gradcheck.functions import check_grad as core_check_grad
 from gradcheck.functions import numerical_grad
 from gradcheck.options import EntriesOption
 from gradcheck.result import CheckResult
+from gradcheck.tracking import Progress
 
 
 def check(
@@ -36,6 +37,7 @@ def check(
     entries: EntriesOption = "auto",
     seed: int = 0,
     curves: bool = False,
+    progress: bool | Callable[[Progress], object] = False,
 ) -> CheckResult:
     """Compare derivatives that are written for ``scipy.optimize`` with central differences.
 
@@ -55,7 +57,7 @@ def check(
         compared with differences of `jac`.
     bounds : scipy.optimize.Bounds, sequence of pairs or tuple of two arrays, optional
         Nothing outside is evaluated. A point at a bound is moved inside, which a note says.
-    rtol, atol, points, entries, seed, curves
+    rtol, atol, points, entries, seed, curves, progress
         As for `gradcheck.check_grad`.
 
     Returns
@@ -75,7 +77,7 @@ def check(
     >>> check(lambda x: x @ x, [1.0, 2.0], jac=lambda x: 2 * x).passed
     True
     """
-    settings = Settings(rtol, atol, points, entries, seed, curves)
+    settings = Settings(rtol, atol, points, entries, seed, curves, progress)
     return _Subject.of(fun, x0, jac, args, bounds).compared(settings, hess, hessp)
 
 

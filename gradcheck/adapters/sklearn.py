@@ -18,6 +18,7 @@ from gradcheck.errors import InputError
 from gradcheck.functions import check_grad
 from gradcheck.options import EntriesOption
 from gradcheck.result import CheckResult
+from gradcheck.tracking import Progress
 
 
 def check(
@@ -31,6 +32,7 @@ def check(
     entries: EntriesOption = "auto",
     seed: int = 0,
     curves: bool = False,
+    progress: bool | Callable[[Progress], object] = False,
 ) -> CheckResult:
     """Compare the gradient that an estimator is fitted with, with central differences of its loss.
 
@@ -43,7 +45,7 @@ def check(
         solver that uses the gradient) or a generalized linear model such as ``PoissonRegressor``.
     X, y : array_like
         Data.
-    rtol, atol, points, entries, seed, curves
+    rtol, atol, points, entries, seed, curves, progress
         As for `gradcheck.check_grad`.
 
     Returns
@@ -70,7 +72,7 @@ def check(
             "the gradient vanishes where the estimator was fitted, so the parameters were moved at random by a tenth "
             "of their size"
         )
-    settings = Settings(rtol, atol, points, entries, seed, curves)
+    settings = Settings(rtol, atol, points, entries, seed, curves, progress)
     result = check_grad(pair.loss, pair.gradient, params, method="central", **vars(settings))
     return replace(result, notes=(*notes, *result.notes))
 

@@ -13,6 +13,7 @@ from gradcheck.adapters.tensorflow_subject import Subject, in_float64
 from gradcheck.errors import InputError
 from gradcheck.options import EntriesOption
 from gradcheck.result import CheckResult
+from gradcheck.tracking import Progress
 
 
 def check(
@@ -24,6 +25,7 @@ def check(
     entries: EntriesOption = "auto",
     seed: int = 0,
     curves: bool = False,
+    progress: bool | Callable[[Progress], object] = False,
 ) -> CheckResult:
     """Compare the gradients that ``tf.GradientTape`` computes with central differences.
 
@@ -34,7 +36,7 @@ def check(
     *inputs
         What it is called with: tensors, arrays, variables, and containers of these. Floating-point ones are
         differentiated, and so are the trainable variables of a module or a model.
-    rtol, atol, points, entries, seed, curves
+    rtol, atol, points, entries, seed, curves, progress
         As for `gradcheck.check_grad`.
 
     Returns
@@ -55,7 +57,7 @@ def check(
     """
     if not callable(function):
         raise InputError(f"`function` must be callable, got {type(function).__name__}.")
-    settings = Settings(rtol, atol, points, entries, seed, curves)
+    settings = Settings(rtol, atol, points, entries, seed, curves, progress)
     doubled = in_float64(function)
     subject = Subject(function if doubled is None else doubled, inputs, double=True)
     said = "variables are coarser than float64"

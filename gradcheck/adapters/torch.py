@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Literal
 
+from gradcheck.adapters.problem import Settings
 from gradcheck.adapters.torch_check import Plan, examine
-from gradcheck.adapters.torch_compare import Settings
 from gradcheck.adapters.torch_dropin import gradcheck as gradcheck
 from gradcheck.adapters.torch_dropin import gradgradcheck as gradgradcheck
 from gradcheck.errors import InputError
 from gradcheck.options import EntriesOption
 from gradcheck.result import CheckResult
+from gradcheck.tracking import Progress
 
 
 def check(
@@ -24,6 +25,7 @@ def check(
     entries: EntriesOption = "auto",
     seed: int = 0,
     curves: bool = False,
+    progress: bool | Callable[[Progress], object] = False,
     vectorized: bool = False,
     order: int = 1,
     forward: bool | Literal["auto"] = "auto",
@@ -41,7 +43,7 @@ def check(
         everything else is passed on.
     loss : callable, optional
         What makes one number of the outputs. Without it, outputs are weighted at random, twice.
-    rtol, atol, points, entries, seed, curves
+    rtol, atol, points, entries, seed, curves, progress
         As for `gradcheck.check_grad`.
     vectorized : bool
         Whether to evaluate the function under ``torch.vmap``, up to 256 times in one call (not for `order=2` and
@@ -77,5 +79,5 @@ def check(
     """
     if order not in (1, 2):
         raise InputError(f"`order` must be 1 or 2, got {order!r}.")
-    settings = Settings(rtol, atol, points, entries, seed, curves, vectorized)
+    settings = Settings(rtol, atol, points, entries, seed, curves, progress, vectorized)
     return examine(what, inputs, loss, Plan(settings, order=order, forward=forward, nondet_tol=nondet_tol))

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from gradcheck.adapters.batching import not_batched
+from gradcheck.adapters.compare import side_by_side
+from gradcheck.adapters.problem import Settings
 from gradcheck.adapters.torch_compare import (
     Backward,
-    Settings,
     along_inputs,
     computes_in_single,
     disagreements,
-    side_by_side,
 )
 from gradcheck.adapters.torch_products import BackwardError, Outputs, as_arrays
 from gradcheck.adapters.torch_special import (

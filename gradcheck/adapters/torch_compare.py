@@ -4,37 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from gradcheck.adapters.batching import objection, two_points
+from gradcheck.adapters.compare import side_by_side
 from gradcheck.adapters.cotangent import cotangent
+from gradcheck.adapters.problem import Settings
 from gradcheck.adapters.torch_products import Arrays, Outputs, as_arrays, gradients, value, values
 from gradcheck.adapters.torch_subject import Subject
 from gradcheck.errors import InputError
 from gradcheck.functions import check_grad
-from gradcheck.options import EntriesOption
 from gradcheck.result import CheckResult, ParameterResult
 from gradcheck.tolerance import Tolerance
 from gradcheck.verdict import Verdict
 
 _NUDGE = 1e-3
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Options of the core that a comparison is made with; see `gradcheck.check_grad`."""
-
-    rtol: float | None = None
-    atol: float | None = None
-    points: int = 1
-    entries: EntriesOption = "auto"
-    seed: int = 0
-    curves: bool = False
-    vectorized: bool = False
 
 
 class Backward:
@@ -230,17 +218,6 @@ def _with_product(result: CheckResult, name: str, forward: float, backward: floa
 
 
 # -- derivatives that are compared with one another -----------------------------------------------------------------
-
-
-def side_by_side(results: Sequence[CheckResult]) -> CheckResult:
-    """Return one result with the parameters of all of them."""
-    first = results[0]
-    return replace(
-        first,
-        parameters=tuple(parameter for result in results for parameter in result.parameters),
-        evaluations=sum(result.evaluations for result in results),
-        notes=tuple(dict.fromkeys(note for result in results for note in result.notes)),
-    )
 
 
 def disagreements(one: Arrays, other: Arrays, tolerance: Tolerance, suffix: str) -> list[ParameterResult]:

@@ -6,8 +6,8 @@ import functools
 from collections.abc import Callable
 from typing import Any
 
+from gradcheck.adapters.problem import Settings
 from gradcheck.adapters.torch_check import Plan, examine
-from gradcheck.adapters.torch_compare import Settings
 from gradcheck.adapters.torch_products import BackwardError
 from gradcheck.adapters.torch_state import Lent
 from gradcheck.adapters.torch_subject import reached_by, tensors_in

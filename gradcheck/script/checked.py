@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 import numpy as np
@@ -27,6 +27,7 @@ from gradcheck.script.source import SourceFile
 from gradcheck.script.stale import computed_before
 from gradcheck.script.understand import Subject, understand
 from gradcheck.script.units import recorded, units_of
+from gradcheck.tracking import Progress
 
 if TYPE_CHECKING:
     from gradcheck.script.examine import Request
@@ -84,6 +85,7 @@ def understood(source: SourceFile, request: Request) -> tuple[Recording, tuple[S
     ScriptError
         If the script cannot be run or understood.
     """
+    request.tell("running it")
     rewind_input()
     stand_in_for_kernel(source)
     units = units_of(source, request.overrides.backward)
@@ -149,7 +151,7 @@ def checks(
         stage = Stage(recording, backward, moment)
         with moved(stage.parameters, perturbed, np.random.default_rng(seed)):
             try:
-                result = _check(stage, subject, request)
+                result = _check(stage, subject, request, done)
             except InputError as error:
                 problem = ScriptError(error.message, slug=error.slug, line=backward.function.line)
             except Exception as error:  # noqa: BLE001 - the user's functions may raise anything
@@ -162,7 +164,7 @@ def checks(
         raise problem
 
 
-def _check(stage: Stage, subject: Subject, request: Request) -> CheckResult:
+def _check(stage: Stage, subject: Subject, request: Request, done: int) -> CheckResult:
     """Compare at the stage's parameters as they are; a float32 script's loss is differentiated in float64."""
     raw, scale, growing = stage.gradient(), subject.scale.value, grown(subject.backward)
 
@@ -170,13 +172,15 @@ def _check(stage: Stage, subject: Subject, request: Request) -> CheckResult:
         return fitted({name: np.asarray(value) / scale for name, value in raw(values).items()}, values, growing)
 
     if subject.backward.is_narrow:
-        result = _check_in_double(stage, subject, request, gradient(stage.parameters))
+        result = _check_in_double(stage, subject, request, done, gradient(stage.parameters))
         if result is not None:
             return result
-    return _compare(stage, subject, request, gradient)
+    return _compare(stage, subject, request, done, gradient)
 
 
-def _check_in_double(stage: Stage, subject: Subject, request: Request, gradient: dict[str, Any]) -> CheckResult | None:
+def _check_in_double(
+    stage: Stage, subject: Subject, request: Request, done: int, gradient: dict[str, Any]
+) -> CheckResult | None:
     """Compare a gradient with differences in float64; None where the script cannot do without float32."""
     single = stage.loss(subject.loss)(stage.parameters)
     try:
@@ -184,12 +188,17 @@ def _check_in_double(stage: Stage, subject: Subject, request: Request, gradient:
             double = np.asarray(stage.loss(subject.loss)(stage.parameters))
             if double.dtype != np.float64 or not np.isclose(single, double, rtol=_SAME_LOSS):
                 return None
-            return _compare(stage, subject, request, gradient)
+            return _compare(stage, subject, request, done, gradient)
     except Exception:  # noqa: BLE001 - code that insists on float32 may fail in any way
         return None
 
 
-def _compare(stage: Stage, subject: Subject, request: Request, gradient: Any) -> CheckResult:
+def _compare(stage: Stage, subject: Subject, request: Request, done: int, gradient: Any) -> CheckResult:
+    def tell(progress: Progress) -> None:
+        others = (request.points - done - 1) * (progress.elapsed + progress.remaining)
+        whole = replace(progress, remaining=progress.remaining + others)
+        request.tell(f"point {done + 1} of {request.points}, {whole}")
+
     return check_grad(
         stage.loss(subject.loss),
         gradient,
@@ -201,5 +210,6 @@ def _compare(stage: Stage, subject: Subject, request: Request, gradient: Any) ->
         max_evals=request.max_evals,
         timeout=None if request.deadline is None else max(request.deadline - time.monotonic(), _LEAST_SECONDS),
         resume=request.resume,
+        progress=False if request.told is None else tell,
         seed=request.seed,
     )

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from gradcheck.script.trial import TrialRequest
 
 REQUEST, RESPONSE, TRACE, JOURNAL = "request.pickle", "response.pickle", "trace.txt", "evaluations.jsonl"
+STATUS = "status.txt"
 # before the parent's limit, so that the trace names the line in which a script hangs
 _EARLY_SECONDS = 0.3
 
@@ -46,7 +47,15 @@ def main(folder: Path) -> None:
 
 
 def _lent(request: Request, folder: Path) -> Request:
-    """Return a request whose file of evaluations is the one in the folder: others are out of reach here."""
+    """Return a request whose files are those in the folder: others are out of reach here."""
+
+    def told(what: str) -> None:
+        # nobody reads a half of it
+        partial = folder / f"{STATUS}.partial"
+        partial.write_text(what, encoding="utf-8")
+        partial.replace(folder / STATUS)
+
+    request = replace(request, told=told)
     return request if request.resume is None else replace(request, resume=str(folder / JOURNAL))
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 import traceback
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -86,6 +86,8 @@ class Request:
         When the check has to end with what is known, on the clock of ``time.monotonic``.
     usages : bool
         Whether to tell how the script uses what is checked, for a test that does the same.
+    told : callable or None
+        Is told in words what is being done; it stays in this process.
     """
 
     path: str
@@ -106,6 +108,12 @@ class Request:
     resume: str | None = None
     deadline: float | None = None
     usages: bool = False
+    told: Callable[[str], object] | None = None
+
+    def tell(self, what: str) -> None:
+        """Tell what is being done, if anybody wants to know."""
+        if self.told is not None:
+            self.told(what)
 
 
 def examine(request: Request) -> ScriptResult:
@@ -203,6 +211,8 @@ def _joined(results: Sequence[ScriptResult]) -> ScriptResult:
 def _findings(examined: Examined, request: Request, began: float) -> tuple[Finding, ...]:
     """Return why gradients are wrong."""
     taken = time.perf_counter() - began
+    request.tell("looking for the cause")
+    request = replace(request, told=None)
 
     def left() -> float:
         return request.seconds - (time.perf_counter() - began)

@@ -19,7 +19,7 @@ from typing import IO, Any
 
 from gradcheck.errors import ScriptError
 from gradcheck.result import CheckResult
-from gradcheck.script.child import JOURNAL, REQUEST, RESPONSE, TRACE
+from gradcheck.script.child import JOURNAL, REQUEST, RESPONSE, STATUS, TRACE
 from gradcheck.script.course import Course, CourseRequest
 from gradcheck.script.examine import Request
 from gradcheck.script.record import timeout_message
@@ -29,6 +29,8 @@ from gradcheck.script.trial import TrialRequest
 # the child answers by itself a little before it is killed
 _GRACE_SECONDS = 1.0
 _TAIL_BYTES = 4_000
+# how often it is looked at what the child is doing
+_LOOK_SECONDS = 0.5
 
 
 class Children:
@@ -79,7 +81,10 @@ class Children:
 
 
 def examine_isolated(
-    request: Request, output: Callable[[bytes], object] | None = None, children: Children | None = None
+    request: Request,
+    output: Callable[[bytes], object] | None = None,
+    children: Children | None = None,
+    told: Callable[[str], object] | None = None,
 ) -> ScriptResult:
     """Examine a script in a child process of its own session, killed with all its children at the time limit.
 
@@ -91,6 +96,8 @@ def examine_isolated(
         Receives what the script prints, in pieces; without it the script's output is dropped.
     children : Children, optional
         The run that the child belongs to.
+    told : callable, optional
+        Is told twice a second what the child is doing.
 
     Returns
     -------
@@ -98,7 +105,7 @@ def examine_isolated(
         Also for a script that hangs or crashes.
     """
     began = time.perf_counter()
-    result = _answer(request, request, output, children)
+    result = _answer(request, request, output, children, told)
     if isinstance(result, ScriptResult):
         return result
     return ScriptResult(request.path, error=result, seconds=time.perf_counter() - began)
@@ -136,13 +143,19 @@ def try_isolated(job: TrialRequest, children: Children | None = None) -> tuple[C
     return found
 
 
-def _answer(job: object, request: Request, output: Callable[[bytes], object] | None, children: Children | None) -> Any:
+def _answer(
+    job: object,
+    request: Request,
+    output: Callable[[bytes], object] | None,
+    children: Children | None,
+    told: Callable[[str], object] | None = None,
+) -> Any:
     """Return what a child makes of a job; a ScriptError where it gives no answer."""
     with tempfile.TemporaryDirectory(prefix="gradcheck-") as folder:
         place = Path(folder)
         (place / REQUEST).write_bytes(pickle.dumps(job))
         with _journal(place, request):
-            code, tail = _run(place, request, output, children or Children())
+            code, tail = _run(place, request, output, children or Children(), told)
         response = place / RESPONSE
         if response.exists():
             return pickle.loads(response.read_bytes())
@@ -167,7 +180,11 @@ def _journal(place: Path, request: Request) -> Iterator[None]:
 
 
 def _run(
-    place: Path, request: Request, output: Callable[[bytes], object] | None, children: Children
+    place: Path,
+    request: Request,
+    output: Callable[[bytes], object] | None,
+    children: Children,
+    told: Callable[[str], object] | None,
 ) -> tuple[int | None, str]:
     """Run the child; return its exit code, None when it was killed at the limit, and the end of its output."""
     child = children.start(
@@ -181,15 +198,27 @@ def _run(
     reader = threading.Thread(target=_drain, args=(child.stdout, tail, output), daemon=True)
     reader.start()
     try:
-        code: int | None = child.wait(request.seconds + _GRACE_SECONDS)
-    except subprocess.TimeoutExpired:
-        code = None
+        code = _exit_code(child, place, request.seconds + _GRACE_SECONDS, told)
     finally:
         children.finish(child)
         reader.join(_GRACE_SECONDS)
         if child.stdout is not None:
             child.stdout.close()
     return code, tail.decode(errors="replace")
+
+
+def _exit_code(
+    child: subprocess.Popen[bytes], place: Path, seconds: float, told: Callable[[str], object] | None
+) -> int | None:
+    """Wait for a child, and tell what it is doing; return None when it takes longer than it may."""
+    end = time.monotonic() + seconds
+    while (left := end - time.monotonic()) > 0:
+        with suppress(subprocess.TimeoutExpired):
+            return child.wait(left if told is None else min(left, _LOOK_SECONDS))
+        if told is not None:
+            with suppress(OSError):  # it has not said anything yet
+                told((place / STATUS).read_text(encoding="utf-8"))
+    return None
 
 
 def _is_terminal() -> bool:
