@@ -16,6 +16,8 @@ PEERS = {
     "torch": ("with_torch", "TorchSlow"),
     "torch-fast": ("with_torch", "TorchFast"),
     "jax": ("with_jax", "Jax"),
+    "autograd": ("with_autograd", "Autograd"),
+    "tensorflow": ("with_tensorflow", "Tensorflow"),
     "scipy": ("with_scipy", "ScipyCheckGrad"),
     "scipy-derivative": ("with_scipy", "ScipyDifferentiate"),
     "numdifftools": ("with_numdifftools", "Numdifftools"),
