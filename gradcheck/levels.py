@@ -18,6 +18,9 @@ from gradcheck.noise import Noise
 
 # steps that are this much longer than the reach tell of other kinks
 _NEAR = 10.0
+# a spread of so many times its round-off is none, although the bound of that may be too small by a factor or two:
+# round-off grows as the step shrinks, too
+_UNLIKE_ROUND_OFF = 8.0
 # share of a jump that a step shows which is longer than the distance of the kink
 _MOST = 0.5
 
@@ -158,7 +161,7 @@ class Levels:
         """Return the longest step of each entry below which the spread nowhere grows as the step shrinks."""
         size = np.abs(self.spread)
         with np.errstate(all="ignore"):
-            grows = (size[1:] > 1.5 * size[:-1]) & (size[1:] > 2 * self.noise[1:])
+            grows = (size[1:] > 1.5 * size[:-1]) & (size[1:] > _UNLIKE_ROUND_OFF * self.noise[1:])
         longest: FloatArray = np.fmin.reduce(np.where(grows, self.step[1:], np.inf), axis=0)
         return longest
 

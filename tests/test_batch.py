@@ -123,7 +123,7 @@ def test_results_come_in_the_order_that_was_asked_for(monkeypatch, workers):
     """The first takes longest; how many ran together is what was asked for, and no more than there are."""
     from gradcheck.script.result import ScriptResult
 
-    def run(self, output=None, children=None):
+    def run(self, *_):
         time.sleep(0.15 if self.path == "0" else 0.05)
         return ScriptResult(self.path)
 
@@ -143,7 +143,7 @@ def test_nothing_to_check_is_no_result(workers):
 def test_one_failure_of_ours_ends_the_run_and_starts_no_more(monkeypatch):
     started = []
 
-    def run(self, output=None, children=None):
+    def run(self, *_):
         started.append(self.path)
         if self.path == "0":
             raise RuntimeError("no")

@@ -130,3 +130,37 @@ def test_a_bend_of_a_tiny_unit_is_no_kink() -> None:
     slope = 0.6 * 0.3 / np.sqrt(2) / unit - 0.1 * 2 * 0.8 * 2.2 * np.exp(-(0.8**2)) / unit
     assert not check_grad(loss, lambda x: np.zeros(1), np.zeros(1)).passed
     assert check_grad(loss, lambda x: np.array([slope]), np.zeros(1)).verdict is not Verdict.MISMATCH
+
+
+def normalised(seed: int) -> tuple[Any, Any, tuple[Any, Any]]:
+    """Return a network whose bias a batch normalisation takes away again, and whose terms nearly cancel."""
+    rng = np.random.default_rng(seed)
+    X, V = rng.normal(size=(7, 6)), rng.normal(size=(5, 2)) * 0.5
+    G = rng.choice([-1, 1], size=(7, 2)) * rng.uniform(0.6, 1.4, size=(7, 2))
+    mask = (rng.random((7, 5)) < 0.6) / 0.6
+
+    def forward(W: Any, b: Any) -> tuple[Any, Any, Any]:
+        z = X @ W + b
+        centred = z - z.mean(axis=0)
+        s = np.sqrt((centred**2).mean(axis=0) + 1e-5)
+        return centred / s, s, np.tanh(centred / s)
+
+    def loss(W: Any, b: Any) -> float:
+        return float(np.sum(G * ((mask * forward(W, b)[2]) @ V)))
+
+    def grad(W: Any, b: Any) -> tuple[Any, Any]:
+        u, s, a = forward(W, b)
+        du = mask * (G @ V.T) * (1 - a * a)
+        dz = (du - du.mean(axis=0) - u * (du * u).mean(axis=0)) / s
+        return X.T @ dz, dz.sum(axis=0)
+
+    return loss, grad, (rng.normal(size=(6, 5)) * 0.4, rng.normal(size=5) * 0.3)
+
+
+@pytest.mark.parametrize("wrong", [0.0, 1e-3])
+@pytest.mark.parametrize("seed", [56, 63, 178, 209, 210, 0, 1])
+def test_round_off_that_grows_as_steps_shrink_is_no_jump(seed: int, wrong: float) -> None:
+    """The derivative is exactly zero, and all that steps of any size see is round-off."""
+    loss, grad, params = normalised(seed)
+    result = check_grad(loss, lambda W, b: (grad(W, b)[0], grad(W, b)[1] + wrong * np.eye(5)[0]), params)
+    assert result.verdict is (Verdict.MISMATCH if wrong else Verdict.MATCH)
