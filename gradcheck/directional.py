@@ -1,13 +1,15 @@
 """Derivatives of the loss along random directions, compared with what the gradient says of them.
 
-A direction d moves all entries of a block at once, each by its own scale, with random signs. The derivative along it is
-``g . d``: two evaluations compare a block of any size. An entry that is wrong by e changes ``g . d`` by ``e d_i``
-whatever the signs of the others, so one direction is enough to show it; errors of many entries cancel by chance only.
+A direction d moves all entries of a block at once with random signs, each by its own scale, or by that of a typical one
+where its own is smaller. The derivative along it is ``g . d``: two evaluations compare a block of any size. An entry
+that is wrong by e changes ``g . d`` by ``e d_i`` whatever the signs of the others, so one direction is enough to show
+it; errors of many entries cancel by chance only.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
@@ -21,7 +23,7 @@ from gradcheck.line import Line, random_direction
 from gradcheck.noise import Noise
 from gradcheck.noise_scan import scatter
 from gradcheck.objective import Objective
-from gradcheck.step_size import coarser, coarsest_epsilon, parameter_scale, relative_step
+from gradcheck.step_size import coarser, coarsest_epsilon, parameter_scale, relative_step, typical_scale
 
 # agreement so close, relative to the root of the sum of squares of all contributions, is no chance
 _AGREEMENT = 1e-7
@@ -68,9 +70,15 @@ class Trial:
         return abs(self.analytic - self.numerical)
 
     @property
+    def excess(self) -> float:
+        """How many times larger the difference is than all errors."""
+        errors = _MARGIN * self.error + _AGREEMENT * self.norm
+        return float(np.divide(self.difference, errors)) if errors else np.inf * (self.difference > 0)
+
+    @property
     def is_wrong(self) -> bool:
         """Whether the difference is larger than all errors."""
-        return self.difference > _MARGIN * self.error + _AGREEMENT * self.norm
+        return self.excess > 1
 
     @property
     def visible(self) -> float:
@@ -117,7 +125,10 @@ class Directions:
         self._origin, self._noise = origin, noise
         self._rng = np.random.default_rng([seed, 1])
         leaves = objective.probe.leaves
-        self._scales = [parameter_scale(leaf.values()) for leaf in leaves]
+        self._typical = [typical_scale(leaf.values()) for leaf in leaves]
+        self._scales = [parameter_scale(leaf.values(), one) for leaf, one in zip(leaves, self._typical, strict=True)]
+        self._is_even = False
+        self._scatters: list[float] = []
         dtypes = [coarser(leaf.dtype, objective.dtype) for leaf in leaves]
         self._step = max(relative_step(dtype, "central") for dtype in dtypes)
         self._grid = 64 * coarsest_epsilon([leaf.dtype for leaf in leaves])
@@ -126,6 +137,16 @@ class Directions:
     def evaluations(self) -> int:
         """How often the loss was evaluated so far."""
         return self._objective.evaluations
+
+    def evenly(self) -> Directions:
+        """Return what compares along directions in which every entry goes as far as a typical one, or farther.
+
+        An entry that happens to be near zero hardly moves by its own scale, and a mistake in its derivative does not
+        show. It is no replacement: where entries of one parameter have different units, small ones go too far.
+        """
+        other = copy(self)
+        other._is_even = True
+        return other
 
     def contribution(self, owner: int) -> FloatArray:
         """Return how the loss changes with each entry of a parameter, in units of the entry's scale."""
@@ -192,7 +213,10 @@ class Directions:
         stretches: list[Stretch] = []
         analytic = squares = roundoff = 0.0
         for owner, where, weight in blocks:
-            direction = random_direction(self._rng, self._scales[owner][where])
+            scale = self._scales[owner][where]
+            if self._is_even:
+                scale = np.maximum(scale, self._typical[owner])
+            direction = random_direction(self._rng, scale)
             direction *= weight
             finite, gradient = self._finite[owner], self._gradient[owner][where]
             if finite is not None:
@@ -206,10 +230,11 @@ class Directions:
         return _Drawn(stretches, analytic, float(np.sqrt(squares)), roundoff, sum(s.direction.size for s in stretches))
 
     def _measure_scatter(self, expected: float) -> float:
-        # once for all comparisons at this point
-        measured = scatter(Line(self._objective, np.random.default_rng(0)), self._origin, expected)
-        self._noise = replace(self._noise, scatter=measured)
-        return measured
+        # once for all comparisons at this point, whichever way
+        if not self._scatters:
+            self._scatters.append(scatter(Line(self._objective, np.random.default_rng(0)), self._origin, expected))
+        self._noise = replace(self._noise, scatter=self._scatters[0])
+        return self._scatters[0]
 
 
 class _Drawn(NamedTuple):

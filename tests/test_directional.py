@@ -73,6 +73,60 @@ def test_one_wrong_entry_is_located(seed: int, activation: str) -> None:
     assert result.evaluations <= 400
 
 
+@pytest.mark.parametrize("rank", range(3))
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_a_wrong_entry_of_a_parameter_that_happens_to_be_near_zero_is_located(rank: int, dtype: type) -> None:
+    """It moves as far as the others, although it is a thousandth of their size."""
+    _, _, params = network(np.random.default_rng(0), sizes=SIZES, samples=40, activation="tanh", dtype=dtype)
+    entry = int(np.argsort(np.abs(params["W0"]), axis=None)[rank])
+    assert abs(params["W0"].reshape(-1)[entry]) < 2e-3 * np.median(np.abs(params["W0"]))
+
+    def edit(g: Params) -> None:
+        g["W0"].reshape(-1)[entry] += 0.05 * np.sqrt(np.mean(g["W0"] ** 2))
+
+    result = checked(edit, activation="tanh", dtype=dtype)
+    assert wrong_parameters(result) == ["W0"]
+    assert wrong_entries(result) == [entry]
+
+
+@pytest.mark.parametrize("wrong", [False, True])
+@pytest.mark.parametrize("entry", [1234, 7])
+@pytest.mark.parametrize("share", [0.3, 0.7, 0.9])
+def test_entries_of_different_units_in_one_parameter(share: float, entry: int, wrong: bool) -> None:
+    """Where all go as far as the typical one, some go a million times too far."""
+    rng = np.random.default_rng(0)
+    units = np.where(rng.random(3000) < share, 1e3, 1e-3)
+    theta = units * rng.normal(size=3000)
+    target = rng.normal(size=3000)
+    factor = np.where(np.arange(3000) == entry, 1.5 if wrong else 1.0, 1.0)
+
+    def loss(theta: Any) -> Any:
+        return np.mean(np.sin(theta / units - target) ** 2)
+
+    def grad(theta: Any) -> Any:
+        return factor * np.sin(2 * (theta / units - target)) / units / 3000
+
+    result = check_grad(loss, grad, theta)
+    assert result.verdict is (Verdict.MISMATCH if wrong else Verdict.MATCH)
+    assert wrong_entries(result) == ([entry] if wrong else [])
+
+
+@pytest.mark.parametrize("seed", [172, 232, 284, 358])
+def test_where_entries_go_too_far_nothing_is_called_wrong(seed: int) -> None:
+    """Of two units, those of the smaller one go a thousand times too far with the typical step, over many waves."""
+    rng = np.random.default_rng(seed)
+    units = np.where(rng.random(2100) < 0.6, 1e2, 1e-2)
+    theta = units * rng.normal(size=2100)
+
+    def loss(x: Any) -> Any:
+        return np.mean(np.cos(30 * x / units) + (x / units) ** 2)
+
+    def grad(x: Any) -> Any:
+        return (-30 * np.sin(30 * x / units) + 2 * x / units) / units / 2100
+
+    assert check_grad(loss, grad, theta, seed=seed).verdict is Verdict.MATCH
+
+
 def test_several_wrong_entries_are_located() -> None:
     entries = sorted(np.random.default_rng(3).choice(SIZES[0] * SIZES[1], 5, replace=False).tolist())
 
