@@ -71,8 +71,10 @@ def verdicts(first_seed: int, functions: int, networks: int, peers: list[str]) -
 @click.option("--plot", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Draw the table.")
 def scale(peers: list[str], limit: float, workers: int, plot: Path | None) -> None:
     """Compare evaluations, time and findings for 1,000 to 1,000,000 parameters, and several processes with one."""
+    # before other libraries start threads of their own
+    of_workers = list(scales.rows_of_workers(workers))
     found, notes = scales.measured(peers, limit)
-    for line in (*scales.rows(found), "", *notes, "", *scales.rows_of_workers(workers)):
+    for line in (*scales.rows(found), "", *notes, "", *of_workers):
         click.echo(line)
     if plot is not None:
         scales.draw(found, plot)
