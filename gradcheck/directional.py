@@ -83,7 +83,7 @@ class Trial:
     @property
     def visible(self) -> float:
         """The contribution of a single entry that would have shown."""
-        visible = (self.difference + self.error) / _SMALLEST
+        visible = (self.difference + _MARGIN * self.error) / _SMALLEST
         return visible if np.isfinite(visible) else np.inf
 
 
@@ -213,10 +213,7 @@ class Directions:
         stretches: list[Stretch] = []
         analytic = squares = roundoff = 0.0
         for owner, where, weight in blocks:
-            scale = self._scales[owner][where]
-            if self._is_even:
-                scale = np.maximum(scale, self._typical[owner])
-            direction = random_direction(self._rng, scale)
+            direction = random_direction(self._rng, self._reach(owner, where))
             direction *= weight
             finite, gradient = self._finite[owner], self._gradient[owner][where]
             if finite is not None:
@@ -229,10 +226,16 @@ class Directions:
             roundoff = float(np.hypot(roundoff, _ROUNDINGS * self._epsilons[owner] * np.sqrt(square)))
         return _Drawn(stretches, analytic, float(np.sqrt(squares)), roundoff, sum(s.direction.size for s in stretches))
 
+    def _reach(self, owner: int, where: IntArray | slice) -> FloatArray:
+        """Return how far entries go."""
+        scale = self._scales[owner][where]
+        return np.maximum(scale, self._typical[owner]) if self._is_even else scale
+
     def _measure_scatter(self, expected: float) -> float:
         # once for all comparisons at this point, whichever way
         if not self._scatters:
-            self._scatters.append(scatter(Line(self._objective, np.random.default_rng(0)), self._origin, expected))
+            line = Line(self._objective, np.random.default_rng(0), self._scales)
+            self._scatters.append(scatter(line, self._origin, expected))
         self._noise = replace(self._noise, scatter=self._scatters[0])
         return self._scatters[0]
 

@@ -42,13 +42,17 @@ class Line:
         The loss, with its probe chosen.
     rng : Generator
         Where the direction comes from.
+    scales : sequence of float array, optional
+        Natural scale of each entry, where it is known.
     """
 
-    def __init__(self, objective: Objective, rng: np.random.Generator) -> None:
+    def __init__(
+        self, objective: Objective, rng: np.random.Generator, scales: Sequence[FloatArray] | None = None
+    ) -> None:
         self._objective = objective
         self._stretches = [
-            Stretch(owner, WHOLE, random_direction(rng, parameter_scale(leaf.values())))
-            for owner, leaf in enumerate(objective.probe.leaves)
+            Stretch(k, WHOLE, random_direction(rng, parameter_scale(leaf.values()) if scales is None else scales[k]))
+            for k, leaf in enumerate(objective.probe.leaves)
         ]
 
     def __call__(self, positions: Sequence[float]) -> FloatArray:
