@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Sequence
 
 from gradcheck.displacement import Displacement, Place
+from gradcheck.inner_threads import limited_to, prepared
 from gradcheck.loss import Loss
 
 # a fork takes a few milliseconds
@@ -55,7 +56,9 @@ class Forks:
         count = min(self.expected, len(displacements))
         ends = [len(displacements) * k // count for k in range(count + 1)]
         shares = [displacements[a:b] for a, b in itertools.pairwise(ends)]
-        started = [_start(place, share) for share in shares]
+        prepared()
+        threads = max((os.cpu_count() or 1) // count, 1)
+        started = [_start(place, share, threads) for share in shares]
         found: list[tuple[float, ...]] = []
         for share, (pid, source) in zip(shares, started, strict=True):
             with os.fdopen(source, "rb") as pipe:
@@ -65,8 +68,14 @@ class Forks:
         return found
 
 
-def _start(place: Place, share: Sequence[Displacement]) -> tuple[int, int]:
-    """Start a fork; return its process and the end of a pipe that its values come from, none if it fails."""
+def _start(place: Place, share: Sequence[Displacement], threads: int) -> tuple[int, int]:
+    """Start a fork that has so many threads for linear algebra.
+
+    Returns
+    -------
+    int, int
+        Its process, and the end of a pipe that its values come from; there are none if it fails.
+    """
     source, sink = os.pipe()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of threads, which a numerical library has
@@ -76,7 +85,8 @@ def _start(place: Place, share: Sequence[Displacement]) -> tuple[int, int]:
         return pid, source
     try:
         os.close(source)
-        answer = pickle.dumps([displacement(place) for displacement in share])
+        with limited_to(threads):
+            answer = pickle.dumps([displacement(place) for displacement in share])
         while answer:
             answer = answer[os.write(sink, answer) :]
     finally:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import math
+import os
 import pickle
 import threading
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ import numpy.typing as npt
 
 from gradcheck.displacement import Displacement, Place, everywhere
 from gradcheck.errors import WorkerError
+from gradcheck.inner_threads import limited_to
 from gradcheck.loss import Loss
 from gradcheck.params import Parameters
 from gradcheck.sending import by_value, map_like
@@ -61,11 +63,14 @@ class Task(NamedTuple):
         The replica itself, where the worker may not have it.
     displacements : tuple of Displacement
         What to evaluate.
+    origin : int or None
+        The process that has sent it, if other processes are to use one thread each for linear algebra.
     """
 
     key: str
     replica: bytes | None
     displacements: tuple[Displacement, ...]
+    origin: int | None = None
 
 
 class Answer(NamedTuple):
@@ -108,6 +113,8 @@ def run_task(task: Task) -> Answer:
         with ExitStack() as stack:
             if replica.loss.randomness.is_frozen:
                 stack.enter_context(_turn)
+            if task.origin not in (None, os.getpid()):
+                stack.enter_context(limited_to(1))
             return Answer(replica.loss.evaluate(replica, task.displacements))
     except Exception as error:  # noqa: BLE001 - the user's loss may raise anything; it is looked into where it came from
         return Answer(None, f"{type(error).__name__}: {error}")
@@ -198,10 +205,13 @@ class Workers:
             If the workers give no answer, or cannot evaluate what can be evaluated here.
         """
         shares = self._shares(displacements, seconds)
-        answers = self._ask([Task(self._key, None if self._is_known else self._replica, share) for share in shares])
+        # joblib limits inner threads by itself
+        origin = os.getpid() if self._processes is None else None
+        known = None if self._is_known else self._replica
+        answers = self._ask([Task(self._key, known, share, origin) for share in shares])
         # a worker that has come later, or has kept other replicas meanwhile
         missed = [k for k, answer in enumerate(answers) if answer.values is None and answer.problem is None]
-        again = self._ask([Task(self._key, self._replica, shares[k]) for k in missed])
+        again = self._ask([Task(self._key, self._replica, shares[k], origin) for k in missed])
         for k, answer in zip(missed, again, strict=True):
             answers[k] = answer
         self._is_known = True
