@@ -221,9 +221,17 @@ SCREENS = [block for page in PAGES for block in blocks(page) if block.is_shown]
 
 @pytest.mark.parametrize("block", SCREENS, ids=lambda block: block.label)
 def test_screen_is_what_is_printed(block, tmp_path):
-    for (command, shown), (out, err) in zip(block.screens, outputs(block, tmp_path), strict=True):
-        advice = f"{block.label}: {command}\n(python tests/test_docs.py writes the screens anew)\n{out}{err}"
-        assert not shown or same_screen(shown, out) or same_screen(shown, out + err), advice
+    """The demo draws other weights in each run; once in a hundred, they say less about a factor."""
+    for attempt in range(3):
+        folder = tmp_path / str(attempt)
+        folder.mkdir()
+        advice = ""
+        for (command, shown), (out, err) in zip(block.screens, outputs(block, folder), strict=True):
+            if shown and not same_screen(shown, out) and not same_screen(shown, out + err):
+                advice += f"{block.label}: {command}\n(python tests/test_docs.py writes the screens anew)\n{out}{err}"
+        if not advice:
+            return
+    pytest.fail(advice)
 
 
 def test_there_are_screens():
