@@ -35,14 +35,15 @@ class Progress:
     remaining: float
 
     def __str__(self) -> str:
-        return f"{self.evaluations:,} of {self.expected:,} evaluations, about {_duration(self.remaining)} left"
+        left = f", about {_duration(self.remaining)} left" if self.remaining else ""
+        return f"{self.evaluations:,} of {self.expected:,} evaluations{left}"
 
 
 def _duration(seconds: float) -> str:
     """Return a time in words of the size that matters."""
     whole = math.ceil(seconds)
     if whole < 60:
-        return f"{max(whole, 1)} s"
+        return f"{whole} s"
     if whole < 3600:
         return f"{whole // 60} min {whole % 60} s"
     return f"{whole // 3600} h {whole % 3600 // 60} min"

@@ -820,6 +820,53 @@ def test_a_module_in_batches_is_judged_as_without(part, points, wrong):
     assert torch.equal(state, torch.get_rng_state())
 
 
+class Twice(nn.Module):
+    """One layer under two names, or two that share their weights."""
+
+    def __init__(self, tied):
+        super().__init__()
+        self.first = nn.Linear(5, 5)
+        self.second = nn.Linear(5, 5) if tied else self.first
+        self.second.weight = self.first.weight
+        self.seen = None
+
+    def forward(self, x):
+        self.seen = torch.tanh(self.first(x))
+        return self.second(self.seen)
+
+
+def partly_frozen():
+    module = nn.Sequential(nn.Linear(5, 4), nn.LayerNorm(4))
+    module[0].weight.requires_grad_(False)
+    return module
+
+
+@pytest.mark.parametrize(
+    ("make", "is_batched"),
+    [
+        (lambda: Twice(tied=False), True),
+        (lambda: Twice(tied=True), True),
+        (lambda: nn.utils.parametrizations.weight_norm(nn.Linear(5, 4)), True),
+        (partly_frozen, True),
+        (lambda: nn.GRU(5, 3), False),
+    ],
+    ids=["same layer twice", "tied weights", "weight norm", "partly frozen", "gru"],
+)
+def test_modules_come_back_from_batches_as_they_were(make, is_batched):
+    module, x = make(), torch.randn(6, 5)
+    before = {name: (tensor, tensor.clone()) for name, tensor in module.named_parameters(remove_duplicate=False)}
+    attributes = dict(vars(module))
+    alone, batched = check(module, x), check(module, x, vectorized=True)
+    assert alone.passed
+    assert verdicts(batched) == verdicts(alone)
+    assert any("vmap" in note for note in batched.notes) is not is_batched
+    after = dict(module.named_parameters(remove_duplicate=False))
+    assert after.keys() == before.keys()
+    assert all(after[name] is tensor and torch.equal(tensor, copy) for name, (tensor, copy) in before.items())
+    assert vars(module).keys() == attributes.keys()
+    assert all(vars(module)[name] is value for name, value in attributes.items())
+
+
 @pytest.mark.parametrize("dtype", [torch.float64, torch.complex128])
 def test_batches_of_functions_of_real_and_complex_tensors(dtype):
     scale = leaf(dtype=dtype)

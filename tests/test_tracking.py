@@ -137,10 +137,14 @@ def test_what_the_function_raises_comes_through_and_parameters_come_back():
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"), [(0.0, "1 s"), (59.2, "1 min 0 s"), (61, "1 min 1 s"), (7300, "2 h 1 min"), (12.3, "13 s")]
+    ("seconds", "said"), [(0.1, "1 s"), (59.2, "1 min 0 s"), (61, "1 min 1 s"), (7300, "2 h 1 min"), (12.3, "13 s")]
 )
 def test_durations_are_in_words(seconds, said):
     assert str(Progress(1234, 5000, 1.0, seconds)) == f"1,234 of 5,000 evaluations, about {said} left"
+
+
+def test_what_is_done_has_nothing_left():
+    assert str(Progress(402, 402, 1.0, 0.0)) == "402 of 402 evaluations"
 
 
 # -- the line on the terminal ---------------------------------------------------------------------------------------

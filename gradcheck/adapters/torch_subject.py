@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -89,10 +91,8 @@ class Subject:
         Names of the tensors that a Function is called with, in order.
     notes : list of str
         What the user should know about it.
-    buffers : list of Tensor
-        Those of the module that is checked.
-    call_with_all : callable or None
-        Like `call`, for the leaves of a module's parameters and its buffers as well.
+    module : Module or None
+        Whose parameters are among the variables.
     """
 
     call: Callable[[Callable[[Any], Any]], Any]
@@ -100,8 +100,7 @@ class Subject:
     lent: Lent
     slots: list[str] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
-    buffers: list[Any] = field(default_factory=list)
-    call_with_all: Callable[[Callable[[Any], Any]], Any] | None = None
+    module: Any = None
 
     @classmethod
     def of(cls, target: Target, inputs: Sequence[Any], loss: Any, lent: Lent, double: bool) -> Subject:
@@ -148,14 +147,8 @@ class Subject:
             returned = target.call(*lent_inputs.values(swapped))
             return returned if loss is None else _one_number(loss(returned))
 
-        def call_with_all(swapped: Callable[[Any], Any]) -> Any:
-            replaced = {name: swapped(tensor) for name, tensor in (own | buffers).items()}
-            returned = _called_with(target, replaced, lent_inputs.values(swapped))
-            return returned if loss is None else _one_number(loss(returned))
-
         checked = [variable for variable in variables if variable.name not in empty]
-        buffers = {} if target.module is None else dict(target.module.named_buffers())
-        subject = cls(call, checked, lent, buffers=list(buffers.values()), call_with_all=call_with_all)
+        subject = cls(call, checked, lent, module=target.module)
         if target.function is not None:
             subject.slots += [n for n, given in zip(names, inputs, strict=True) if isinstance(given, torch.Tensor)]
         if empty:
@@ -187,17 +180,21 @@ class Subject:
         """
         import torch
 
-        call, leaves = self.call_with_all, [id(t) for t in (*(v.leaf for v in self.variables), *self.buffers)]
-        assert call is not None, "asked for batches only where there are some"
+        buffers = [] if self.module is None else list(self.module.buffers())
+        leaves = [id(tensor) for tensor in (*(variable.leaf for variable in self.variables), *buffers)]
 
         def one(*moved: Any) -> list[Any]:
             places = dict(zip(leaves, moved, strict=True))
-            return tensors_in(call(lambda leaf: places.get(id(leaf), leaf)))
+            with _standing_in(self.module, places):
+                return tensors_in(self.call(lambda leaf: places.get(id(leaf), leaf)))
 
         self.lent.rewind()
         # each row has buffers of its own, as calls may change them
-        buffers = [tensor.expand(len(stacks[0]), *tensor.shape).clone() for tensor in self.buffers]
-        return list(torch.vmap(one, randomness="same")(*stacks, *buffers))
+        own = [tensor.expand(len(stacks[0]), *tensor.shape).clone() for tensor in buffers]
+        with warnings.catch_warnings():
+            # of an operation that is done row by row; that is no slower than calls one by one
+            warnings.filterwarnings("ignore", message="There is a performance drop")
+            return list(torch.vmap(one, randomness="same")(*stacks, *own))
 
 
 def unchecked(target: Target, reached: Reached, inputs: Sequence[Any]) -> list[str]:
@@ -267,17 +264,24 @@ def _parameters(module: Any) -> tuple[dict[str, Any], list[str]]:
     )
 
 
-def _called_with(target: Target, tensors: dict[str, Any], args: Sequence[Any]) -> Any:
-    """Call a function with other parameters and buffers of its module."""
-    import torch
-
-    if not tensors:
-        return target.call(*args)
-    # the module lies inside of one that calls it, so that methods of it can be called as well
-    outer = torch.nn.Module()
-    outer.inner = target.module
-    outer.forward = lambda *given: target.call(*given)
-    return torch.func.functional_call(outer, {f"inner.{name}": t for name, t in tensors.items()}, tuple(args))
+@contextmanager
+def _standing_in(module: Any, places: dict[int, Any]) -> Iterator[None]:
+    """Put other tensors in place of a module's parameters and buffers, by their identity, for a while."""
+    parts = list(module.modules()) if module is not None else []
+    swapped = [
+        (kept, name, tensor)
+        for part in parts
+        for kept in (part._parameters, part._buffers)
+        for name, tensor in kept.items()
+        if id(tensor) in places
+    ]
+    try:
+        for kept, name, tensor in swapped:
+            kept[name] = places[id(tensor)]
+        yield
+    finally:
+        for kept, name, tensor in swapped:
+            kept[name] = tensor
 
 
 def _one_number(value: Any) -> Any:
