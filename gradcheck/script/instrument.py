@@ -13,7 +13,7 @@ from collections.abc import Sequence, Set
 from typing import Any, cast
 
 from gradcheck.script.source import SourceFile
-from gradcheck.script.syntax import Function, FunctionNode, flat_targets
+from gradcheck.script.syntax import Function, FunctionNode, flat_targets, loaded_names
 from gradcheck.script.updates import updates_of
 
 HOOK = "__gradcheck__"
@@ -71,9 +71,13 @@ def may_change(statement: ast.stmt) -> bool:
     match statement:
         case ast.AugAssign():
             return True
-        case ast.Assign(targets, _):
-            held = any(isinstance(t, ast.Attribute | ast.Subscript) for target in targets for t in flat_targets(target))
-            return held or any(True for _ in updates_of(statement))
+        case ast.Assign(targets, value):
+            parts = [part for target in targets for part in flat_targets(target)]
+            held = any(isinstance(part, ast.Attribute | ast.Subscript) for part in parts)
+            names = {part.id for part in parts if isinstance(part, ast.Name)}
+            # `w = np.subtract(w, step)` and `w_old = w_new` move a variable, too
+            goes_on = isinstance(value, ast.Name) or bool(names & loaded_names(value))
+            return held or goes_on or any(True for _ in updates_of(statement))
         case ast.Expr(ast.Call()):
             return True
     return False

@@ -100,7 +100,7 @@ def _leaves(name: str, value: Any, path: Path, replaceable: bool, above: frozens
         return
     if len(path) >= _DEPTH or id(value) in above:
         return
-    changeable = isinstance(value, MutableMapping | MutableSequence) or hasattr(value, "__dict__")
+    changeable = isinstance(value, MutableMapping | MutableSequence | np.ndarray) or hasattr(value, "__dict__")
     for step in _steps(value):
         yield from _leaves(name + step.text, step.of(value), (*path, step), changeable, above | {id(value)})
 
@@ -110,9 +110,13 @@ def _steps(value: Any) -> list[Step]:
         return [Step(key, attribute=False) for key in value if isinstance(key, str | int)]
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return [Step(field, attribute=True) for field in value._fields]
-    if isinstance(value, list | tuple):
+    if isinstance(value, list | tuple) or _is_array_of_objects(value):
         return [Step(index, attribute=False) for index in range(len(value))]
     return [Step(key, attribute=True) for key in own_attributes(value) or ()]
+
+
+def _is_array_of_objects(value: Any) -> bool:
+    return isinstance(value, np.ndarray) and value.dtype == object and value.ndim == 1
 
 
 def is_numeric(value: Any) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -11,6 +11,7 @@ import numpy as np
 from gradcheck.errors import InputError, ScriptError
 from gradcheck.functions import check_grad
 from gradcheck.result import CheckResult
+from gradcheck.script.agreement import Agreement, agreement, common_constant, common_ratio, is_of_another_function
 from gradcheck.script.backward import Backward
 from gradcheck.script.leaves import is_numeric
 from gradcheck.script.names import loss_rank
@@ -18,20 +19,13 @@ from gradcheck.script.outputs import Kind
 from gradcheck.script.perturb import moved
 from gradcheck.script.record import Recording
 from gradcheck.script.replay import LossExpression, Stage
-from gradcheck.script.scale import (
-    Scale,
-    agreeing,
-    common_constant,
-    common_ratio,
-    enough_values,
-    folded_scale,
-    is_natural_factor,
-    is_of_another_function,
-)
-from gradcheck.script.step_scale import step_scale
+from gradcheck.script.scale import Scale, read_scale
+from gradcheck.script.stale import computed_before
 from gradcheck.script.syntax import loaded_names
 
 _PROBED_MOMENTS, _PROBED_ENTRIES = 3, 6
+# how many of these are also probed with moved parameters, and how far, as a share of a usual move
+_PROBED_ASIDE, _ASIDE = 2, 0.5
 _SMALL_MOVE = 1e-3
 
 
@@ -63,7 +57,7 @@ class Rejected:
 
 @dataclass(frozen=True)
 class Choice:
-    """A loss that was chosen.
+    """A loss that may be the one, with the factor between its gradient and what the script has.
 
     Attributes
     ----------
@@ -73,34 +67,50 @@ class Choice:
         The loss.
     scale : Scale or None
         What the gradients are multiplied by; None if they seem to be no multiple of the gradient.
-    agreement : int
-        For how many parameters the gradients agree, up to that factor.
+    seen : Agreement
+        Which parameters' gradients agree, up to that factor.
+    proportional : Agreement
+        Which agree up to any one factor, be it wrong: such a loss is the one that was meant.
     """
 
     backward: Backward
     loss: LossExpression
     scale: Scale | None
-    agreement: int
+    seen: Agreement
+    proportional: Agreement
 
     @classmethod
     def of(cls, backward: Backward, loss: LossExpression, probes: list[CheckResult]) -> Choice:
-        """Find the factor, and count the agreement with it."""
-        moves = backward.kind is Kind.CHANGE
-        scale = step_scale(backward, loss, probes) if moves else folded_scale(backward, probes)
-        if loss.is_implied and not moves:
-            # a loss that is not written down may have any factor: the 2 of a square, the number of samples
-            constant, count = common_constant(backward, probes)
-            natural = count and enough_values(backward, probes) and is_natural_factor(constant, backward)
-            scale = Scale(constant, "") if natural else None
-        return cls(backward, loss, scale, 0 if scale is None else agreeing(backward, scale.value, probes))
+        """Find the factor, and what agrees with it."""
+        scale = read_scale(backward, loss, probes)
+        nothing = Agreement(frozenset(), frozenset(), len(backward.names))
+        seen = nothing if scale is None else agreement(backward, scale.value, probes)
+        return cls(backward, loss, scale, seen, common_constant(backward, probes)[1])
+
+    @property
+    def agreement(self) -> int:
+        """For how many parameters the gradients agree."""
+        return self.seen.count
+
+    @property
+    def evidence(self) -> tuple[bool, int, bool, bool]:
+        """How much the numbers speak for it: all parameters explained, how many, by nothing but what the script shows."""
+        plain = self.scale is not None and self.scale.constant == 1
+        return self.seen.is_whole, self.agreement, plain and bool(self.agreement), self.proportional.is_whole
+
+    @property
+    def prior(self) -> tuple[int, bool]:
+        """How much its name and place speak for it."""
+        return loss_rank(self.loss.name), self.loss.near
 
 
 def choose_loss(
     recording: Recording, backward: Backward, losses: Sequence[LossExpression], rejected: Rejected
 ) -> Choice | None:
-    """Choose among the losses that depend on most parameters, have the best names and are nearest to the gradients.
+    """Choose among the losses that depend on most parameters: by the numbers, and by names where these do not tell.
 
-    Where several with different gradients are left, it is the one with which most of the analytic gradients agree.
+    A loss that explains the gradients of all parameters is taken, whatever it is called; then the one that explains
+    most of them. Where none explains any, the loss is the one that is called so, or that is alone.
 
     Returns
     -------
@@ -110,28 +120,51 @@ def choose_loss(
     Raises
     ------
     ScriptError
-        With slug ``ambiguous`` if agreement does not decide either.
+        With slug ``ambiguous`` if neither numbers nor names decide.
     """
-    usable = [(names, loss) for loss in losses if (names := _dependence(recording, backward, loss, rejected))]
+    usable = dependences(recording, backward, losses, rejected)
     if not usable:
         return None
-    top = max((len(names), loss_rank(loss.name), loss.near) for names, loss in usable)
+    most = max(len(names) for names, _ in usable)
     different: list[tuple[Backward, LossExpression, list[CheckResult]]] = []
     for names, loss in usable:
-        if (len(names), loss_rank(loss.name), loss.near) == top:
-            own = _with_moments(recording, _depending(backward, names), loss)
-            for way in _with_and_without_decay(own):
+        if len(names) < most:
+            continue
+        own = _with_moments(recording, _depending(backward, names), loss)
+        for way in _with_and_without_decay(own):
+            try:
                 probes = probe(recording, way, loss)
-                if not any(_same_gradients(probes, others) for _, _, others in different):
-                    different.append((way, loss, probes))
+            except ScriptError as error:
+                rejected.add(loss, error.message)
+                continue
+            if not any(_same_gradients(probes, others) for _, _, others in different):
+                different.append((way, loss, probes))
     different = [choice for choice in different if _is_plausible(*choice, rejected)]
-    choices = [Choice.of(*one) for one in different]
-    winners = [choice for choice in choices if choice.agreement == max(c.agreement for c in choices)]
-    winners = _wholes(backward, winners)
-    # losses that are not written down come in the order in which people use them
-    if len({choice.loss.text for choice in winners}) > 1 and not all(choice.loss.is_implied for choice in winners):
+    choices = _wholes(backward, [Choice.of(*one) for one in different])
+    if not choices:
+        return None
+    evidence = max(choice.evidence for choice in choices)
+    choices = [choice for choice in choices if choice.evidence == evidence]
+    if not evidence[1] and not evidence[3]:
+        choices = [choice for choice in choices if _is_supported(choice, len(backward.names), alone=len(choices) == 1)]
+        if not choices:
+            return None
+    prior = max(choice.prior for choice in choices)
+    winners = [choice for choice in choices if choice.prior == prior]
+    # what explains the same parameters leads to the same answer; what is not written down comes in the order of use
+    disagree = len({choice.seen.names for choice in winners}) > 1 or not evidence[1]
+    texts = {choice.loss.text for choice in winners}
+    if disagree and len(texts) > 1 and not all(choice.loss.is_implied for choice in winners):
         raise _ambiguous(backward, [choice.loss for choice in winners])
-    return winners[0] if winners else None
+    return winners[0]
+
+
+def _is_supported(choice: Choice, parameters: int, *, alone: bool) -> bool:
+    """Whether a loss that agrees with no gradient may be the one: it is called so, or is the only one of the step."""
+    if loss_rank(choice.loss.name) > 1:
+        return True
+    written = loss_rank(choice.loss.name) > 0 or "(" not in choice.loss.text
+    return alone and written and choice.loss.near and len(choice.backward.names) == parameters
 
 
 def _with_and_without_decay(backward: Backward) -> list[Backward]:
@@ -163,7 +196,7 @@ def _is_plausible(backward: Backward, loss: LossExpression, probes: list[CheckRe
 
 def _with_moments(recording: Recording, backward: Backward, loss: LossExpression) -> Backward:
     """Return the backward without the moments at which the loss is not computed, but left over from another."""
-    kept = [m for m in backward.moments if _dependence(recording, replace(backward, moments=(m,)), loss, Rejected())]
+    kept = [m for m in backward.moments if dependences(recording, replace(backward, moments=(m,)), [loss], Rejected())]
     return replace(backward, moments=tuple(kept)) if kept else backward
 
 
@@ -177,54 +210,82 @@ def _wholes(backward: Backward, choices: list[Choice]) -> list[Choice]:
     return [c for c in choices if c.loss.shown not in parts and c.loss.text not in inner] or choices
 
 
-def _dependence(recording: Recording, backward: Backward, loss: LossExpression, rejected: Rejected) -> list[str]:
-    """Return the parameters that a loss depends on; none, with the reason noted, where it is no loss."""
+def dependences(
+    recording: Recording, backward: Backward, losses: Sequence[LossExpression], rejected: Rejected
+) -> list[tuple[list[str], LossExpression]]:
+    """Return the parameters that each loss depends on, with the loss; why a loss is none is noted.
+
+    All of them are evaluated in the same few replays.
+    """
     stage = Stage(recording, backward, backward.moments[0])
-    evaluate = stage.loss(loss)
-    try:
-        value = evaluate(stage.parameters)
-    except Exception as error:  # noqa: BLE001 - a guessed call may fail in any way
-        rejected.add(loss, f"raises {type(error).__name__}: {error}")
-        return []
+    evaluate = stage.losses(losses)
+    usable: list[int] = []
+    for number, value in enumerate(evaluate(stage.parameters)):
+        reason = _why_no_loss(value, backward)
+        if reason is None:
+            usable.append(number)
+        else:
+            rejected.add(losses[number], *reason)
+    found: dict[int, set[str]] = {number: set() for number in usable}
+    kept = [losses[number] for number in usable]
+    for moment in backward.moments[:_PROBED_MOMENTS] if kept else ():
+        missing = {name for name in backward.names if any(name not in names for names in found.values())}
+        if missing:
+            more = _dependent(Stage(recording, backward, moment), kept, missing)
+            found = {number: found[number] | names for number, names in zip(usable, more, strict=True)}
+    for number in usable:
+        if not found[number]:
+            rejected.add(losses[number], f"does not depend on {', '.join(backward.names)}")
+    return [
+        ([name for name in backward.names if name in found[number]], losses[number])
+        for number in usable
+        if found[number]
+    ]
+
+
+def _why_no_loss(value: Any, backward: Backward) -> tuple[str] | tuple[str, str] | None:
+    if isinstance(value, Exception):
+        return (f"raises {type(value).__name__}: {value}",)
     if not is_numeric(value) or np.size(value) != 1:
         kind = f"has shape {np.shape(value)}" if is_numeric(value) else f"is a {type(value).__name__}"
-        rejected.add(loss, f"{kind}, not one number", "loss-not-scalar")
-        return []
+        return f"{kind}, not one number", "loss-not-scalar"
     base = float(np.asarray(value).reshape(-1)[0])
     if not np.isfinite(base):
-        rejected.add(loss, f"is {base} at the first recorded call of `{backward.function.name}`", "loss-not-finite")
-        return []
-    found = {name for name in backward.names if _moves(evaluate, stage.parameters, name, base)}
-    for moment in backward.moments[1:_PROBED_MOMENTS]:
-        if len(found) < len(backward.names):
-            found |= _dependent(Stage(recording, backward, moment), loss, backward.names)
-    if not found:
-        rejected.add(loss, f"does not depend on {', '.join(backward.names)}")
-    return [name for name in backward.names if name in found]
+        return f"is {base} at the first recorded call of `{backward.function.name}`", "loss-not-finite"
+    return None
 
 
-def _dependent(stage: Stage, loss: LossExpression, names: Sequence[str]) -> set[str]:
-    """Return the parameters that a loss depends on at a later moment: data may be zero at the first."""
-    evaluate = stage.loss(loss)
+def _dependent(stage: Stage, losses: Sequence[LossExpression], names: Iterable[str]) -> list[set[str]]:
+    """Return which of the parameters each loss depends on, at a moment: data may be zero at the first."""
+    evaluate = stage.losses(losses)
+    found: list[set[str]] = [set() for _ in losses]
     try:
-        base = float(np.asarray(evaluate(stage.parameters)).reshape(-1)[0])
-    except Exception:  # noqa: BLE001 - a guessed call may fail in any way
-        return set()
-    return {name for name in names if _moves(evaluate, stage.parameters, name, base)}
+        base = evaluate(stage.parameters)
+    except Exception:  # noqa: BLE001 - the moment may not be played again
+        return found
+    for name in names:
+        with moved(stage.parameters, [name], np.random.default_rng(0), size=_SMALL_MOVE):
+            try:
+                values = evaluate(stage.parameters)
+            except Exception:  # noqa: BLE001 - even a small move may leave the domain
+                continue
+        for own, before, after in zip(found, base, values, strict=True):
+            if not _is_equal(before, after):
+                own.add(name)
+    return found
 
 
-def _moves(evaluate: Callable[[Mapping[str, Any]], Any], parameters: dict[str, Any], name: str, base: float) -> bool:
-    """Whether the loss changes when one parameter does."""
-    with moved(parameters, [name], np.random.default_rng(0), size=_SMALL_MOVE):
-        try:
-            value = evaluate(parameters)
-        except Exception:  # noqa: BLE001 - even a small move may leave the loss's domain
-            return True
-    return not np.array_equal(np.asarray(value, dtype=float).reshape(-1), [base])
+def _is_equal(one: Any, other: Any) -> bool:
+    try:
+        return np.array_equal(np.asarray(one, dtype=float), np.asarray(other, dtype=float), equal_nan=True)
+    except (TypeError, ValueError):
+        return isinstance(one, Exception)
 
 
 def probe(recording: Recording, backward: Backward, loss: LossExpression) -> list[CheckResult]:
-    """Return numerical and unscaled analytic gradients of a few entries at recorded points.
+    """Return numerical and unscaled analytic gradients of a few entries, at recorded points and away from them.
+
+    At equal weights and zero biases, and where there is one sample, many losses have proportional gradients.
 
     Raises
     ------
@@ -232,15 +293,22 @@ def probe(recording: Recording, backward: Backward, loss: LossExpression) -> lis
         If the checker refuses the loss or the gradients at all of them.
     """
     results = []
-    refused: InputError | None = None
-    for moment in backward.moments[:_PROBED_MOMENTS]:
+    refused: ScriptError | None = None
+    aside = backward.moments[:_PROBED_ASIDE] if computed_before(recording, backward) is None else ()
+    points = [*((moment, 0.0) for moment in backward.moments[:_PROBED_MOMENTS]), *((moment, _ASIDE) for moment in aside)]
+    for number, (moment, size) in enumerate(points):
         stage = Stage(recording, backward, moment)
+        names = backward.names if size else ()
         try:
-            results.append(check_grad(stage.loss(loss), stage.gradient(), stage.parameters, entries=_PROBED_ENTRIES))
+            with moved(stage.parameters, names, np.random.default_rng(number), size=size):
+                loss_function, gradient = stage.loss(loss), stage.gradient()
+                results.append(check_grad(loss_function, gradient, stage.parameters, entries=_PROBED_ENTRIES))
         except InputError as error:
-            refused = error
+            refused = ScriptError(error.message, slug=error.slug, line=backward.function.line)
+        except Exception as error:  # noqa: BLE001 - the user's functions may raise anything at other parameters
+            refused = ScriptError(f"raises {type(error).__name__}: {error}", slug="script-raised")
     if refused is not None and not results:
-        raise ScriptError(refused.message, slug=refused.slug, line=backward.function.line)
+        raise refused
     return results
 
 

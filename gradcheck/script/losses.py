@@ -6,7 +6,7 @@ import ast
 import builtins
 import itertools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,10 +37,15 @@ def loss_candidates(source: SourceFile, backward: Backward) -> list[LossExpressi
     told = _told(source, backward)
     around = _around(source, backward)
     candidates = [*_returned(backward), *_local(backward), *around, *_stored(backward), *calls, *told]
-    unique = {candidate.text: candidate for candidate in reversed(candidates)}
     parts = _summands(backward.function)
-    ordered = [c for c in candidates if unique[c.text] is c and c.text not in parts]
+    ordered = [c for c in unique_losses(candidates) if c.text not in parts]
     return sorted(ordered, key=lambda c: -loss_rank(c.name))
+
+
+def unique_losses(candidates: Sequence[LossExpression]) -> list[LossExpression]:
+    """Return the first of the candidates with the same text, each."""
+    unique = {candidate.text: candidate for candidate in reversed(candidates)}
+    return [candidate for candidate in candidates if unique[candidate.text] is candidate]
 
 
 def _summands(code: Function | Loop) -> set[str]:

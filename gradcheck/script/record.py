@@ -126,7 +126,7 @@ class Recorder:
         self.counts: dict[str, int] = {}
         self.recording = True
         self.busy = False
-        self.last_news = time.monotonic()
+        self.last_news = time.process_time()
         self.namespace: dict[str, Any] = {}
         self.watched: str | None = None
         self.returned: Callable[[dict[str, Any], Any], object] | None = None
@@ -187,7 +187,7 @@ class Recorder:
             copied = self._copier.copy({"result": result}, local_variables)
             call.result, call.local_variables = copied[0]["result"], copied[1]
             self.calls.append(call)
-            self.last_news = time.monotonic()
+            self.last_news = time.process_time()
 
     @contextmanager
     def _undisturbed(self) -> Iterator[None]:
@@ -295,7 +295,8 @@ def _alarm(recorder: Recorder, seconds: float, awaited: Set[str], path: Path) ->
             line = line_in(path, frame)
             message = f"{timeout_message(seconds, line)}, half of which is the script's"
             raise StopScript(ScriptError(message, slug="timeout", line=line))
-        if now - recorder.last_news > QUIET_SECONDS and any(call.function in awaited for call in recorder.calls):
+        # time of the processor: a pause of the script, or a busy machine, is no sign that all was seen
+        if time.process_time() - recorder.last_news > QUIET_SECONDS and any(call.function in awaited for call in recorder.calls):
             raise StopScript
 
     before = signal.signal(signal.SIGALRM, tick)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import sys
 import types
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
@@ -17,7 +17,7 @@ from gradcheck.arrays import same_bits
 from gradcheck.errors import ScriptError
 from gradcheck.random_state import RandomState
 from gradcheck.script.backward import Backward
-from gradcheck.script.leaves import Leaf, follow
+from gradcheck.script.leaves import Leaf, follow, is_numeric
 from gradcheck.script.outputs import RESULT, Kind
 from gradcheck.script.pairing import Slot
 from gradcheck.script.record import Call, Recording
@@ -183,8 +183,38 @@ class Stage:
         code = compile(expression.text, "<loss>", "eval")
         self._find_first_change()
         return lambda parameters: self._play(
-            parameters, lambda variables, result: eval(code, _with_result(variables, result)), self._first_change
+            parameters,
+            lambda variables, result: eval(code, _with_result(self._as_put(variables), result)),
+            self._first_change,
         )
+
+    def losses(self, expressions: Sequence[LossExpression]) -> Callable[[Mapping[str, Any]], list[Any]]:
+        """Return the values of several expressions, or the exceptions that they raise, as a function of the parameters."""
+        codes = [compile(expression.text, "<loss>", "eval") for expression in expressions]
+        self._find_first_change()
+
+        def read(variables: dict[str, Any], result: Any) -> list[Any]:
+            roots, state = _with_result(self._as_put(variables), result), RandomState.capture()
+            values: list[Any] = [None] * len(codes)
+            # what is only read comes first, as a call may change what another reads
+            for number in sorted(range(len(codes)), key=lambda k: "(" in expressions[k].text):
+                try:
+                    values[number] = eval(codes[number], dict(roots))
+                except Exception as error:  # noqa: BLE001 - a guessed call may fail in any way
+                    values[number] = error
+                state.restore()
+            return values
+
+        return lambda parameters: cast(list[Any], self._play(parameters, read, self._first_change))
+
+    def _as_put(self, variables: dict[str, Any]) -> dict[str, Any]:
+        """Return the variables with the parameters that were put in, where the code has bound their names anew since."""
+        changed = {}
+        for local, name in self._handed.items():
+            now, before = variables.get(local), self._before[name]
+            if is_numeric(now) and not np.array_equal(np.ravel(now), np.ravel(before), equal_nan=True):
+                changed[local] = before.tolist() if isinstance(now, list) or before.shape == () else before
+        return {**variables, **changed} if changed else variables
 
     def gradient(self) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
         """Return the script's own gradients, by parameter, as a function of the parameters."""
@@ -273,8 +303,11 @@ class Stage:
             reached({**self._namespace, **self._body.variables(), **local_variables}, result)
 
         self._recorder.watched, self._recorder.returned = self._watched.name, returned
+        self._handed: dict[str, str] = {}
         if at_entry:
             self._recorder.entered = lambda arguments: returned(arguments, None)
+        else:
+            self._recorder.entered = lambda arguments: self._handed.update(_handed(arguments, parameters))
         if stop is not None:
             self._recorder.at = stop.counting(lambda: reached(self._variables(), None))
         try:
@@ -361,6 +394,20 @@ class Stage:
 def _with_result(variables: dict[str, Any], result: Any) -> dict[str, Any]:
     """Return the variables with what was returned, if anything was: a script may have a variable of that name."""
     return variables if result is None else {**variables, RESULT: result}
+
+
+def _handed(arguments: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, str]:
+    """Return which arguments of a call are parameters: the same object, or a number that no other parameter is."""
+    found = {}
+    for local, value in arguments.items():
+        if isinstance(value, np.ndarray | list):
+            same = [name for name, own in parameters.items() if own is value]
+        else:
+            numbers = {name: own for name, own in parameters.items() if isinstance(own, float)}
+            same = [name for name, own in numbers.items() if isinstance(value, float) and own == value]
+        if len(same) == 1:
+            found[local] = same[0]
+    return found
 
 
 def _differentiable(value: Any) -> Any:

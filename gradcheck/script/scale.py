@@ -1,54 +1,68 @@
-"""The constant that a script folds into its gradients: a learning rate, a sign. Conventions, not mistakes."""
+"""The factor between what a script calls its gradients, or its steps, and the gradient of a loss."""
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 
-import numpy as np
-
-from gradcheck.result import CheckResult, FloatArray
+from gradcheck.result import CheckResult
+from gradcheck.script.agreement import Agreement, agreement, common_constant, enough_values
 from gradcheck.script.backward import Backward
 from gradcheck.script.leaves import leaves
-from gradcheck.script.names import is_step_size
+from gradcheck.script.names import is_maximised, is_step_size, is_undirected, loss_rank
+from gradcheck.script.outputs import Kind
 from gradcheck.script.pairing import GradientMap
+from gradcheck.script.replay import LossExpression
 from gradcheck.script.syntax import Function, Loop, loaded_names
-from gradcheck.script.updates import factors
+from gradcheck.script.units import moved_base
+from gradcheck.script.updates import Update, factors
 
-_AGREEMENT = 1e-4
-_SMALLEST_RATE = 1e-6
-# values that can agree up to a factor by more than chance
-_ENOUGH = 3
+_SMALLEST_RATE, _LARGEST_RATE = 1e-6, 10
+# factors that differ by less are the same
+_SAME = 1e-4
+# rank of a name that people give to nothing but a loss
+_CERTAIN = 2
 
 
 @dataclass(frozen=True)
 class Scale:
-    """What the returned gradients are multiplied by.
+    """What the gradients that a script computes, or its steps, are multiplied by.
 
     Attributes
     ----------
     value : float
-        The constant; 1 for plain gradients.
+        The whole factor; 1 for plain gradients.
     text : str
         Where it comes from: ``LEARNING_RATE``, ``-self.lr``; empty for 1.
     applied : bool
         Whether the parameters are moved in place, so that the gradient was seen in their changes.
+    constant : float
+        The part of it that the script does not explain: 2, 1/2, or a number of samples. Plain descent sees only
+        another step size; it is a mistake for everything that compares the gradient with the loss.
+    length : str
+        What has the length that the constant is made of: ``len(y)``.
     """
 
     value: float = 1.0
     text: str = ""
     applied: bool = False
+    constant: float = 1.0
+    length: str = ""
+
+    @property
+    def without_constant(self) -> Scale:
+        """The factor without its unexplained part: what the gradients would have to be multiplied by."""
+        return Scale(self.value / self.constant, self.text, self.applied)
 
     def sentence(self, function: str) -> str:
         """Say what was seen."""
+        if self.constant != 1:
+            return self._about_constant(function)
         if self.applied:
-            way = "down" if self.value < 0 else "up"
-            name = f"{self.text} = {abs(self.value):.6g}" if self.text else f"{abs(self.value):.6g}"
-            return (
-                f"{function} moves its parameters in place: the gradients shown are their changes, taken as steps of "
-                f"{name} {way} the gradient"
-            )
+            return f"{function} moves its parameters in place: the gradients shown are their changes, taken as {self._steps}"
         if self.value == -1:
             return f"{function} returns the negative gradient, and the update adds it: a convention, not a mistake"
         if self.text.startswith("the sum"):
@@ -59,62 +73,192 @@ class Scale:
             "the values shown are divided by it"
         )
 
+    @property
+    def _steps(self) -> str:
+        way = "down" if self.value < 0 else "up"
+        size = abs(self.value / self.constant)
+        return f"steps of {f'{self.text} = ' if self.text else ''}{size:.6g} {way} the gradient"
 
-def folded_scale(backward: Backward, probes: Sequence[CheckResult]) -> Scale:
-    """Find the constant that is folded into the gradients.
+    def _about_constant(self, function: str) -> str:
+        factor = _fraction(self.constant)
+        if self.length:
+            factor += f" (`{self.length}` is {max(abs(self.constant), 1 / abs(self.constant)):.6g})"
+        seen = f" ({function} moves its parameters in place, by {self._steps})" if self.applied else ""
+        return (
+            f"all gradients are {factor} times those of the loss as it is written{seen}: harmless for plain descent, "
+            "which only sees another step size, but not for an optimizer that is handed the loss; the values shown are "
+            "divided by it, and --strict calls it a mistake"
+        )
 
-    A step size can only be folded in where the script moves its parameters by just what was returned (``w -= delta``):
-    then it is a named step size that the function mentions, or a number below 1 that is a factor of the gradients,
-    perhaps merged with the 2 of a square. The sign may be reversed where the script adds its steps. The candidate on
-    which most parameters agree at all probes wins, 1 first. Where no parameter agrees with anything, a named step size
-    that flows into every returned gradient is taken.
+
+def _fraction(constant: float) -> str:
+    near = Fraction(constant).limit_denominator(1_000_000)
+    return str(near) if math.isclose(float(near), constant, rel_tol=1e-9) else f"{constant:.6g}"
+
+
+def read_scale(backward: Backward, loss: LossExpression, probes: Sequence[CheckResult]) -> Scale | None:
+    """Return the factor between what a script computes and the gradient of a loss; None if there seems to be none.
+
+    What the script itself shows comes first: no factor, a learning rate, a sign that the update turns around. If that
+    does not explain all parameters, one that they have in common is taken, if it is one that is left out by habit.
 
     Parameters
     ----------
     backward : Backward
-        The backward function with its gradients and calls.
+        The code with its gradients, or with the parameters that it moves.
+    loss : LossExpression
+        The loss.
     probes : sequence of CheckResult
-        Numerical and unscaled analytic gradients at several points.
+        Numerical gradients, and what the script has for them, at several points.
     """
-    descends, bare = not _only_adds(backward), all(pair.is_bare for pair in backward.pairs)
+    shown = _step_scales(backward, loss) if backward.kind is Kind.CHANGE else _folded_scales(backward)
+    found = [agreement(backward, scale.value, probes) for scale in shown]
+    best = max(range(len(shown)), key=lambda k: found[k].count, default=None)
+    if best is not None and found[best].is_whole:
+        return shown[best]
+    constant, seen = common_constant(backward, probes)
+    if enough_values(backward, probes) and (seen.is_whole or 2 * seen.count > len(backward.names)):
+        common = _common_scale(backward, loss, constant, shown, seen)
+        if common is not None and (best is None or seen.count > found[best].count):
+            return common
+    if best is not None and found[best].count:
+        return shown[best]
+    if backward.kind is Kind.CHANGE:
+        rates = {abs(scale.value) for scale in shown}
+        return shown[0] if len(rates) == 1 and loss.near and _is_plain(backward) else None
+    return _flowing(backward)
+
+
+def _common_scale(
+    backward: Backward, loss: LossExpression, constant: float, shown: Sequence[Scale], seen: Agreement
+) -> Scale | None:
+    """Return a factor that several parameters have in common as a scale, if the script or habit explains it."""
+    applied = backward.kind is Kind.CHANGE
+    is_right_way = math.copysign(1.0, constant) in _ways(backward, loss)
+    if applied and not is_right_way and (seen.is_whole or not shown):
+        # a step that goes the wrong way: it is compared with one that goes the right way
+        known = next((scale for scale in shown if math.isclose(abs(scale.value), abs(constant), rel_tol=_SAME)), None)
+        return Scale(-constant, known.text if known else "", applied=True)
+    if not is_right_way:
+        return None
+    if applied and not shown:
+        return Scale(constant, "", applied=True)
+    for scale in shown:
+        if text := _by_samples(constant, scale, backward):
+            return Scale(constant, text, applied)
+    if loss.is_implied or (applied and not loss.near):
+        # a loss that is not written down may have any factor
+        natural = _natural(constant, [Scale(), *shown, *map(Scale, _rates_in_sight(backward))], backward)
+        return Scale(constant, "", applied) if applied or natural else None
+    if not seen.is_whole:
+        return None
+    return _natural(constant, shown, backward)
+
+
+def _natural(constant: float, shown: Sequence[Scale], backward: Backward) -> Scale | None:
+    """Return a factor as one that the script shows times 2, 1/2, a number of samples, or their products; or None."""
+    lengths = _named_lengths(backward)
+    for n, name in [(1, ""), *lengths.items()]:
+        for two in (1.0, 2.0, 0.5):
+            for power in (1, -1) if n > 1 else (1,):
+                factor = two * float(n) ** power
+                for scale in shown:
+                    for sign in (1.0, -1.0):
+                        if abs(constant / (scale.value * factor * sign) - 1) < _SAME:
+                            sign = 1.0 if scale.applied else sign
+                            return Scale(constant, scale.text, scale.applied, sign * factor, name)
+    return None
+
+
+# -- which way --------------------------------------------------------------------------------------------------------
+
+
+def _ways(backward: Backward, loss: LossExpression) -> tuple[float, ...]:
+    """Return which signs the factor may have, the likelier first.
+
+    A script that adds what it computes steps along it, so what it computes should be the negative gradient; a loss
+    that is to be made large turns that around. Where the loss's name leaves that open, added steps may go up.
+    """
+    up = is_maximised(loss.name)
+    if backward.kind is Kind.CHANGE:
+        added = all(pair.update is not None and pair.update.adds for pair in backward.pairs)
+        is_open = not loss.is_implied and (loss_rank(loss.name) < _CERTAIN or is_undirected(loss.name))
+        return (1.0,) if up else (-1.0, 1.0) if added and is_open else (-1.0,)
+    along = [pair.adds for pair in backward.pairs if pair.adds is not None]
+    return (-1.0,) if (bool(along) and all(along)) != up else (1.0,)
+
+
+def _only_adds(backward: Backward) -> bool:
+    """Whether the script adds its steps: all of the parameters' or, where none was seen, all with a step size.
+
+    Where no update is to be seen at all, as with an optimizer that calls the function, nothing speaks for it.
+    """
+    own = [pair.adds for pair in backward.pairs if pair.adds is not None]
+    added = own or [update.adds for update in backward.updates if update.steps and update.sources]
+    return bool(added) and all(added)
+
+
+# -- gradients --------------------------------------------------------------------------------------------------------
+
+
+def _folded_scales(backward: Backward) -> list[Scale]:
+    """Return the constants that may be folded into gradients, 1 first.
+
+    A step size can only be folded in where the script moves its parameters by just what was computed (``w -= delta``):
+    then it is a named step size that the function mentions, or a number below 1 that is a factor of the gradients,
+    perhaps merged with the 2 of a square. The sign may be reversed where the script adds its steps.
+    """
+    bare = all(pair.is_bare for pair in backward.pairs)
     steps = _step_sizes(backward) if bare else {}
     rates = _written_rates(backward) if bare and not steps else []
-    candidates = [Scale(), *(Scale(value, text) for text, value in steps.items())]
-    candidates += [Scale(merged * rate) for merged in (1.0, 2.0, 0.5) for rate in rates]
-    if not descends:
-        candidates += [Scale(-scale.value, f"-{scale.text or f'{scale.value:.6g}'}") for scale in candidates]
-    candidates += [Scale(float(n), f"the sum over {n} samples") for n in _sample_counts(backward)]
-    votes = [agreeing(backward, scale.value, probes) for scale in candidates]
-    if max(votes):
-        return candidates[int(np.argmax(votes))]
-    for text, value in steps.items():
-        if all(_flows_into(backward.function, text, pair) for pair in backward.pairs):
-            return Scale(value, text) if descends else Scale(-value, f"-{text}")
+    found = [Scale(), *(Scale(value, text) for text, value in steps.items())]
+    found += [Scale(merged * rate) for merged in (1.0, 2.0, 0.5) for rate in rates]
+    if _only_adds(backward):
+        found += [Scale(-scale.value, f"-{scale.text or f'{scale.value:.6g}'}") for scale in found]
+    return found + [Scale(float(n), f"the sum over {n} samples") for n in _sample_counts(backward)]
+
+
+def _flowing(backward: Backward) -> Scale:
+    """Return what is taken where no parameter agrees: a named step size that flows into every gradient, else 1."""
+    if all(pair.is_bare for pair in backward.pairs):
+        for text, value in _step_sizes(backward).items():
+            if all(_flows_into(backward.function, text, pair) for pair in backward.pairs):
+                return Scale(-value, f"-{text}") if _only_adds(backward) else Scale(value, text)
     return Scale()
 
 
-def is_natural_factor(constant: float, backward: Backward) -> bool:
-    """Whether a constant is one that people leave to a loss: 1, 2 or 1/2, perhaps over or times a number of samples."""
-    counts = [1.0, *(float(n) for n in _lengths(backward))]
-    rates = [1.0, *(abs(value) for value in _step_sizes(backward).values()), *_written_rates(backward)]
-    natural = [two * rate * n**power for two in (0.5, 1, 2) for rate in rates for n in counts for power in (1, -1)]
-    return constant > 0 and any(abs(constant / value - 1) < _AGREEMENT for value in natural)
+def _flows_into(function: Function | Loop, text: str, pair: GradientMap) -> bool:
+    if pair.output.expression is None:
+        return False
+    names = loaded_names(pair.output.expression)
+    return text in names | function.feeds(names)
 
 
 def _sample_counts(backward: Backward) -> list[int]:
     """Return the numbers of samples by which the script divides what it has summed up, in its updates."""
     divides = [any(isinstance(node, ast.Div) for node in ast.walk(u.step)) for u in backward.updates if not u.counts]
-    return _lengths(backward) if any(divides) else []
+    return sorted(_named_lengths(backward)) if any(divides) else []
 
 
-def _lengths(backward: Backward) -> list[int]:
-    """Return the lengths of what the code has in sight."""
+def _named_lengths(backward: Backward) -> dict[int, str]:
+    """Return the lengths of what the code has in sight, each with an expression for it."""
     call = backward.example
-    values = (*call.arguments.values(), *call.local_variables.values(), *call.variables.values())
-    sizes = [
-        np.shape(v) if isinstance(v, np.ndarray) else (len(v),) for v in values if isinstance(v, np.ndarray | list)
-    ]
-    return sorted({n for shape in sizes for n in shape if n > 1})
+    found: dict[int, str] = {}
+    for name, value in {**call.variables, **call.local_variables, **call.arguments}.items():
+        if isinstance(value, int) and not isinstance(value, bool) and value > 1:
+            found.setdefault(value, name)
+        shape = getattr(value, "shape", None)
+        sizes = shape if isinstance(shape, tuple) else (len(value),) if isinstance(value, list) else ()
+        for axis, n in enumerate(sizes):
+            if n > 1:
+                found.setdefault(n, f"len({name})" if axis == 0 else f"{name}.shape[{axis}]")
+        if len(sizes) > 1 and value.size > 1:
+            found.setdefault(value.size, f"{name}.size")
+    return found
+
+
+def _rates_in_sight(backward: Backward) -> list[float]:
+    return [*(abs(value) for value in _step_sizes(backward).values()), *_written_rates(backward)]
 
 
 def _written_rates(backward: Backward) -> list[float]:
@@ -133,43 +277,6 @@ def _written_rates(backward: Backward) -> list[float]:
     return sorted(number for number in numbers if _SMALLEST_RATE < number < 1)
 
 
-def _only_adds(backward: Backward) -> bool:
-    """Whether the script adds its steps: all of the parameters' or, where none was seen, all with a step size.
-
-    Where no update is to be seen at all, as with an optimizer that calls the function, nothing speaks for it.
-    """
-    own = [pair.adds for pair in backward.pairs if pair.adds is not None]
-    added = own or [update.adds for update in backward.updates if update.steps and update.sources]
-    return bool(added) and all(added)
-
-
-def common_ratio(backward: Backward, probes: Sequence[CheckResult]) -> bool:
-    """Whether some parameter's analytic gradient is a constant times the numerical one, over several values."""
-    constant, count = common_constant(backward, probes)
-    return count > 0 and enough_values(backward, probes) and bool(np.isfinite(constant))
-
-
-def enough_values(backward: Backward, probes: Sequence[CheckResult]) -> bool:
-    """Whether agreement up to a factor is no matter of course: a single number always agrees."""
-    return any(_values(name, probes)[0].size > 1 for name in backward.names)
-
-
-def is_of_another_function(backward: Backward, probes: Sequence[CheckResult]) -> bool:
-    """Whether all gradients are proportional at each probe, with a factor that changes: of a function of the loss."""
-    factors = []
-    for single in probes:
-        constant, count = common_constant(backward, [single])
-        if count < len(backward.names) or sum(_values(n, [single])[0].size for n in backward.names) < _ENOUGH:
-            return False
-        factors.append(constant)
-    return len(factors) > 1 and not np.allclose(factors, factors[0], rtol=_AGREEMENT)
-
-
-def agreeing(backward: Backward, scale: float, probes: Sequence[CheckResult]) -> int:
-    """Return for how many parameters the analytic gradient is `scale` times the numerical one at all probes."""
-    return sum(_agrees(name, scale, probes) for name in backward.names)
-
-
 def _step_sizes(backward: Backward) -> dict[str, float]:
     found: dict[str, float] = {}
     call, mentioned = backward.example, backward.function.names
@@ -180,37 +287,92 @@ def _step_sizes(backward: Backward) -> dict[str, float]:
     return found
 
 
-def _values(name: str, probes: Sequence[CheckResult]) -> tuple[FloatArray, FloatArray, FloatArray]:
-    found = [p for probe in probes for p in probe.parameters if p.name == name]
-    return (
-        np.concatenate([p.analytic for p in found]),
-        np.concatenate([p.numerical for p in found]),
-        np.concatenate([p.numerical_error for p in found]),
+# -- steps ------------------------------------------------------------------------------------------------------------
+
+
+def _step_scales(backward: Backward, loss: LossExpression) -> list[Scale]:
+    """Return what steps may be, as multiples of the gradient: the step sizes that the code shows, in the right way."""
+    rates = dict(_rates(backward))
+    return [Scale(way * rate, text, applied=True) for way in _ways(backward, loss) for rate, text in rates.items()]
+
+
+def _rates(backward: Backward) -> Iterator[tuple[float, str]]:
+    """Return the step sizes that may be in the updates, with how they are written.
+
+    Those with a name; else the numbers that a step is multiplied by; and 1 where there is none.
+    """
+    mentioned = {name for update in backward.updates for name in _written(update)}
+    call, named = backward.example, False
+    for name, value in {**call.variables, **call.local_variables, **call.arguments}.items():
+        if name.startswith("__"):
+            continue
+        for leaf in leaves(name, value):
+            if is_step_size(leaf.name) and leaf.shape == () and leaf.value and _mentions(mentioned, leaf.name):
+                named = True
+                yield abs(float(leaf.value)), leaf.name
+    if not named:
+        unnamed = {name: value for update in _own(backward) for name, value in _scalars(update, backward).items()}
+        yield from ((value, name) for name, value in unnamed.items())
+        yield from ((number, f"{number:g}") for update in _own(backward) for number in _numbers(update))
+        if any(not _scalars(update, backward) and not _has_rate(update) for update in _own(backward)):
+            yield 1.0, ""
+
+
+def _has_rate(update: Update) -> bool:
+    return any(is_step_size(name) for name in _written(update)) or any(True for _ in _numbers(update))
+
+
+def _scalars(update: Update, backward: Backward) -> dict[str, float]:
+    """Return the single numbers that a step is multiplied by: a step size may have a name in any language."""
+    call = backward.example
+    known = {**call.variables, **call.local_variables, **call.arguments}
+    found = {}
+    for factor in factors(update.step, dots=True):
+        value = known.get(ast.unparse(factor))
+        if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= _LARGEST_RATE:
+            found[ast.unparse(factor)] = float(value)
+    return found
+
+
+def _mentions(mentioned: frozenset[str] | set[str], name: str) -> bool:
+    last = name.rsplit(".", 1)[-1]
+    return name in mentioned or any(other.rsplit(".", 1)[-1] == last for other in mentioned)
+
+
+def _own(backward: Backward) -> list[Update]:
+    return [pair.update for pair in backward.pairs if pair.update is not None]
+
+
+def _written(update: Update) -> set[str]:
+    return {ast.unparse(node) for node in ast.walk(update.step) if isinstance(node, ast.Name | ast.Attribute)}
+
+
+def _numbers(update: Update) -> Iterator[float]:
+    for factor in factors(update.step, dots=True):
+        if isinstance(factor, ast.Constant) and isinstance(factor.value, int | float) and factor.value > 0:
+            yield float(factor.value)
+
+
+def _by_samples(constant: float, scale: Scale, backward: Backward) -> str:
+    """Return the factor of a step as a step size times or through a number of samples, if it is one."""
+    divides = any(isinstance(node, ast.Div) for s in backward.function.statements for node in ast.walk(s))
+    if not scale.applied or not divides or constant * scale.value < 0:
+        return ""
+    for size in _named_lengths(backward):
+        ratio = constant / scale.value
+        if abs(ratio * size - 1) < _SAME:
+            return f"{scale.text} / {size:.0f}"
+        if abs(ratio / size - 1) < _SAME:
+            return f"{scale.text} * {size:.0f}"
+    return ""
+
+
+def _is_plain(backward: Backward) -> bool:
+    """Whether every parameter is moved by one statement of its own, by nothing that goes on from step to step."""
+    remembered = {moved_base(update.target) for update in backward.updates}
+    return all(
+        pair.update is not None
+        and pair.update.exact
+        and not remembered & {moved_base(source) for source in pair.update.sources - {pair.update.target}}
+        for pair in backward.pairs
     )
-
-
-def _agrees(name: str, scale: float, probes: Sequence[CheckResult]) -> bool:
-    analytic, numerical, error = _values(name, probes)
-    expected = scale * numerical
-    size = np.maximum(np.abs(analytic), np.abs(expected))
-    allowed = _AGREEMENT * size + abs(scale) * error + 1e-9 * np.max(size, initial=0.0)
-    return bool(np.any(np.abs(expected) > abs(scale) * error) and np.all(np.abs(analytic - expected) <= allowed))
-
-
-def common_constant(backward: Backward, probes: Sequence[CheckResult]) -> tuple[float, int]:
-    """Return the constant ratio on which most parameters agree, and how many do."""
-    best, most = 1.0, 0
-    for name in backward.names:
-        analytic, numerical, _ = _values(name, probes)
-        norm = float(numerical @ numerical)
-        constant = float(analytic @ numerical) / norm if norm > 0 else np.nan
-        if np.isfinite(constant) and constant != 0 and (count := agreeing(backward, constant, probes)) > most:
-            best, most = constant, count
-    return best, most
-
-
-def _flows_into(function: Function | Loop, text: str, pair: GradientMap) -> bool:
-    if pair.output.expression is None:
-        return False
-    names = loaded_names(pair.output.expression)
-    return text in names | function.feeds(names)

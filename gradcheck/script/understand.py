@@ -11,7 +11,7 @@ from gradcheck.script.backward import Backward
 from gradcheck.script.candidates import Overrides, find_backwards, missing, narrowed, not_found, read_variables
 from gradcheck.script.complaints import no_gradient, no_loss, not_repeatable, several_objects
 from gradcheck.script.loss_choice import Choice, Rejected, choose_loss
-from gradcheck.script.losses import implied_candidates, loss_candidates, named_loss, unnamed_candidates
+from gradcheck.script.losses import implied_candidates, loss_candidates, named_loss, unique_losses, unnamed_candidates
 from gradcheck.script.names import base_name, fold, is_gradient_word, loss_rank
 from gradcheck.script.observe import observed
 from gradcheck.script.outputs import Kind, Output
@@ -254,9 +254,10 @@ def _subject(recording: Recording, backward: Backward, overrides: Overrides, rej
     if overrides.loss:
         choice = choose_loss(recording, backward, named_loss(source, backward, overrides.loss), rejected)
     else:
-        choice = choose_loss(recording, backward, loss_candidates(source, backward), rejected)
-        choice = choice or _unnamed_loss(recording, backward)
-        if rejected.slug == "no-loss" and (choice is None or loss_rank(choice.loss.name) < _CERTAIN):
+        written = unique_losses([*loss_candidates(source, backward), *unnamed_candidates(source, backward)])
+        choice = choose_loss(recording, backward, written, rejected)
+        is_certain = choice is not None and loss_rank(choice.loss.name) >= _CERTAIN
+        if not is_certain and (choice is None or not choice.seen.is_whole):
             choice = _more_plausible(choice, _implied_loss(recording, backward))
     if choice is None:
         return None
@@ -266,11 +267,11 @@ def _subject(recording: Recording, backward: Backward, overrides: Overrides, rej
     return Subject(choice.backward, choice.loss, choice.scale, _forward(source, choice.backward), choice.agreement)
 
 
-def _more_plausible(named: Choice | None, implied: Choice | None) -> Choice | None:
-    """Return the loss that the script does not write down where the one that it does has none of its gradients."""
-    if implied is None or not implied.agreement or (named is not None and named.agreement >= implied.agreement):
-        return named
-    return implied
+def _more_plausible(written: Choice | None, implied: Choice | None) -> Choice | None:
+    """Return a loss that the script does not write down where it explains most gradients, and more than what it does."""
+    if implied is None or max(2 * implied.agreement, implied.proportional.of * implied.proportional.is_whole) < implied.seen.of:
+        return written
+    return implied if written is None or written.agreement < implied.agreement else written
 
 
 def _implied_loss(recording: Recording, backward: Backward) -> Choice | None:
@@ -278,12 +279,6 @@ def _implied_loss(recording: Recording, backward: Backward) -> Choice | None:
         return choose_loss(recording, backward, implied_candidates(recording.source, backward), Rejected())
     except ScriptError:
         return None
-
-
-def _unnamed_loss(recording: Recording, backward: Backward) -> Choice | None:
-    """Return a function that depends on all parameters and has the gradient of at least one of them."""
-    choice = choose_loss(recording, backward, unnamed_candidates(recording.source, backward), Rejected())
-    return choice if choice is not None and choice.agreement else None
 
 
 def _forward(source: SourceFile, backward: Backward) -> str | None:

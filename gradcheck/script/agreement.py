@@ -1,0 +1,110 @@
+"""With how many parameters a loss agrees: numerical gradients beside what the script has, at several points."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gradcheck.arrays import FloatArray
+from gradcheck.result import CheckResult
+from gradcheck.script.backward import Backward
+
+_AGREEMENT = 1e-4
+# values that can agree up to a factor by more than chance
+_ENOUGH = 3
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Which parameters a factor explains.
+
+    Attributes
+    ----------
+    names : frozenset of str
+        Those whose gradients are the factor times the numerical ones at all points.
+    silent : frozenset of str
+        Those of which both are zero at all points: nothing speaks for or against them.
+    of : int
+        How many parameters there are.
+    """
+
+    names: frozenset[str]
+    silent: frozenset[str]
+    of: int
+
+    @property
+    def count(self) -> int:
+        """For how many parameters it holds."""
+        return len(self.names)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is left unexplained."""
+        return bool(self.names) and len(self.names | self.silent) == self.of
+
+
+def agreement(backward: Backward, scale: float, probes: Sequence[CheckResult]) -> Agreement:
+    """Return which parameters' gradients are `scale` times the numerical ones at all probes."""
+    agreeing = frozenset(name for name in backward.names if _agrees(name, scale, probes))
+    silent = frozenset(name for name in backward.names if _is_silent(name, probes))
+    return Agreement(agreeing, silent, len(backward.names))
+
+
+def common_constant(backward: Backward, probes: Sequence[CheckResult]) -> tuple[float, Agreement]:
+    """Return the constant ratio on which most parameters agree, and which do."""
+    best, most = 1.0, Agreement(frozenset(), frozenset(), len(backward.names))
+    for name in backward.names:
+        analytic, numerical, _ = _values(name, probes)
+        norm = float(numerical @ numerical)
+        constant = float(analytic @ numerical) / norm if norm > 0 else np.nan
+        if np.isfinite(constant) and constant != 0:
+            seen = agreement(backward, constant, probes)
+            if seen.count > most.count:
+                best, most = constant, seen
+    return best, most
+
+
+def common_ratio(backward: Backward, probes: Sequence[CheckResult]) -> bool:
+    """Whether some parameter's analytic gradient is a constant times the numerical one, over several values."""
+    constant, seen = common_constant(backward, probes)
+    return seen.count > 0 and enough_values(backward, probes) and bool(np.isfinite(constant))
+
+
+def enough_values(backward: Backward, probes: Sequence[CheckResult]) -> bool:
+    """Whether agreement up to a factor is no matter of course: a single number always agrees."""
+    return any(_values(name, probes)[0].size > 1 for name in backward.names)
+
+
+def is_of_another_function(backward: Backward, probes: Sequence[CheckResult]) -> bool:
+    """Whether all gradients are proportional at each probe, with a factor that changes: of a function of the loss."""
+    factors = []
+    for single in probes:
+        constant, seen = common_constant(backward, [single])
+        if seen.count < len(backward.names) or sum(_values(n, [single])[0].size for n in backward.names) < _ENOUGH:
+            return False
+        factors.append(constant)
+    return len(factors) > 1 and not np.allclose(factors, factors[0], rtol=_AGREEMENT)
+
+
+def _values(name: str, probes: Sequence[CheckResult]) -> tuple[FloatArray, FloatArray, FloatArray]:
+    found = [p for probe in probes for p in probe.parameters if p.name == name]
+    return (
+        np.concatenate([p.analytic for p in found]),
+        np.concatenate([p.numerical for p in found]),
+        np.concatenate([p.numerical_error for p in found]),
+    )
+
+
+def _agrees(name: str, scale: float, probes: Sequence[CheckResult]) -> bool:
+    analytic, numerical, error = _values(name, probes)
+    expected = scale * numerical
+    size = np.maximum(np.abs(analytic), np.abs(expected))
+    allowed = _AGREEMENT * size + abs(scale) * error + 1e-9 * np.max(size, initial=0.0)
+    return bool(np.any(np.abs(expected) > abs(scale) * error) and np.all(np.abs(analytic - expected) <= allowed))
+
+
+def _is_silent(name: str, probes: Sequence[CheckResult]) -> bool:
+    analytic, numerical, error = _values(name, probes)
+    return bool(np.all(analytic == 0) and np.all(np.abs(numerical) <= error))
