@@ -79,13 +79,19 @@ def enough_values(backward: Backward, probes: Sequence[CheckResult]) -> bool:
 
 def is_of_another_function(backward: Backward, probes: Sequence[CheckResult]) -> bool:
     """Whether all gradients are proportional at each probe, with a factor that changes: of a function of the loss."""
-    factors = []
+    factors, errors = [], []
     for single in probes:
         constant, seen = common_constant(backward, [single])
         if seen.count < len(backward.names) or sum(_values(n, [single])[0].size for n in backward.names) < _ENOUGH:
             return False
         factors.append(constant)
-    return len(factors) > 1 and not np.allclose(factors, factors[0], rtol=_AGREEMENT)
+        values = [_values(name, [single]) for name in backward.names]
+        numerical, error = (np.concatenate([each[k] for each in values]) for k in (1, 2))
+        errors.append(abs(constant) * float(np.linalg.norm(error) / np.linalg.norm(numerical)))
+    return any(
+        abs(factor - factors[0]) > _AGREEMENT * abs(factors[0]) + error + errors[0]
+        for factor, error in zip(factors, errors, strict=True)
+    )
 
 
 def _values(name: str, probes: Sequence[CheckResult]) -> tuple[FloatArray, FloatArray, FloatArray]:

@@ -117,11 +117,12 @@ def read_scale(backward: Backward, loss: LossExpression, probes: Sequence[CheckR
     if best is not None and found[best].is_whole:
         return shown[best]
     constant, seen = common_constant(backward, probes)
-    if enough_values(backward, probes) and (seen.is_whole or 2 * seen.count > len(backward.names)):
+    explained = best is not None and found[best].count > 0
+    if enough_values(backward, probes) and (seen.is_whole or (2 * seen.count >= len(backward.names) and not explained)):
         common = _common_scale(backward, loss, constant, shown, seen)
-        if common is not None and (best is None or seen.count > found[best].count):
+        if common is not None:
             return common
-    if best is not None and found[best].count:
+    if best is not None and explained:
         return shown[best]
     if backward.kind is Kind.CHANGE:
         rates = {abs(scale.value) for scale in shown}
@@ -150,8 +151,6 @@ def _common_scale(
         # a loss that is not written down may have any factor
         natural = _natural(constant, [Scale(), *shown, *map(Scale, _rates_in_sight(backward))], backward)
         return Scale(constant, "", applied) if applied or natural else None
-    if not seen.is_whole:
-        return None
     return _natural(constant, shown, backward)
 
 

@@ -25,6 +25,8 @@ from gradcheck.script.units import Unit, moved_bases, moved_by, units_of
 
 # rank of a name that people give to nothing but a loss
 _CERTAIN = 2
+# parameters that agree by more than chance
+_SEVERAL = 2
 # a factor that differs from 1 by less is 1
 _ROUND = 1e-6
 
@@ -268,10 +270,15 @@ def _subject(recording: Recording, backward: Backward, overrides: Overrides, rej
 
 
 def _more_plausible(written: Choice | None, implied: Choice | None) -> Choice | None:
-    """Return a loss that the script does not write down where it explains most gradients, and more than what it does."""
-    if implied is None or max(2 * implied.agreement, implied.proportional.of * implied.proportional.is_whole) < implied.seen.of:
+    """Return a loss that the script does not write down where it explains enough gradients, and more than what it does."""
+    if implied is None or not (implied.proportional.is_whole or _is_enough(implied)):
         return written
     return implied if written is None or written.agreement < implied.agreement else written
+
+
+def _is_enough(implied: Choice) -> bool:
+    """Whether a loss that is only inferred explains so much that this is no chance: half of the parameters, or several."""
+    return 2 * implied.agreement >= implied.seen.of or implied.agreement >= _SEVERAL
 
 
 def _implied_loss(recording: Recording, backward: Backward) -> Choice | None:
