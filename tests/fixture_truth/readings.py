@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .registry import binary_cross_entropy, stretch
+from .registry import binary_cross_entropy, cross_entropy, stretch
 
 
 @stretch("r = basis @ amp", "amp level", stop="if k % 30", rate="rate")
@@ -71,3 +71,47 @@ def well_levels_diverge(v, coef):
 @stretch("gap = (recipe", "wts off", stop="for k in range(rounds)", rate="rate")
 def bread_rise_stands_still(v, wts, off):
     return np.sum((v.recipe @ wts + off - v.rise) ** 2) / (2 * len(v.rise))
+
+
+@stretch("def score(", "b", "result")
+def mortality_negated_late(v, b):
+    rate = np.exp(v.Z @ b)
+    return np.mean(np.log(rate * np.exp(-rate * v.days)))
+
+
+@stretch(
+    "cost = key.loss",
+    "self.A self.b",
+    "dA db",
+    stop="key.A -=",
+    paths={"self.A": "key.A", "self.b": "key.b"},
+)
+def mushroom_guarded(v, A, b):
+    # without the constant that keeps the logarithm finite
+    return cross_entropy(v.X @ A + b, v.species).mean()
+
+
+@stretch(
+    "def backprop(", "theta['H'] theta['a'] theta['o'] theta['q']", "g['H'] g['a'] g['o'] g['q']", stop="for name in g:"
+)
+def clipped_by_out(v, H, a, o, q):
+    # gradients before they are clipped
+    return np.mean((np.sin(v.GRID * H + a) @ o + q - v.PROFILE) ** 2) / 2
+
+
+@stretch("x, y = forward(", "w_in w_out", stop="for pixels, t in samples", rate="0.2")
+def delta_one_liners(v, w_in, w_out):
+    x = w_in @ v.pixels
+    return np.sum((w_out @ np.where(x > 0, 1 - 1 / (1 + x), 1 / (1 - x) - 1) - v.t) ** 2) / 2
+
+
+@stretch("g_gains, g_base =", "gains base", "g_gains g_base", stop="gains -= 0.05")
+def batch_step_all_data_loss(v, gains, base):
+    return np.mean((np.exp(base) * np.exp(v.sensors[v.pick] @ gains) - v.flow[v.pick]) ** 2)
+
+
+@stretch("theta, energy =", "self.mu self.logs", rate="rate")
+def noisy_bound(v, mu, logs):
+    # with the draw of this step
+    theta = mu + v.noise * np.exp(logs)
+    return np.sum((v.X @ theta - v.y) ** 2) / 2 + theta @ theta / 2 - logs.sum()
