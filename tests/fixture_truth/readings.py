@@ -105,13 +105,13 @@ def delta_one_liners(v, w_in, w_out):
     return np.sum((w_out @ np.where(x > 0, 1 - 1 / (1 + x), 1 / (1 - x) - 1) - v.t) ** 2) / 2
 
 
-@stretch("g_gains, g_base =", "gains base", "g_gains g_base", stop="gains -= 0.05")
+@stretch("f = self.predict(rows)", "self.gains self.base", "g_gains g_base", stop="self.gains = self.gains")
 def batch_step_all_data_loss(v, gains, base):
-    return np.mean((np.exp(base) * np.exp(v.sensors[v.pick] @ gains) - v.flow[v.pick]) ** 2)
+    return np.mean((np.exp(base) * np.exp(v.rows @ gains) - v.seen) ** 2)
 
 
-@stretch("theta, energy =", "self.mu self.logs", rate="rate")
+@stretch("def update(", "self.mu self.logs", rate="rate")
 def noisy_bound(v, mu, logs):
     # with the draw of this step
-    theta = mu + v.noise * np.exp(logs)
+    theta = mu + v.end.self.noise * np.exp(logs)
     return np.sum((v.X @ theta - v.y) ** 2) / 2 + theta @ theta / 2 - logs.sum()
