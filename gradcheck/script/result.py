@@ -132,7 +132,8 @@ class ScriptResult:
     error : ScriptError or None
         Why there is no check.
     unchecked : tuple of Unchecked
-        What the training moves besides the parameters of the check; with any of it, a script is no match.
+        What the training moves besides the parameters of the check; with any of it, a script is no match. Empty
+        where there was an error.
     """
 
     path: str
