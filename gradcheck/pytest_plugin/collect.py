@@ -108,9 +108,8 @@ class ScriptFile(pytest.File):
             is_none = script.error.slug in _NO_GRADIENTS and not examined.is_told
             without = is_none and not self.session.isinitpath(self.path)
             yield ScriptItem.from_parent(self, name=script.error.slug, script=script, is_without_gradients=without)
-        parameters = (*script.parameters, *script.unchecked)
-        names = item_names([parameter.name for parameter in parameters])
-        for name, parameter in zip(names, parameters, strict=True):
+        names = item_names([parameter.name for parameter in script.rows])
+        for name, parameter in zip(names, script.rows, strict=True):
             yield ScriptItem.from_parent(self, name=name, script=script, parameter=parameter)
 
     def _examined(self) -> Examined:

@@ -9,8 +9,8 @@ from typing import TypedDict
 
 import pytest
 
-from gradcheck.result import ParameterResult
 from gradcheck.report.problems import UNCHECKED
+from gradcheck.result import ParameterResult
 from gradcheck.script.result import ScriptResult, Unchecked
 from gradcheck.verdict import Verdict
 

@@ -197,6 +197,11 @@ class ScriptResult:
         return () if self.check is None else self.check.parameters
 
     @property
+    def rows(self) -> tuple[ParameterResult | Unchecked, ...]:
+        """What a report lists: the comparisons, and after them what was not checked."""
+        return (*self.parameters, *self.unchecked)
+
+    @property
     def mismatching(self) -> tuple[str, ...]:
         """Names of the parameters whose gradients are wrong."""
         return tuple(p.name for p in self.parameters if p.verdict is Verdict.MISMATCH)
