@@ -94,7 +94,8 @@ def _advice(path: str, written: Written, file: Path | None) -> list[str]:
     if written.verdict == "mismatch":
         lines.append(f"the test fails until the gradients are right: gradcheck fix {shlex.quote(path)}")
     elif written.verdict == "inconclusive":
-        lines.append(f"the test fails until the gradients can be decided: gradcheck run {shlex.quote(path)}")
+        done = "decided" if written.result.undecided else "checked"
+        lines.append(f"the test fails until the gradients can be {done}: gradcheck run {shlex.quote(path)}")
     elif written.result.unchecked:
         names = ", ".join(row.name for row in written.result.unchecked)
         lines.append(f"the test leaves out what could not be checked: {names}")

@@ -104,9 +104,15 @@ def names_of(rows: Iterable[Unchecked], quote: Callable[[str], str] = str) -> st
 
 def named(names: Sequence[str]) -> str:
     """Return names with commas between them; of many, the first ones and how many more there are."""
+    shown, more = shown_names(names)
+    return f"{', '.join(shown)}{more}"
+
+
+def shown_names(names: Sequence[str]) -> tuple[Sequence[str], str]:
+    """Return of many names the first ones, and words for the others; those are empty where all are shown."""
     more = len(names) - _MOST_NAMES
     # one more takes no more room than saying so
-    return ", ".join(names) if more <= 1 else f"{', '.join(names[:_MOST_NAMES])} and {more} more"
+    return (names, "") if more <= 1 else (names[:_MOST_NAMES], f" and {more} more")
 
 
 def remarks(script: ScriptResult) -> Iterator[Problem]:

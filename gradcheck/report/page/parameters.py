@@ -108,7 +108,10 @@ class ParameterView:
 
 
 def parameter_rows(script: ScriptResult, number: int, limits: Limits) -> tuple[ParameterRow, ...]:
-    """Return a row per parameter of the script with a number, in the script's order; last what was not checked."""
+    """Return a row per parameter of the script with a number, in the script's order; last what was not checked.
+
+    Of the latter the reasons are no remarks: parameters often share one, and it stands below the table.
+    """
     said = dict(script.signatures)
     checked = [
         _row(parameter, k + 1, said.get(parameter.name, ""), is_pictured=(number, k) in limits.pictured)
@@ -163,7 +166,7 @@ def _unchecked_row(row: Unchecked, number: int) -> ParameterRow:
         entry="",
         verdict=UNCHECKED,
         severity=Verdict.INCONCLUSIVE.severity,
-        remarks=(pieces(row.reason),),
+        remarks=(),
         is_pictured=False,
     )
 

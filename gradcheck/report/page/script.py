@@ -12,8 +12,9 @@ from gradcheck.report.page.parameters import ParameterRow, ParameterView, parame
 from gradcheck.report.page.prose import Piece, pieces
 from gradcheck.report.page.source import Mark, Segment, segments
 from gradcheck.report.page.words import counted
+from gradcheck.report.problems import by_reason, shown_names
 from gradcheck.report.text import sentence
-from gradcheck.script.result import ScriptResult
+from gradcheck.script.result import ScriptResult, Unchecked
 from gradcheck.script.source import Span
 from gradcheck.verdict import Verdict
 
@@ -76,6 +77,8 @@ class ScriptView:
         What the user should know; how it was understood at length.
     rows, views : tuples
         The parameters: the table, and the pictures.
+    unchecked : pieces of sentences
+        What was not checked, and why.
     checked : int
         How many of the rows are of parameters that were checked; they come first.
     unpictured : int
@@ -102,6 +105,7 @@ class ScriptView:
     evidence: tuple[list[Piece], ...]
     rows: tuple[ParameterRow, ...]
     views: tuple[ParameterView, ...]
+    unchecked: tuple[list[Piece], ...]
     checked: int
     unpictured: int
     findings: tuple[FindingView, ...]
@@ -140,6 +144,7 @@ def script_view(script: ScriptResult, number: int, limits: Limits) -> ScriptView
         evidence=tuple(map(pieces, _evidence(script))),
         rows=rows,
         views=views,
+        unchecked=tuple(_reason(group) for group in by_reason(script.unchecked)),
         checked=len(script.parameters),
         unpictured=len(script.parameters) - len(views),
         findings=findings,
@@ -147,6 +152,12 @@ def script_view(script: ScriptResult, number: int, limits: Limits) -> ScriptView
         blocks=blocks,
         command=command(script),
     )
+
+
+def _reason(group: Sequence[Unchecked]) -> list[Piece]:
+    names, more = shown_names([row.name for row in group])
+    said = [piece for name in names for piece in ((name, "code"), (", ", ""))][:-1]
+    return [*said, (f"{more}: ", ""), *pieces(group[0].reason)]
 
 
 def _facts(script: ScriptResult) -> tuple[Fact, ...]:
