@@ -142,7 +142,8 @@ def _headline(script: ScriptResult) -> Text:
         said = {1: "the gradient matches", 2: "both gradients match"}.get(total, f"all {total} gradients match")
     if checked:
         # this comes first, as what follows is true of a part only
-        said = f"{checked}: {'its gradient matches' if total == 1 and not unsure else said}"
+        said = f"its gradient {'could not be decided' if unsure else 'matches'}" if total == 1 else said
+        said = f"{checked}: {said}"
     return text.append(said, STYLES["inconclusive" if unsure or checked else "match"])
 
 
