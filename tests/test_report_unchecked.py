@@ -385,6 +385,21 @@ def test_a_picture_of_what_was_not_checked_is_refused_with_the_reason():
 
 
 @pytest.mark.parametrize(
+    ("scripts", "passed"),
+    [
+        ((RIGHT,), True),
+        ((PARTLY,), False),
+        ((RIGHT, UNDECIDED), False),
+        ((WRONG,), False),
+        ((failed(),), False),
+        ((), False),
+    ],
+)
+def test_a_report_passes_where_all_was_shown_to_match(scripts, passed):
+    assert Report(scripts).passed is bool(Report(scripts)) is passed
+
+
+@pytest.mark.parametrize(
     ("result", "flags", "code"),
     [
         (RIGHT, ("--strict",), 0),
