@@ -41,7 +41,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     for name, (value, said) in SETTINGS.items():
         group.addoption(f"--gradcheck-{name}", metavar=value, help=f"{said} (of gradients)")
         parser.addini(f"gradcheck_{name}", f"{said} (of gradients)", default=None)
-    strict = "a script's gradient that cannot be decided fails, where it would be skipped"
+    strict = "a script's gradient that cannot be decided or checked fails, where it would be skipped"
     group.addoption("--gradcheck-strict", action="store_true", help=strict)
     parser.addini("gradcheck_strict", strict, type="bool", default=False)
     report = "write a report of every gradient that was checked"

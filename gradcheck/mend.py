@@ -104,16 +104,24 @@ def write_fix(mended: Mended, options: Options, output: Callable[[bytes], object
     target = mended.path.resolve()  # a link stays a link
     if target.read_bytes() != mended.before:
         raise FixError(f"{mended.path} has changed since it was checked; it is left as it is")
+    known = {parameter.name for parameter in mended.result.parameters}
     replace_file(target, mended.after)
     kept = False
     try:
         result = prepare(mended.path, replace(options, fix=False)).run(output)
-        kept = result.verdict in ("match", "inconclusive")
+        # what was not checked before may stay so; what was checked must not get out of sight
+        lost = [row.name for row in result.unchecked if row.name in known]
+        kept = result.verdict in ("match", "inconclusive") and not lost
     finally:
         if not kept:
             replace_file(target, mended.before)
     if not kept:
-        seen = result.error.message if result.error is not None else f"wrong are {', '.join(result.mismatching)}"
+        if result.error is not None:
+            seen = result.error.message
+        elif lost:
+            seen = f"no longer checked are {', '.join(lost)}"
+        else:
+            seen = f"wrong are {', '.join(result.mismatching)}"
         raise FixError(f"{mended.path} is not right with the edits, and is as it was before: {seen}")
     return result
 

@@ -13,6 +13,7 @@ from typing import Any
 from gradcheck.api import prepare
 from gradcheck.config import Options, from_texts
 from gradcheck.errors import UsageError
+from gradcheck.report.problems import by_reason, names_of
 from gradcheck.report.record import Report
 from gradcheck.result import ParameterResult, Verdict
 from gradcheck.script.isolate import Children
@@ -151,8 +152,15 @@ def within_cell(result: ScriptResult, number: int) -> ScriptResult:
         findings=findings,
         sources=tuple(source for source in result.sources if source.parameter in own),
         signatures=tuple((name, said) for name, said in result.signatures if name in own),
-        notes=(*result.notes, _elsewhere(others)),
+        # what was not checked belongs to no cell: it is said, and it is no row among those of one
+        notes=(*result.notes, _elsewhere(others), *_unchecked(result)),
+        unchecked=(),
     )
+
+
+def _unchecked(result: ScriptResult) -> Iterator[str]:
+    for group in by_reason(result.unchecked):
+        yield f"{names_of(group, '`{}`'.format)} not checked: {group[0].reason}"
 
 
 def _elsewhere(others: Sequence[ParameterResult]) -> str:

@@ -14,10 +14,10 @@ from gradcheck.diagnosis.finding import Confidence, Fix
 from gradcheck.report import html
 from gradcheck.report.record import Report
 from gradcheck.result import Reason, Verdict
-from gradcheck.script.result import EntryPoints
+from gradcheck.script.result import EntryPoints, Unchecked
 from gradcheck.script.source import Span
 from gradcheck.step_curve import StepCurve
-from report_records import AWKWARD, edit, finding, mixed, parameter, script
+from report_records import AWKWARD, UNCHECKED, edit, finding, mixed, parameter, script
 
 FIXTURE = Path(__file__).parent.parent / "fixtures" / "buggy" / "one_neuron_deltas.py"
 # a text may say anything, and a source may hold what looks like the end of the page
@@ -101,8 +101,14 @@ def hostile() -> Report:
         evidence=HOSTILE,
         signatures=tuple((name, name) for name in names),
         entry_points=EntryPoints(HOSTILE[0], HOSTILE[1], HOSTILE[2], names, 1, 2),
+        unchecked=tuple(Unchecked(f"other {text}", (2,), f"`{text}` in {text}") for text in HOSTILE),
     )
     return Report((found,))
+
+
+def unchecked() -> Report:
+    """Return a report on a script of which a part was checked, and that matches."""
+    return Report((script("net.py", parameter("W1", [[0.1, 0.2]]), parameter("b1", 1.0), unchecked=UNCHECKED),))
 
 
 def many_parameters() -> Report:
@@ -182,10 +188,10 @@ def comparison() -> Comparison:
 
 @cache
 def page(name: str) -> str:
-    """Return one of the six pages."""
+    """Return one of the pages."""
     if name == "comparison":
         return html.render_comparison(comparison())
     return html.render(globals()[name]())
 
 
-PAGES = ("one_neuron", "hostile", "many_parameters", "many_entries", "several", "comparison")
+PAGES = ("one_neuron", "hostile", "many_parameters", "many_entries", "several", "unchecked", "comparison")

@@ -14,13 +14,20 @@ from gradcheck.noise import Noise
 from gradcheck.report.record import Report
 from gradcheck.result import CheckResult, ParameterResult, Reason, Verdict
 from gradcheck.script.place import Cells
-from gradcheck.script.result import EntryPoints, GradientSource, ScriptResult
+from gradcheck.script.result import EntryPoints, GradientSource, ScriptResult, Unchecked
 from gradcheck.script.source import Span
 from gradcheck.tolerance import Tolerance, relative_error
 
 RTOL = 1e-6
 # names that somebody may have chosen, or that somebody chose to break a report
 AWKWARD = ("params['W|1']", 'self."b", c', "größe_Ä", "layers[0].W`x`", "<script>alert(1)</script>", "a*b_c~d\\e")
+
+# two that share a reason, and a number with one of its own
+UNCHECKED = (
+    Unchecked("W2", (4, 3), "what `Optimizer.step` computes cannot be computed again"),
+    Unchecked("b2", (3,), "what `Optimizer.step` computes cannot be computed again"),
+    Unchecked("scale", (), "the loss does not depend on it"),
+)
 
 
 def parameter(

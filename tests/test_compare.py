@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from importlib.util import find_spec
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from gradcheck.api import Job
 from gradcheck.cli import cli
 from gradcheck.compare import compare_script
 from gradcheck.comparison.compare import Choices
@@ -17,6 +19,7 @@ from gradcheck.comparison.record import Cause
 from gradcheck.config import Options
 from gradcheck.demo import TEXT
 from gradcheck.errors import UsageError
+from gradcheck.script.result import Unchecked
 from notebooks import write_notebook
 from script_runs import command, write
 
@@ -119,6 +122,13 @@ def test_a_right_script_that_learns(seed, tmp_path):
     assert found.run("fixed") is None
     assert found.findings == ()
     assert "training was never the problem" in found.conclusions[0].sentence
+
+
+def test_what_was_not_checked_is_a_note(tmp_path, monkeypatch):
+    run, row = Job.run, Unchecked("temperature", (), "why")
+    monkeypatch.setattr(Job, "run", lambda job, output: replace(run(job, output), unchecked=(row,)))
+    found = compared(tmp_path, XOR.format(seed=0))
+    assert found.notes[0] == "not checked: `temperature`; what is said about the gradients is said about the others"
 
 
 def test_a_network_without_a_hidden_layer_cannot_represent_xor(tmp_path):

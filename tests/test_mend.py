@@ -2,15 +2,18 @@
 
 import json
 import stat
+from dataclasses import replace
 
 import pytest
 from click.testing import CliRunner
 
 import gradcheck.mend
+from gradcheck.api import Job
 from gradcheck.cli import cli
 from gradcheck.config import Options
 from gradcheck.errors import FixError
 from gradcheck.mend import find_fix, replace_file, write_fix
+from gradcheck.script.result import Unchecked
 from notebooks import write_notebook
 from script_runs import command, write
 
@@ -116,6 +119,32 @@ def test_a_file_that_is_not_right_with_the_edits_is_put_back(tmp_path, monkeypat
     found = find_fix(path, OPTIONS)
     monkeypatch.setattr(gradcheck.mend, "replace_file", lambda target, content: replace_file(target, before))
     with pytest.raises(FixError, match=r"is as it was before: wrong are w"):
+        write_fix(found, OPTIONS)
+    assert path.read_bytes() == before
+
+
+def rechecked(monkeypatch, *unchecked):
+    """Let the check of an edited file find that some parameters cannot be checked; the edits themselves are real."""
+    run = Job.run
+    monkeypatch.setattr(Job, "run", lambda job, output=None: replace(run(job, output), unchecked=unchecked))
+
+
+def test_what_could_not_be_checked_before_does_not_stand_in_the_way_of_a_fix(tmp_path, monkeypatch):
+    path = write(tmp_path, WRONG)
+    rechecked(monkeypatch, Unchecked("other", (2,), "why"))
+    found = find_fix(path, OPTIONS)
+    assert found.result.verdict == "mismatch"
+    after = write_fix(found, OPTIONS)
+    assert (after.verdict, after.mismatching) == ("inconclusive", ())
+    assert path.read_bytes() == found.after != found.before
+
+
+def test_a_fix_by_which_a_gradient_gets_out_of_sight_is_taken_back(tmp_path, monkeypatch):
+    path = write(tmp_path, WRONG)
+    before = path.read_bytes()
+    found = find_fix(path, OPTIONS)
+    rechecked(monkeypatch, Unchecked("w", (), "why"))
+    with pytest.raises(FixError, match=r"is as it was before: no longer checked are w"):
         write_fix(found, OPTIONS)
     assert path.read_bytes() == before
 

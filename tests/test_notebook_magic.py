@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from gradcheck.api import prepare
 from gradcheck.config import Options
 from gradcheck.errors import UsageError
 from gradcheck.notebook_magic import options_of, within_cell
+from gradcheck.script.result import Unchecked
 from notebooks import DATA, MODEL, TRAINING, WRONG_MODEL, notebook
 
 
@@ -58,6 +61,15 @@ def test_only_what_a_cell_computes_is_shown_and_the_rest_is_mentioned(examined):
     wrong = within_cell(examined, 2)
     assert ([p.name for p in wrong.parameters], wrong.verdict) == (["w", "b"], "mismatch")
     assert [finding.parameters for finding in wrong.findings] == [("b",)]
+
+
+def test_what_was_not_checked_belongs_to_no_cell_and_is_said(examined):
+    rows = (Unchecked("scale", (), "why"), Unchecked("shift", (2,), "why"))
+    narrow = within_cell(replace(examined, unchecked=rows), 3)
+    assert (narrow.verdict, narrow.unchecked) == ("match", ())
+    assert narrow.notes[-1] == "`scale`, `shift` not checked: why"
+    whole = within_cell(replace(examined, unchecked=rows), 1)
+    assert whole.unchecked == rows
 
 
 def test_a_cell_that_computes_no_gradient_shows_all(examined):

@@ -11,6 +11,7 @@ import json
 import math
 import re
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import junitparser
@@ -22,6 +23,7 @@ from gradcheck.api import Job
 from gradcheck.functions import assert_grad
 from gradcheck.pytest_plugin import collect, fixture, output, settings, shared, summary  # noqa: F401 - the same
 from gradcheck.pytest_plugin.collect import item_names
+from gradcheck.script.result import Unchecked
 from notebooks import DATA, MODEL, TRAINING, WRONG_MODEL, write_notebook
 from script_runs import write
 
@@ -372,6 +374,57 @@ def test_settings_of_scripts(pytester, run):
 def test_strict(run, scripts):
     run("--gradcheck", "--gradcheck-strict", "nets/undecided.py").assert_outcomes(failed=1)
     run("--gradcheck", "-o", "gradcheck_strict=true", "nets/undecided.py").assert_outcomes(failed=1)
+
+
+@pytest.fixture
+def partly(pytester, monkeypatch):
+    """Write a script that is right, and let its examination find that it moves something that cannot be checked."""
+    write(pytester.path, RIGHT, "net.py")
+    real = Job.run
+    rows = (Unchecked("layers[0].W", (2, 3), "its gradient is thrown away"),)
+    monkeypatch.setattr(Job, "run", lambda job: replace(real(job), unchecked=rows))
+
+
+def test_what_was_not_checked_is_a_test_that_is_skipped_with_its_reason(run, partly):
+    result = run("--gradcheck", "-rs", "net.py")
+    result.assert_outcomes(passed=1, skipped=1)
+    result.stdout.fnmatch_lines(
+        [
+            "unchecked  net.py  layers[[]0].W  its gradient is thrown away",
+            "1 gradient checked: 1 match",
+            "1 gradient not checked",
+            "SKIPPED*layers[[]0].W: not checked: its gradient is thrown away",
+        ]
+    )
+    run("--gradcheck", "net.py::layers.0.W").assert_outcomes(skipped=1)
+    run("--gradcheck", "net.py::w").assert_outcomes(passed=1)
+
+
+def test_what_was_not_checked_fails_if_strict(run, partly):
+    result = run("--gradcheck", "--gradcheck-strict", "net.py")
+    result.assert_outcomes(passed=1, failed=1)
+    result.stdout.fnmatch_lines(["the gradient of layers[[]0].W was not checked: its gradient is thrown away"])
+
+
+def test_a_script_of_which_a_part_was_checked_does_not_pass_within_a_test(pytester, run, partly):
+    write_tests(pytester, "def test_it(gradcheck):\n    gradcheck.script('net.py')\n")
+    result = run("test_it.py")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(
+        ["*1 of 2 parameters checked: its gradient matches", "*layers[[]0].W: not checked", "*its gradient is thrown*"]
+    )
+
+
+def test_a_wrong_gradient_beside_one_that_was_not_checked_fails(pytester, run, partly):
+    write(pytester.path, WRONG, "net.py")
+    result = run("--gradcheck", "--junit-xml=r.xml", "net.py")
+    result.assert_outcomes(failed=1, skipped=1)
+    failure = result.stdout.str().partition("_ w in net.py _")[2].partition("= gradcheck =")[0]
+    assert "the gradient of w is wrong" in failure
+    assert "layers[0].W" not in failure, "what was not checked has a test of its own"
+    found = {name.rpartition("::")[2]: row for name, row in properties(pytester.path / "r.xml").items()}
+    assert found["w"]["gradcheck.verdict"] == "mismatch"
+    assert found["layers.0.W"] == {"gradcheck.verdict": "unchecked", "gradcheck.parameters": "layers[0].W"}
 
 
 def test_selection(pytester, run, scripts):

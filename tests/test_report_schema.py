@@ -16,7 +16,7 @@ from gradcheck.diagnosis.finding import Fix
 from gradcheck.report.json import SCHEMA, render
 from gradcheck.report.record import Report
 from gradcheck.result import Verdict
-from report_records import edit, failed, finding, mixed, notebook, parameter, script, wrong
+from report_records import UNCHECKED, edit, failed, finding, mixed, notebook, parameter, script, wrong
 from test_docs import JSON_PAGE, ROOT, table
 
 TEXT = files("gradcheck.report").joinpath("report.schema.json").read_text(encoding="utf-8")
@@ -25,6 +25,7 @@ SECTIONS = {
     "## A script": "script",
     "## entry_points": "entry_points",
     "## A parameter": "parameter",
+    "## A parameter that was not checked": "unchecked",
     "## certified": "certified",
     "## A finding": "finding",
     "## fix": "fix",
@@ -42,7 +43,8 @@ def rich() -> dict[str, Any]:
     other = Fix((edit(3, "    return dw", ""),), True, 7)
     with_fix = finding(fix=Fix((edit(), edit(3, "    return dw", "a\nb")), True, 8, (other,)))
     large = parameter("L", [1.0], shape=(10, 10), certificate=Certificate(4, float("inf"), Verdict.MISMATCH, False))
-    return made(wrong(findings=(with_fix, finding())), script("l.py", large), notebook(), failed(line=2))
+    partly = script("p.py", parameter(), unchecked=UNCHECKED)
+    return made(wrong(findings=(with_fix, finding())), script("l.py", large), notebook(), failed(line=2), partly)
 
 
 def test_the_schema_is_one():
@@ -59,8 +61,9 @@ def test_the_schema_is_one():
         rich(),
         made(failed("a.ipynb", line=3)),
         made(script("a.py", parameter(), entry_points=None)),
+        made(script("a.py", parameter(), unchecked=UNCHECKED), wrong(unchecked=UNCHECKED)),
     ],
-    ids=["nothing", "match", "mixed", "rich", "error", "no entry points"],
+    ids=["nothing", "match", "mixed", "rich", "error", "no entry points", "unchecked"],
 )
 def test_what_is_printed_is_valid(report):
     VALIDATOR.validate(report)
@@ -106,6 +109,12 @@ BREAKS = [
     ("scripts/3/error", "no-loss"),
     ("scripts/3/error/slug", "No loss"),
     ("scripts/3/parameters", [{}]),
+    ("scripts/4/verdict", "match"),
+    ("scripts/4/parameters/0/verdict", "unchecked"),
+    ("scripts/4/parameters/1/verdict", "inconclusive"),
+    ("scripts/4/parameters/1/checked", 1),
+    ("scripts/4/parameters/1/analytic", 0.0),
+    ("scripts/4/parameters/1/reason", None),
 ]
 
 

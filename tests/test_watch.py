@@ -20,7 +20,7 @@ from gradcheck.diagnosis.finding import Confidence, Finding
 from gradcheck.errors import ScriptError
 from gradcheck.report.changes import changes
 from gradcheck.script.neighbours import local_modules
-from gradcheck.script.result import ScriptResult
+from gradcheck.script.result import ScriptResult, Unchecked
 from gradcheck.script.source import Span
 from gradcheck.watch import Watch, stamps_of
 from script_runs import check, write
@@ -72,6 +72,19 @@ def test_verdicts_that_change_are_said(results):
 def test_parameters_that_come_and_go_are_said(results):
     right, wrong = results
     assert changes(right, renamed(wrong, "v")) == ("v: new, mismatch", "w: no longer checked, was match")
+
+
+def test_what_is_no_longer_checked_is_said_and_what_is_checked_at_last(results):
+    right, wrong = results
+    row = Unchecked("w", (), "why")
+    other = replace(renamed(right, "v"), unchecked=(row,))
+    assert changes(replace(right, unchecked=(replace(row, name="v"),)), other) == (
+        "v: unchecked -> match",
+        "w: match -> unchecked",
+    )
+    assert changes(right, replace(right, unchecked=(replace(row, name="v"),))) == ("v: new, unchecked",)
+    assert changes(other, renamed(wrong, "v")) == ("v: match -> mismatch", "w: no longer there, was unchecked")
+    assert changes(other, other) == ()
 
 
 def test_errors_that_come_and_go_are_said(results):

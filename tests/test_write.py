@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
 
@@ -15,6 +16,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from gradcheck.api import Job
 from gradcheck.cli import cli
 from gradcheck.config import Options
 from gradcheck.scaffold.draw import drawn, shortened
@@ -22,6 +24,7 @@ from gradcheck.scaffold.generate import write_test
 from gradcheck.scaffold.importable import is_importable
 from gradcheck.scaffold.layout import Group, Quote, laid_out, unparsed
 from gradcheck.scaffold.target import Target, function_name
+from gradcheck.script.result import Unchecked
 from gradcheck.script.samples import Kind, sample_of
 from gradcheck.script.source import SourceFile
 from notebooks import write_notebook
@@ -353,6 +356,34 @@ def test_a_wrong_gradient_is_written_and_said(invoke, tmp_path):
     assert done.exit_code == 0
     assert "the test fails until the gradients are right: gradcheck fix net.py" in done.stderr
     assert (tmp_path / "test_it.py").exists()
+
+
+def leave_unchecked(monkeypatch, *, also_when_named):
+    """Let scripts move something that cannot be checked; if their parameters are named, only where that is wanted."""
+    real = Job.run
+
+    def run(job, *arguments, **settings):
+        result = real(job, *arguments, **settings)
+        is_listed = also_when_named or not job.request.overrides.params
+        return replace(result, unchecked=(Unchecked("other", (2,), "why"),) if is_listed else ())
+
+    monkeypatch.setattr(Job, "run", run)
+
+
+def test_what_could_not_be_checked_is_said_and_not_tested(invoke, tmp_path, monkeypatch):
+    leave_unchecked(monkeypatch, also_when_named=False)
+    done = invoke("write", "net.py", "-o", "test_net.py")
+    assert done.exit_code == 0
+    assert "1 of 2 parameters checked: its gradient matches" in done.stderr
+    assert "the test leaves out what could not be checked: other" in done.stderr
+    assert 'params=("w",)' in (tmp_path / "test_net.py").read_text()
+
+
+def test_a_test_that_cannot_pass_for_what_was_not_checked_is_said(invoke, monkeypatch):
+    leave_unchecked(monkeypatch, also_when_named=True)
+    done = invoke("write", "net.py", "-o", "test_net.py")
+    assert done.exit_code == 0
+    assert "the test fails until the gradients can be checked: gradcheck run net.py" in done.stderr
 
 
 @pytest.mark.parametrize("text", ["x = 1\n", "def f(:\n", "w = float(input())\n"])

@@ -140,6 +140,9 @@ def _compare(result: ScriptResult, runner: _Runner) -> Comparison:
     if losses.is_learnable and not losses.is_too_small and not losses.is_well(losses.own):
         steps = try_steps(last, architecture, task, good=losses.good, seed=seed)
     conclusions = conclude(losses, setting, runs, len(result.mismatching), len(result.parameters), steps)
+    if result.unchecked:
+        names = ", ".join(f"`{row.name}`" for row in result.unchecked)
+        notes.append(f"not checked: {names}; what is said about the gradients is said about the others")
     if course.problem is not None:
         notes.append(f"the script did not run to its end: {course.problem.message}")
     findings = find_training_mistakes(

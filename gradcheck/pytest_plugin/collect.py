@@ -22,7 +22,7 @@ from gradcheck.pytest_plugin.shared import examined_once
 from gradcheck.report.failing import about, failure_text, headline_about
 from gradcheck.report.text import sentence
 from gradcheck.result import ParameterResult
-from gradcheck.script.result import ScriptResult
+from gradcheck.script.result import ScriptResult, Unchecked
 from gradcheck.verdict import Verdict
 
 _OF_PYTEST = ("conftest.py", "__init__.py")
@@ -108,8 +108,8 @@ class ScriptFile(pytest.File):
             is_none = script.error.slug in _NO_GRADIENTS and not examined.is_told
             without = is_none and not self.session.isinitpath(self.path)
             yield ScriptItem.from_parent(self, name=script.error.slug, script=script, is_without_gradients=without)
-        names = item_names([parameter.name for parameter in script.parameters])
-        for name, parameter in zip(names, script.parameters, strict=True):
+        names = item_names([parameter.name for parameter in script.rows])
+        for name, parameter in zip(names, script.rows, strict=True):
             yield ScriptItem.from_parent(self, name=name, script=script, parameter=parameter)
 
     def _examined(self) -> Examined:
@@ -148,6 +148,15 @@ def item_names(parameters: Sequence[str]) -> list[str]:
     return names
 
 
+def _open(parameter: ParameterResult | Unchecked) -> str:
+    """Say why nothing is known of a gradient; nothing is said of one that was decided."""
+    if isinstance(parameter, Unchecked):
+        return f"not checked: {parameter.reason}"
+    if parameter.verdict is not Verdict.INCONCLUSIVE:
+        return ""
+    return f"inconclusive: {parameter.reason.sentence if parameter.reason is not None else 'could not be decided'}"
+
+
 class ScriptItem(pytest.Item):
     """The test of one parameter of a script, or of a script that could not be checked.
 
@@ -155,7 +164,7 @@ class ScriptItem(pytest.Item):
     ----------
     script : ScriptResult
         The examination.
-    parameter : ParameterResult, optional
+    parameter : ParameterResult or Unchecked, optional
         The parameter; None where there was an error.
     is_without_gradients : bool
         Whether the error says no more than that the file has no gradients.
@@ -167,7 +176,7 @@ class ScriptItem(pytest.Item):
         self,
         *,
         script: ScriptResult,
-        parameter: ParameterResult | None = None,
+        parameter: ParameterResult | Unchecked | None = None,
         is_without_gradients: bool = False,
         **node: Any,
     ) -> None:
@@ -182,9 +191,9 @@ class ScriptItem(pytest.Item):
             return
         note(self, place, script, () if parameter is None else (parameter,))
         strict = self.config.getoption("gradcheck_strict") or self.config.getini("gradcheck_strict")
-        if parameter is not None and parameter.verdict is Verdict.INCONCLUSIVE and not strict:
-            reason = parameter.reason.sentence if parameter.reason is not None else "could not be decided"
-            self.add_marker(pytest.mark.skip(reason=f"{parameter.name}: inconclusive: {reason}"))
+        said = "" if parameter is None else _open(parameter)
+        if parameter is not None and said and not strict:
+            self.add_marker(pytest.mark.skip(reason=f"{parameter.name}: {said}"))
 
     def runtest(self) -> None:
         """Raise what is wrong.
@@ -194,10 +203,12 @@ class ScriptItem(pytest.Item):
         ScriptError
             If the script could not be checked.
         GradientMismatch
-            If the gradient is wrong, or could not be decided.
+            If the gradient is wrong, could not be decided, or was not checked.
         """
         if self.script.error is not None:
             raise self.script.error
+        if isinstance(self.parameter, Unchecked):
+            raise GradientMismatch(f"the gradient of {self.parameter.name} was not checked: {self.parameter.reason}")
         if self.parameter is not None and self.parameter.verdict is not Verdict.MATCH:
             narrowed = about(self.script, self.parameter)
             raise GradientMismatch(failure_text(narrowed, headline_about(narrowed, self.parameter)))
@@ -221,6 +232,8 @@ class ScriptItem(pytest.Item):
         script = self.script
         if self.parameter is None:
             return script.error.line if script.error is not None else None
+        if isinstance(self.parameter, Unchecked):
+            return None
         lines = [finding.span.line for finding in about(script, self.parameter).findings]
         lines += [source.span.line for source in script.sources if source.parameter == self.parameter.name]
         lines += [script.entry_points.backward_line] if script.entry_points is not None else []

@@ -105,7 +105,8 @@ class Checker:
         Raises
         ------
         GradientMismatch
-            If a gradient is wrong, or could not be decided. The message has the table, the findings and the fix.
+            If a gradient is wrong, could not be decided, or was not checked. The message has the table, the findings
+            and the fix.
         ScriptError
             If the script cannot be read, run or understood.
         UsageError
@@ -116,7 +117,7 @@ class Checker:
         file, config = self._found(Path(path)), self._node.config
         job = replace(prepare(file, options, beside=self._ini), path=shown_path(config, file))
         script = job.run()
-        note(self._node, self._node.nodeid, script, script.parameters, prefix=f"{script.path}: ")
+        note(self._node, self._node.nodeid, script, script.rows, prefix=f"{script.path}: ")
         if script.error is not None:
             raise ScriptError(sentence(script), slug=script.error.slug, line=script.error.line)
         if script.verdict != "match":

@@ -9,16 +9,19 @@ from typing import TypedDict
 
 import pytest
 
+from gradcheck.report.problems import UNCHECKED
 from gradcheck.result import ParameterResult
-from gradcheck.script.result import ScriptResult
+from gradcheck.script.result import ScriptResult, Unchecked
 from gradcheck.verdict import Verdict
 
 # worst first; "none" is a file without gradients
-VERDICTS = ("mismatch", "error", "inconclusive", "match", "none")
+VERDICTS = ("mismatch", "error", "inconclusive", UNCHECKED, "match", "none")
+# without numbers
+_NOT_COMPARED = ("error", UNCHECKED)
 
 
 class Row(TypedDict):
-    """A gradient that was checked, in builtin types, as nothing else reaches another process of xdist."""
+    """What was found about a gradient, in builtin types, as nothing else reaches another process of xdist."""
 
     verdict: str
     place: str
@@ -40,7 +43,12 @@ _SENT = pytest.StashKey[set[str]]()
 
 
 def note(
-    item: pytest.Item, place: str, script: ScriptResult, parameters: Sequence[ParameterResult], *, prefix: str = ""
+    item: pytest.Item,
+    place: str,
+    script: ScriptResult,
+    parameters: Sequence[ParameterResult | Unchecked],
+    *,
+    prefix: str = "",
 ) -> None:
     """Take down what a test has found, also as properties of the test, which reports of JUnit have.
 
@@ -52,7 +60,7 @@ def note(
         The test, or the file, that the summary names.
     script : ScriptResult
         The whole examination.
-    parameters : sequence of ParameterResult
+    parameters : sequence of ParameterResult and Unchecked
         Those that this test is about; none where there was an error.
     prefix : str
         What is put before the names of parameters.
@@ -72,7 +80,10 @@ def note_nothing(item: pytest.Item, place: str, sentence: str) -> None:
     item.stash.setdefault(_ROWS, []).append(row)
 
 
-def _row(parameter: ParameterResult, place: str, prefix: str) -> Row:
+def _row(parameter: ParameterResult | Unchecked, place: str, prefix: str) -> Row:
+    if isinstance(parameter, Unchecked):
+        name, said = prefix + parameter.name, parameter.reason
+        return Row(verdict=UNCHECKED, place=place, parameter=name, max_rel_error=math.nan, said=said)
     reason = parameter.reason
     said = reason.sentence if reason is not None and parameter.verdict is Verdict.INCONCLUSIVE else ""
     return Row(
@@ -87,11 +98,13 @@ def _row(parameter: ParameterResult, place: str, prefix: str) -> Row:
 def _set_properties(item: pytest.Item, rows: Sequence[Row]) -> None:
     """Give a test its properties, one value of each kind for all that it has checked."""
     verdict = min((row["verdict"] for row in rows), key=VERDICTS.index)
-    errors = [row["max_rel_error"] for row in rows if row["verdict"] != "error"]
+    errors = [row["max_rel_error"] for row in rows if row["verdict"] not in _NOT_COMPARED]
+    names = [row["parameter"] for row in rows if row["verdict"] != "error"]
     properties: dict[str, str | float] = {"gradcheck.verdict": verdict}
     if errors:
         properties["gradcheck.max_rel_error"] = max(errors, key=lambda error: (math.isnan(error), error))
-        properties["gradcheck.parameters"] = ", ".join(row["parameter"] for row in rows if row["verdict"] != "error")
+    if names:
+        properties["gradcheck.parameters"] = ", ".join(names)
     others = [(name, value) for name, value in item.user_properties if name not in properties]
     item.user_properties[:] = [*others, *properties.items()]
 

@@ -1,4 +1,4 @@
-"""The section at the end of a test run: the gradients that do not match, worst first, and how many there were."""
+"""The section at the end of a test run: the gradients that were not shown to match, worst first, and counts."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from gradcheck.pytest_plugin.record import VERDICTS, Found, Row
 from gradcheck.report.styles import plain
 
-_COLOURS = {"mismatch": "red", "error": "red", "inconclusive": "yellow"}
+_COLOURS = {"mismatch": "red", "error": "red", "inconclusive": "yellow", "unchecked": "yellow"}
 
 
 def show(found: Sequence[Found], target: Path | None, terminal: pytest.TerminalReporter) -> None:
@@ -55,6 +55,8 @@ def _counts(rows: Sequence[Row]) -> Iterator[str]:
     if total := sum(gradients.values()):
         counts = ", ".join(f"{count} {verdict}" for verdict, count in gradients.items())
         yield f"{_many(total, 'gradient')} checked: {counts}"
+    if number["unchecked"]:
+        yield f"{_many(number['unchecked'], 'gradient')} not checked"
     if number["error"]:
         yield f"{_many(number['error'], 'script')} could not be checked"
     if number["none"]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradcheck.diagnosis.finding import Finding
+from gradcheck.report.problems import UNCHECKED
 from gradcheck.script.result import ScriptResult
 
 
@@ -37,11 +38,18 @@ def _errors(before: ScriptResult, after: ScriptResult) -> Iterator[str]:
 
 
 def _verdicts(before: ScriptResult, after: ScriptResult) -> Iterator[str]:
-    old = {parameter.name: parameter.verdict.value for parameter in before.parameters}
-    new = {parameter.name: parameter.verdict.value for parameter in after.parameters}
+    old, new = _said(before), _said(after)
     yield from (f"{name}: {old[name]} -> {new[name]}" for name in new if name in old and old[name] != new[name])
     yield from (f"{name}: new, {new[name]}" for name in new if name not in old)
-    yield from (f"{name}: no longer checked, was {old[name]}" for name in old if name not in new)
+    for name in (name for name in old if name not in new):
+        gone = "no longer there" if old[name] == UNCHECKED else "no longer checked"
+        yield f"{name}: {gone}, was {old[name]}"
+
+
+def _said(script: ScriptResult) -> dict[str, str]:
+    """Return what is said of each parameter in a word."""
+    verdicts = {parameter.name: parameter.verdict.value for parameter in script.parameters}
+    return verdicts | {row.name: UNCHECKED for row in script.unchecked if row.name not in verdicts}
 
 
 def _findings(before: ScriptResult, after: ScriptResult) -> Iterator[str]:

@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from gradcheck.diagnosis.finding import Finding, Fix
+from gradcheck.report.problems import UNCHECKED, by_reason, names_of, sized
 from gradcheck.report.record import GRAVITY, Report
 from gradcheck.report.text import sentence
 from gradcheck.report.worst import worst_first
 from gradcheck.result import CheckResult, ParameterResult, Verdict
-from gradcheck.script.result import ScriptResult
+from gradcheck.script.result import ScriptResult, Unchecked
 
 # of a whole output: a notebook keeps it in its file
 MOST_ROWS, MOST_FINDINGS = 60, 20
@@ -49,7 +50,7 @@ class Block:
     title, verdict : str
         The result in one line, and in one word.
     rows : tuple of tuple of str
-        A row per parameter, the worst first; the columns are `COLUMNS`.
+        A row per parameter, the worst first, and last what was not checked; the columns are `COLUMNS`.
     remarks : tuple of str
         Notes, what was not checked, what is not shown.
     mistakes : tuple of Mistake
@@ -75,7 +76,7 @@ def block_of(result: CheckResult) -> Block:
         The comparison.
     """
     said = sentence(ScriptResult("", check=result)).removeprefix(": ")
-    rows, left_out = _rows(result.parameters, MOST_ROWS)
+    rows, left_out = _rows(result.parameters, (), MOST_ROWS)
     remarks = (*left_out, *result.notes, *_remarks(result.parameters))
     return Block(f"{result.verdict}: {said}", result.verdict.value, rows, remarks, footer=result.footer)
 
@@ -93,7 +94,7 @@ def blocks_of(report: Report) -> tuple[Block, ...]:
     found, rows, findings = [], MOST_ROWS, MOST_FINDINGS
     for script in scripts[:MOST_ROWS]:
         brief = several and script.verdict == "match"
-        made = Block(sentence(script), script.verdict) if brief else _block(script, rows, findings)
+        made = _brief(script) if brief else _block(script, rows, findings)
         rows, findings = rows - len(made.rows), findings - len(made.mistakes)
         found.append(made)
     if len(scripts) > MOST_ROWS:
@@ -102,11 +103,18 @@ def blocks_of(report: Report) -> tuple[Block, ...]:
     return tuple(found)
 
 
+def _brief(script: ScriptResult) -> Block:
+    notes = len(script.notes)
+    hint = f" ({notes} note{'' if notes == 1 else 's'} not shown)" if notes else ""
+    return Block(f"{sentence(script)}{hint}", script.verdict)
+
+
 def _block(script: ScriptResult, most_rows: int, most_findings: int) -> Block:
-    rows, left_out = _rows(script.parameters, most_rows)
+    rows, left_out = _rows(script.parameters, script.unchecked, most_rows)
     mistakes = tuple(_mistake(script, finding) for finding in script.findings[: max(most_findings, 0)])
     hidden = len(script.findings) - len(mistakes)
     remarks = [*left_out, *script.notes, *_remarks(script.parameters)]
+    remarks += [f"{names_of(group)} not checked: {group[0].reason}" for group in by_reason(script.unchecked)]
     remarks += [f"{hidden} more finding{'' if hidden == 1 else 's'} not shown"] if hidden else []
     explained = {name for finding in script.findings for name in finding.parameters}
     remarks += [f"{name}: {said}" for name, said in script.signatures if said and name not in explained]
@@ -114,15 +122,21 @@ def _block(script: ScriptResult, most_rows: int, most_findings: int) -> Block:
     return Block(sentence(script), script.verdict, rows, tuple(remarks), mistakes, footer)
 
 
-def _rows(parameters: Sequence[ParameterResult], most: int) -> tuple[tuple[tuple[str, ...], ...], tuple[str, ...]]:
-    ordered = worst_first(parameters)
+def _rows(
+    parameters: Sequence[ParameterResult], unchecked: Sequence[Unchecked], most: int
+) -> tuple[tuple[tuple[str, ...], ...], tuple[str, ...]]:
+    ordered: list[ParameterResult | Unchecked] = [*worst_first(parameters), *unchecked]
     shown, hidden = ordered[: max(most, 0)], ordered[max(most, 0) :]
-    rows = tuple(_row(parameter) for parameter in shown)
+    rows = tuple(_unchecked_row(one) if isinstance(one, Unchecked) else _row(one) for one in shown)
     if not hidden:
         return rows, ()
-    wrong = sum(parameter.verdict is Verdict.MISMATCH for parameter in hidden)
+    wrong = sum(isinstance(one, ParameterResult) and one.verdict is Verdict.MISMATCH for one in hidden)
     plural = "" if len(hidden) == 1 else "s"
     return rows, (f"not shown: {len(hidden)} more parameter{plural}, {wrong} of them wrong",)
+
+
+def _unchecked_row(row: Unchecked) -> tuple[str, ...]:
+    return (row.name, sized(row.shape), *[""] * (len(COLUMNS) - 3), UNCHECKED)
 
 
 def _row(parameter: ParameterResult) -> tuple[str, ...]:
@@ -132,7 +146,7 @@ def _row(parameter: ParameterResult) -> tuple[str, ...]:
     reason = "" if parameter.reason is None else f" ({parameter.reason.value})"
     return (
         parameter.name,
-        " x ".join(map(str, parameter.shape)) or "scalar",
+        sized(parameter.shape),
         f"{parameter.mismatched}{at_least} of {whole}",
         f"[{', '.join(map(str, parameter.worst_index))}]" if parameter.shape else "",
         f"{parameter.analytic[worst]:.6g}",

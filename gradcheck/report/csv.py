@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from gradcheck.report.json import certified_fields, parameter_fields
+from gradcheck.report.json import certified_fields, parameter_fields, unchecked_fields
 from gradcheck.report.record import Report
 from gradcheck.report.table import csv_of
 from gradcheck.result import ParameterResult
@@ -21,14 +21,14 @@ COLUMNS = (
     "parameter",
     *_NUMBERS,
     *(f"certified_{name}" for name in _CERTIFIED),
-    *("findings", "error", "message"),
+    *("findings", "error", "message", "notes"),
 )
 # a spreadsheet takes a text that begins so for a formula
 _FORMULA = ("=", "+", "-", "@", "\t")
 
 
 def render(report: Report) -> str:
-    """Return a header and one row per parameter; a script without parameters has one row, too.
+    """Return a header and one row per parameter, also of what was not checked; a script without any has one row, too.
 
     Numbers keep all their digits, also NaN and the infinities; what there is not is empty.
     """
@@ -39,14 +39,19 @@ def render(report: Report) -> str:
 def _rows(script: ScriptResult) -> Iterator[dict[str, Any]]:
     # the same file, in a way that no spreadsheet computes
     path = _text(f"./{script.path}" if script.path.startswith(_FORMULA) else script.path)
+    # what is the same for all parameters of a script
+    whole = {"path": path, "notes": _text("; ".join(script.notes))}
     for parameter in script.parameters:
         codes = [finding.code for finding in script.findings if parameter.name in finding.parameters]
-        yield {"path": path, "parameter": parameter.name, **_fields(script, parameter), "findings": " ".join(codes)}
-    if not script.parameters:
+        yield {**whole, "parameter": parameter.name, **_fields(script, parameter), "findings": " ".join(codes)}
+    for row in script.unchecked:
+        fields = unchecked_fields(row)
+        known = {name: fields[name] for name in _NUMBERS}
+        yield {**whole, "parameter": row.name, **known, "reason": _text(row.reason)}
+    if not (script.parameters or script.unchecked):
         error = script.error
-        yield {"path": path, "verdict": script.verdict} | (
-            {"error": error.slug, "message": _text(error.message)} if error else {}
-        )
+        said = {"error": error.slug, "message": _text(error.message)} if error else {}
+        yield {**whole, "verdict": script.verdict, **said}
 
 
 def _text(text: str) -> str:

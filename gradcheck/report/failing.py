@@ -28,7 +28,7 @@ def about(script: ScriptResult, parameter: ParameterResult) -> ScriptResult:
     findings = tuple(finding for finding in script.findings if parameter.name in finding.parameters)
     # a check is false where it did not pass
     check = None if script.check is None else replace(script.check, parameters=(parameter,))
-    return replace(script, check=check, findings=findings)
+    return replace(script, check=check, findings=findings, unchecked=())
 
 
 def headline_about(script: ScriptResult, parameter: ParameterResult) -> str:

@@ -10,9 +10,10 @@ from gradcheck._version import __version__
 from gradcheck.certificate import Certificate
 from gradcheck.diagnosis.finding import Finding, Fix
 from gradcheck.errors import ScriptError
+from gradcheck.report.problems import UNCHECKED
 from gradcheck.report.record import Report
 from gradcheck.result import ParameterResult
-from gradcheck.script.result import ScriptResult
+from gradcheck.script.result import ScriptResult, Unchecked
 
 SCHEMA = 1
 
@@ -43,7 +44,10 @@ def script_fields(script: ScriptResult) -> dict[str, Any]:
             "loss": points.loss,
             "parameters": list(points.parameters),
         },
-        "parameters": [parameter_fields(script, parameter) for parameter in script.parameters],
+        "parameters": [
+            *(parameter_fields(script, parameter) for parameter in script.parameters),
+            *map(unchecked_fields, script.unchecked),
+        ],
         "findings": [finding_fields(script, finding) for finding in script.findings],
         "notes": list(script.notes),
         "error": script.error and error_fields(script, script.error),
@@ -112,6 +116,21 @@ def parameter_fields(script: ScriptResult, parameter: ParameterResult) -> dict[s
         "reason": None if parameter.reason is None else parameter.reason.value,
         "signature": dict(script.signatures).get(parameter.name) or None,
         "certified": certified_fields(parameter.certificate),
+    }
+
+
+def unchecked_fields(row: Unchecked) -> dict[str, Any]:
+    """Return what was not checked as an object of JSON, with the fields of a comparison."""
+    return {
+        "name": row.name,
+        "shape": list(row.shape),
+        "checked": 0,
+        "mismatched": 0,
+        **dict.fromkeys(("max_abs_error", "max_rel_error", "worst_index", "analytic", "numerical", "numerical_error")),
+        "verdict": UNCHECKED,
+        "reason": row.reason,
+        "signature": None,
+        "certified": None,
     }
 
 

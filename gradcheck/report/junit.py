@@ -9,7 +9,7 @@ from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from gradcheck._version import __version__
 from gradcheck.diagnosis.finding import Finding
-from gradcheck.report.problems import diff_of, finding_with_fix, fix_title, numbers_of, sentences_about
+from gradcheck.report.problems import UNCHECKED, diff_of, finding_with_fix, fix_title, numbers_of, sentences_about
 from gradcheck.report.record import Report
 from gradcheck.result import ParameterResult, Verdict
 from gradcheck.script.result import ScriptResult
@@ -20,7 +20,7 @@ _COUNTED = {"failures": "failure", "errors": "error", "skipped": "skipped"}
 
 
 def render(report: Report) -> str:
-    """Return an XML document; a wrong gradient is a failure, an undecided one is skipped."""
+    """Return an XML document; a wrong gradient is a failure, an undecided or unchecked one is skipped."""
     root = Element("testsuites", name="gradcheck")
     root.extend(_suite(script, report.name(script), report.seed) for script in report.scripts)
     _count(root)
@@ -40,6 +40,11 @@ def _suite(script: ScriptResult, name: str, seed: int) -> Element:
         _outcome(case, "error", script.error.slug, f"{place}{script.error.message}")
     for parameter in script.parameters:
         suite.append(_case(script, name, parameter))
+    for row in script.unchecked:
+        case = SubElement(suite, "testcase", classname=_legal(name), name=_legal(row.name))
+        _outcome(case, "skipped", UNCHECKED, f"not checked: {row.reason}")
+    if script.notes:
+        SubElement(suite, "system-out").text = _legal("\n".join(f"note: {note}" for note in script.notes))
     _count(suite)
     suite.set("time", f"{script.seconds:.3f}")
     return suite

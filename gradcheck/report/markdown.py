@@ -7,12 +7,22 @@ from collections.abc import Iterable, Sequence
 
 from gradcheck.diagnosis.finding import Finding, Fix
 from gradcheck.errors import ScriptError
-from gradcheck.report.problems import diff_of, entry_name, fix_title, mended_elsewhere, sentences_about, wrong_entries
+from gradcheck.report.problems import (
+    UNCHECKED,
+    by_reason,
+    diff_of,
+    entry_name,
+    fix_title,
+    mended_elsewhere,
+    names_of,
+    sentences_about,
+    wrong_entries,
+)
 from gradcheck.report.record import Report
 from gradcheck.report.styles import plain
 from gradcheck.report.text import sentence, summary
 from gradcheck.result import ParameterResult, Verdict
-from gradcheck.script.result import ScriptResult
+from gradcheck.script.result import ScriptResult, Unchecked
 
 # as much as GitHub takes for the summary of a step
 LIMIT = 2**20
@@ -76,7 +86,7 @@ def _blocks(script: ScriptResult, name: str, *, folded: bool) -> Iterable[str]:
         )
     if script.notes:
         yield _list(f"note: {prose(note)}" for note in script.notes)
-    table = _table(script.parameters)
+    table = _table(script.parameters, script.unchecked)
     yield f"<details><summary>table</summary>\n\n{table}\n\n</details>" if folded else table
     if remarks := list(_remarks(script)):
         yield _list(remarks)
@@ -102,6 +112,8 @@ def _remarks(script: ScriptResult) -> Iterable[str]:
         elif parameter.reason is not None:
             said.append(parameter.reason.sentence)
         yield from (f"{code(parameter.name)}: {prose(text)}" for text in said)
+    for group in by_reason(script.unchecked):
+        yield f"{names_of(group, code)} not checked: {prose(group[0].reason)}"
 
 
 def _finding(script: ScriptResult, finding: Finding) -> Iterable[str]:
@@ -130,9 +142,9 @@ def _fix(script: ScriptResult, fix: Fix) -> Iterable[str]:
             yield _block("diff", diff_of(script, other))
 
 
-def _table(parameters: Iterable[ParameterResult]) -> str:
+def _table(parameters: Iterable[ParameterResult], unchecked: Iterable[Unchecked]) -> str:
     head = ("parameter", "wrong", "worst entry", "analytic", "numerical", "rel. error", "verdict")
-    rows = [head, ("---", *["---:"] * (len(head) - 2), "---")]
+    rows: list[tuple[str, ...]] = [head, ("---", *["---:"] * (len(head) - 2), "---")]
     for parameter in parameters:
         worst = parameter.worst
         verdict = parameter.verdict.value
@@ -145,9 +157,11 @@ def _table(parameters: Iterable[ParameterResult]) -> str:
             f"{parameter.rel_error[worst]:.2g}",
             verdict if parameter.verdict is Verdict.MATCH else f"**{verdict}**",
         )
-        # a bar ends a cell, in code as well
-        rows.append(tuple(cell.replace("|", "\\|") for cell in cells))
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+        rows.append(cells)
+    rows += [(code(row.name), *[""] * (len(head) - 2), f"**{UNCHECKED}**") for row in unchecked]
+    # a bar ends a cell, in code as well
+    escaped = ([cell.replace("|", "\\|") for cell in row] for row in rows)
+    return "\n".join(f"| {' | '.join(row)} |" for row in escaped)
 
 
 def _list(items: Iterable[str]) -> str:

@@ -8,6 +8,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from gradcheck.report.problems import names_of
 from gradcheck.report.record import Report
 from gradcheck.report.styles import INDENT, STYLES, plain
 from gradcheck.script.result import ScriptResult
@@ -48,13 +49,21 @@ def _row(script: ScriptResult, name: str) -> dict[str, str]:
         place = f" in {script.place(script.error.line)}" if script.error.line else ""
         details = f"{script.error.slug}{place}"
     else:
-        details = ", ".join(script.mismatching or script.undecided)
+        details = in_doubt(script)
     return {
         "script": plain(name),
         "verdict": script.verdict,
         "details": plain(details),
         "seconds": f"{script.seconds:.1f}",
     }
+
+
+def in_doubt(script: ScriptResult) -> str:
+    """Return the names of the wrong gradients of a script; without any, of those that are undecided or unchecked."""
+    if script.mismatching:
+        return ", ".join(script.mismatching)
+    unchecked = f"not checked: {names_of(script.unchecked)}" if script.unchecked else ""
+    return "; ".join(filter(None, (", ".join(script.undecided), unchecked)))
 
 
 def _shown(row: dict[str, str], dropped: int) -> list[str]:

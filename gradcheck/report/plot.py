@@ -159,6 +159,10 @@ def plot_script(script: ScriptResult, parameters: str | Sequence[str] | None = N
     """
     if script.check is None:
         raise UsageError(f"there is nothing to draw: {sentence(script)}")
+    wanted = (parameters,) if isinstance(parameters, str) else parameters or ()
+    for row in script.unchecked:
+        if row.name in wanted:
+            raise UsageError(f"there is nothing to draw of {row.name}, which was not checked: {row.reason}")
     return plot_check(script.check, sentence(script), parameters)
 
 

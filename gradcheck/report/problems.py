@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from gradcheck.diagnosis.finding import Confidence, Finding, Fix
 from gradcheck.errors import ScriptError
 from gradcheck.repair.patch import new_lines
 from gradcheck.result import ParameterResult, Verdict
-from gradcheck.script.result import ScriptResult
+from gradcheck.script.result import ScriptResult, Unchecked
 from gradcheck.script.source import Span
 
 # what a wrong or an undecided gradient is called where findings have their codes and errors their slugs
 MISMATCH, INCONCLUSIVE = Verdict.MISMATCH.value, Verdict.INCONCLUSIVE.value
+# stands in the place of a verdict for what the training moves, and what was not checked
+UNCHECKED = "unchecked"
+# of the names that share a reason; the tables have all of them
+_MOST_NAMES = 12
 
 
 class Level(enum.StrEnum):
@@ -22,16 +26,19 @@ class Level(enum.StrEnum):
 
     ERROR = "error"
     WARNING = "warning"
+    NOTE = "note"
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A finding, a gradient that is wrong or undecided and that no finding explains, or why a script was not checked.
+    """What is to be told about a script: a finding, a gradient without one, what was not checked, or an error.
+
+    The gradients are those that are wrong or undecided; an error says why nothing was checked.
 
     Attributes
     ----------
     kind : str
-        The code of a finding, ``mismatch``, ``inconclusive``, or the slug of an error.
+        The code of a finding, ``mismatch``, ``inconclusive``, ``unchecked``, or the slug of an error.
     title : str
         What it is, in a few words.
     level : Level
@@ -72,6 +79,65 @@ def problems(script: ScriptResult) -> Iterator[Problem]:
         for parameter in script.parameters:
             if parameter.verdict is verdict and parameter.name not in explained:
                 yield _of_parameter(script, parameter)
+    for group in by_reason(script.unchecked):
+        yield _of_unchecked(group)
+
+
+def by_reason(rows: Iterable[Unchecked]) -> list[tuple[Unchecked, ...]]:
+    """Return what was not checked in groups of one reason, in the order of the first of each.
+
+    Parameters
+    ----------
+    rows : iterable of Unchecked
+        What the training moves, and what was not checked.
+    """
+    groups: dict[str, list[Unchecked]] = {}
+    for row in rows:
+        groups.setdefault(row.reason, []).append(row)
+    return [tuple(group) for group in groups.values()]
+
+
+def names_of(rows: Iterable[Unchecked], quote: Callable[[str], str] = str) -> str:
+    """Return the names of what was not checked, each as `quote` writes it, as `named` does."""
+    return named([quote(row.name) for row in rows])
+
+
+def named(names: Sequence[str]) -> str:
+    """Return names with commas between them; of many, the first ones and how many more there are."""
+    shown, more = shown_names(names)
+    return f"{', '.join(shown)}{more}"
+
+
+def shown_names(names: Sequence[str]) -> tuple[Sequence[str], str]:
+    """Return of many names the first ones, and words for the others; those are empty where all are shown."""
+    more = len(names) - _MOST_NAMES
+    # one more takes no more room than saying so
+    return (names, "") if more <= 1 else (names[:_MOST_NAMES], f" and {more} more")
+
+
+def remarks(script: ScriptResult) -> Iterator[Problem]:
+    """Yield the notes on a script as one thing to be told, if there are any: nothing is wrong for their sake.
+
+    Parameters
+    ----------
+    script : ScriptResult
+        The script.
+    """
+    if script.notes:
+        yield Problem("note", f"note{'' if len(script.notes) == 1 else 's'}", Level.NOTE, script.notes)
+
+
+def _of_unchecked(group: tuple[Unchecked, ...]) -> Problem:
+    one = len(group) == 1
+    names = names_of(group, lambda name: f"`{name}`")
+    said = f"the gradient{'' if one else 's'} of {names} {'was' if one else 'were'} not checked"
+    return Problem(
+        UNCHECKED,
+        f"gradient{'' if one else 's'} not checked",
+        Level.NOTE,
+        (said, *(reason for reason in (group[0].reason,) if reason)),
+        tuple(row.name for row in group),
+    )
 
 
 def _of_error(error: ScriptError) -> Problem:
@@ -163,6 +229,11 @@ def numbers_of(parameter: ParameterResult) -> str:
         f"numerical {float(parameter.numerical[worst])!r} +- {parameter.numerical_error[worst]:.1g}"
     )
     return f"{said}; {wrong_entries(parameter)} entries are wrong" if parameter.size > 1 else said
+
+
+def sized(shape: Sequence[int]) -> str:
+    """Return a shape in words: ``3 x 4``, or ``scalar``."""
+    return " x ".join(map(str, shape)) or "scalar"
 
 
 def wrong_entries(parameter: ParameterResult) -> str:

@@ -49,8 +49,8 @@ class Report:
 
     @property
     def passed(self) -> bool:
-        """Whether there is something that was checked, and all of it matches."""
-        return self.exit_code() is ExitCode.MATCH
+        """Whether there is something that was checked, and all of it was shown to match."""
+        return self.exit_code(strict=True) is ExitCode.MATCH
 
     def __bool__(self) -> bool:
         return self.passed

@@ -15,8 +15,18 @@ from gradcheck.diagnosis.finding import Fix
 from gradcheck.diagnosis.registry import rules
 from gradcheck.report.edits import regions
 from gradcheck.report.explanation import page
-from gradcheck.report.json import parameter_fields
-from gradcheck.report.problems import INCONCLUSIVE, MISMATCH, Problem, fix_title, lines_about, problems, span_in_file
+from gradcheck.report.json import parameter_fields, unchecked_fields
+from gradcheck.report.problems import (
+    INCONCLUSIVE,
+    MISMATCH,
+    UNCHECKED,
+    Problem,
+    fix_title,
+    lines_about,
+    problems,
+    remarks,
+    span_in_file,
+)
 from gradcheck.report.record import Report
 from gradcheck.script.result import ScriptResult
 from gradcheck.script.source import Span
@@ -26,19 +36,27 @@ _BASE = "SRCROOT"
 _SUMMARIES = {
     MISMATCH: "The gradient differs from the numerical derivative of the loss; the cause was not found.",
     INCONCLUSIVE: "The gradient could not be decided.",
+    UNCHECKED: "The training moves this parameter, and its gradient was not checked.",
 }
 # what follows would make it a link
 _LINK = re.compile(r"\[(?=[^\]]*\]\()")
 
 
 def render(report: Report) -> str:
-    """Return a SARIF log with one run: a result for each finding, each gradient without one, and each error."""
+    """Return a SARIF log with one run: a result for each finding, each gradient without one, and each error.
+
+    What was not checked has a result of the level ``note`` for each reason. Notes are no results: they are
+    notifications of the invocation.
+    """
     found = [(script, problem) for script in report.scripts for problem in problems(script)]
     kinds = list(dict.fromkeys(problem.kind for _, problem in found))
     seen: Counter[str] = Counter()
+    invocation: dict[str, Any] = {"executionSuccessful": not report.count("error")}
+    if notes := [_notification(script, problem) for script in report.scripts for problem in remarks(script)]:
+        invocation["toolExecutionNotifications"] = notes
     run = {
         "tool": {"driver": {"name": "gradcheck", "version": __version__, "rules": [_rule(kind) for kind in kinds]}},
-        "invocations": [{"executionSuccessful": not report.count("error")}],
+        "invocations": [invocation],
         "columnKind": "unicodeCodePoints",
         "originalUriBaseIds": {_BASE: {"description": {"text": "the folder in which gradcheck was run"}}},
         "results": [_result(script, problem, kinds.index(problem.kind), seen) for script, problem in found],
@@ -62,14 +80,28 @@ def _rule(kind: str) -> dict[str, Any]:
     }
 
 
+def _notification(script: ScriptResult, problem: Problem) -> dict[str, Any]:
+    return {
+        "level": problem.level.value,
+        "message": {"text": _message(script, problem)},
+        "locations": [_location(script, problem)],
+    }
+
+
+def _message(script: ScriptResult, problem: Problem) -> str:
+    return _LINK.sub(r"\\[", "\n".join(lines_about(script, problem)))
+
+
 def _result(script: ScriptResult, problem: Problem, index: int, seen: Counter[str]) -> dict[str, Any]:
     numbers = [parameter_fields(script, p) for p in script.parameters if p.name in problem.parameters]
+    if problem.kind == UNCHECKED:
+        numbers = [unchecked_fields(row) for row in script.unchecked if row.name in problem.parameters]
     fix = problem.fix
     result: dict[str, Any] = {
         "ruleId": problem.kind,
         "ruleIndex": index,
         "level": problem.level.value,
-        "message": {"text": _LINK.sub(r"\\[", "\n".join(lines_about(script, problem)))},
+        "message": {"text": _message(script, problem)},
         "locations": [_location(script, problem)],
         "partialFingerprints": {"gradcheck/v1": _fingerprint(script, problem, seen)},
         "properties": {"parameters": numbers},

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import re
 
-STYLES = {"match": "green", "mismatch": "bold red", "inconclusive": "yellow", "error": "bold red"}
+STYLES = {
+    "match": "green",
+    "mismatch": "bold red",
+    "inconclusive": "yellow",
+    "error": "bold red",
+    "unchecked": "yellow",
+}
 INDENT = 2
 # wide enough for any table: a log must not lose names
 LOG_WIDTH = 10_000

@@ -13,12 +13,12 @@ from rich.text import Text
 
 from gradcheck.report.findings import show_findings
 from gradcheck.report.overview import show_overview
-from gradcheck.report.problems import entry_name, wrong_entries
+from gradcheck.report.problems import UNCHECKED, by_reason, entry_name, names_of, sized, wrong_entries
 from gradcheck.report.record import Report
 from gradcheck.report.snippet import show_line, show_snippet
 from gradcheck.report.styles import INDENT, LOG_WIDTH, STYLES
 from gradcheck.result import ParameterResult, Verdict
-from gradcheck.script.result import GradientSource, ScriptResult
+from gradcheck.script.result import GradientSource, ScriptResult, Unchecked
 from gradcheck.script.source import Span
 
 
@@ -127,18 +127,24 @@ def _headline(script: ScriptResult) -> Text:
         return text.append(f"{place}{script.error.slug}: ", STYLES["error"]).append(script.error.message)
     total, wrong = len(script.parameters), len(script.mismatching)
     gradients = "gradient" if total == 1 else "gradients"
+    checked = f"{total} of {total + len(script.unchecked)} parameters checked" if script.unchecked else ""
     if wrong:
         said = (
             "the gradient is wrong"
             if total == 1
             else f"{wrong} of {total} gradients {'is' if wrong == 1 else 'are'} wrong"
         )
-        return text.append(said, STYLES["mismatch"])
+        return text.append(said, STYLES["mismatch"]).append(f"; {checked}" if checked else "")
     unsure = sum(p.verdict is Verdict.INCONCLUSIVE for p in script.parameters)
     if unsure:
-        return text.append(f"{unsure} of {total} {gradients} could not be decided", STYLES["inconclusive"])
-    said = {1: "the gradient matches", 2: "both gradients match"}.get(total, f"all {total} gradients match")
-    return text.append(said, STYLES["match"])
+        said = f"{unsure} of {total} {gradients} could not be decided"
+    else:
+        said = {1: "the gradient matches", 2: "both gradients match"}.get(total, f"all {total} gradients match")
+    if checked:
+        # this comes first, as what follows is true of a part only
+        said = f"its gradient {'could not be decided' if unsure else 'matches'}" if total == 1 else said
+        said = f"{checked}: {said}"
+    return text.append(said, STYLES["inconclusive" if unsure or checked else "match"])
 
 
 def _show_error(script: ScriptResult, console: Console) -> None:
@@ -170,6 +176,9 @@ def _show_check(script: ScriptResult, console: Console, *, verbose: bool, as_dif
             # what a finding explains is shown there, at the line of the cause
             source = None if parameter.name in explained else sources.get(parameter.name)
             _show_parameter(script, parameter, source, signatures.get(parameter.name, ""), console)
+    for group in by_reason(script.unchecked):
+        show_line(console, Text("\n").append(names_of(group), "bold").append(": not checked"))
+        show_line(console, f"  {group[0].reason}")
     show_findings(script, console, as_diff=as_diff)
     if verbose:
         _show_evidence(script, console)
@@ -199,6 +208,7 @@ def _show_table(script: ScriptResult, console: Console) -> None:
 def _table(script: ScriptResult, dropped: set[str]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     rows = [_cells(parameter) for parameter in script.parameters]
+    rows += [_unchecked_cells(row) for row in script.unchecked]
     for name in rows[0]:
         if name not in dropped:
             fold = name == "parameter"
@@ -213,13 +223,18 @@ def _cells(parameter: ParameterResult) -> dict[str, str]:
     worst = parameter.worst
     return {
         "parameter": parameter.name,
-        "shape": " x ".join(map(str, parameter.shape)) or "scalar",
+        "shape": sized(parameter.shape),
         "wrong": wrong_entries(parameter),
         "analytic": f"{parameter.analytic[worst]:.6g}",
         "numerical": f"{parameter.numerical[worst]:.6g}",
         "rel. error": f"{parameter.rel_error[worst]:.2g}",
         "verdict": parameter.verdict.value,
     }
+
+
+def _unchecked_cells(row: Unchecked) -> dict[str, str]:
+    numbers = dict.fromkeys(("wrong", "analytic", "numerical", "rel. error"), "")
+    return {"parameter": row.name, "shape": sized(row.shape), **numbers, "verdict": UNCHECKED}
 
 
 def _show_parameter(

@@ -190,11 +190,15 @@ def _joined(results: Sequence[ScriptResult]) -> ScriptResult:
     if len(results) == 1:
         return first
     points = [result.entry_points for result in results if result.entry_points is not None]
+    parameters = tuple(parameter for check in checks for parameter in check.parameters)
+    # what is left out beside one model may be what another one has
+    known = {parameter.name for parameter in parameters}
+    left_out = {row.name: row for result in results for row in result.unchecked if row.name not in known}
     return replace(
         first,
         check=replace(
             checks[0],
-            parameters=tuple(parameter for check in checks for parameter in check.parameters),
+            parameters=parameters,
             evaluations=sum(check.evaluations for check in checks),
         ),
         entry_points=EntryPoints.joined(points),
@@ -205,6 +209,7 @@ def _joined(results: Sequence[ScriptResult]) -> ScriptResult:
         notes=tuple(dict.fromkeys(note for result in results for note in result.notes)),
         evidence=tuple(sentence for result in results for sentence in result.evidence),
         usages=tuple(usage for result in results for usage in result.usages),
+        unchecked=tuple(left_out.values()),
     )
 
 

@@ -79,6 +79,25 @@ class GradientSource:
 
 
 @dataclass(frozen=True)
+class Unchecked:
+    """An array or a number that the training moves, and whose gradient could not be checked.
+
+    Attributes
+    ----------
+    name : str
+        The script's own name.
+    shape : tuple of int
+        Its shape; () for a number.
+    reason : str
+        Why it could not be checked, as a sentence without a full stop; names and code stand in backquotes.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    reason: str
+
+
+@dataclass(frozen=True)
 class ScriptResult:
     """The examination of one script.
 
@@ -112,6 +131,9 @@ class ScriptResult:
         Calls of the script's functions for the check.
     error : ScriptError or None
         Why there is no check.
+    unchecked : tuple of Unchecked
+        What the training moves besides the parameters of the check; with any of it, a script is no match. Empty
+        where there was an error.
     """
 
     path: str
@@ -128,6 +150,7 @@ class ScriptResult:
     seconds: float = 0.0
     evaluations: int = 0
     error: ScriptError | None = None
+    unchecked: tuple[Unchecked, ...] = ()
 
     def place(self, line: int) -> Place:
         """Return where a line of the source stands; in a notebook, in which cell."""
@@ -157,17 +180,26 @@ class ScriptResult:
             notes=tuple(map(cells.reword, self.notes)),
             evidence=tuple(map(cells.reword, self.evidence)),
             signatures=tuple((name, cells.reword(said)) for name, said in self.signatures),
+            unchecked=tuple(replace(row, reason=cells.reword(row.reason)) for row in self.unchecked),
         )
 
     @property
     def verdict(self) -> str:
-        """``match``, ``mismatch``, ``inconclusive`` or ``error``."""
-        return "error" if self.check is None else self.check.verdict.value
+        """``match``, ``mismatch``, ``inconclusive`` or ``error``; what was not checked is no match."""
+        if self.check is None:
+            return "error"
+        found = self.check.verdict
+        return (Verdict.INCONCLUSIVE if found is Verdict.MATCH and self.unchecked else found).value
 
     @property
     def parameters(self) -> tuple[ParameterResult, ...]:
         """The comparison per parameter; empty where there was an error."""
         return () if self.check is None else self.check.parameters
+
+    @property
+    def rows(self) -> tuple[ParameterResult | Unchecked, ...]:
+        """What a report lists: the comparisons, and after them what was not checked."""
+        return (*self.parameters, *self.unchecked)
 
     @property
     def mismatching(self) -> tuple[str, ...]:

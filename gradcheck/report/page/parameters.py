@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from gradcheck.report.page.chart import Chart
@@ -11,8 +12,9 @@ from gradcheck.report.page.prose import Piece, pieces
 from gradcheck.report.page.scatter import scatter
 from gradcheck.report.page.sweep import sweep
 from gradcheck.report.page.words import bound, exact, place, rough, short, sized
+from gradcheck.report.problems import UNCHECKED
 from gradcheck.result import ParameterResult, Verdict
-from gradcheck.script.result import ScriptResult
+from gradcheck.script.result import ScriptResult, Unchecked
 
 _WORST = 10
 
@@ -40,7 +42,7 @@ class ParameterRow:
     entry : str
         Which one that is.
     verdict : str
-        ``match``, ``mismatch`` or ``inconclusive``.
+        ``match``, ``mismatch``, ``inconclusive`` or ``unchecked``.
     severity : int
         By which verdicts are sorted.
     remarks : tuple of pieces of sentences
@@ -106,17 +108,22 @@ class ParameterView:
 
 
 def parameter_rows(script: ScriptResult, number: int, limits: Limits) -> tuple[ParameterRow, ...]:
-    """Return a row per parameter of the script with a number, in the script's order."""
+    """Return a row per parameter of the script with a number, in the script's order; last what was not checked.
+
+    Of the latter the reasons are no remarks: parameters often share one, and it stands below the table.
+    """
     said = dict(script.signatures)
-    return tuple(
+    checked = [
         _row(parameter, k + 1, said.get(parameter.name, ""), is_pictured=(number, k) in limits.pictured)
         for k, parameter in enumerate(script.parameters)
-    )
+    ]
+    return (*checked, *(_unchecked_row(row, k) for k, row in enumerate(script.unchecked, len(checked) + 1)))
 
 
 def parameter_views(script: ScriptResult, rows: tuple[ParameterRow, ...], limits: Limits) -> tuple[ParameterView, ...]:
     """Return the pictures of the parameters that have some, the worst verdicts first."""
-    pairs = [(p, row) for p, row in zip(script.parameters, rows, strict=True) if row.is_pictured]
+    # the rows beyond are of what was not checked
+    pairs = [(p, row) for p, row in zip(script.parameters, rows, strict=False) if row.is_pictured]
     pairs.sort(key=lambda pair: -pair[1].severity)
     return tuple(_view(parameter, row, limits) for parameter, row in pairs)
 
@@ -142,6 +149,25 @@ def _row(parameter: ParameterResult, number: int, said: str, *, is_pictured: boo
         severity=parameter.verdict.severity,
         remarks=tuple(map(pieces, remarks)),
         is_pictured=is_pictured,
+    )
+
+
+def _unchecked_row(row: Unchecked, number: int) -> ParameterRow:
+    none = Cell("", "nan")
+    return ParameterRow(
+        number=number,
+        name=row.name,
+        shape=Cell(sized(row.shape), str(math.prod(row.shape))),
+        wrong=none,
+        analytic=none,
+        numerical=none,
+        error=none,
+        relative=none,
+        entry="",
+        verdict=UNCHECKED,
+        severity=Verdict.INCONCLUSIVE.severity,
+        remarks=(),
+        is_pictured=False,
     )
 
 

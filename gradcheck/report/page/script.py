@@ -5,14 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gradcheck.report.overview import in_doubt
 from gradcheck.report.page.findings import FindingView, command, finding_views
 from gradcheck.report.page.limits import Limits
 from gradcheck.report.page.parameters import ParameterRow, ParameterView, parameter_rows, parameter_views
 from gradcheck.report.page.prose import Piece, pieces
 from gradcheck.report.page.source import Mark, Segment, segments
 from gradcheck.report.page.words import counted
+from gradcheck.report.problems import by_reason, shown_names
 from gradcheck.report.text import sentence
-from gradcheck.script.result import ScriptResult
+from gradcheck.script.result import ScriptResult, Unchecked
 from gradcheck.script.source import Span
 from gradcheck.verdict import Verdict
 
@@ -66,7 +68,7 @@ class ScriptView:
     path, verdict, headline : str
         What it is called, its verdict, and that in a sentence.
     details : str
-        For the overview: the wrong or undecided parameters, or the error.
+        For the overview: the wrong parameters, or else those that are undecided or unchecked, or the error.
     seconds : float
         Wall time.
     facts, figures : tuple of Fact
@@ -75,8 +77,12 @@ class ScriptView:
         What the user should know; how it was understood at length.
     rows, views : tuples
         The parameters: the table, and the pictures.
+    unchecked : pieces of sentences
+        What was not checked, and why.
+    checked : int
+        How many of the rows are of parameters that were checked; they come first.
     unpictured : int
-        How many have no pictures.
+        How many of these have no pictures.
     findings : tuple of FindingView
         All of them.
     loose : tuple of FindingView
@@ -99,6 +105,8 @@ class ScriptView:
     evidence: tuple[list[Piece], ...]
     rows: tuple[ParameterRow, ...]
     views: tuple[ParameterView, ...]
+    unchecked: tuple[list[Piece], ...]
+    checked: int
     unpictured: int
     findings: tuple[FindingView, ...]
     loose: tuple[FindingView, ...]
@@ -128,7 +136,7 @@ def script_view(script: ScriptResult, number: int, limits: Limits) -> ScriptView
         path=script.path,
         verdict=script.verdict,
         headline=sentence(script).removeprefix(f"{script.path}: "),
-        details=_details(script),
+        details=script.error.slug if script.error is not None else in_doubt(script),
         seconds=script.seconds,
         facts=_facts(script),
         figures=_figures(script),
@@ -136,7 +144,9 @@ def script_view(script: ScriptResult, number: int, limits: Limits) -> ScriptView
         evidence=tuple(map(pieces, _evidence(script))),
         rows=rows,
         views=views,
-        unpictured=len(rows) - len(views),
+        unchecked=tuple(_reason(group) for group in by_reason(script.unchecked)),
+        checked=len(script.parameters),
+        unpictured=len(script.parameters) - len(views),
         findings=findings,
         loose=tuple(finding for finding in findings if finding.number not in placed),
         blocks=blocks,
@@ -144,10 +154,10 @@ def script_view(script: ScriptResult, number: int, limits: Limits) -> ScriptView
     )
 
 
-def _details(script: ScriptResult) -> str:
-    if script.error is not None:
-        return script.error.slug
-    return ", ".join(script.mismatching or script.undecided)
+def _reason(group: Sequence[Unchecked]) -> list[Piece]:
+    names, more = shown_names([row.name for row in group])
+    said = [piece for name in names for piece in ((name, "code"), (", ", ""))][:-1]
+    return [*said, (f"{more}: ", ""), *pieces(group[0].reason)]
 
 
 def _facts(script: ScriptResult) -> tuple[Fact, ...]:
@@ -167,7 +177,10 @@ def _figures(script: ScriptResult) -> tuple[Fact, ...]:
         return (Fact("time", f"{script.seconds:.1f} s"),)
     entries = sum(parameter.checked for parameter in script.parameters)
     of = sum(parameter.size for parameter in script.parameters)
+    total = len(script.parameters) + len(script.unchecked)
+    parameters = (Fact("parameters checked", f"{len(script.parameters)} of {total}"),) if script.unchecked else ()
     return (
+        *parameters,
         Fact("entries compared", f"{entries:,}" if entries == of else f"{entries:,} of {of:,}"),
         Fact("points", f"{check.points}"),
         Fact("evaluations", f"{script.evaluations:,}"),
