@@ -52,6 +52,8 @@ class Options:
         Whether to leave environment variables and pyproject.toml aside.
     curves : bool
         Whether to sweep the steps of the worst entries, for pictures of the error against the step.
+    strict : bool
+        Whether a harmless constant factor is called a mistake.
     max_evals : int, optional
         Largest number of evaluations of the loss at a point; what is not decided then is inconclusive.
     workers : int, optional
@@ -81,6 +83,7 @@ class Options:
     argv: tuple[str, ...] = ()
     isolated: bool = False
     curves: bool = False
+    strict: bool = False
     max_evals: int | None = None
     workers: int | None = None
     resume: str | None = None

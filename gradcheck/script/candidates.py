@@ -39,11 +39,14 @@ class Overrides:
         A variable, function or expression; a function.
     params : tuple of str
         Names of parameters, empty for all that were found.
+    strict : bool
+        Whether a constant factor that all gradients have in common is a mistake whatever becomes of the training.
     """
 
     loss: str | None = None
     backward: str | None = None
     params: tuple[str, ...] = ()
+    strict: bool = False
 
 
 def find_backwards(recording: Recording, overrides: Overrides, unrepeatable: dict[str, Function]) -> Iterator[Backward]:

@@ -282,6 +282,8 @@ def _notes(recording: Recording, subject: Subject, stale: str | None) -> Iterato
     function = subject.backward.function
     if subject.convention is not None:
         yield subject.convention
+    if subject.remark is not None:
+        yield subject.remark
     if turned := sorted(subject.backward.turned):
         shown = ", ".join(f"`{name}`" for name in turned)
         yield f"the script moves {shown} along what it computes, and other parameters against it: the sign is turned"

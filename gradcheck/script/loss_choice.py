@@ -16,6 +16,7 @@ from gradcheck.script.backward import Backward
 from gradcheck.script.leaves import is_numeric
 from gradcheck.script.names import loss_rank
 from gradcheck.script.outputs import Kind
+from gradcheck.script.pairing import GradientMap
 from gradcheck.script.perturb import moved
 from gradcheck.script.record import Recording
 from gradcheck.script.replay import LossExpression, Stage
@@ -169,11 +170,23 @@ def _is_supported(choice: Choice, parameters: int, *, alone: bool) -> bool:
 
 def _with_and_without_decay(backward: Backward) -> list[Backward]:
     """Return the backward, and where its updates let parameters decay, also with that left out of their changes."""
-    decays = [None if pair.update is None else pair.update.decay for pair in backward.pairs]
+    decays = [_shrinking(backward, pair) for pair in backward.pairs]
     if backward.kind is not Kind.CHANGE or not any(decays):
         return [backward]
     pairs = tuple(replace(pair, decay=decay) for pair, decay in zip(backward.pairs, decays, strict=True))
     return [backward, replace(backward, pairs=pairs)]
+
+
+def _shrinking(backward: Backward, pair: GradientMap) -> str | None:
+    """Return by what a parameter is multiplied in its own update, if that makes it smaller: nothing else is a decay."""
+    if pair.update is None or pair.update.decay is None:
+        return None
+    call = backward.example
+    try:
+        value = eval(pair.update.decay, {**call.variables, **call.arguments, **call.local_variables})
+    except Exception:  # noqa: BLE001 - what it is made of may be out of sight
+        return pair.update.decay
+    return pair.update.decay if is_numeric(value) and np.all(np.asarray(value) <= 0) else None
 
 
 def _depending(backward: Backward, names: Sequence[str]) -> Backward:

@@ -7,6 +7,9 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
+
+import numpy as np
 
 from gradcheck.result import CheckResult
 from gradcheck.script.agreement import Agreement, agreement, common_constant, enough_values
@@ -79,15 +82,19 @@ class Scale:
         size = abs(self.value / self.constant)
         return f"steps of {f'{self.text} = ' if self.text else ''}{size:.6g} {way} the gradient"
 
-    def _about_constant(self, function: str) -> str:
+    @property
+    def factor(self) -> str:
+        """Say which constant all gradients have in common."""
         factor = _fraction(self.constant)
         if self.length:
             factor += f" (`{self.length}` is {max(abs(self.constant), 1 / abs(self.constant)):.6g})"
+        return f"the gradients are {factor} times those of the loss as it is written"
+
+    def _about_constant(self, function: str) -> str:
         seen = f" ({function} moves its parameters in place, by {self._steps})" if self.applied else ""
         return (
-            f"all gradients are {factor} times those of the loss as it is written{seen}: harmless for plain descent, "
-            "which only sees another step size, but not for an optimizer that is handed the loss; the values shown are "
-            "divided by it, and --strict calls it a mistake"
+            f"{self.factor}{seen}: harmless for plain descent, which only sees another step size, but not for an "
+            "optimizer that is handed the loss; the values shown are divided by it, and --strict calls it a mistake"
         )
 
 
@@ -144,9 +151,6 @@ def _common_scale(
         return None
     if applied and not shown:
         return Scale(constant, "", applied=True)
-    for scale in shown:
-        if text := _by_samples(constant, scale, backward):
-            return Scale(constant, text, applied)
     if loss.is_implied or (applied and not loss.near):
         # a loss that is not written down may have any factor
         natural = _natural(constant, [Scale(), *shown, *map(Scale, _rates_in_sight(backward))], backward)
@@ -315,6 +319,7 @@ def _rates(backward: Backward) -> Iterator[tuple[float, str]]:
         yield from ((number, f"{number:g}") for update in _own(backward) for number in _numbers(update))
         if any(not _scalars(update, backward) and not _has_rate(update) for update in _own(backward)):
             yield 1.0, ""
+    yield from (found for update in _own(backward) if (found := _coefficient(update, backward)) is not None)
 
 
 def _has_rate(update: Update) -> bool:
@@ -352,18 +357,44 @@ def _numbers(update: Update) -> Iterator[float]:
             yield float(factor.value)
 
 
-def _by_samples(constant: float, scale: Scale, backward: Backward) -> str:
-    """Return the factor of a step as a step size times or through a number of samples, if it is one."""
-    divides = any(isinstance(node, ast.Div) for s in backward.function.statements for node in ast.walk(s))
-    if not scale.applied or not divides or constant * scale.value < 0:
-        return ""
-    for size in _named_lengths(backward):
-        ratio = constant / scale.value
-        if abs(ratio * size - 1) < _SAME:
-            return f"{scale.text} / {size:.0f}"
-        if abs(ratio / size - 1) < _SAME:
-            return f"{scale.text} * {size:.0f}"
-    return ""
+def _coefficient(update: Update, backward: Backward) -> tuple[float, str] | None:
+    """Return the product of all numbers that a step is multiplied and divided by, with the text: ``eta / len(batch)``."""
+    known = {**backward.example.variables, **backward.example.arguments, **backward.example.local_variables}
+    value, texts = 1.0, list[str]()
+    for factor, power in _powers(update.step, 1):
+        number = _evaluated(factor, known)
+        if number is not None:
+            value *= number**power
+            texts.append(f"{'*' if power > 0 else '/'} {ast.unparse(factor)}")
+    text = " ".join(texts)
+    return (value, text.removeprefix("* ") if text[:1] == "*" else f"1 {text}") if texts else None
+
+
+def _powers(expression: ast.expr, power: int) -> Iterator[tuple[ast.expr, int]]:
+    """Return what an expression is a product and quotient of, each with its power."""
+    match expression:
+        case ast.BinOp(left, ast.Mult() | ast.Div() | ast.MatMult() as sign, right):
+            yield from _powers(left, power)
+            yield from _powers(right, -power if isinstance(sign, ast.Div) else power)
+        case ast.UnaryOp(ast.USub() | ast.UAdd(), inner):
+            yield from _powers(inner, power)
+        case _:
+            yield expression, power
+
+
+def _evaluated(expression: ast.expr, known: dict[str, Any]) -> float | None:
+    """Return the number that an expression without calls of the script's own stands for; None where it is none."""
+    harmless = (ast.Name, ast.Attribute, ast.Subscript, ast.Constant, ast.BinOp, ast.UnaryOp, ast.operator, ast.unaryop)
+    for node in ast.walk(expression):
+        is_length = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("len", "float")
+        if not isinstance(node, harmless) and not isinstance(node, ast.expr_context) and not is_length:
+            return None
+    try:
+        value = eval(compile(ast.Expression(expression), "<step>", "eval"), {"len": len, "float": float, **known})
+    except Exception:  # noqa: BLE001 - what is not in sight any more may fail in any way
+        return None
+    is_number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+    return float(value) if is_number and np.isfinite(value) and value > 0 else None
 
 
 def _is_plain(backward: Backward) -> bool:

@@ -12,7 +12,7 @@ from gradcheck.script.candidates import Overrides, find_backwards, missing, narr
 from gradcheck.script.complaints import no_gradient, no_loss, not_repeatable, several_objects
 from gradcheck.script.loss_choice import Choice, Rejected, choose_loss
 from gradcheck.script.losses import implied_candidates, loss_candidates, named_loss, unique_losses, unnamed_candidates
-from gradcheck.script.names import base_name, fold, is_gradient_word, loss_rank
+from gradcheck.script.names import base_name, fold, is_gradient_word, is_maximised, loss_rank
 from gradcheck.script.observe import observed
 from gradcheck.script.outputs import Kind, Output
 from gradcheck.script.record import Recording
@@ -20,6 +20,7 @@ from gradcheck.script.replay import LossExpression
 from gradcheck.script.scale import Scale
 from gradcheck.script.source import SourceFile
 from gradcheck.script.syntax import Function, Loop
+from gradcheck.script.trend import gets_somewhere
 from gradcheck.script.unchecked import other_parameters, unchecked
 from gradcheck.script.units import Unit, moved_bases, moved_by, units_of
 
@@ -49,6 +50,8 @@ class Subject:
         With how many of the gradients the loss agrees.
     unchecked : tuple of str
         Other parameters, of which the script has gradients elsewhere.
+    remark : str or None
+        What was noticed about its gradients beside all this.
     """
 
     backward: Backward
@@ -57,6 +60,7 @@ class Subject:
     forward: str | None
     agreement: int = 0
     unchecked: tuple[str, ...] = ()
+    remark: str | None = None
 
     @property
     def unpaired(self) -> list[Output]:
@@ -266,7 +270,21 @@ def _subject(recording: Recording, backward: Backward, overrides: Overrides, rej
     if choice.scale is None:
         rejected.add(choice.loss, "has no gradient that the parameters are moved along by plain steps")
         return None
-    return Subject(choice.backward, choice.loss, choice.scale, _forward(source, choice.backward), choice.agreement)
+    scale, remark = choice.scale, None
+    if scale.constant != 1 and choice.seen.is_whole:
+        if not _is_harmless(recording, choice):
+            remark = f"{scale.factor}, and the training does not get far: that factor is the mistake"
+            scale = scale.without_constant
+        elif overrides.strict:
+            remark = f"{scale.factor}: harmless for plain descent, a mistake for --strict"
+            scale = scale.without_constant
+    forward = _forward(source, choice.backward)
+    return Subject(choice.backward, choice.loss, scale, forward, choice.agreement, remark=remark)
+
+
+def _is_harmless(recording: Recording, choice: Choice) -> bool:
+    """Whether a constant that all gradients have in common is no more than another step size: the training works."""
+    return gets_somewhere(recording, choice.backward, choice.loss, upwards=is_maximised(choice.loss.name))
 
 
 def _more_plausible(written: Choice | None, implied: Choice | None) -> Choice | None:
