@@ -291,6 +291,7 @@ def _notes(recording: Recording, subject: Subject, stale: str | None) -> Iterato
             f"not checked: {shown}, which the script moves by gradients that other code computes; choose that code "
             "with --backward NAME"
         )
+    yield from subject.left_out
     if unpaired := [output.shown for output in subject.unpaired]:
         yield (
             f"not checked: {', '.join(f'`{name}`' for name in unpaired)}, also returned by {function.name}, was not "

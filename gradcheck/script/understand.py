@@ -47,6 +47,8 @@ class Subject:
         With how many of the gradients the loss agrees.
     unchecked : tuple of str
         Other parameters, of which the script has gradients elsewhere.
+    left_out : tuple of str
+        What is handed to optimizers and could not be checked, a sentence each.
     """
 
     backward: Backward
@@ -55,6 +57,7 @@ class Subject:
     forward: str | None
     agreement: int = 0
     unchecked: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     @property
     def unpaired(self) -> list[Output]:
