@@ -1,4 +1,4 @@
-"""What a script hands to the functions of ``scipy.optimize`` while it runs: an objective, and what is its derivative."""
+"""What a script hands to the functions of ``scipy.optimize`` as it runs: objectives, and what is their derivatives."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import importlib.util
 import inspect
 import sys
 import types
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib.machinery import ModuleSpec
@@ -80,9 +80,7 @@ class Target:
                 called = called.__func__
             elif isinstance(called, types.FunctionType) and hasattr(called, "__wrapped__"):
                 called = called.__wrapped__
-            elif not isinstance(called, types.FunctionType | type) and isinstance(
-                inner := getattr(type(called), "__call__", None), types.FunctionType
-            ):
+            elif isinstance(inner := inspect.getattr_static(type(called), "__call__", None), types.FunctionType):
                 bound, is_method = (called, *bound), True
                 called = inner
             else:
@@ -221,7 +219,7 @@ class _OnImport:
     def __init__(self) -> None:
         self._is_asking = False
 
-    def find_spec(self, name: str, path: Sequence[str] | None = None, target: Any = None) -> ModuleSpec | None:
+    def find_spec(self, name: str, *_: Any) -> ModuleSpec | None:
         """Find the module as the others do, and have its loader tell."""
         if name != _MODULE or self._is_asking:
             return None
@@ -343,7 +341,8 @@ def _weights(count: int) -> np.ndarray[Any, Any]:
     if count == 1:
         return np.ones(1)
     rng = np.random.default_rng(count)
-    return rng.uniform(0.5, 1.5, count) * rng.choice([-1.0, 1.0], count)
+    signs: np.ndarray[Any, Any] = rng.choice([-1.0, 1.0], count)
+    return signs * rng.uniform(0.5, 1.5, count)
 
 
 @dataclass(frozen=True)
@@ -365,7 +364,7 @@ class Projection:
     entry: int | None = None
 
     def __call__(self, derivative: Any) -> Any:
-        """Return the gradient; a matrix that fits no number of values comes back as it is, for the checker to refuse."""
+        """Return the gradient; a matrix that does not fit comes back as it is, for the checker to refuse."""
         dense = derivative.toarray() if hasattr(derivative, "toarray") else derivative
         array = np.asarray(dense)
         values = array.size // max(self.count, 1)

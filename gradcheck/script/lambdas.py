@@ -9,7 +9,7 @@ from typing import Any
 from gradcheck.script.handed import OPTIMIZERS
 from gradcheck.script.syntax import FunctionNode, called_name
 
-_SIMPLE = (ast.Assign, ast.AnnAssign, ast.AugAssign, ast.Expr, ast.Return)
+_SCOPES = ast.Lambda | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 
 
 def with_lambdas_defined(tree: ast.Module) -> ast.Module:
@@ -74,7 +74,7 @@ def _outside(node: ast.AST) -> Iterator[ast.AST]:
     """Return what is below a statement, but nothing that has variables of its own."""
     yield node
     for child in ast.iter_child_nodes(node):
-        if not isinstance(child, FunctionNode | ast.Lambda | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp):
+        if not isinstance(child, FunctionNode | _SCOPES):
             yield from _outside(child)
 
 

@@ -6,7 +6,6 @@ What else the script moves is looked for as in any other script.
 from __future__ import annotations
 
 import ast
-import types
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -107,8 +106,9 @@ def _of_pairs(recording: Recording, overrides: Overrides) -> tuple[list[Subject]
 
 def _narrowed(subject: Subject, wanted: Sequence[str]) -> Subject | None:
     """Return the subject with the parameters that the user wants."""
-    pairs = subject.backward.pairs
-    kept = tuple(p for p in pairs if not wanted or p.slot.name in wanted or base_name(p.slot.name) in wanted)
+    pairs, owner = subject.backward.pairs, subject.backward.function.name
+    names = {p.slot.name: {p.slot.name, base_name(p.slot.name), f"{owner}.{p.slot.name}"} for p in pairs}
+    kept = tuple(p for p in pairs if not wanted or names[p.slot.name] & set(wanted))
     return replace(subject, backward=replace(subject.backward, pairs=kept)) if kept else None
 
 
