@@ -39,9 +39,17 @@ _ARGUMENTS = {
 _OF_SEVERAL = {"least_squares", "leastsq", "root", "fsolve", "root_scalar", "newton", "curve_fit"}
 # without a derivative, their objective returns it beside its value
 _BOTH_BY_DEFAULT = {"fmin_l_bfgs_b", "fmin_tnc"}
+# where the derivative stands in a call, if it has no name there
+PLACES = {
+    "minimize": 4,
+    **dict.fromkeys(("check_grad", "line_search"), 1),
+    **dict.fromkeys(("root", "fsolve"), 3),
+    **dict.fromkeys(("fmin_bfgs", "fmin_cg", "fmin_ncg", "fmin_l_bfgs_b", "fmin_tnc", "least_squares", "newton"), 2),
+}
 # a user who compares does not move anything with what he hands over
 _COMPARE = {"check_grad"}
 OPTIMIZERS = frozenset(_ARGUMENTS)
+KEYWORDS = {name: derivative for name, (_, derivative, _) in _ARGUMENTS.items()}
 
 
 @dataclass(frozen=True)
@@ -161,12 +169,21 @@ class Handed:
 
 
 class HandedPairs:
-    """Collects what is handed over while a script runs, at most a few times for the same two functions."""
+    """Collects what is handed over while a script runs, at most a few times for the same two functions.
+
+    Attributes
+    ----------
+    found : list of Handed
+        The pairs.
+    places : set of (str, int)
+        The files and lines from which optimizers have been called with a derivative.
+    """
 
     _MOST = 3
 
     def __init__(self) -> None:
         self.found: list[Handed] = []
+        self.places: set[tuple[str, int]] = set()
         self._times: dict[object, int] = {}
 
     def add(self, handed: Handed, counts: Mapping[str, int]) -> Callable[[Mapping[str, int]], None] | None:
@@ -179,6 +196,7 @@ class HandedPairs:
         counts : mapping of str to int
             How often the script's functions have been called.
         """
+        self.places |= {(file, line) for file, _, line in handed.around}
         times = self._times[handed.key] = self._times.get(handed.key, 0) + 1
         if times > self._MOST:
             return None

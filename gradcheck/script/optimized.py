@@ -16,20 +16,20 @@ import numpy as np
 from gradcheck.errors import ScriptError
 from gradcheck.script.backward import Backward
 from gradcheck.script.candidates import Overrides
-from gradcheck.script.handed import Handed, Projection, Target
+from gradcheck.script.handed import KEYWORDS, OPTIMIZERS, PLACES, Handed, Projection, Target
 from gradcheck.script.instrument import HOOK, can_be_replayed
 from gradcheck.script.leaves import Leaf, Step, follow, is_numeric
-from gradcheck.script.names import base_name
+from gradcheck.script.names import base_name, loss_rank
 from gradcheck.script.outputs import RESULT, Output, element
 from gradcheck.script.pairing import GradientMap, Slot
 from gradcheck.script.record import Call, Recording
 from gradcheck.script.replay import LossExpression, Stage
 from gradcheck.script.scale import Scale
 from gradcheck.script.source import SourceFile
-from gradcheck.script.syntax import Function
+from gradcheck.script.syntax import Function, called_name
 from gradcheck.script.unchecked import other_parameters
 from gradcheck.script.understand import Subject, understand
-from gradcheck.script.units import moved_bases, units_of
+from gradcheck.script.units import Unit, moved_bases, units_of
 
 # stands for the point in the arguments of a call
 _POINT = object()
@@ -55,24 +55,47 @@ def understood(recording: Recording, overrides: Overrides) -> tuple[Subject, ...
     ScriptError
         As `understand` does.
     """
+    unreached = tuple(_unreached(recording))
     if overrides.loss or not recording.recorder.handed:
-        return understand(recording, overrides)
+        return _with_notes(understand(recording, overrides), unreached)
     subjects, refused, are_compared = _of_pairs(recording, overrides)
     if overrides.backward or overrides.params:
-        return tuple(subjects) if subjects else understand(recording, overrides)
-    if are_compared or not subjects:
-        # whoever only compares does not move anything by it: what the script does itself comes first
-        try:
-            others = understand(recording, overrides)
-        except ScriptError as error:
-            if not subjects and refused and error.slug in ("no-gradient", "no-loss"):
-                raise ScriptError(refused[0], slug="no-gradient") from None
-            if not subjects:
-                raise
-        else:
-            return (replace(others[0], left_out=(*others[0].left_out, *refused)), *others[1:])
-    found = [*subjects, *_others(recording, overrides, subjects)]
-    return (replace(found[0], left_out=tuple(refused)), *found[1:])
+        known = {name for subject in subjects for pair in subject.backward.pairs for name in _names(subject, pair)}
+        return tuple(subjects) if subjects and known.issuperset(overrides.params) else understand(recording, overrides)
+    notes = (*refused, *unreached)
+    if subjects and not are_compared:
+        others, more = _others(recording, overrides, subjects)
+        return _with_notes([*subjects, *others], (*notes, *more))
+    # whoever only compares does not move anything by it: what the script does itself comes first
+    try:
+        found = understand(recording, overrides)
+    except ScriptError as error:
+        if subjects:
+            return _with_notes(subjects, notes)
+        if refused and error.slug in ("no-gradient", "no-loss"):
+            raise ScriptError(refused[0], slug="no-gradient") from None
+        raise
+    used = _reached(recording.source, [unit for s in found for unit in (s.backward.function, s.backward.region)])
+    return _with_notes([*found, *(s for s in subjects if s.backward.function.name not in used)], notes)
+
+
+def _with_notes(subjects: Sequence[Subject], notes: Sequence[str]) -> tuple[Subject, ...]:
+    return (replace(subjects[0], left_out=(*subjects[0].left_out, *notes)), *subjects[1:])
+
+
+def _unreached(recording: Recording) -> Iterator[str]:
+    """Name the calls of optimizers with a derivative that the run did not come to."""
+    source = recording.source
+    own = {function.short_name for function in source.functions.values()}
+    reached = {line for file, line in recording.recorder.handing_lines if file == str(source.path)}
+    for node in ast.walk(source.tree):
+        if not isinstance(node, ast.Call) or (name := called_name(node)) not in OPTIMIZERS or name in own:
+            continue
+        given = [keyword.value for keyword in node.keywords if keyword.arg == KEYWORDS[name]]
+        given += node.args[PLACES[name] : PLACES[name] + 1] if name in PLACES else []
+        has_derivative = any(not isinstance(value, ast.Constant) or value.value is True for value in given)
+        if has_derivative and not any(line in reached for line in range(node.lineno, (node.end_lineno or 0) + 1)):
+            yield f"not checked: what `{name}` is handed in line {node.lineno}, as the run did not come to that call"
 
 
 def _of_pairs(recording: Recording, overrides: Overrides) -> tuple[list[Subject], list[str], bool]:
@@ -106,10 +129,14 @@ def _of_pairs(recording: Recording, overrides: Overrides) -> tuple[list[Subject]
 
 def _narrowed(subject: Subject, wanted: Sequence[str]) -> Subject | None:
     """Return the subject with the parameters that the user wants."""
-    pairs, owner = subject.backward.pairs, subject.backward.function.name
-    names = {p.slot.name: {p.slot.name, base_name(p.slot.name), f"{owner}.{p.slot.name}"} for p in pairs}
-    kept = tuple(p for p in pairs if not wanted or names[p.slot.name] & set(wanted))
+    kept = tuple(pair for pair in subject.backward.pairs if not wanted or _names(subject, pair) & set(wanted))
     return replace(subject, backward=replace(subject.backward, pairs=kept)) if kept else None
+
+
+def _names(subject: Subject, pair: GradientMap) -> set[str]:
+    """Return what the user may call a parameter: by the name of the function as well, where several have it."""
+    name = pair.slot.name
+    return {name, base_name(name), f"{subject.backward.function.name}.{name}"}
 
 
 def _shown_name(called: Any) -> str:
@@ -389,8 +416,8 @@ def _repeats(recording: Recording, backward: Backward) -> bool:
 # -- what else the script does ----------------------------------------------------------------------------------------
 
 
-def _others(recording: Recording, overrides: Overrides, subjects: Sequence[Subject]) -> list[Subject]:
-    """Return what the script moves besides, by code that no optimizer calls."""
+def _others(recording: Recording, overrides: Overrides, subjects: Sequence[Subject]) -> tuple[list[Subject], list[str]]:
+    """Return what the script moves besides, by code that no optimizer calls, and what of it cannot be checked."""
     source = recording.source
     covered = _covered(recording)
     path = str(source.path)
@@ -403,36 +430,41 @@ def _others(recording: Recording, overrides: Overrides, subjects: Sequence[Subje
         or any(loop.line <= line <= (loop.node.end_lineno or loop.line) for line in lines)
     }
     out = covered | loops | {name for _, name, _ in around}
-    left = {name for name in units_of(source, None) if name not in out and recording.of(name)}
-    if not left:
-        return []
+    if not any(name not in out and recording.of(name) for name in units_of(source, None)):
+        return [], []
     rest = replace(recording, calls=tuple(call for call in recording.calls if call.function not in out))
     try:
         found = understand(rest, overrides)
-    except ScriptError:
-        return []
+    except ScriptError as error:
+        return [], [] if error.slug == "no-gradient" else [f"not checked: {error.message}"]
     chosen = [pair for subject in subjects for pair in subject.backward.pairs]
     bases = moved_bases(source)
-    return [
-        subject
-        for subject in found
-        if subject.agreement and len(other_parameters(subject.backward, chosen, bases)) == len(subject.backward.pairs)
-    ]
+    others, notes = list[Subject](), list[str]()
+    for subject in found:
+        own = other_parameters(subject.backward, chosen, bases)
+        if len(own) == len(subject.backward.pairs) and (subject.agreement or loss_rank(subject.loss.name)):
+            others.append(subject)
+        elif own:
+            shown = ", ".join(f"`{pair.slot.name}`" for pair in own)
+            notes.append(f"not checked: {shown}, which `{subject.backward.function.name}` moves by itself")
+    return others, notes
 
 
 def _covered(recording: Recording) -> set[str]:
     """Return the functions that optimizers call, directly or not."""
     source = recording.source
+    handed = [called for pair in recording.recorder.handed for called in (pair.objective, pair.derivative)]
+    found = [function for called in handed if isinstance(function := _own_function(source, called), Function)]
+    return _reached(source, found)
+
+
+def _reached(source: SourceFile, units: Sequence[Unit]) -> set[str]:
+    """Return the names of some units and of the functions that they call, directly or not."""
     found: set[str] = set()
-    pending = [
-        function
-        for handed in recording.recorder.handed
-        for called in (handed.objective, handed.derivative)
-        if isinstance(function := _own_function(source, called), Function)
-    ]
+    pending = list(units)
     while pending:
-        function = pending.pop()
-        if function.name not in found:
-            found.add(function.name)
-            pending += [other for other in source.functions.values() if other.short_name in function.calls]
+        unit = pending.pop()
+        if unit.name not in found:
+            found.add(unit.name)
+            pending += [other for other in source.functions.values() if other.short_name in unit.calls]
     return found

@@ -157,6 +157,11 @@ class Recorder:
         """What was handed to optimizers."""
         return self._handed.found
 
+    @property
+    def handing_lines(self) -> Set[tuple[str, int]]:
+        """The files and lines from which optimizers have been called with a derivative."""
+        return self._handed.places
+
     def hand(self, handed: Handed) -> Callable[[], object] | None:
         """Keep what an optimizer is handed, and record its calls; return what is to be called when it is done."""
         if not self.recording or threading.get_ident() != self._thread:
