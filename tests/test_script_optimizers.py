@@ -196,6 +196,24 @@ def test_pairs_are_found_wherever_their_functions_live(tmp_path, text, factor, v
     assert verdicts(result) == {"v": verdict}
 
 
+@pytest.mark.parametrize(("factor", "verdict"), [("2", "match"), ("1", "mismatch")])
+def test_each_time_that_a_pair_is_handed_counts(tmp_path, factor, verdict):
+    text = """
+from scipy.optimize import minimize as smallest
+class Ridge:
+    def __init__(self, lam):
+        self.lam = lam
+    def fit(self):
+        e = lambda v: A @ v - b
+        self.v = smallest(lambda v: e(v) @ e(v) + self.lam * v @ v, start,
+                          jac=lambda v: 2 * A.T @ e(v) + FACTOR * self.lam * v).x
+for lam in [0.0, 0.1, 1.0]:
+    Ridge(lam).fit()
+"""
+    result = check(tmp_path, DATA.replace("FACTOR", "1") + text.replace("FACTOR", factor), fix=False)
+    assert verdicts(result) == {"v": verdict}
+
+
 MODEL = """
 def r(p, x, y):
     return p[0] * np.exp(-p[1] * x) - y
@@ -388,6 +406,20 @@ def test_a_call_that_the_run_does_not_come_to_is_named(tmp_path):
     assert verdicts(result) == {"v": "match"}
     line = next(i for i, line in enumerate(text.strip().split("\n"), start=1) if "minimize(cost_reg" in line)
     assert any(f"`minimize` is handed in line {line}" in note for note in result.notes)
+
+
+def test_flags_choose_among_pairs(tmp_path):
+    text = DATA.replace("FACTOR", "1") + TWO.replace("PENALTY", "v") + "minimize(aa, start, args=(A, b), jac=bb)"
+    for options, expected in (
+        ({"params": ("gradient_reg.v",)}, {"v": "mismatch"}),
+        ({"loss": "aa(v, M, t)", "backward": "bb", "params": ("v",)}, {"v": "match"}),
+        ({"loss": "cost_reg"}, {"v": "mismatch"}),
+        ({"params": ("v",)}, {"gradient.v": "match", "gradient_reg.v": "mismatch", "bb.v": "match"}),
+    ):
+        assert verdicts(check(tmp_path, text, fix=False, **options)) == expected
+    error = check(tmp_path, text, fix=False, params=("v", "u")).error
+    assert error is not None
+    assert "`u`" in error.message
 
 
 def test_functions_of_a_library_are_nobodys_mistake(tmp_path):

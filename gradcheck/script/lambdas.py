@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from typing import Any
 
 from gradcheck.script.handed import OPTIMIZERS
@@ -18,7 +18,7 @@ def with_lambdas_defined(tree: ast.Module) -> ast.Module:
     A lambda in the call of an optimizer is defined just before the statement, under a name that tells its line. All
     positions are those of the text.
     """
-    module: ast.Module = _Definitions(_names(tree)).visit(tree)
+    module: ast.Module = _Definitions(_names(tree), OPTIMIZERS | _aliases(tree)).visit(tree)
     return module
 
 
@@ -26,9 +26,15 @@ def _names(tree: ast.Module) -> set[str]:
     return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
 
 
+def _aliases(tree: ast.Module) -> set[str]:
+    """Return the names under which optimizers are imported."""
+    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
+    return {alias.asname for node in nodes for alias in node.names if alias.name in OPTIMIZERS and alias.asname}
+
+
 class _Definitions(ast.NodeTransformer):
-    def __init__(self, taken: set[str]) -> None:
-        self._taken = taken
+    def __init__(self, taken: set[str], optimizers: Set[str]) -> None:
+        self._taken, self._optimizers = taken, optimizers
 
     def visit(self, node: ast.AST) -> Any:
         match node:
@@ -42,7 +48,7 @@ class _Definitions(ast.NodeTransformer):
 
     def _handed(self, statement: ast.stmt) -> ast.stmt | list[ast.stmt]:
         found: list[ast.stmt] = []
-        for owner, key, node in list(_lambdas(statement)):
+        for owner, key, node in list(_lambdas(statement, self._optimizers)):
             name = self._name(node.lineno)
             found.append(_definition(name, node, node))
             reference = ast.copy_location(ast.Name(name, ast.Load()), node)
@@ -62,10 +68,10 @@ class _Definitions(ast.NodeTransformer):
         return name
 
 
-def _lambdas(statement: ast.stmt) -> Iterator[tuple[Any, str | int, ast.Lambda]]:
+def _lambdas(statement: ast.stmt, optimizers: Set[str]) -> Iterator[tuple[Any, str | int, ast.Lambda]]:
     """Return the lambdas that stand in calls of optimizers, with what holds them."""
     for node in _outside(statement):
-        if isinstance(node, ast.Call) and called_name(node) in OPTIMIZERS:
+        if isinstance(node, ast.Call) and called_name(node) in optimizers:
             yield from ((node.args, i, a) for i, a in enumerate(node.args) if isinstance(a, ast.Lambda))
             yield from ((k, "value", k.value) for k in node.keywords if isinstance(k.value, ast.Lambda))
 

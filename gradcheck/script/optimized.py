@@ -8,6 +8,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -56,10 +57,12 @@ def understood(recording: Recording, overrides: Overrides) -> tuple[Subject, ...
         As `understand` does.
     """
     unreached = tuple(_unreached(recording))
-    if overrides.loss or not recording.recorder.handed:
+    if not recording.recorder.handed:
         return _with_notes(understand(recording, overrides), unreached)
     subjects, refused, are_compared = _of_pairs(recording, overrides)
-    if overrides.backward or overrides.params:
+    if overrides.loss:
+        subjects = [s for s in subjects if overrides.loss in (s.loss.text, s.loss.shown, s.loss.name)]
+    if overrides.backward or overrides.params or overrides.loss:
         known = {name for subject in subjects for pair in subject.backward.pairs for name in _names(subject, pair)}
         return tuple(subjects) if subjects and known.issuperset(overrides.params) else understand(recording, overrides)
     notes = (*refused, *unreached)
@@ -212,12 +215,15 @@ class _Pair:
         raise _Refused(f"its objective, `{self._shown}`, {reasons[0] if reasons else 'could not be called again'}")
 
     def _moments(self) -> tuple[Call, ...]:
-        """Return the calls that the optimizer has made, if any of them was recorded."""
-        calls = self._recording.of(self._function.name)
+        """Return the calls that the optimizer has made, if any of them was recorded.
+
+        Of several times that it was handed the same pair, with other data perhaps, each has its turn.
+        """
+        calls, name = self._recording.of(self._function.name), self._function.name
         windows = [w for n in self._numbers for w in self._recording.recorder.handed[n].windows]
-        name = self._function.name
-        own = [c for c in calls if any(b.get(name, 0) < c.number <= a.get(name, 0) for b, a in windows)]
-        fitting = [_opened(call, self._function) for call in own or calls]
+        own = [[c for c in calls if b.get(name, 0) < c.number <= a.get(name, 0)] for b, a in windows]
+        in_turn = [call for turn in zip_longest(*own) for call in turn if call is not None]
+        fitting = [_opened(call, self._function) for call in in_turn or calls]
         try:
             return tuple(call for call in fitting if all(self._shapes(call)))
         except (KeyError, IndexError, TypeError):
