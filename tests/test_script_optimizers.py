@@ -343,6 +343,22 @@ def test_what_alone_cannot_be_replayed_is_an_error(tmp_path):
     assert "lambda" in error.message
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("minimize(lambda v: v * 2, start, jac=lambda v: 2 * v)", "shape (3,), not one number"),
+        ("minimize(lambda v: v @ v + np.inf, start, jac=lambda v: 2 * v)", "not finite"),
+        ("minimize(lambda v: v @ v, start, jac=partial(np.multiply, 2))", "found no gradients"),
+        ("least_squares(lambda v: A @ v - b, start, jac=lambda v: A.T)", "shape (number of values, 3)"),
+    ],
+)
+def test_what_is_wrong_with_a_pair_is_told(tmp_path, text, said):
+    run = f"try:\n    {text}\nexcept (ValueError, TypeError):\n    pass\n"
+    error = check(tmp_path, DATA.replace("FACTOR", "1") + run).error
+    assert error is not None
+    assert said in error.message
+
+
 def test_the_applied_step_comes_before_what_was_only_compared(tmp_path):
     text = """
 def cost(w):

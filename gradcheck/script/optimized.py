@@ -32,9 +32,9 @@ from gradcheck.script.unchecked import other_parameters
 from gradcheck.script.understand import Subject, understand
 from gradcheck.script.units import Unit, moved_bases, units_of
 
-# stands for the point in the arguments of a call
-_POINT = object()
 _PLAIN = (int, float, str, bool, type(None))
+# of the recorded calls of a derivative
+_MOST_MOMENTS = 8
 
 
 class _Refused(Exception):
@@ -76,7 +76,7 @@ def understood(recording: Recording, overrides: Overrides) -> tuple[Subject, ...
         if subjects:
             return _with_notes(subjects, notes)
         if refused and error.slug in ("no-gradient", "no-loss"):
-            raise ScriptError(refused[0], slug="no-gradient") from None
+            raise ScriptError("; ".join(refused), slug="no-gradient") from None
         raise
     used = _reached(recording.source, [unit for s in found for unit in (s.backward.function, s.backward.region)])
     return _with_notes([*found, *(s for s in subjects if s.backward.function.name not in used)], notes)
@@ -225,7 +225,7 @@ class _Pair:
         in_turn = [call for turn in zip_longest(*own) for call in turn if call is not None]
         fitting = [_opened(call, self._function) for call in in_turn or calls]
         try:
-            return tuple(call for call in fitting if all(self._shapes(call)))
+            return tuple(call for call in fitting if all(self._shapes(call)))[:_MOST_MOMENTS]
         except (KeyError, IndexError, TypeError):
             return ()
 
@@ -298,7 +298,13 @@ class _Pair:
         evidence = f"being what `{handed.optimizer}` hands to `{self._function.short_name}`"
         for number, leaf in enumerate(leaves):
             entry = number if len(leaves) > 1 else None
-            projection = Projection(count, handed.by_parameter, entry) if handed.of_several else None
+            # of a single value, the derivative is the gradient already
+            shape = _shape(output.leaf.value)
+            has_several = handed.of_several and (entry is not None or np.prod(shape) != count)
+            if has_several and (len(shape) != 2 or shape[0 if handed.by_parameter else 1] != count):
+                wanted = f"({count}, number of values)" if handed.by_parameter else f"(number of values, {count})"
+                raise _Refused(f"expected is a matrix of shape {wanted}, received is one of shape {shape}")
+            projection = Projection(count, handed.by_parameter, entry) if has_several else None
             slot = Slot(leaf, leaf.name, is_argument=True)
             yield GradientMap(slot, output, None, evidence, project=projection)
 
@@ -396,6 +402,11 @@ class _Pair:
             reasons.append("is not finite")
             return False
         return True
+
+
+def _shape(derivative: Any) -> tuple[int, ...]:
+    # a sparse matrix is no array
+    return tuple(derivative.shape) if hasattr(derivative, "shape") else np.shape(derivative)
 
 
 def _is_point(given: _Given) -> bool:
