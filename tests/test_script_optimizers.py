@@ -335,6 +335,21 @@ def test_what_cannot_be_replayed_is_named_beside_what_is_checked(tmp_path):
     assert any("not checked" in note and "minimize" in note for note in result.notes)
 
 
+def test_of_a_function_that_is_defined_twice_the_first_one_is_named(tmp_path):
+    text = (
+        TWO.replace("cost_reg", "cost")
+        .replace("gradient_reg", "gradient")
+        .replace("cost(v) + ", "np.sum((A @ v - b) ** 2) + ")
+    )
+    text = text.replace("gradient(v) + ", "2 * A.T @ (A @ v - b) + ")
+    first = "minimize(cost, start, jac=gradient)\n"
+    text = text.replace(first, "").replace("def cost(v, lam)", first + "def cost(v, lam)")
+    for penalty, verdict in (("np.r_[0, v[1:]]", "match"), ("v", "mismatch")):
+        result = check(tmp_path, DATA.replace("FACTOR", "1") + text.replace("PENALTY", penalty), fix=False)
+        assert verdicts(result) == {"v": verdict}
+        assert any("defined again" in note for note in result.notes)
+
+
 def test_what_alone_cannot_be_replayed_is_an_error(tmp_path):
     text = "minimize(aa, start, args=(A, b), jac=[lambda v, M, t: M.T @ (M @ v - t)][0])"
     error = check(tmp_path, DATA.replace("FACTOR", "1") + text).error
@@ -346,7 +361,8 @@ def test_what_alone_cannot_be_replayed_is_an_error(tmp_path):
 @pytest.mark.parametrize(
     ("text", "said"),
     [
-        ("minimize(lambda v: v * 2, start, jac=lambda v: 2 * v)", "shape (3,), not one number"),
+        ("minimize(lambda v: v * 2, start, jac=lambda v: 2 * v)", "it was not called"),
+        ("minimize(lambda v: v @ v, start, jac=lambda v: 2 * v, method='Powell')", "it was not called"),
         ("minimize(lambda v: v @ v + np.inf, start, jac=lambda v: 2 * v)", "not finite"),
         ("minimize(lambda v: v @ v, start, jac=partial(np.multiply, 2))", "found no gradients"),
         ("least_squares(lambda v: A @ v - b, start, jac=lambda v: A.T)", "shape (number of values, 3)"),

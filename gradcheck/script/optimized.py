@@ -166,7 +166,7 @@ def _own_function(source: SourceFile, called: Any) -> Function | str | None:
     if not can_be_replayed(function):
         return "it has a decorator, or is no plain function"
     if function.line != code.co_firstlineno and not function.decorators:
-        return f"`{function.name}` is defined more than once; the optimizer was handed another one"
+        return f"`{function.name}` is defined again below, and only its last definition can be called again"
     return function
 
 
@@ -200,7 +200,7 @@ class _Pair:
         """
         moments = self._moments()
         if not moments:
-            raise _Refused("its calls were not recorded")
+            raise _Refused("it was not called")
         pairs = tuple(self._pairs(moments[0]))
         outputs = (pairs[0].output,)
         backward = Backward(self._function, moments[0], outputs, pairs, self._function, moments, handed=True)
