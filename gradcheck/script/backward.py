@@ -33,6 +33,8 @@ class Backward:
         The statements of the script that move something by a step.
     shared : bool
         Whether one moment calls the function for several sets of parameters, of which a replay sees the first.
+    handed : bool
+        Whether an optimizer is handed the function as the derivative of the loss: no factor is a convention then.
     """
 
     function: Function | Loop
@@ -43,6 +45,7 @@ class Backward:
     moments: tuple[Call, ...]
     updates: tuple[Update, ...] = ()
     shared: bool = False
+    handed: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -20,12 +20,13 @@ from gradcheck.script.clipping import clip_bounds, without_clipped
 from gradcheck.script.coverage import by_coverage
 from gradcheck.script.growth import before_growth, fitted, grown
 from gradcheck.script.kernel import stand_in_for_kernel
+from gradcheck.script.optimized import understood as understood_with_optimizers
 from gradcheck.script.perturb import moved
 from gradcheck.script.record import Recording, record, script_raised
 from gradcheck.script.replay import Stage
 from gradcheck.script.source import SourceFile
 from gradcheck.script.stale import computed_before
-from gradcheck.script.understand import Subject, understand
+from gradcheck.script.understand import Subject
 from gradcheck.script.units import recorded, units_of
 from gradcheck.tracking import Progress
 
@@ -91,7 +92,7 @@ def understood(source: SourceFile, request: Request) -> tuple[Recording, tuple[S
     units = units_of(source, request.overrides.backward)
     recording = record(source, request.argv, _SHARE_OF_RUN * request.seconds, recorded(source, units), set(units))
     try:
-        return recording, understand(recording, request.overrides)
+        return recording, understood_with_optimizers(recording, request.overrides)
     except ScriptError as error:
         # a script that broke off before its gradients explains itself better than what was not found then
         reached = any(call.function in units for call in recording.calls) and error.slug != "no-gradient"
@@ -107,7 +108,7 @@ def rewind_input() -> None:
 
 
 def _examined(recording: Recording, subject: Subject, request: Request) -> Examined:
-    stale = computed_before(recording, subject.backward)
+    stale = None if subject.backward.handed else computed_before(recording, subject.backward)
     found = list(checks(recording, subject, request, perturb=stale is None))
     evaluations = sum(count for _, count in found)
     return Examined(recording, subject, stale, tuple(point for point, _ in found), evaluations)

@@ -17,6 +17,7 @@ from gradcheck.errors import ScriptError
 from gradcheck.repair.bench import Point
 from gradcheck.repair.engine import find_findings
 from gradcheck.result import CheckResult
+from gradcheck.script.apart import shared_findings, told_apart
 from gradcheck.script.candidates import Overrides
 from gradcheck.script.checked import Examined, checked, checks
 from gradcheck.script.curves import with_curves
@@ -186,9 +187,10 @@ def _signatures(examined: Examined, checks: Sequence[CheckResult], merged: Check
 
 def _joined(results: Sequence[ScriptResult]) -> ScriptResult:
     """Return one result for the models of a script, the parameters of each after those of the one before."""
-    first, checks = results[0], [result.check for result in results if result.check is not None]
     if len(results) == 1:
-        return first
+        return results[0]
+    results = told_apart(results)
+    first, checks = results[0], [result.check for result in results if result.check is not None]
     points = [result.entry_points for result in results if result.entry_points is not None]
     parameters = tuple(parameter for check in checks for parameter in check.parameters)
     # what is left out beside one model may be what another one has
@@ -205,7 +207,7 @@ def _joined(results: Sequence[ScriptResult]) -> ScriptResult:
         evaluations=sum(result.evaluations for result in results),
         sources=tuple(source for result in results for source in result.sources),
         signatures=tuple(said for result in results for said in result.signatures),
-        findings=tuple(finding for result in results for finding in result.findings),
+        findings=shared_findings(results),
         notes=tuple(dict.fromkeys(note for result in results for note in result.notes)),
         evidence=tuple(sentence for result in results for sentence in result.evidence),
         usages=tuple(usage for result in results for usage in result.usages),
@@ -297,6 +299,12 @@ def _notes(recording: Recording, subject: Subject, stale: str | None) -> Iterato
         yield (
             f"not checked: {shown}, which the script moves by gradients that other code computes; choose that code "
             "with --backward NAME"
+        )
+    yield from subject.left_out
+    if any(pair.project is not None for pair in subject.backward.pairs):
+        yield (
+            f"the objective of {function.name} has several values: what is compared are derivatives of their sum, each "
+            "times a random number"
         )
     if unpaired := [output.shown for output in subject.unpaired]:
         yield (

@@ -65,7 +65,7 @@ def outputs(source: SourceFile, function: Function, call: Call) -> list[Output]:
         if not leaf.path:
             labels.append(f"{function.short_name}()")
         named = tuple(dict.fromkeys(label for label in labels if label))
-        found.append(Output(leaf, named, _element(expressions[-1], leaf) if expressions else None))
+        found.append(Output(leaf, named, element(expressions[-1], leaf) if expressions else None))
     return found
 
 
@@ -85,7 +85,7 @@ def possible_labels(source: SourceFile, function: Function) -> set[str]:
     return labels | {ast.unparse(part) for part in parts if isinstance(part, ast.Name | ast.Attribute | ast.Subscript)}
 
 
-def _element(expression: ast.expr, leaf: Leaf) -> ast.expr:
+def element(expression: ast.expr, leaf: Leaf) -> ast.expr:
     """Return the part of a returned expression that the leaf lies in."""
     if not leaf.path or leaf.path[0].attribute:
         return expression

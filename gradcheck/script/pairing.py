@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Callable, Sequence, Set
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -47,7 +47,10 @@ class Slot:
 
 @dataclass(frozen=True)
 class GradientMap:
-    """A parameter, what is its gradient, and how this was seen; `decay` is what part of its change is none of it."""
+    """A parameter, what is its gradient, and how this was seen.
+
+    `decay` is what part of its change is none of it; `project` makes the gradient of a matrix of derivatives.
+    """
 
     slot: Slot
     output: Output
@@ -55,6 +58,7 @@ class GradientMap:
     evidence: str
     motion: Motion = field(default_factory=Motion)
     decay: str | None = None
+    project: Callable[[Any], Any] | None = None
 
     @property
     def adds(self) -> bool | None:

@@ -18,6 +18,7 @@ from typing import Any
 from gradcheck.errors import ScriptError
 from gradcheck.random_state import RandomState
 from gradcheck.script import implied
+from gradcheck.script.handed import Handed, HandedPairs, along, listening
 from gradcheck.script.instrument import HOOK, instrument
 from gradcheck.script.source import SourceFile
 from gradcheck.script.state import Copier, module_variables
@@ -120,6 +121,7 @@ class Recorder:
 
     locals = staticmethod(builtins.locals)
     implied = implied
+    along = staticmethod(along)
 
     def __init__(self, wanted: Set[str]) -> None:
         self.calls: list[Call] = []
@@ -137,6 +139,7 @@ class Recorder:
         self._open: list[tuple[Call, types.FrameType]] = []
         self._copier = Copier()
         self._wanted = wanted
+        self._handed, self._since = HandedPairs(), dict[str, int]()
         self._thread = threading.get_ident()
 
     def enter(self, function: str) -> bool:
@@ -146,7 +149,30 @@ class Recorder:
         if not self.recording or threading.get_ident() != self._thread:
             return False
         count = self.counts[function] = self.counts.get(function, 0) + 1
-        return count == 1 or (count in RECORDED_CALLS and function in self._wanted)
+        since = count - self._since.get(function, 0)
+        return count == 1 or ((count in RECORDED_CALLS or since in RECORDED_CALLS) and function in self._wanted)
+
+    @property
+    def handed(self) -> list[Handed]:
+        """What was handed to optimizers."""
+        return self._handed.found
+
+    @property
+    def handing_lines(self) -> Set[tuple[str, int]]:
+        """The files and lines from which optimizers have been called with a derivative."""
+        return self._handed.places
+
+    def hand(self, handed: Handed) -> Callable[[], object] | None:
+        """Keep what an optimizer is handed, and record its calls; return what is to be called when it is done."""
+        if not self.recording or threading.get_ident() != self._thread:
+            return None
+        end = self._handed.add(handed, self.counts)
+        if end is None:
+            return None
+        if (name := handed.name) is not None:
+            self._wanted = {*self._wanted, name}
+            self._since[name] = self.counts.get(name, 0)
+        return lambda: end(self.counts)
 
     def record(self, function: str, arguments: dict[str, Any]) -> None:
         """Keep a call's arguments, the module's variables and the random states."""
@@ -257,7 +283,7 @@ def run_script(
     code = compile(instrument(source, stops), str(source.path), "exec")
     problem: ScriptError | None = None
     try:
-        with _alarm(recorder, seconds, awaited, source.path):
+        with _alarm(recorder, seconds, awaited, source.path), listening(recorder.hand):
             exec(code, module.__dict__)
     except StopScript as stop:
         problem = stop.problem

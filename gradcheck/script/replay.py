@@ -48,6 +48,8 @@ class LossExpression:
         Another loss has to agree with a gradient, up to a factor, to be taken.
     is_implied : bool
         Whether the script does not write it down.
+    at_entry : bool
+        Whether it is of what the function is called with, rather than of its variables when it returns.
     """
 
     text: str
@@ -57,6 +59,7 @@ class LossExpression:
     evidence: str
     near: bool = True
     is_implied: bool = False
+    at_entry: bool = False
 
 
 # the first replays, and now and then a later one, are looked at for what they change
@@ -181,6 +184,8 @@ class Stage:
     def loss(self, expression: LossExpression) -> Callable[[Mapping[str, Any]], Any]:
         """Return the loss as a function of the parameters: as they are before the script moves them."""
         code = compile(expression.text, "<loss>", "eval")
+        if expression.at_entry:
+            return lambda parameters: self.look_at_entry(parameters, lambda variables, _: eval(code, variables))
         self._find_first_change()
         return lambda parameters: self._play(
             parameters,
@@ -249,6 +254,7 @@ class Stage:
                     value = value - np.where(value != 0, eval(pair.decay, dict(roots)) * before, 0.0)
             else:
                 value = follow(roots[pair.output.variable], pair.output.leaf.path)
+                value = value if pair.project is None else pair.project(value)
             own = shaped(value, pair.slot.leaf)
             found[pair.slot.name] = -own if pair.slot.name in self._turned else own
         return found

@@ -12,6 +12,7 @@ from functools import cached_property
 from pathlib import Path
 
 from gradcheck.errors import ScriptError
+from gradcheck.script.lambdas import with_lambdas_defined
 from gradcheck.script.notebook import SUFFIX, read_notebook
 from gradcheck.script.place import Cells
 from gradcheck.script.syntax import Function, Loop, functions_in, loops_in
@@ -91,7 +92,7 @@ class ScriptText:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of the script, which Python shows when it runs
-                return SourceFile(self, self._tree())
+                return SourceFile(self, with_lambdas_defined(self._tree()))
         except SyntaxError as error:
             raise ScriptError(f"not valid Python: {error.msg}", slug="syntax-error", line=error.lineno) from None
         except (RecursionError, MemoryError):

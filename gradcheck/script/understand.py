@@ -52,6 +52,8 @@ class Subject:
         Other parameters, of which the script has gradients elsewhere.
     remark : str or None
         What was noticed about its gradients beside all this.
+    left_out : tuple of str
+        What is handed to optimizers and could not be checked, a sentence each.
     """
 
     backward: Backward
@@ -61,6 +63,7 @@ class Subject:
     agreement: int = 0
     unchecked: tuple[str, ...] = ()
     remark: str | None = None
+    left_out: tuple[str, ...] = ()
 
     @property
     def unpaired(self) -> list[Output]:

@@ -36,7 +36,8 @@ def entry_names(backward: Backward) -> dict[str, tuple[str, ...]]:
     """
     found = {}
     for pair in backward.pairs:
-        names = _unpacked(backward, pair.slot.leaf)
+        # of a matrix, the user looks for a column by its number
+        names = _unpacked(backward, pair.slot.leaf) if pair.project is None else ()
         if names:
             found[pair.slot.name] = names
     taken = [name for names in found.values() for name in names]

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck.script.instrument import HOOK
 from gradcheck.script.leaves import Leaf, leaves
 from gradcheck.script.outputs import Kind
 from gradcheck.script.pairing import GradientMap
@@ -90,7 +91,7 @@ def usage_of(subject: Subject) -> Usage:
     function = backward.function
     return Usage(
         backward=function.name if isinstance(function, Function) else None,
-        loss=None if loss.is_implied else loss.text,
+        loss=None if loss.is_implied or HOOK in loss.text else loss.text,
         parameters=backward.names,
         signature=_signature(function, backward.example, subject) if isinstance(function, Function) else None,
     )
@@ -99,6 +100,8 @@ def usage_of(subject: Subject) -> Usage:
 def _signature(function: Function, call: Call, subject: Subject) -> Signature | None:
     backward, written = subject.backward, function.node.args
     is_plain = function.owner is None and function.outer is None and backward.kind is Kind.RETURNED
+    if any(pair.project is not None for pair in backward.pairs):
+        return None
     if not is_plain or function.decorators or written.vararg or written.kwarg or written.kwonlyargs:
         return None
     if abs(subject.scale.value - 1) > _ROUND or set(call.arguments) != set(function.arguments):
