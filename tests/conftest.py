@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from fixture_scripts import Shelf
 
 pytest_plugins = ["pytester"]
 
@@ -43,3 +46,18 @@ def forked(monkeypatch: pytest.MonkeyPatch, examiner: Any) -> None:
     """Examine scripts in forks, which is quicker; a mark for tests that are about what is found in a script."""
     if hasattr(os, "fork"):
         monkeypatch.setattr("gradcheck.api.examine_isolated", examiner)
+
+
+@pytest.fixture(scope="session")
+def shelf(tmp_path_factory: pytest.TempPathFactory, examiner: Any) -> Iterator[Shelf]:
+    """Examine each fixture script once in a run of the tests, however many processes that has."""
+    from fixture_scripts import Shelf
+
+    base = tmp_path_factory.getbasetemp()
+    # what belongs to one of several processes lies in the folder of the run
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "examined"
+    folder.mkdir(exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        if hasattr(os, "fork"):
+            patch.setattr("gradcheck.api.examine_isolated", examiner)
+        yield Shelf(folder)

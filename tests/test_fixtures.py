@@ -18,9 +18,9 @@ def label(path: Path) -> str:
 
 
 @pytest.mark.parametrize("path", RUNNABLE + scripts("notebooks"), ids=label)
-def test_verdict_of_every_parameter(path):
+def test_verdict_of_every_parameter(path, shelf):
     expected = expectation(path)
-    (script,) = check_script(path).scripts
+    script = shelf(path)
     assert script.error is None
     verdicts = {parameter.name: str(parameter.verdict) for parameter in script.parameters}
 
@@ -32,12 +32,10 @@ def test_verdict_of_every_parameter(path):
 
 
 @pytest.mark.parametrize("stem", [path.stem for path in scripts("buggy")])
-def test_twins_are_checked_in_the_same_parameters(stem):
+def test_twins_are_checked_in_the_same_parameters(stem, shelf):
     """A correct script is not passed by looking at fewer of its parameters."""
-    names = []
-    for path in (path for path in RUNNABLE if path.stem == stem):
-        (script,) = check_script(path).scripts
-        names.append({parameter.name for parameter in script.parameters})
+    twins = [shelf(path) for path in RUNNABLE if path.stem == stem]
+    names = [{parameter.name for parameter in script.parameters} for script in twins]
     assert names[0] == names[1] != set()
 
 
