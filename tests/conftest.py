@@ -13,7 +13,7 @@ from hypothesis import settings
 if TYPE_CHECKING:
     from fixture_scripts import Shelf
 
-pytest_plugins = ["pytester"]
+pytest_plugins = ["frameworks", "pytester"]
 
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
