@@ -15,6 +15,10 @@ if TYPE_CHECKING:
 
 pytest_plugins = ["frameworks", "pytester"]
 
+# each process of pytest-xdist has a core of its own; more threads in it would wait for each other, at full load.
+# It is read when NumPy is loaded, here or in a process that a test starts
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
 
