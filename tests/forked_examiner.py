@@ -39,7 +39,10 @@ class Examiner:
         del children, told
         if self._process is None:
             self._process = subprocess.Popen(
-                [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, env={**os.environ, **SURROUNDINGS}
+                [sys.executable, __file__],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env={**os.environ, **SURROUNDINGS},
             )
         with tempfile.TemporaryDirectory() as folder:
             Path(folder, REQUEST).write_bytes(pickle.dumps(request))

@@ -48,7 +48,9 @@ def judged(report: Report) -> Report:
     module = re.search(r"could not import '(\w+)", reason)
     if module is not None and expected().get(module[1], module[1]) is not None:
         report.outcome = "failed"
-        report.longrepr = f"{reason}\n{REQUIRE}=1: expected it to be installed; it is in the group adapters of {PROJECT}"
+        report.longrepr = (
+            f"{reason}\n{REQUIRE}=1: expected it to be installed; it is in the group adapters of {PROJECT}"
+        )
     return report
 
 

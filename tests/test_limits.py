@@ -65,9 +65,10 @@ def test_a_limit_that_is_not_reached_changes_nothing():
 
 
 def test_the_time_is_limited():
-    began = time.perf_counter()
-    result = check_grad(Loss(0.02), grad, W.copy(), timeout=0.3)
-    assert time.perf_counter() - began < 1.0
+    loss = Loss(0.02)
+    result = check_grad(loss, grad, W.copy(), timeout=0.3)
+    # the one that was begun in time is not broken off, and neither is what is done for one entry
+    assert loss.calls <= 0.3 / 0.02 + 3
     assert result.verdict == "inconclusive"
     assert result.parameters[0].reason is Reason.LIMIT
 
