@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from fixture_scripts import expectation, scripts
+from fixture_scripts import Shelf, expectation, scripts
 from gradcheck.api import check_script
 from gradcheck.config import Options
+from gradcheck.script.result import ScriptResult
 
 RUNNABLE = scripts("buggy") + scripts("correct")
 
@@ -55,3 +56,19 @@ def test_error_names_the_line(name, text):
     (script,) = check_script(path).scripts
     line = path.read_text().splitlines()[script.error.line - 1]
     assert line.startswith(text)
+
+
+def test_a_fixture_is_examined_once(tmp_path, monkeypatch):
+    """Another process of the same run finds what the first one has found; other options are another question."""
+    asked = []
+
+    def examine(path, options):
+        asked.append(options.fix)
+        return ScriptResult(str(path))
+
+    monkeypatch.setattr("fixture_scripts.examine_script", examine)
+    for _ in range(2):
+        assert [Shelf(tmp_path)(path).path for path in RUNNABLE[:2]] == [str(path) for path in RUNNABLE[:2]]
+    assert asked == [False, False]
+    Shelf(tmp_path)(RUNNABLE[0], fix=True)
+    assert asked == [False, False, True]
