@@ -5,12 +5,19 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ["pytester"]
+if TYPE_CHECKING:
+    from fixture_scripts import Shelf
+
+pytest_plugins = ["frameworks", "pytester"]
+
+# each process of pytest-xdist has a core of its own; more threads in it would wait for each other, at full load.
+# It is read when NumPy is loaded, here or in a process that a test starts
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 settings.register_profile("repeatable", derandomize=True, deadline=None)
 settings.load_profile("repeatable")
@@ -43,3 +50,18 @@ def forked(monkeypatch: pytest.MonkeyPatch, examiner: Any) -> None:
     """Examine scripts in forks, which is quicker; a mark for tests that are about what is found in a script."""
     if hasattr(os, "fork"):
         monkeypatch.setattr("gradcheck.api.examine_isolated", examiner)
+
+
+@pytest.fixture(scope="session")
+def shelf(tmp_path_factory: pytest.TempPathFactory, examiner: Any) -> Iterator[Shelf]:
+    """Examine each fixture script once in a run of the tests, however many processes that has."""
+    from fixture_scripts import Shelf
+
+    base = tmp_path_factory.getbasetemp()
+    # what belongs to one of several processes lies in the folder of the run
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "examined"
+    folder.mkdir(exist_ok=True)
+    with pytest.MonkeyPatch.context() as patch:
+        if hasattr(os, "fork"):
+            patch.setattr("gradcheck.api.examine_isolated", examiner)
+        yield Shelf(folder)

@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import pickle
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from filelock import FileLock
+
+from gradcheck.api import examine_script
+from gradcheck.config import Options
+from gradcheck.script.result import ScriptResult
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 # a file of zero bytes has no room for a comment
@@ -35,6 +44,30 @@ class Expectation:
         if self.error is not None:
             return "error"
         return "mismatch" if self.mismatch else "match"
+
+
+class Shelf:
+    """What was found in the fixture scripts, each of them examined once by whichever process asks first.
+
+    Parameters
+    ----------
+    folder : Path
+        Is shared by the processes of one run of the tests, and by no other run.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def __call__(self, path: Path, *, fix: bool = False, **options: Any) -> ScriptResult:
+        """Return the result; causes of wrong gradients are looked for on demand only, as that takes longest."""
+        # a limit for a script that hangs, not for one beside which others are busy
+        asked = Options(**{"fix": fix, "timeout": 600.0, **options})
+        place = self._folder / hashlib.sha256(f"{path} {asked}".encode()).hexdigest()
+        with FileLock(f"{place}.lock"):
+            if not place.exists():
+                place.write_bytes(pickle.dumps(examine_script(path, asked)))
+        found: ScriptResult = pickle.loads(place.read_bytes())
+        return found
 
 
 def entry_names(path: Path) -> dict[str, list[str]]:

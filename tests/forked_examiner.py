@@ -16,6 +16,8 @@ from pathlib import Path
 from gradcheck.script.examine import Request, examine
 from gradcheck.script.result import ScriptResult
 
+# those of the real thing
+SURROUNDINGS = {"MPLBACKEND": "Agg", "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
 REQUEST, RESPONSE = "request.pickle", "response.pickle"
 
 
@@ -36,7 +38,12 @@ class Examiner:
         assert output is None
         del children, told
         if self._process is None:
-            self._process = subprocess.Popen([sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+            self._process = subprocess.Popen(
+                [sys.executable, __file__],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                env={**os.environ, **SURROUNDINGS},
+            )
         with tempfile.TemporaryDirectory() as folder:
             Path(folder, REQUEST).write_bytes(pickle.dumps(request))
             self._process.stdin.write(f"{folder}\n".encode())

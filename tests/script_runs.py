@@ -15,6 +15,8 @@ from gradcheck.config import Options
 from gradcheck.script.result import ScriptResult
 
 LIMIT = 30.0
+# what hangs does so for ever, and what is slow may be so because others use the machine as well
+PATIENCE = 300.0
 
 
 def write(folder: Path, text: str, name: str = "script.py") -> Path:
@@ -45,7 +47,7 @@ def command(*arguments: object, cwd: Path, stdin: str = "", **environment: str) 
         capture_output=True,
         encoding="utf-8",
         env={**os.environ, **environment},
-        timeout=LIMIT,
+        timeout=PATIENCE,
         check=False,
     )
 
@@ -64,7 +66,7 @@ def snippet(code: str, *arguments: object, cwd: Path) -> Any:
         cwd=cwd,
         capture_output=True,
         text=True,
-        timeout=LIMIT,
+        timeout=PATIENCE,
         check=False,
     )
     assert finished.returncode == 0, finished.stderr

@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from fixture_scripts import expectation, scripts
+from fixture_scripts import Shelf, expectation, scripts
 from gradcheck.api import check_script
 from gradcheck.config import Options
+from gradcheck.script.result import ScriptResult
 
 RUNNABLE = scripts("buggy") + scripts("correct")
 
@@ -18,9 +19,9 @@ def label(path: Path) -> str:
 
 
 @pytest.mark.parametrize("path", RUNNABLE + scripts("notebooks"), ids=label)
-def test_verdict_of_every_parameter(path):
+def test_verdict_of_every_parameter(path, shelf):
     expected = expectation(path)
-    (script,) = check_script(path).scripts
+    script = shelf(path)
     assert script.error is None
     verdicts = {parameter.name: str(parameter.verdict) for parameter in script.parameters}
 
@@ -32,12 +33,10 @@ def test_verdict_of_every_parameter(path):
 
 
 @pytest.mark.parametrize("stem", [path.stem for path in scripts("buggy")])
-def test_twins_are_checked_in_the_same_parameters(stem):
+def test_twins_are_checked_in_the_same_parameters(stem, shelf):
     """A correct script is not passed by looking at fewer of its parameters."""
-    names = []
-    for path in (path for path in RUNNABLE if path.stem == stem):
-        (script,) = check_script(path).scripts
-        names.append({parameter.name for parameter in script.parameters})
+    twins = [shelf(path) for path in RUNNABLE if path.stem == stem]
+    names = [{parameter.name for parameter in script.parameters} for script in twins]
     assert names[0] == names[1] != set()
 
 
@@ -57,3 +56,19 @@ def test_error_names_the_line(name, text):
     (script,) = check_script(path).scripts
     line = path.read_text().splitlines()[script.error.line - 1]
     assert line.startswith(text)
+
+
+def test_a_fixture_is_examined_once(tmp_path, monkeypatch):
+    """Another process of the same run finds what the first one has found; other options are another question."""
+    asked = []
+
+    def examine(path, options):
+        asked.append(options.fix)
+        return ScriptResult(str(path))
+
+    monkeypatch.setattr("fixture_scripts.examine_script", examine)
+    for _ in range(2):
+        assert [Shelf(tmp_path)(path).path for path in RUNNABLE[:2]] == [str(path) for path in RUNNABLE[:2]]
+    assert asked == [False, False]
+    Shelf(tmp_path)(RUNNABLE[0], fix=True)
+    assert asked == [False, False, True]

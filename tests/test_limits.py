@@ -65,9 +65,9 @@ def test_a_limit_that_is_not_reached_changes_nothing():
 
 
 def test_the_time_is_limited():
-    began = time.perf_counter()
-    result = check_grad(Loss(0.02), grad, W.copy(), timeout=0.3)
-    assert time.perf_counter() - began < 1.0
+    loss = Loss(0.02)
+    result = check_grad(loss, grad, W.copy(), timeout=0.3)
+    assert loss.calls < check_grad(Loss(), grad, W.copy()).evaluations / 2
     assert result.verdict == "inconclusive"
     assert result.parameters[0].reason is Reason.LIMIT
 

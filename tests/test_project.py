@@ -33,7 +33,8 @@ def text_files(root: Path) -> Iterator[tuple[Path, str]]:
     """Walk the project's own files that are text."""
     for folder, subfolders, names in os.walk(root):
         subfolders[:] = sorted(name for name in subfolders if name not in GENERATED)
-        for name in sorted(names):
+        # in one of several work trees, .git is a file
+        for name in sorted(name for name in names if name not in GENERATED):
             path = Path(folder, name)
             try:
                 yield path, path.read_text(encoding="utf-8")

@@ -7,7 +7,6 @@ from textwrap import dedent
 import pytest
 
 from fixture_scripts import scripts
-from gradcheck.api import check_script
 from gradcheck.demo import TEXT
 from gradcheck.diagnosis.finding import Confidence
 from gradcheck.repair.search import _meaning
@@ -132,9 +131,9 @@ FIXTURES = [
 
 
 @pytest.mark.parametrize("stem", FIXTURES)
-def test_marked_lines_are_found_and_mended(stem):
+def test_marked_lines_are_found_and_mended(stem, shelf):
     (path,) = (path for path in scripts("buggy") if path.stem == stem)
-    (script,) = check_script(path).scripts
+    script = shelf(path, fix=True)
     marked = {number for number, line in enumerate(script.lines, 1) if "# bug:" in line}
     assert {finding.span.line for finding in script.findings} == marked
     assert any(finding.fix is not None and finding.fix.verified for finding in script.findings)

@@ -115,7 +115,7 @@ def tabs(browser, files):
 
 def show(browser, path, **settings):
     tab = browser.new_context(viewport=WIDE, color_scheme="light", reduced_motion="reduce", **settings).new_page()
-    tab.set_default_timeout(10_000)
+    tab.set_default_timeout(120_000)
     found = Opened(tab)
     tab.on("request", lambda request: found.requests.append(request.url))
     tab.on("pageerror", lambda error: found.complaints.append(str(error)))
@@ -127,7 +127,9 @@ def show(browser, path, **settings):
 @pytest.mark.parametrize("name", PAGES)
 def test_a_page_asks_for_nothing_and_complains_of_nothing(tabs, name):
     found = tabs(name)
-    assert [url for url in found.requests if not url.startswith("data:")] == [found.tab.url]
+    # another test may have followed a link in it
+    page = found.tab.url.partition("#")[0]
+    assert [url for url in found.requests if not url.startswith("data:")] == [page]
     assert found.complaints == []
 
 

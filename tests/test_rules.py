@@ -39,6 +39,7 @@ def compared(text, folder):
     return found
 
 
+@pytest.mark.usefixtures("forked")
 @pytest.mark.parametrize("found", GRADIENT, ids=lambda r: r.code)
 def test_the_example_is_found_at_its_line_and_mended(found, tmp_path):
     script = checked(found.hit, tmp_path)
@@ -61,6 +62,7 @@ def test_the_example_of_a_training_is_found_at_its_line(found, tmp_path):
     assert any(re.search(r"\d", sentence) for sentence in findings[0].evidence)
 
 
+@pytest.mark.usefixtures("forked")
 @pytest.mark.parametrize("found", TRAINING, ids=lambda r: r.code)
 def test_the_example_of_a_training_has_no_wrong_gradient(found, tmp_path):
     script = checked(found.hit, tmp_path)
@@ -82,6 +84,7 @@ def test_the_line_as_it_should_be_is_no_longer_found(found, tmp_path):
     assert found.code not in [f.code for f in compared("\n".join(lines), tmp_path).findings]
 
 
+@pytest.mark.usefixtures("forked")
 @pytest.mark.parametrize("found", ALL, ids=lambda r: r.code)
 def test_what_only_looks_like_it_passes(found, tmp_path):
     script = checked(found.miss, tmp_path)

@@ -111,7 +111,11 @@ def test_a_script_is_evaluated_so_often_and_no_more(tmp_path):
 
 def test_a_script_that_takes_too_long_is_checked_as_far_as_it_got(tmp_path):
     """The points that were done say what they say; the others are left out."""
-    result = check(tmp_path, SLOW.replace("0.005", "0.02"), points=4, timeout=4)
+    for scale in (1, 5, 25):
+        # the share of the time that is the script's own, however busy the machine is otherwise
+        result = check(tmp_path, SLOW.replace("0.005", f"{0.02 * scale}"), points=4, timeout=4 * scale)
+        if result.error is None and result.verdict != "inconclusive":
+            break
     assert result.error is None
     assert result.verdict == "match"
     assert result.check.points < 4

@@ -23,7 +23,7 @@ from gradcheck.script.neighbours import local_modules
 from gradcheck.script.result import ScriptResult, Unchecked
 from gradcheck.script.source import Span
 from gradcheck.watch import Watch, stamps_of
-from script_runs import check, write
+from script_runs import PATIENCE, check, write
 
 RIGHT = """
 from helper import shift
@@ -218,7 +218,7 @@ class Running:
 
     def until(self, text):
         """Wait until something is shown after what was shown before."""
-        limit = time.monotonic() + 20
+        limit = time.monotonic() + PATIENCE
         while text not in (shown := self._screen.read_text()):
             assert time.monotonic() < limit, shown
             assert self.process.poll() is None, shown
@@ -248,7 +248,7 @@ def test_saves_are_followed_until_ctrl_c(tmp_path):
         assert shown.count("\n---- ") == 6
     finally:
         running.process.send_signal(signal.SIGINT)
-    assert running.process.wait(10) == 130
+    assert running.process.wait(PATIENCE) == 130
 
 
 def test_a_file_is_written_anew(tmp_path, monkeypatch, forked):
