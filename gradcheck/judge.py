@@ -20,6 +20,8 @@ _THOUSANDTH = 1e-3
 _SCATTERED = 8.0
 # an error bound of less than this part of what a change of the entry by its own scale makes of a derivative is small
 _AWAY = 100.0
+# part of a derivative that its error bound is to be smaller than, and evaluations after which that is not waited for
+_FINE, _SOME = 1e-3, 8
 # evaluations of an entry after which only what is undecided goes on
 _ENOUGH = 14
 
@@ -97,7 +99,7 @@ class Judge:
         derivative : Derivative
             The numerical derivatives.
         gradient_scale : float array, shape (entries,)
-            Largest numerical derivative of the parameter that an entry belongs to.
+            Largest numerical derivative of the parameter that an entry belongs to, in the unit of the entry.
         """
         d, bound, analytic = derivative, derivative.error, self.analytic
         with np.errstate(all="ignore"):
@@ -113,7 +115,9 @@ class Judge:
             match = finite & ((within & resolved) | at_kink | is_zero)
             mismatch = ~finite | (~at_kink & self._is_wrong(d, difference - allowed))
             quick = match & (difference <= allowed) & (bound <= allowed)
+            # beside entries of another unit an entry may look small and be seen well a few steps on
             clear = (bound <= 0.1 * coarse) & (d.evaluations > 2)
+            clear &= (bound <= _FINE * largest) | (d.evaluations >= _SOME)
             # a verdict against the code is confirmed at a third step
             settled = quick | (match & (clear | at_kink | is_zero)) | ~finite | (mismatch & (d.evaluations >= 6))
             settled |= (match | mismatch) & (d.evaluations >= _ENOUGH)
@@ -152,7 +156,8 @@ class Judge:
         # a gradient that is right for parameters within their own rounding is right: near an optimum the residuals
         # are round-off, and so is what is left of the derivative
         conditioning = _ROUNDINGS * np.finfo(np.float64).eps * self.entry_scale * derivative.curvature
-        return self.tolerance.allowed(self.analytic, derivative.value, gradient_scale) + conditioning
+        epsilon = 2 * derivative.of_loss.unit_roundoff
+        return self.tolerance.allowed(self.analytic, derivative.value, gradient_scale, epsilon) + conditioning
 
     def _is_wrong(self, derivative: Derivative, excess: FloatArray) -> BoolArray:
         """Tell where a difference that exceeds the allowed one by `excess` is proof of a mistake."""

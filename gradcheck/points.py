@@ -133,14 +133,14 @@ class _Comparison:
         fewest = 4 if self.options.method == "complex" else 2
 
         def goal(derivative: Derivative) -> tuple[BoolArray, FloatArray]:
-            judgement = judge(derivative, entries.largest(derivative.certain))
+            judgement = judge(derivative, entries.largest_in_unit(derivative.certain, judge.entry_scale))
             done = judgement.settled & (derivative.evaluations >= fewest)
             return done | self.objective.is_spent, judgement.target
 
         derivative = partial_derivatives(
             self.objective, entries, origin, self.noise, goal, judge.hint, judge.kink_reach
         )
-        judgement = judge(derivative, entries.largest(derivative.certain))
+        judgement = judge(derivative, entries.largest_in_unit(derivative.certain, judge.entry_scale))
         if self.options.method != "central":
             derivative, judgement = self._second_opinion(entries, judge, derivative, judgement)
         if self.objective.is_spent:
@@ -182,12 +182,12 @@ class _Comparison:
         asked = np.flatnonzero(every | judge.is_coarse(derivative, judgement))
         opinion = np.full(entries.index.size, np.nan)
         opinion[asked] = complex_step(self.objective, entries, asked)
-        scale = entries.largest(derivative.certain)
+        scale = entries.largest_in_unit(derivative.certain, judge.entry_scale)
         where = confirmed(derivative, opinion)
         if not every:
             where &= np.abs(judge.analytic - opinion) <= judgement.allowed
         derivative = with_opinion(derivative, opinion, where, scale)
-        return derivative, judge(derivative, entries.largest(derivative.certain))
+        return derivative, judge(derivative, entries.largest_in_unit(derivative.certain, judge.entry_scale))
 
 
 def _shown_error(analytic: FloatArray, derivative: Derivative) -> FloatArray:
