@@ -21,7 +21,7 @@ _SCATTERED = 8.0
 # an error bound of less than this part of what a change of the entry by its own scale makes of a derivative is small
 _AWAY = 100.0
 # part of a derivative that its error bound is to be smaller than, and evaluations after which that is not waited for
-_FINE, _SOME = 1e-3, 8
+_FINE, _SOME = 1e-3, 14
 # evaluations of an entry after which only what is undecided goes on
 _ENOUGH = 14
 
@@ -117,9 +117,11 @@ class Judge:
             quick = match & (difference <= allowed) & (bound <= allowed)
             # beside entries of another unit an entry may look small and be seen well a few steps on
             clear = (bound <= 0.1 * coarse) & (d.evaluations > 2)
-            clear &= (bound <= _FINE * largest) | (d.evaluations >= _SOME)
+            seen = (bound <= _FINE * largest) | (d.evaluations >= _SOME)
+            # what does not change the loss at all is seen at once
+            done = at_kink | (is_zero & (seen | (d.value == 0)))
             # a verdict against the code is confirmed at a third step
-            settled = quick | (match & (clear | at_kink | is_zero)) | ~finite | (mismatch & (d.evaluations >= 6))
+            settled = quick | (match & (done | (clear & seen))) | ~finite | (mismatch & (d.evaluations >= 6))
             settled |= (match | mismatch) & (d.evaluations >= _ENOUGH)
             small = bound <= np.maximum(allowed, self.tolerance.resolution * largest)
             target = np.fmax(allowed, 0.25 * difference)

@@ -79,8 +79,18 @@ def partial_derivatives(
         goal=goal,
         hint=hint,
         reach=reach,
-        scatter=lambda expected: scatter(Line(objective, np.random.default_rng(0)), origin, expected),
+        scatter=lambda expected: scatter(_line(objective, entries, hint), origin, expected),
     )
+
+
+def _line(objective: Objective, entries: Entries, hint: FloatArray | None) -> Line:
+    """Return a line along which the loss is one curve: no entry whose scale is but guessed goes farther than hinted."""
+    scales = [parameter_scale(leaf.values()) for leaf in objective.probe.leaves]
+    if hint is not None:
+        relative = relative_step(np.float64, "central")
+        for scale, where, one in zip(scales, entries.split(entries.index), entries.split(hint), strict=True):
+            scale[where] = np.minimum(scale[where], one / relative)
+    return Line(objective, np.random.default_rng(0), scales)
 
 
 def differences_by_step(
