@@ -107,7 +107,9 @@ def verdict(problem: Regression, entry: int | None, factor: float) -> str:
         return str(check_grad(problem.loss, gradient, problem.w).verdict)
 
 
-def count(seeds: Sequence[int], largest: float, weights: str, dtype: npt.DTypeLike, factor: float | None) -> Counter[str]:
+def count(
+    seeds: Sequence[int], largest: float, weights: str, dtype: npt.DTypeLike, factor: float | None
+) -> Counter[str]:
     """Return how often each verdict was given; with a factor, in each problem on another entry.
 
     Parameters

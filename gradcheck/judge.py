@@ -73,6 +73,8 @@ class Judge:
         The tolerance in effect.
     entry_scale : float array, shape (entries,)
         Natural scale of each entry.
+    unit : float array, shape (entries,)
+        By what entries of one parameter are compared with one another: their natural scale, as far as it is known.
     hint : float array, shape (entries,)
         Steps that the analytic derivative suggests: a mismatch is not called before one of that order was tried.
     kink_reach : float array, shape (entries,)
@@ -86,6 +88,7 @@ class Judge:
     analytic: FloatArray
     tolerance: Tolerance
     entry_scale: FloatArray
+    unit: FloatArray
     hint: FloatArray
     kink_reach: FloatArray
     zero: FloatArray
@@ -114,7 +117,10 @@ class Judge:
             finite = np.isfinite(analytic)
             match = finite & ((within & resolved) | at_kink | is_zero)
             mismatch = ~finite | (~at_kink & self._is_wrong(d, difference - allowed))
-            quick = match & (difference <= allowed) & (bound <= allowed)
+            # what agrees so closely does not do so by chance, however small it is beside the others
+            quick = (
+                match & (difference <= allowed) & (bound <= np.maximum(allowed, self.tolerance.share(gradient_scale)))
+            )
             # beside entries of another unit an entry may look small and be seen well a few steps on
             clear = (bound <= 0.1 * coarse) & (d.evaluations > 2)
             seen = (bound <= _FINE * largest) | (d.evaluations >= _SOME)

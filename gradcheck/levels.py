@@ -169,7 +169,8 @@ class Levels:
         """Return the slope beyond a kink that is closer than `reach`; NaN where there is no sign of one.
 
         A step h that shows a kink at a distance d shifts D by half the jump times ``1 - d / h``, and S by as much. It
-        shows most of the jump that longer steps do: a bend of a smooth loss shows less and less.
+        shows most of the jump that longer steps do: a bend of a smooth loss shows less and less, and no more than the
+        curvature that the finest steps see explains.
 
         Parameters
         ----------
@@ -182,12 +183,14 @@ class Levels:
         with np.errstate(invalid="ignore"):
             # an entry with no longer step has nothing to compare with
             longer = np.zeros(value.size)
+            bends = np.maximum(np.abs(self.spread) - 3 * self.noise, 0.0) / self.step
+            bend = np.fmin(*self.finest_two(bends))
             for step, central, spread, noise in zip(self.step, self.central, self.spread, self.noise, strict=True):
                 shift = central - value
                 most = np.abs(spread) >= _MOST * longer
                 longer = np.fmax(longer, np.abs(spread))
                 telling = (step <= _NEAR * reach) & (np.abs(shift) > 0.5 * np.abs(spread)) & (np.abs(shift) > error)
-                telling &= np.isnan(found) & (np.abs(spread) > 3 * noise) & most
+                telling &= np.isnan(found) & (np.abs(spread) > np.maximum(3 * noise, bend * step)) & most
                 # twice the shift, and what the distance may take from it
                 found = np.where(telling, value + 3 * shift, found)
         return found

@@ -142,6 +142,27 @@ def suggested_steps(objective: Objective, entries: Entries, origin: float, analy
     return np.where(zero & np.isfinite(steps) & (steps > 0), steps, np.inf)
 
 
+def natural_unit(objective: Objective, entries: Entries, origin: float, analytic: FloatArray) -> FloatArray:
+    """Return the unit of each entry: its natural scale, or a shorter one that its derivative suggests where it is zero.
+
+    Parameters
+    ----------
+    objective : Objective
+        The loss, with its probe chosen.
+    entries : Entries
+        Which of the probe's.
+    origin : float
+        The loss at the probe.
+    analytic : float array, shape (entries,)
+        The gradient under test.
+    """
+    with np.errstate(all="ignore"):
+        suggested = np.abs(origin / analytic)
+    zero = np.concatenate(_chosen(objective, entries)[0]) == 0
+    scale = natural_scale(objective, entries)
+    return np.where(zero & (suggested > 0), np.fmin(scale, suggested), scale)
+
+
 def kink_reach(objective: Objective, entries: Entries, epsilon: float) -> FloatArray:
     """Return the distance within which the user's code cannot tell on which side of a kink an entry stands.
 

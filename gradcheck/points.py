@@ -18,7 +18,7 @@ from gradcheck.judge import Judge, Judgement
 from gradcheck.noise import Noise
 from gradcheck.objective import Objective
 from gradcheck.options import Options
-from gradcheck.partial_derivatives import kink_reach, natural_scale, partial_derivatives, suggested_steps
+from gradcheck.partial_derivatives import kink_reach, natural_scale, natural_unit, partial_derivatives, suggested_steps
 from gradcheck.result import CheckResult, ParameterResult
 from gradcheck.step_size import coarsest_epsilon
 from gradcheck.tolerance import Tolerance, make_tolerance
@@ -124,6 +124,7 @@ class _Comparison:
             analytic,
             self.tolerance,
             entry_scale=natural_scale(self.objective, entries),
+            unit=natural_unit(self.objective, entries, origin, analytic),
             hint=suggested_steps(self.objective, entries, origin, analytic),
             kink_reach=kink_reach(self.objective, entries, coarsest_epsilon(self.dtypes)),
             zero=1e3 * entries.spread(self.epsilons),
@@ -133,14 +134,14 @@ class _Comparison:
         fewest = 4 if self.options.method == "complex" else 2
 
         def goal(derivative: Derivative) -> tuple[BoolArray, FloatArray]:
-            judgement = judge(derivative, entries.largest_in_unit(derivative.certain, judge.entry_scale))
+            judgement = judge(derivative, entries.largest_in_unit(derivative.certain, judge.unit))
             done = judgement.settled & (derivative.evaluations >= fewest)
             return done | self.objective.is_spent, judgement.target
 
         derivative = partial_derivatives(
             self.objective, entries, origin, self.noise, goal, judge.hint, judge.kink_reach
         )
-        judgement = judge(derivative, entries.largest_in_unit(derivative.certain, judge.entry_scale))
+        judgement = judge(derivative, entries.largest_in_unit(derivative.certain, judge.unit))
         if self.options.method != "central":
             derivative, judgement = self._second_opinion(entries, judge, derivative, judgement)
         if self.objective.is_spent:
@@ -182,12 +183,12 @@ class _Comparison:
         asked = np.flatnonzero(every | judge.is_coarse(derivative, judgement))
         opinion = np.full(entries.index.size, np.nan)
         opinion[asked] = complex_step(self.objective, entries, asked)
-        scale = entries.largest_in_unit(derivative.certain, judge.entry_scale)
+        scale = entries.largest_in_unit(derivative.certain, judge.unit)
         where = confirmed(derivative, opinion)
         if not every:
             where &= np.abs(judge.analytic - opinion) <= judgement.allowed
         derivative = with_opinion(derivative, opinion, where, scale)
-        return derivative, judge(derivative, entries.largest_in_unit(derivative.certain, judge.entry_scale))
+        return derivative, judge(derivative, entries.largest_in_unit(derivative.certain, judge.unit))
 
 
 def _shown_error(analytic: FloatArray, derivative: Derivative) -> FloatArray:

@@ -67,9 +67,19 @@ class Tolerance:
             Machine epsilon of the loss, where it turned out to be coarser than all types.
         """
         size = np.maximum(np.abs(analytic), np.abs(numerical))
-        share = np.minimum(_SCALE_SHARE * self.rtol * scale, _LARGEST_SHARE * size)
+        share = np.minimum(self.share(scale), _LARGEST_SHARE * size)
         roundoff = _ROUNDINGS * max(self.epsilon, epsilon) * scale
         return np.asarray(self.atol + self.rtol * size + share + roundoff, dtype=np.float64)
+
+    def share(self, scale: FloatArray | float) -> FloatArray:
+        """Return the part of the tolerance of the largest derivative that is small for any entry.
+
+        Parameters
+        ----------
+        scale : float or float array
+            Largest numerical derivative of the parameter that an entry belongs to, in the unit of the entry.
+        """
+        return np.asarray(_SCALE_SHARE * self.rtol * scale, dtype=np.float64)
 
 
 def default_rtol(dtypes: Iterable[npt.DTypeLike]) -> float:
