@@ -25,8 +25,8 @@ FACTORS = (0.0, -1.0, 1.01)
 # how the weights are drawn: in the units of the features, as training would leave them; all zero; all small alike
 WEIGHTS: dict[str, Callable[[np.random.Generator, Array], Array]] = {
     "fitting": lambda rng, scales: rng.normal(size=FEATURES) / scales,
-    "zero": lambda _, scales: np.zeros(FEATURES),
-    "alike": lambda rng, scales: 0.01 * rng.normal(size=FEATURES),
+    "zero": lambda _, scales: np.zeros_like(scales),
+    "alike": lambda rng, scales: 0.01 * rng.normal(size=scales.size),
 }
 
 

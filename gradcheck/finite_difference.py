@@ -53,6 +53,8 @@ class Derivative:
         Smallest and largest step that was tried.
     curvature : float array
         Magnitude of the second derivative, the smallest that any step saw.
+    unchanged : float array
+        The longest step up to which the loss is the same to the last bit; 0 where it is not.
     of_loss : Noise
         How far single values of the loss may be off; not an array.
     complex : bool array
@@ -71,13 +73,18 @@ class Derivative:
     finest: FloatArray
     coarsest: FloatArray
     curvature: FloatArray
+    unchanged: FloatArray
     of_loss: Noise
     complex: BoolArray
 
     @property
     def certain(self) -> FloatArray:
-        """What of the magnitude of each derivative exceeds its error bound; 0 where nothing is known."""
-        return np.nan_to_num(np.maximum(np.abs(self.value) - self.error, 0.0), nan=0.0, posinf=0.0)
+        """What of the magnitude of each derivative exceeds its error bound; 0 where nothing is known.
+
+        At a kink that is the larger one of the two slopes.
+        """
+        slope = np.abs(self.value) + self.kink
+        return np.nan_to_num(np.maximum(slope - np.maximum(self.error - self.kink, 0.0), 0.0), nan=0.0, posinf=0.0)
 
 
 # called with the derivatives so far; returns which entries need no more, and the error wanted for the others
@@ -227,6 +234,7 @@ def _first_estimate(levels: Levels, noise_of_loss: Noise) -> Derivative:
         finest=step,
         coarsest=step,
         curvature=levels.curvature(),
+        unchanged=levels.unchanged(),
         of_loss=noise_of_loss,
         complex=np.zeros(step.size, dtype=bool),
     )
@@ -238,13 +246,14 @@ def _update(
     """Return `best` with what was found for some entries, where anything was."""
     better = np.isfinite(found.error)
     # an entry whose second step was consulted must not keep the first, unverified estimate
-    names = ("value", "error", "step", "kink", "noise", "suspect", "finest", "coarsest", "curvature")
+    names = ("value", "error", "step", "kink", "noise", "suspect", "finest", "coarsest", "curvature", "unchanged")
     fields = {name: getattr(best, name).copy() for name in names}
     fields["error"][entries] = found.error
     fields["kink"][entries] = search.kink[entries]
     fields["finest"][entries] = np.fmin.reduce(levels.step, axis=0)
     fields["coarsest"][entries] = np.fmax.reduce(levels.step, axis=0)
     fields["curvature"][entries] = np.minimum(best.curvature[entries], levels.curvature())
+    fields["unchanged"][entries] = levels.unchanged()
     for name in ("value", "step", "noise", "suspect"):
         fields[name][entries[better]] = getattr(found, name)[better]
     return replace(best, **fields, kink_distance=search.kink_distance(fields["value"]))

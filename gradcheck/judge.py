@@ -22,6 +22,9 @@ _SCATTERED = 8.0
 _AWAY = 100.0
 # part of a derivative that its error bound is to be smaller than, and evaluations after which that is not waited for
 _FINE, _SOME = 1e-3, 14
+# how far an entry has to be moved without any change of the loss, in units of its own scale: as far as it takes to make
+# a derivative visible that changes the loss by a billionth of itself over that scale, or so far in any case
+_HIDDEN, _FAR = 1e9, 0.5
 # evaluations of an entry after which only what is undecided goes on
 _ENOUGH = 14
 
@@ -113,9 +116,9 @@ class Judge:
             # the best that noise allows may still rule out an error of a thousandth
             close = difference + bound <= np.maximum(_THOUSANDTH, self.tolerance.rtol) * largest
             resolved = (bound <= np.maximum(allowed, coarse)) | close
-            at_kink, is_zero = self._at_kink(d, allowed), self._is_zero(d)
+            at_kink, is_zero, idle = self._at_kink(d, allowed), self._is_zero(d), self._is_idle(d)
             finite = np.isfinite(analytic)
-            match = finite & ((within & resolved) | at_kink | is_zero)
+            match = finite & ((within & resolved) | at_kink | is_zero | idle)
             mismatch = ~finite | (~at_kink & self._is_wrong(d, difference - allowed))
             # what agrees so closely does not do so by chance, however small it is beside the others
             quick = (
@@ -125,7 +128,7 @@ class Judge:
             clear = (bound <= 0.1 * coarse) & (d.evaluations > 2)
             seen = (bound <= _FINE * largest) | (d.evaluations >= _SOME)
             # what does not change the loss at all is seen at once
-            done = at_kink | (is_zero & (seen | (d.value == 0)))
+            done = at_kink | idle | (is_zero & (seen | (d.value == 0)))
             # a verdict against the code is confirmed at a third step
             settled = quick | (match & (done | (clear & seen))) | ~finite | (mismatch & (d.evaluations >= 6))
             settled |= (match | mismatch) & (d.evaluations >= _ENOUGH)
@@ -139,6 +142,7 @@ class Judge:
             (match, Reason.ZERO),
             (match & resolved, Reason.COARSE),
             (match & resolved & small, None),
+            (match & idle & ~is_zero & (bound > 0), Reason.CONSTANT),
             (match & d.complex, Reason.COMPLEX_STEP),
             (match & at_kink, Reason.KINK),
             (mismatch, None),
@@ -197,6 +201,16 @@ class Judge:
         negligible = (np.abs(self.analytic) * scale <= self.zero * influence) & (np.abs(d.value) <= d.error)
         resolved = d.error * scale <= self.tolerance.resolution * influence
         return np.asarray(negligible & resolved & (d.evaluations > 2))
+
+    def _is_idle(self, derivative: Derivative) -> BoolArray:
+        """Tell where the loss is the same to the last bit however far an entry is moved, and so says the gradient.
+
+        That needs no other entry to compare with: a derivative that hides below the round-off of the loss would have to
+        be smaller than any that matters.
+        """
+        d = derivative
+        needed = min(_HIDDEN * d.of_loss.unit_roundoff, _FAR)
+        return np.asarray((self.analytic == 0) & (d.unchanged >= needed * self.entry_scale) & (d.evaluations > 2))
 
     def _doubts(self, derivative: Derivative) -> list[tuple[BoolArray, Reason]]:
         """Return where and why entries could not be decided, the strongest reason last."""

@@ -141,6 +141,13 @@ class Levels:
         smallest: FloatArray = np.fmin.reduce(seen, axis=0)
         return np.nan_to_num(smallest, nan=0.0, posinf=0.0)
 
+    def unchanged(self) -> FloatArray:
+        """Return the longest step of each entry up to which no step has changed the loss; 0 where any shorter has."""
+        same = (self.central == 0) & (self.spread == 0)
+        # from the finest step up
+        held = np.logical_and.accumulate((same | np.isnan(self.central))[::-1], axis=0)[::-1]
+        return np.asarray(np.max(np.where(held & same, self.step, 0.0), axis=0), dtype=np.float64)
+
     def persisting_spread(self) -> FloatArray:
         """Return the spread of each step where it shrinks too slowly for curvature, else 0; shape (levels, entries).
 

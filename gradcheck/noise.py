@@ -56,9 +56,12 @@ class Noise:
         Parameters
         ----------
         values : float array
-            The loss at several points.
+            The loss at several points. Where it is the same at all of them, its bits are those of a number that
+            somebody has written, and tell nothing.
         """
         telling = values[np.isfinite(values) & (values != 0)]
+        if (telling == telling[:1]).all():
+            return self
         if not telling.size:
             return self
         mantissas = (np.abs(np.frexp(telling)[0]) * 2.0**53).astype(np.int64)

@@ -29,8 +29,9 @@ _ROUNDINGS = 16.0
 class Tolerance:
     """Largest accepted difference between an analytic and a numerical derivative.
 
-    ``allowed = atol + rtol * size + 0.001 * min(rtol * scale, size) + 16 * epsilon * scale`` where ``size = max(|analytic|,
-    |numerical|)``, and ``scale`` is the largest numerical derivative of the same parameter, in the unit of the entry.
+    ``allowed = atol + rtol * size + 0.001 * min(rtol * scale, size) + 16 * epsilon * scale`` where ``size`` is
+    ``max(|analytic|, |numerical|)``, and ``scale`` the largest numerical derivative of the same parameter, in the unit
+    of the entry.
 
     Parameters
     ----------
