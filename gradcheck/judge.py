@@ -53,6 +53,12 @@ class Judgement:
     settled: BoolArray
     target: FloatArray
 
+    def with_wrong(self, where: BoolArray) -> Judgement:
+        """Return this with the given entries mismatched."""
+        verdicts, reasons = self.verdicts.copy(), self.reasons.copy()
+        verdicts[where], reasons[where] = Verdict.MISMATCH, Reason.TIE
+        return replace(self, verdicts=verdicts, reasons=reasons)
+
     def limited(self) -> Judgement:
         """Return this with what is not settled undecided: the check has reached its limits."""
         verdicts, reasons = self.verdicts.copy(), self.reasons.copy()

@@ -21,6 +21,7 @@ from gradcheck.options import Options
 from gradcheck.partial_derivatives import kink_reach, natural_scale, natural_unit, partial_derivatives, suggested_steps
 from gradcheck.result import CheckResult, ParameterResult
 from gradcheck.step_size import coarsest_epsilon
+from gradcheck.ties import broken_ties
 from gradcheck.tolerance import Tolerance, make_tolerance
 
 # A further point that is not usable is moved towards the first by these factors before it is given up.
@@ -144,6 +145,10 @@ class _Comparison:
         judgement = judge(derivative, entries.largest_in_unit(derivative.certain, judge.unit))
         if self.options.method != "central":
             derivative, judgement = self._second_opinion(entries, judge, derivative, judgement)
+        if (derivative.kink > 0).any():
+            judgement = judgement.with_wrong(
+                broken_ties(self.objective, entries, origin, analytic, derivative, self.tolerance)
+            )
         if self.objective.is_spent:
             judgement = judgement.limited()
         error = _shown_error(analytic, derivative)

@@ -40,6 +40,7 @@ class Reason(enum.Enum):
         return member
 
     KINK = "kink", "the loss has a kink at this point: the slopes on its two sides differ"
+    TIE = "tie", "entries with a kink at this point were moved together, and the gradient is no subgradient along that line"
     NOISE = "noise", "the loss scatters from point to point, which hides this derivative"
     CANCELLATION = (
         "cancellation",
