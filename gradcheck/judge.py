@@ -183,7 +183,7 @@ class Judge:
         # where the slope jumps at the point itself, correct code may return a subgradient of each of its terms, and
         # their sum need not lie between the slopes of the whole: no value is proof of a mistake there
         smooth = np.isfinite(d.value) & np.isfinite(d.error) & (d.kink == 0)
-        explored = (d.finest <= 20 * self.hint) & (d.coarsest >= 2 * self.kink_reach)
+        explored = d.explored & (d.finest <= 20 * self.hint) & (d.coarsest >= 2 * self.kink_reach)
         return np.asarray(smooth & explored & (excess > _margin(d) * d.error))
 
     def _at_kink(self, derivative: Derivative, allowed: FloatArray) -> BoolArray:

@@ -141,6 +141,13 @@ class Levels:
         smallest: FloatArray = np.fmin.reduce(seen, axis=0)
         return np.nan_to_num(smallest, nan=0.0, posinf=0.0)
 
+    def swing(self) -> FloatArray:
+        """Return the largest change of the loss that any step of an entry has shown, and its round-off."""
+        with np.errstate(all="ignore"):
+            changes = self.step * (np.abs(self.central) + np.abs(self.spread) + self.noise)
+        largest: FloatArray = np.fmax.reduce(changes, axis=0)
+        return np.nan_to_num(largest, nan=np.inf, posinf=np.inf)
+
     def unchanged(self) -> FloatArray:
         """Return the longest step of each entry up to which no step has changed the loss; 0 where any shorter has."""
         same = (self.central == 0) & (self.spread == 0)

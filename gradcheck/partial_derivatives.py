@@ -36,6 +36,7 @@ def partial_derivatives(
     goal: Goal,
     hint: FloatArray | None = None,
     reach: FloatArray | None = None,
+    claim: FloatArray | None = None,
 ) -> Derivative:
     """Differentiate the loss with respect to the chosen entries, as the parameters stand.
 
@@ -55,6 +56,8 @@ def partial_derivatives(
         Steps that are to be tried before an entry is given up.
     reach : float array, shape (entries,), optional
         Distance up to which a kink is looked for beside each entry.
+    claim : float array, shape (entries,), optional
+        Magnitudes of the derivatives under test.
     """
     leaves = objective.probe.leaves
     dtypes = [leaf.dtype for leaf in leaves]
@@ -79,6 +82,7 @@ def partial_derivatives(
         goal=goal,
         hint=hint,
         reach=reach,
+        claim=claim,
         scatter=lambda expected: scatter(_line(objective, entries, hint), origin, expected),
     )
 

@@ -140,7 +140,7 @@ class _Comparison:
             return done | self.objective.is_spent, judgement.target
 
         derivative = partial_derivatives(
-            self.objective, entries, origin, self.noise, goal, judge.hint, judge.kink_reach
+            self.objective, entries, origin, self.noise, goal, judge.hint, judge.kink_reach, np.abs(analytic)
         )
         judgement = judge(derivative, entries.largest_in_unit(derivative.certain, judge.unit))
         if self.options.method != "central":
