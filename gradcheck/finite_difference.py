@@ -256,7 +256,19 @@ def _update(
     """Return `best` with what was found for some entries, where anything was."""
     better = np.isfinite(found.error)
     # an entry whose second step was consulted must not keep the first, unverified estimate
-    names = ("value", "error", "step", "kink", "noise", "suspect", "finest", "coarsest", "curvature", "unchanged", "explored")
+    names = (
+        "value",
+        "error",
+        "step",
+        "kink",
+        "noise",
+        "suspect",
+        "finest",
+        "coarsest",
+        "curvature",
+        "unchanged",
+        "explored",
+    )
     fields = {name: getattr(best, name).copy() for name in names}
     fields["error"][entries] = found.error
     fields["kink"][entries] = search.kink[entries]

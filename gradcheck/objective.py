@@ -257,6 +257,8 @@ class Objective:
         still, (origin, moved) = (math.nan, math.nan), trial(self)
         self.probe.hands_out_copies = True
         try:
+            # what is remembered of the arrays themselves is forgotten at another place
+            self.at_tree(self.probe.assemble([leaf.values() + 1 for leaf in self.probe.leaves]))
             still, fresh = trial(self)
         except Exception:  # noqa: BLE001 - whatever a loss raises that is handed copies, it wants no copies
             fresh = math.nan

@@ -67,9 +67,7 @@ def check_points(objective: Objective, options: Options) -> list[CheckResult]:
     return results
 
 
-def _first(
-    objective: Objective, options: Options, start: float, gradient: Gradient
-) -> tuple[_Comparison, CheckResult]:
+def _first(objective: Objective, options: Options, start: float, gradient: Gradient) -> tuple[_Comparison, CheckResult]:
     """Check the gradient at the parameters as they stand; return what goes on to other points as well."""
     dtypes = _float_dtypes(objective, gradient.dtypes)
     tolerance = make_tolerance(options.rtol, options.atol, dtypes)
