@@ -254,7 +254,8 @@ class Objective:
         if self._loss.is_vectorized or self.probe.hands_out_copies or self.is_spent:
             return False
         trial = everywhere(self.probe)
-        still, (origin, moved) = (math.nan, math.nan), trial(self)
+        origin, moved = trial(self)
+        still = fresh = math.nan
         self.probe.hands_out_copies = True
         try:
             # what is remembered of the arrays themselves is forgotten at another place
