@@ -138,7 +138,7 @@ class Judge:
             # a verdict against the code is confirmed at a third step
             settled = quick | (match & (done | (clear & seen))) | ~finite | (mismatch & (d.evaluations >= 6))
             settled |= (match | mismatch) & (d.evaluations >= _ENOUGH)
-            small = bound <= np.maximum(allowed, self.tolerance.resolution * largest)
+            small = bound <= np.maximum(fine, self.tolerance.resolution * largest)
             target = np.fmax(allowed, 0.25 * difference)
         verdicts = _assign(Verdict.INCONCLUSIVE, bound.size, (match, Verdict.MATCH), (mismatch, Verdict.MISMATCH))
         reasons = _assign(
