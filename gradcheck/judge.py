@@ -22,8 +22,8 @@ _SCATTERED = 8.0
 _AWAY = 100.0
 # part of a derivative that its error bound is to be smaller than, and evaluations after which that is not waited for
 _FINE, _SOME = 1e-3, 14
-# how far an entry has to be moved without any change of the loss, in units of its own scale: as far as it takes to make
-# a derivative visible that changes the loss by a billionth of itself over that scale, or so far in any case
+# how far an entry has to be moved without any change of the loss, in units of its own scale or of 1: as far as it takes
+# to make a derivative visible that changes the loss by a billionth of itself over that scale, or so far in any case
 _HIDDEN, _FAR = 1e9, 0.5
 # evaluations of an entry after which only what is undecided goes on
 _ENOUGH = 14
@@ -127,9 +127,8 @@ class Judge:
             match = finite & ((within & resolved) | at_kink | is_zero | idle)
             mismatch = ~finite | (~at_kink & self._is_wrong(d, difference - allowed))
             # what agrees so closely does not do so by chance, however small it is beside the others
-            quick = (
-                match & (difference <= allowed) & (bound <= np.maximum(allowed, self.tolerance.share(gradient_scale)))
-            )
+            fine = np.maximum(allowed, self.tolerance.share(gradient_scale))
+            quick = match & (difference <= allowed) & (bound <= fine)
             # beside entries of another unit an entry may look small and be seen well a few steps on
             clear = (bound <= 0.1 * coarse) & (d.evaluations > 2)
             seen = (bound <= _FINE * largest) | (d.evaluations >= _SOME)
@@ -215,8 +214,8 @@ class Judge:
         be smaller than any that matters.
         """
         d = derivative
-        needed = min(_HIDDEN * d.of_loss.unit_roundoff, _FAR)
-        return np.asarray((self.analytic == 0) & (d.unchanged >= needed * self.entry_scale) & (d.evaluations > 2))
+        needed = min(_HIDDEN * d.of_loss.unit_roundoff, _FAR) * np.maximum(self.entry_scale, 1.0)
+        return np.asarray((self.analytic == 0) & (d.unchanged >= needed) & (d.evaluations > 2))
 
     def _doubts(self, derivative: Derivative) -> list[tuple[BoolArray, Reason]]:
         """Return where and why entries could not be decided, the strongest reason last."""

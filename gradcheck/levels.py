@@ -21,6 +21,8 @@ _NEAR = 10.0
 # a spread of so many times its round-off is none, although the bound of that may be too small by a factor or two:
 # round-off grows as the step shrinks, too
 _UNLIKE_ROUND_OFF = 8.0
+# how many times its round-off a change of the loss has to be before something can be told from it
+_VISIBLE = 100.0
 # share of a jump that a step shows which is longer than the distance of the kink
 _MOST = 0.5
 
@@ -147,6 +149,11 @@ class Levels:
             changes = self.step * (np.abs(self.central) + np.abs(self.spread) + self.noise)
         largest: FloatArray = np.fmax.reduce(changes, axis=0)
         return np.nan_to_num(largest, nan=np.inf, posinf=np.inf)
+
+    def visible(self) -> FloatArray:
+        """Return a change of the loss that is many times its round-off at the most exact step of an entry."""
+        smallest: FloatArray = np.fmin.reduce(self.step * self.noise, axis=0)
+        return np.asarray(_VISIBLE * np.nan_to_num(smallest, nan=0.0), dtype=np.float64)
 
     def unchanged(self) -> FloatArray:
         """Return the longest step of each entry up to which no step has changed the loss; 0 where any shorter has."""

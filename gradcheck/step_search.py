@@ -108,7 +108,7 @@ class StepSearch:
         """Tell which entries have been looked at so closely that the claimed derivative would have been seen."""
         with np.errstate(all="ignore"):
             finest = np.fmin.reduce(levels.step, axis=0)
-            seen = self._claim[entries] * finest <= _CLAIM * levels.swing()
+            seen = self._claim[entries] * finest <= np.maximum(_CLAIM * levels.swing(), levels.visible())
         return np.asarray(seen | (finest <= 4 * self._smallest[entries]), dtype=bool)
 
     def propose(self, entries: IntArray, levels: Levels, target: FloatArray) -> tuple[FloatArray, BoolArray]:
@@ -142,7 +142,8 @@ class StepSearch:
             if several.size:
                 refined = self._refine(entries[several], levels.only(several), target[several])
                 wanted[several], paired[several], averaging[several] = refined
-            claimed = np.maximum(_CLOSE * levels.swing() / self._claim[entries], self._smallest[entries])
+            change = np.maximum(_CLOSE * levels.swing(), levels.visible())
+            claimed = np.maximum(change / self._claim[entries], self._smallest[entries])
             hint = np.fmin(self._hint[entries], np.where(self.explored(entries, levels), np.inf, claimed))
             hinted = (levels.count >= 2) & (hint < 0.1 * smallest_tried)
             wanted, paired = np.where(hinted, hint, wanted), paired | hinted

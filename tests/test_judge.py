@@ -122,7 +122,7 @@ CONSTANTS: dict[str, Any] = {
     "three": lambda x: 3.0 + 0 * np.sum(x),
     "pi": lambda x: 3.14159,
     "zero": lambda x: 0.0,
-    "negative": lambda x: -1e6,
+    "negative": lambda x: -1000.0,
     "dead layer": lambda x: 0.3 + np.sum(np.maximum(-5 - x**2, 0)),
     "in single precision": lambda x: np.float32(0.1),
 }
