@@ -24,11 +24,13 @@ from gradcheck.params import Parameters
 from gradcheck.randomness import Randomness
 from gradcheck.self_difference import CallCounter
 from gradcheck.shadow import float64_shadow
-from gradcheck.step_size import coarsest_epsilon
+from gradcheck.step_size import coarsest_epsilon, parameter_scale
 
 _HERE = Means()
 # of a change of the loss: two ways to call it that differ by less do not differ
 _PART = 0.01
+# in units of the natural scale
+_AWAY = 1e-3
 
 
 class Objective:
@@ -258,8 +260,9 @@ class Objective:
         still = fresh = math.nan
         self.probe.hands_out_copies = True
         try:
-            # what is remembered of the arrays themselves is forgotten at another place
-            self.at_tree(self.probe.assemble([leaf.values() + 1 for leaf in self.probe.leaves]))
+            # what is remembered of the arrays themselves is forgotten a little farther off
+            places = [leaf.values() for leaf in self.probe.leaves]
+            self.at_tree(self.probe.assemble([place - _AWAY * parameter_scale(place) for place in places]))
             still, fresh = trial(self)
         except Exception:  # noqa: BLE001 - whatever a loss raises that is handed copies, it wants no copies
             fresh = math.nan
