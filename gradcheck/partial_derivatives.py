@@ -91,9 +91,9 @@ def _line(objective: Objective, entries: Entries, hint: FloatArray | None) -> Li
     """Return a line along which the loss is one curve: no entry whose scale is but guessed goes farther than hinted."""
     scales = [parameter_scale(leaf.values()) for leaf in objective.probe.leaves]
     if hint is not None:
-        relative = relative_step(np.float64, "central")
-        for scale, where, one in zip(scales, entries.split(entries.index), entries.split(hint), strict=True):
-            scale[where] = np.minimum(scale[where], one / relative)
+        units = zip(scales, entries.split(entries.index), entries.split(hint), _hinting_steps(objective), strict=True)
+        for scale, where, steps, relative in units:
+            scale[where] = np.minimum(scale[where], steps / relative)
     return Line(objective, np.random.default_rng(0), scales)
 
 
@@ -139,14 +139,14 @@ def suggested_steps(objective: Objective, entries: Entries, origin: float, analy
     analytic : float array, shape (entries,)
         The gradient under test.
     """
-    types = [relative_step(coarser(leaf.dtype, objective.dtype), "central") for leaf in objective.probe.leaves]
+    types = _hinting_steps(objective)
     with np.errstate(all="ignore"):
         steps = entries.spread(types) * abs(origin) / np.abs(analytic)
     zero = np.concatenate(_chosen(objective, entries)[0]) == 0
     return np.where(zero & np.isfinite(steps) & (steps > 0), steps, np.inf)
 
 
-def natural_unit(objective: Objective, entries: Entries, origin: float, analytic: FloatArray) -> FloatArray:
+def natural_unit(objective: Objective, entries: Entries, scale: FloatArray, hint: FloatArray) -> FloatArray:
     """Return the unit of each entry: its natural scale, or a shorter one that its derivative suggests where it is zero.
 
     Parameters
@@ -155,16 +155,16 @@ def natural_unit(objective: Objective, entries: Entries, origin: float, analytic
         The loss, with its probe chosen.
     entries : Entries
         Which of the probe's.
-    origin : float
-        The loss at the probe.
-    analytic : float array, shape (entries,)
-        The gradient under test.
+    scale : float array, shape (entries,)
+        Natural scale of each entry.
+    hint : float array, shape (entries,)
+        What `suggested_steps` returned.
     """
-    with np.errstate(all="ignore"):
-        suggested = np.abs(origin / analytic)
-    zero = np.concatenate(_chosen(objective, entries)[0]) == 0
-    scale = natural_scale(objective, entries)
-    return np.where(zero & (suggested > 0), np.fmin(scale, suggested), scale)
+    return np.minimum(scale, hint / entries.spread(_hinting_steps(objective)))
+
+
+def _hinting_steps(objective: Objective) -> list[float]:
+    return [relative_step(coarser(leaf.dtype, objective.dtype), "central") for leaf in objective.probe.leaves]
 
 
 def kink_reach(objective: Objective, entries: Entries, epsilon: float) -> FloatArray:

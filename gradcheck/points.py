@@ -137,12 +137,14 @@ class _Comparison:
     ) -> tuple[tuple[ParameterResult, ...], Noise]:
         """Compare single entries, and combine what they show with what directions have shown."""
         analytic = entries.gather(gradient)
+        scale = natural_scale(self.objective, entries)
+        hint = suggested_steps(self.objective, entries, origin, analytic)
         judge = Judge(
             analytic,
             self.tolerance,
-            entry_scale=natural_scale(self.objective, entries),
-            unit=natural_unit(self.objective, entries, origin, analytic),
-            hint=suggested_steps(self.objective, entries, origin, analytic),
+            entry_scale=scale,
+            unit=natural_unit(self.objective, entries, scale, hint),
+            hint=hint,
             kink_reach=kink_reach(self.objective, entries, coarsest_epsilon(self.dtypes)),
             zero=1e3 * entries.spread(self.epsilons),
             loss=origin,
