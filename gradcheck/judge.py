@@ -23,8 +23,8 @@ _AWAY = 100.0
 # part of a derivative that its error bound is to be smaller than, and evaluations after which that is not waited for
 _FINE, _SOME = 1e-3, 14
 # how far an entry has to be moved without any change of the loss, in units of its own scale or of 1: as far as it takes
-# to make a derivative visible that changes the loss by a billionth of itself over that scale, or so far in any case
-_HIDDEN, _FAR = 1e9, 0.5
+# to make a derivative visible that changes the loss by 1e-14 of itself over that distance, or so far in any case
+_HIDDEN, _FAR = 1e14, 0.5
 # evaluations of an entry after which only what is undecided goes on
 _ENOUGH = 14
 
