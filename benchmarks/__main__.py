@@ -10,6 +10,7 @@ from benchmarks import repairs as repair_benchmark
 from benchmarks import scale as scales
 from benchmarks import speed as speeds
 from benchmarks import training as training_benchmark
+from benchmarks import units as unit_benchmark
 from benchmarks import verdicts as verdict_benchmark
 from benchmarks.mutants.scripts import networks as all_networks
 from benchmarks.peers import PEERS
@@ -78,6 +79,15 @@ def scale(peers: list[str], limit: float, workers: int, plot: Path | None) -> No
         click.echo(line)
     if plot is not None:
         scales.draw(found, plot)
+
+
+@main.command()
+@click.option("--first-seed", default=0, show_default=True, help="Seed of the first problem.")
+@click.option("--problems", default=200, show_default=True, type=click.IntRange(1), help="Number of problems.")
+def units(first_seed: int, problems: int) -> None:
+    """Count mistakes that are found in one of several derivatives of very different units."""
+    for line in unit_benchmark.rows_of_units(range(first_seed, first_seed + problems)):
+        click.echo(line)
 
 
 @main.command()

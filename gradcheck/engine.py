@@ -95,6 +95,11 @@ class Engine:
         if self._means.tracker is not None:
             self._means.tracker.begin(place.evaluations)
 
+    def forget(self) -> None:
+        """Use nothing that was evaluated before: the loss is called in another way from now on."""
+        self._is_settled = False
+        self._means = self._means._replace(journal=None)
+
     def evaluate(self, place: CountingPlace, displacements: Sequence[Displacement]) -> list[tuple[float, ...]]:
         """Evaluate a round.
 

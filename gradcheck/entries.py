@@ -76,6 +76,22 @@ class Entries:
         np.maximum.at(found, self.owner, values)
         return found[self.owner]
 
+    def largest_in_unit(self, values: FloatArray, scale: FloatArray) -> FloatArray:
+        """Return for each entry the largest derivative of its leaf, in the unit of the entry.
+
+        Derivatives by entries of different units are compared by what a change of each entry by its own natural scale
+        makes of the loss. An entry that is small by chance shares its unit with the others, so none counts for more
+        than it is.
+
+        Parameters
+        ----------
+        values : float array, shape (entries,)
+            Magnitudes of the derivatives.
+        scale : float array, shape (entries,)
+            Natural scale of each entry.
+        """
+        return np.minimum(self.largest(values), self.largest(values * scale) / scale)
+
     @property
     def _count(self) -> int:
         """Number of leaves; each has at least one entry."""

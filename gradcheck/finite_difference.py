@@ -53,6 +53,10 @@ class Derivative:
         Smallest and largest step that was tried.
     curvature : float array
         Magnitude of the second derivative, the smallest that any step saw.
+    unchanged : float array
+        The longest step up to which the loss is the same to the last bit; 0 where it is not.
+    explored : bool array
+        Whether a derivative as large as the one that is claimed would have been seen by the steps that were tried.
     of_loss : Noise
         How far single values of the loss may be off; not an array.
     complex : bool array
@@ -71,13 +75,19 @@ class Derivative:
     finest: FloatArray
     coarsest: FloatArray
     curvature: FloatArray
+    unchanged: FloatArray
+    explored: BoolArray
     of_loss: Noise
     complex: BoolArray
 
     @property
     def certain(self) -> FloatArray:
-        """What of the magnitude of each derivative exceeds its error bound; 0 where nothing is known."""
-        return np.nan_to_num(np.maximum(np.abs(self.value) - self.error, 0.0), nan=0.0, posinf=0.0)
+        """What of the magnitude of each derivative exceeds its error bound; 0 where nothing is known.
+
+        At a kink that is the larger one of the two slopes.
+        """
+        slope = np.abs(self.value) + self.kink
+        return np.nan_to_num(np.maximum(slope - np.maximum(self.error - self.kink, 0.0), 0.0), nan=0.0, posinf=0.0)
 
 
 # called with the derivatives so far; returns which entries need no more, and the error wanted for the others
@@ -97,6 +107,7 @@ def differentiate(
     goal: Goal,
     hint: FloatArray | None = None,
     reach: FloatArray | None = None,
+    claim: FloatArray | None = None,
     scatter: Callable[[float], float] | None = None,
 ) -> Derivative:
     """Differentiate a loss with respect to single entries.
@@ -125,6 +136,8 @@ def differentiate(
         Steps that are to be tried, if only larger ones were, before an entry is given up.
     reach : float array, shape (entries,), optional
         Distance up to which a kink is looked for beside x.
+    claim : float array, shape (entries,), optional
+        Magnitudes of the derivatives under test.
     scatter : callable, optional
         Measures the scatter of the loss; called once with the one that is expected, if any entry needs more than one
         round and it is not known.
@@ -137,8 +150,9 @@ def differentiate(
     record = _Record(sample, origin, size, noise)
     everything = np.arange(steps.size)
     record.measure(everything, steps)
-    best = _first_estimate(record.levels(everything), record.noise())
-    search = StepSearch(steps, smallest, typical, largest, hint, reach)
+    search = StepSearch(steps, smallest, typical, largest, hint, reach, claim)
+    levels = record.levels(everything)
+    best = _first_estimate(levels, record.noise(), search.explored(everything, levels))
     while True:
         best = replace(best, evaluations=record.evaluations.copy(), of_loss=record.noise())
         done, target = goal(best)
@@ -200,7 +214,7 @@ class _Record:
         return self._rounds[-1].step[entries]
 
 
-def _first_estimate(levels: Levels, noise_of_loss: Noise) -> Derivative:
+def _first_estimate(levels: Levels, noise_of_loss: Noise, explored: BoolArray) -> Derivative:
     """Return the derivatives from one level of all entries: central differences with an estimate of their error.
 
     Parameters
@@ -209,6 +223,8 @@ def _first_estimate(levels: Levels, noise_of_loss: Noise) -> Derivative:
         Arrays of shape (1, entries).
     noise_of_loss : Noise
         How far single values of the loss may be off.
+    explored : bool array, shape (entries,)
+        See `Derivative`.
     """
     step, central, spread, noise = levels.step[0], levels.central[0], np.abs(levels.spread[0]), levels.noise[0]
     # with one step, curvature cannot be told from a kink: a spread this large calls for a second step
@@ -227,6 +243,8 @@ def _first_estimate(levels: Levels, noise_of_loss: Noise) -> Derivative:
         finest=step,
         coarsest=step,
         curvature=levels.curvature(),
+        unchanged=levels.unchanged(),
+        explored=explored,
         of_loss=noise_of_loss,
         complex=np.zeros(step.size, dtype=bool),
     )
@@ -238,13 +256,27 @@ def _update(
     """Return `best` with what was found for some entries, where anything was."""
     better = np.isfinite(found.error)
     # an entry whose second step was consulted must not keep the first, unverified estimate
-    names = ("value", "error", "step", "kink", "noise", "suspect", "finest", "coarsest", "curvature")
+    names = (
+        "value",
+        "error",
+        "step",
+        "kink",
+        "noise",
+        "suspect",
+        "finest",
+        "coarsest",
+        "curvature",
+        "unchanged",
+        "explored",
+    )
     fields = {name: getattr(best, name).copy() for name in names}
     fields["error"][entries] = found.error
     fields["kink"][entries] = search.kink[entries]
     fields["finest"][entries] = np.fmin.reduce(levels.step, axis=0)
     fields["coarsest"][entries] = np.fmax.reduce(levels.step, axis=0)
     fields["curvature"][entries] = np.minimum(best.curvature[entries], levels.curvature())
+    fields["explored"][entries] = search.explored(entries, levels)
+    fields["unchanged"][entries] = levels.unchanged()
     for name in ("value", "step", "noise", "suspect"):
         fields[name][entries[better]] = getattr(found, name)[better]
     return replace(best, **fields, kink_distance=search.kink_distance(fields["value"]))

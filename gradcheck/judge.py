@@ -20,6 +20,11 @@ _THOUSANDTH = 1e-3
 _SCATTERED = 8.0
 # an error bound of less than this part of what a change of the entry by its own scale makes of a derivative is small
 _AWAY = 100.0
+# part of a derivative that its error bound is to be smaller than, and evaluations after which that is not waited for
+_FINE, _SOME = 1e-3, 14
+# how far an entry has to be moved without any change of the loss, in units of its own scale or of 1: as far as it takes
+# to make a derivative visible that changes the loss by 1e-14 of itself over that distance, or so far in any case
+_HIDDEN, _FAR = 1e14, 0.5
 # evaluations of an entry after which only what is undecided goes on
 _ENOUGH = 14
 
@@ -48,6 +53,12 @@ class Judgement:
     settled: BoolArray
     target: FloatArray
 
+    def with_wrong(self, where: BoolArray) -> Judgement:
+        """Return this with the given entries mismatched."""
+        verdicts, reasons = self.verdicts.copy(), self.reasons.copy()
+        verdicts[where], reasons[where] = Verdict.MISMATCH, Reason.TIE
+        return replace(self, verdicts=verdicts, reasons=reasons)
+
     def limited(self) -> Judgement:
         """Return this with what is not settled undecided: the check has reached its limits."""
         verdicts, reasons = self.verdicts.copy(), self.reasons.copy()
@@ -71,6 +82,8 @@ class Judge:
         The tolerance in effect.
     entry_scale : float array, shape (entries,)
         Natural scale of each entry.
+    unit : float array, shape (entries,)
+        By what entries of one parameter are compared with one another: their natural scale, as far as it is known.
     hint : float array, shape (entries,)
         Steps that the analytic derivative suggests: a mismatch is not called before one of that order was tried.
     kink_reach : float array, shape (entries,)
@@ -84,6 +97,7 @@ class Judge:
     analytic: FloatArray
     tolerance: Tolerance
     entry_scale: FloatArray
+    unit: FloatArray
     hint: FloatArray
     kink_reach: FloatArray
     zero: FloatArray
@@ -97,7 +111,7 @@ class Judge:
         derivative : Derivative
             The numerical derivatives.
         gradient_scale : float array, shape (entries,)
-            Largest numerical derivative of the parameter that an entry belongs to.
+            Largest numerical derivative of the parameter that an entry belongs to, in the unit of the entry.
         """
         d, bound, analytic = derivative, derivative.error, self.analytic
         with np.errstate(all="ignore"):
@@ -108,16 +122,22 @@ class Judge:
             # the best that noise allows may still rule out an error of a thousandth
             close = difference + bound <= np.maximum(_THOUSANDTH, self.tolerance.rtol) * largest
             resolved = (bound <= np.maximum(allowed, coarse)) | close
-            at_kink, is_zero = self._at_kink(d, allowed), self._is_zero(d)
+            at_kink, is_zero, idle = self._at_kink(d, allowed), self._is_zero(d), self._is_idle(d)
             finite = np.isfinite(analytic)
-            match = finite & ((within & resolved) | at_kink | is_zero)
+            match = finite & ((within & resolved) | at_kink | is_zero | idle)
             mismatch = ~finite | (~at_kink & self._is_wrong(d, difference - allowed))
-            quick = match & (difference <= allowed) & (bound <= allowed)
+            # what agrees so closely does not do so by chance, however small it is beside the others
+            fine = np.maximum(allowed, self.tolerance.share(gradient_scale))
+            quick = match & (difference <= allowed) & (bound <= fine)
+            # beside entries of another unit an entry may look small and be seen well a few steps on
             clear = (bound <= 0.1 * coarse) & (d.evaluations > 2)
+            seen = (bound <= _FINE * largest) | (d.evaluations >= _SOME)
+            # what does not change the loss at all is seen at once
+            done = at_kink | idle | (is_zero & (seen | (d.value == 0)))
             # a verdict against the code is confirmed at a third step
-            settled = quick | (match & (clear | at_kink | is_zero)) | ~finite | (mismatch & (d.evaluations >= 6))
+            settled = quick | (match & (done | (clear & seen))) | ~finite | (mismatch & (d.evaluations >= 6))
             settled |= (match | mismatch) & (d.evaluations >= _ENOUGH)
-            small = bound <= np.maximum(allowed, self.tolerance.resolution * largest)
+            small = bound <= np.maximum(fine, self.tolerance.resolution * largest)
             target = np.fmax(allowed, 0.25 * difference)
         verdicts = _assign(Verdict.INCONCLUSIVE, bound.size, (match, Verdict.MATCH), (mismatch, Verdict.MISMATCH))
         reasons = _assign(
@@ -127,6 +147,7 @@ class Judge:
             (match, Reason.ZERO),
             (match & resolved, Reason.COARSE),
             (match & resolved & small, None),
+            (match & idle & ~is_zero & (bound > 0), Reason.CONSTANT),
             (match & d.complex, Reason.COMPLEX_STEP),
             (match & at_kink, Reason.KINK),
             (mismatch, None),
@@ -152,7 +173,8 @@ class Judge:
         # a gradient that is right for parameters within their own rounding is right: near an optimum the residuals
         # are round-off, and so is what is left of the derivative
         conditioning = _ROUNDINGS * np.finfo(np.float64).eps * self.entry_scale * derivative.curvature
-        return self.tolerance.allowed(self.analytic, derivative.value, gradient_scale) + conditioning
+        epsilon = 2 * derivative.of_loss.unit_roundoff
+        return self.tolerance.allowed(self.analytic, derivative.value, gradient_scale, epsilon) + conditioning
 
     def _is_wrong(self, derivative: Derivative, excess: FloatArray) -> BoolArray:
         """Tell where a difference that exceeds the allowed one by `excess` is proof of a mistake."""
@@ -160,7 +182,7 @@ class Judge:
         # where the slope jumps at the point itself, correct code may return a subgradient of each of its terms, and
         # their sum need not lie between the slopes of the whole: no value is proof of a mistake there
         smooth = np.isfinite(d.value) & np.isfinite(d.error) & (d.kink == 0)
-        explored = (d.finest <= 20 * self.hint) & (d.coarsest >= 2 * self.kink_reach)
+        explored = d.explored & (d.finest <= 20 * self.hint) & (d.coarsest >= 2 * self.kink_reach)
         return np.asarray(smooth & explored & (excess > _margin(d) * d.error))
 
     def _at_kink(self, derivative: Derivative, allowed: FloatArray) -> BoolArray:
@@ -184,6 +206,16 @@ class Judge:
         negligible = (np.abs(self.analytic) * scale <= self.zero * influence) & (np.abs(d.value) <= d.error)
         resolved = d.error * scale <= self.tolerance.resolution * influence
         return np.asarray(negligible & resolved & (d.evaluations > 2))
+
+    def _is_idle(self, derivative: Derivative) -> BoolArray:
+        """Tell where the loss is the same to the last bit however far an entry is moved, and so says the gradient.
+
+        That needs no other entry to compare with: a derivative that hides below the round-off of the loss would have to
+        be smaller than any that matters.
+        """
+        d = derivative
+        needed = min(_HIDDEN * d.of_loss.unit_roundoff, _FAR) * np.maximum(self.entry_scale, 1.0)
+        return np.asarray((self.analytic == 0) & (d.unchanged >= needed) & (d.evaluations > 2))
 
     def _doubts(self, derivative: Derivative) -> list[tuple[BoolArray, Reason]]:
         """Return where and why entries could not be decided, the strongest reason last."""

@@ -21,6 +21,8 @@ _NEAR = 10.0
 # a spread of so many times its round-off is none, although the bound of that may be too small by a factor or two:
 # round-off grows as the step shrinks, too
 _UNLIKE_ROUND_OFF = 8.0
+# how many times its round-off a change of the loss has to be before something can be told from it
+_VISIBLE = 100.0
 # share of a jump that a step shows which is longer than the distance of the kink
 _MOST = 0.5
 
@@ -141,6 +143,25 @@ class Levels:
         smallest: FloatArray = np.fmin.reduce(seen, axis=0)
         return np.nan_to_num(smallest, nan=0.0, posinf=0.0)
 
+    def swing(self) -> FloatArray:
+        """Return the largest change of the loss that any step of an entry has shown, and its round-off."""
+        with np.errstate(all="ignore"):
+            changes = self.step * (np.abs(self.central) + np.abs(self.spread) + self.noise)
+        largest: FloatArray = np.fmax.reduce(changes, axis=0)
+        return np.nan_to_num(largest, nan=np.inf, posinf=np.inf)
+
+    def visible(self) -> FloatArray:
+        """Return a change of the loss that is many times its round-off at the most exact step of an entry."""
+        smallest: FloatArray = np.fmin.reduce(self.step * self.noise, axis=0)
+        return np.asarray(_VISIBLE * np.nan_to_num(smallest, nan=0.0), dtype=np.float64)
+
+    def unchanged(self) -> FloatArray:
+        """Return the longest step of each entry up to which no step has changed the loss; 0 where any shorter has."""
+        same = (self.central == 0) & (self.spread == 0)
+        # from the finest step up
+        held = np.logical_and.accumulate((same | np.isnan(self.central))[::-1], axis=0)[::-1]
+        return np.asarray(np.max(np.where(held & same, self.step, 0.0), axis=0), dtype=np.float64)
+
     def persisting_spread(self) -> FloatArray:
         """Return the spread of each step where it shrinks too slowly for curvature, else 0; shape (levels, entries).
 
@@ -169,7 +190,8 @@ class Levels:
         """Return the slope beyond a kink that is closer than `reach`; NaN where there is no sign of one.
 
         A step h that shows a kink at a distance d shifts D by half the jump times ``1 - d / h``, and S by as much. It
-        shows most of the jump that longer steps do: a bend of a smooth loss shows less and less.
+        shows most of the jump that longer steps do: a bend of a smooth loss shows less and less, and no more than the
+        curvature that the finest steps see explains.
 
         Parameters
         ----------
@@ -182,12 +204,14 @@ class Levels:
         with np.errstate(invalid="ignore"):
             # an entry with no longer step has nothing to compare with
             longer = np.zeros(value.size)
+            bends = np.maximum(np.abs(self.spread) - 3 * self.noise, 0.0) / self.step
+            bend = np.fmin(*self.finest_two(bends))
             for step, central, spread, noise in zip(self.step, self.central, self.spread, self.noise, strict=True):
                 shift = central - value
                 most = np.abs(spread) >= _MOST * longer
                 longer = np.fmax(longer, np.abs(spread))
                 telling = (step <= _NEAR * reach) & (np.abs(shift) > 0.5 * np.abs(spread)) & (np.abs(shift) > error)
-                telling &= np.isnan(found) & (np.abs(spread) > 3 * noise) & most
+                telling &= np.isnan(found) & (np.abs(spread) > np.maximum(3 * noise, bend * step)) & most
                 # twice the shift, and what the distance may take from it
                 found = np.where(telling, value + 3 * shift, found)
         return found

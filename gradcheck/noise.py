@@ -10,6 +10,8 @@ from gradcheck.arrays import FloatArray
 
 # significant bits of bfloat16, float16 and float32, with their unit round-off
 _ROUNDOFF_BY_BITS = ((8, 2.0**-8), (11, 2.0**-11), (24, 2.0**-24))
+# significant bits of numbers that people write
+_ROUND = 11
 
 
 @dataclass(frozen=True)
@@ -56,12 +58,14 @@ class Noise:
         Parameters
         ----------
         values : float array
-            The loss at several points.
+            The loss at several points. Where it is one round number at all of them, somebody has written it down.
         """
         telling = values[np.isfinite(values) & (values != 0)]
         if not telling.size:
             return self
         mantissas = (np.abs(np.frexp(telling)[0]) * 2.0**53).astype(np.int64)
         bits = 53 - int(np.log2((mantissas & -mantissas).min()))
+        if bits <= _ROUND and (telling == telling[0]).all():
+            return self
         coarsest = next((u for limit, u in _ROUNDOFF_BY_BITS if bits <= limit), 0.0)
         return replace(self, unit_roundoff=max(self.unit_roundoff, coarsest))

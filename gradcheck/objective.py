@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,7 +14,7 @@ import numpy.typing as npt
 from gradcheck.arguments import Arguments
 from gradcheck.arrays import FloatArray, same_bits
 from gradcheck.calls import Call, resolve_call
-from gradcheck.displacement import Displacement
+from gradcheck.displacement import Displacement, everywhere
 from gradcheck.engine import Engine, Means
 from gradcheck.errors import InputError
 from gradcheck.gradient import Gradient, match_gradient
@@ -23,9 +24,13 @@ from gradcheck.params import Parameters
 from gradcheck.randomness import Randomness
 from gradcheck.self_difference import CallCounter
 from gradcheck.shadow import float64_shadow
-from gradcheck.step_size import coarsest_epsilon
+from gradcheck.step_size import coarsest_epsilon, parameter_scale
 
 _HERE = Means()
+# of a change of the loss: two ways to call it that differ by less do not differ
+_PART = 0.01
+# in units of the natural scale
+_AWAY = 1e-3
 
 
 class Objective:
@@ -241,6 +246,35 @@ class Objective:
         """Return what the loss gives at any structure like the caller's, as it is."""
         self.evaluations += 1
         return self._loss.at_tree(tree)
+
+    def hand_out_copies(self) -> bool:
+        """Hand new arrays to every call from now on, if that makes a difference; tell whether it does.
+
+        A loss that knows by the identity of an array what it has computed for it sees no change of an entry. Whether it
+        does is seen where all entries are moved, in the arrays themselves and in copies of them.
+        """
+        if self._loss.is_vectorized or self.probe.hands_out_copies or self.is_spent:
+            return False
+        trial = everywhere(self.probe)
+        origin, moved = trial(self)
+        still = fresh = math.nan
+        self.probe.hands_out_copies = True
+        try:
+            # what is remembered of the arrays themselves is forgotten a little farther off
+            places = [leaf.values() for leaf in self.probe.leaves]
+            self.at_tree(self.probe.assemble([place - _AWAY * parameter_scale(place) for place in places]))
+            still, fresh = trial(self)
+        except Exception:  # noqa: BLE001 - whatever a loss raises that is handed copies, it wants no copies
+            fresh = math.nan
+        differs = abs(fresh - moved) > self._engine.floor + _PART * abs(fresh - still)
+        self.probe.hands_out_copies = self.parameters.hands_out_copies = bool(differs and still == origin)
+        if self.parameters.hands_out_copies:
+            self._engine.forget()
+            self.notes.append(
+                "`loss` does not see that an entry of an array has changed, as it knows by the array which result "
+                "belongs to it; a new array was handed to every call"
+            )
+        return self.parameters.hands_out_copies
 
     # -- supervision --------------------------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ closes over the same objects sees the change; what cannot be written is rebuilt 
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -36,11 +37,18 @@ class Parameters:
     ------
     InputError
         If the structure holds no parameter, one of a type that cannot be checked, or the same memory twice.
+
+    Attributes
+    ----------
+    hands_out_copies : bool
+        Whether each call of the user's functions gets new arrays and containers: some know by the identity of an array
+        what they have computed for it.
     """
 
     def __init__(self, original: object, root: str = "params", names: Sequence[str] | None = None) -> None:
         self.original = original
         self.leaves: list[Leaf] = []
+        self.hands_out_copies = False
         self._root = root
         self._top = _top_names(original, names)
         self._backup = Backup()
@@ -60,6 +68,8 @@ class Parameters:
 
     def tree(self) -> Any:
         """Return the structure to call the user's functions with: the caller's own objects where possible."""
+        if self.hands_out_copies:
+            return self._copy(self.original, ())
         return self._rebuild(self.original, ()) if self._rebuilt else self.original
 
     def assemble(self, values: Sequence[FloatArray]) -> Any:
@@ -107,6 +117,12 @@ class Parameters:
         after = [(step, self._rebuild(child, (*path, step))) for step, child in before]
         unchanged = all(new is old for (_, new), (_, old) in zip(after, before, strict=True))
         return node if unchanged else like(node, after)
+
+    def _copy(self, node: Any, path: Path) -> Any:
+        leaf = self.leaf_at(path)
+        if leaf is None:
+            return like(node, [(step, self._copy(child, (*path, step))) for step, child in children(node) or []])
+        return copy.deepcopy(leaf.content if leaf.rebuilt else node)
 
     # -- safety -------------------------------------------------------------------------------------------------
 

@@ -36,6 +36,7 @@ def partial_derivatives(
     goal: Goal,
     hint: FloatArray | None = None,
     reach: FloatArray | None = None,
+    claim: FloatArray | None = None,
 ) -> Derivative:
     """Differentiate the loss with respect to the chosen entries, as the parameters stand.
 
@@ -55,6 +56,8 @@ def partial_derivatives(
         Steps that are to be tried before an entry is given up.
     reach : float array, shape (entries,), optional
         Distance up to which a kink is looked for beside each entry.
+    claim : float array, shape (entries,), optional
+        Magnitudes of the derivatives under test.
     """
     leaves = objective.probe.leaves
     dtypes = [leaf.dtype for leaf in leaves]
@@ -79,8 +82,19 @@ def partial_derivatives(
         goal=goal,
         hint=hint,
         reach=reach,
-        scatter=lambda expected: scatter(Line(objective, np.random.default_rng(0)), origin, expected),
+        claim=claim,
+        scatter=lambda expected: scatter(_line(objective, entries, hint), origin, expected),
     )
+
+
+def _line(objective: Objective, entries: Entries, hint: FloatArray | None) -> Line:
+    """Return a line along which the loss is one curve: no entry whose scale is but guessed goes farther than hinted."""
+    scales = [parameter_scale(leaf.values()) for leaf in objective.probe.leaves]
+    if hint is not None:
+        units = zip(scales, entries.split(entries.index), entries.split(hint), _hinting_steps(objective), strict=True)
+        for scale, where, steps, relative in units:
+            scale[where] = np.minimum(scale[where], steps / relative)
+    return Line(objective, np.random.default_rng(0), scales)
 
 
 def differences_by_step(
@@ -125,11 +139,32 @@ def suggested_steps(objective: Objective, entries: Entries, origin: float, analy
     analytic : float array, shape (entries,)
         The gradient under test.
     """
-    types = [relative_step(coarser(leaf.dtype, objective.dtype), "central") for leaf in objective.probe.leaves]
+    types = _hinting_steps(objective)
     with np.errstate(all="ignore"):
         steps = entries.spread(types) * abs(origin) / np.abs(analytic)
     zero = np.concatenate(_chosen(objective, entries)[0]) == 0
     return np.where(zero & np.isfinite(steps) & (steps > 0), steps, np.inf)
+
+
+def natural_unit(objective: Objective, entries: Entries, scale: FloatArray, hint: FloatArray) -> FloatArray:
+    """Return the unit of each entry: its natural scale, or a shorter one that its derivative suggests where it is zero.
+
+    Parameters
+    ----------
+    objective : Objective
+        The loss, with its probe chosen.
+    entries : Entries
+        Which of the probe's.
+    scale : float array, shape (entries,)
+        Natural scale of each entry.
+    hint : float array, shape (entries,)
+        What `suggested_steps` returned.
+    """
+    return np.minimum(scale, hint / entries.spread(_hinting_steps(objective)))
+
+
+def _hinting_steps(objective: Objective) -> list[float]:
+    return [relative_step(coarser(leaf.dtype, objective.dtype), "central") for leaf in objective.probe.leaves]
 
 
 def kink_reach(objective: Objective, entries: Entries, epsilon: float) -> FloatArray:

@@ -14,13 +14,15 @@ from gradcheck.complex_step import complex_step, confirmed, with_opinion
 from gradcheck.directional import Directions
 from gradcheck.entries import Entries, sample_entries
 from gradcheck.finite_difference import Derivative
+from gradcheck.gradient import Gradient
 from gradcheck.judge import Judge, Judgement
 from gradcheck.noise import Noise
 from gradcheck.objective import Objective
 from gradcheck.options import Options
-from gradcheck.partial_derivatives import kink_reach, natural_scale, partial_derivatives, suggested_steps
+from gradcheck.partial_derivatives import kink_reach, natural_scale, natural_unit, partial_derivatives, suggested_steps
 from gradcheck.result import CheckResult, ParameterResult
 from gradcheck.step_size import coarsest_epsilon
+from gradcheck.ties import broken_ties
 from gradcheck.tolerance import Tolerance, make_tolerance
 
 # A further point that is not usable is moved towards the first by these factors before it is given up.
@@ -53,18 +55,33 @@ def check_points(objective: Objective, options: Options) -> list[CheckResult]:
     """
     start = objective.start()
     gradient = objective.first_gradient(start)
-    dtypes = _float_dtypes(objective, gradient.dtypes)
-    tolerance = make_tolerance(options.rtol, options.atol, dtypes)
-    origin, noise = objective.reference(start)
-    comparison = _Comparison(
-        objective, options, tolerance, noise, dtypes, [coarsest_epsilon([dtype]) for dtype in gradient.dtypes]
-    )
-    results = [comparison.at_point(origin, gradient.values)]
+    comparison, result = _first(objective, options, start, gradient)
+    if _is_in_doubt(result) and objective.hand_out_copies():
+        start = objective.value_at(objective.parameters)
+        comparison, result = _first(objective, options, start, objective.gradient())
+    results = [result]
     home = [leaf.values() for leaf in objective.parameters.leaves]
     for point in range(1, options.points):
         results += comparison.near(home, np.random.default_rng([options.seed, point]))
         objective.move(home)
     return results
+
+
+def _first(objective: Objective, options: Options, start: float, gradient: Gradient) -> tuple[_Comparison, CheckResult]:
+    """Check the gradient at the parameters as they stand; return what goes on to other points as well."""
+    dtypes = _float_dtypes(objective, gradient.dtypes)
+    tolerance = make_tolerance(options.rtol, options.atol, dtypes)
+    origin, noise = objective.reference(start)
+    epsilons = [coarsest_epsilon([dtype]) for dtype in gradient.dtypes]
+    comparison = _Comparison(objective, options, tolerance, noise, dtypes, epsilons)
+    return comparison, comparison.at_point(origin, gradient.values)
+
+
+def _is_in_doubt(result: CheckResult) -> bool:
+    """Tell whether a loss that sees no change at all would explain a result."""
+    return any((parameter.numerical == 0).any() and not parameter.kink.any() for parameter in result.parameters) and (
+        not result.passed or all((parameter.numerical == 0).all() for parameter in result.parameters)
+    )
 
 
 @dataclass(frozen=True)
@@ -120,11 +137,14 @@ class _Comparison:
     ) -> tuple[tuple[ParameterResult, ...], Noise]:
         """Compare single entries, and combine what they show with what directions have shown."""
         analytic = entries.gather(gradient)
+        scale = natural_scale(self.objective, entries)
+        hint = suggested_steps(self.objective, entries, origin, analytic)
         judge = Judge(
             analytic,
             self.tolerance,
-            entry_scale=natural_scale(self.objective, entries),
-            hint=suggested_steps(self.objective, entries, origin, analytic),
+            entry_scale=scale,
+            unit=natural_unit(self.objective, entries, scale, hint),
+            hint=hint,
             kink_reach=kink_reach(self.objective, entries, coarsest_epsilon(self.dtypes)),
             zero=1e3 * entries.spread(self.epsilons),
             loss=origin,
@@ -133,16 +153,20 @@ class _Comparison:
         fewest = 4 if self.options.method == "complex" else 2
 
         def goal(derivative: Derivative) -> tuple[BoolArray, FloatArray]:
-            judgement = judge(derivative, entries.largest(derivative.certain))
+            judgement = judge(derivative, entries.largest_in_unit(derivative.certain, judge.unit))
             done = judgement.settled & (derivative.evaluations >= fewest)
             return done | self.objective.is_spent, judgement.target
 
         derivative = partial_derivatives(
-            self.objective, entries, origin, self.noise, goal, judge.hint, judge.kink_reach
+            self.objective, entries, origin, self.noise, goal, judge.hint, judge.kink_reach, np.abs(analytic)
         )
-        judgement = judge(derivative, entries.largest(derivative.certain))
+        judgement = judge(derivative, entries.largest_in_unit(derivative.certain, judge.unit))
         if self.options.method != "central":
             derivative, judgement = self._second_opinion(entries, judge, derivative, judgement)
+        if (derivative.kink > 0).any():
+            judgement = judgement.with_wrong(
+                broken_ties(self.objective, entries, origin, analytic, derivative, self.tolerance)
+            )
         if self.objective.is_spent:
             judgement = judgement.limited()
         error = _shown_error(analytic, derivative)
@@ -182,12 +206,12 @@ class _Comparison:
         asked = np.flatnonzero(every | judge.is_coarse(derivative, judgement))
         opinion = np.full(entries.index.size, np.nan)
         opinion[asked] = complex_step(self.objective, entries, asked)
-        scale = entries.largest(derivative.certain)
+        scale = entries.largest_in_unit(derivative.certain, judge.unit)
         where = confirmed(derivative, opinion)
         if not every:
             where &= np.abs(judge.analytic - opinion) <= judgement.allowed
         derivative = with_opinion(derivative, opinion, where, scale)
-        return derivative, judge(derivative, entries.largest(derivative.certain))
+        return derivative, judge(derivative, entries.largest_in_unit(derivative.certain, judge.unit))
 
 
 def _shown_error(analytic: FloatArray, derivative: Derivative) -> FloatArray:

@@ -34,6 +34,7 @@ def float64_shadow(
         Machine epsilon of the coarsest type that takes part.
     """
     shadow = Parameters(parameters.assemble([leaf.values() for leaf in parameters.leaves]))
+    shadow.hands_out_copies = parameters.hands_out_copies
     try:
         fits = _Shadow(parameters, shadow, loss, origin, 50 * epsilon * abs(origin)).fits()
     except Exception:  # noqa: BLE001 - whatever a loss raises when handed float64, the originals serve then

@@ -15,6 +15,9 @@ RATIO = 2.6
 # A step this much longer than the distance of a kink shows most of its jump.
 SHOWN = 4.0
 
+# a gradient that is right for the steps that were tried changes the loss by no more than they have shown; a step at
+# which it would change it by so small a part of that shows even an oscillation close enough
+_CLAIM, _CLOSE = 3.0, 0.02
 # number of levels after which only averaging goes on
 _LEVELS = 7
 _GOLDEN = 0.6180339887
@@ -39,6 +42,9 @@ class StepSearch:
         Steps that are to be tried before an entry is given up.
     reach : float array, shape (entries,), optional
         Distance of a kink that a step has to show before an entry is given up.
+    claim : float array, shape (entries,), optional
+        Magnitude of the derivatives that the gradient under test claims: where no change of the loss comes near it,
+        shorter steps are tried before an entry is given up.
 
     Attributes
     ----------
@@ -56,12 +62,14 @@ class StepSearch:
         largest: FloatArray,
         hint: FloatArray | None = None,
         reach: FloatArray | None = None,
+        claim: FloatArray | None = None,
     ) -> None:
         size = steps.size
         self.stopped = np.zeros(size, dtype=bool)
         self.kink = np.zeros(size)
         self._smallest, self._typical = smallest, typical
         self._reach = np.zeros(size) if reach is None else reach
+        self._claim = np.zeros(size) if claim is None else claim
         self._hint = np.full(size, np.inf) if hint is None else np.maximum(hint, smallest)
         # beyond the size of its neighbours (or 1) an entry would leave the region in which the loss makes sense
         self._largest = np.maximum(largest, steps)
@@ -96,6 +104,13 @@ class StepSearch:
             side = np.sign((self._shifted - value) * self._half_jump)
         return np.where(self.kink > 0, 0.0, side * self._distance)
 
+    def explored(self, entries: IntArray, levels: Levels) -> BoolArray:
+        """Tell which entries have been looked at so closely that the claimed derivative would have been seen."""
+        with np.errstate(all="ignore"):
+            finest = np.fmin.reduce(levels.step, axis=0)
+            seen = self._claim[entries] * finest <= np.maximum(_CLAIM * levels.swing(), levels.visible())
+        return np.asarray(seen | (finest <= 4 * self._smallest[entries]), dtype=bool)
+
     def propose(self, entries: IntArray, levels: Levels, target: FloatArray) -> tuple[FloatArray, BoolArray]:
         """Choose the next step of some entries.
 
@@ -127,8 +142,11 @@ class StepSearch:
             if several.size:
                 refined = self._refine(entries[several], levels.only(several), target[several])
                 wanted[several], paired[several], averaging[several] = refined
-            hinted = (levels.count >= 2) & (self._hint[entries] < 0.1 * smallest_tried)
-            wanted, paired = np.where(hinted, self._hint[entries], wanted), paired | hinted
+            change = np.maximum(_CLOSE * levels.swing(), levels.visible())
+            claimed = np.maximum(change / self._claim[entries], self._smallest[entries])
+            hint = np.fmin(self._hint[entries], np.where(self.explored(entries, levels), np.inf, claimed))
+            hinted = (levels.count >= 2) & (hint < 0.1 * smallest_tried)
+            wanted, paired = np.where(hinted, hint, wanted), paired | hinted
             repeated = (np.abs(np.log(wanted / levels.step)) < 0.25).any(axis=0) & ~averaging
             given_up = ~np.isfinite(wanted) | repeated | (wanted < self._smallest[entries])
             narrow = (given_up | (levels.count >= 3)) & (levels.step[0] < 0.5 * SHOWN * self._reach[entries])

@@ -14,17 +14,24 @@ from gradcheck.errors import InputError
 # Default rtol by machine epsilon, coarsest first: what correct code of that precision reaches on small networks.
 _DEFAULT_RTOL = (("float16", 5e-2), ("float32", 2e-3), ("float64", 1e-5))
 
-# Round-off in an entry comes from sums as large as the largest entries, so an entry far below them is allowed this
-# fraction of their tolerance.
+_FINEST = float(np.finfo(np.float64).eps)
+
+# An entry far below the largest ones is allowed this fraction of their tolerance, but of its own size no more than a
+# thousandth: code that keeps a logarithm from zero is off by as much, and a mistake by more.
 _SCALE_SHARE = 1e-3
+_LARGEST_SHARE = 1e-3
+
+# Round-off in an entry comes from sums as large as the largest entries: in units of the machine epsilon.
+_ROUNDINGS = 16.0
 
 
 @dataclass(frozen=True)
 class Tolerance:
     """Largest accepted difference between an analytic and a numerical derivative.
 
-    ``allowed = atol + rtol * max(|analytic|, |numerical|) + 0.001 * rtol * scale`` where ``scale`` is the largest
-    numerical derivative of the same parameter.
+    ``allowed = atol + rtol * size + 0.001 * min(rtol * scale, size) + 16 * epsilon * scale`` where ``size`` is
+    ``max(|analytic|, |numerical|)``, and ``scale`` the largest numerical derivative of the same parameter, in the unit
+    of the entry.
 
     Parameters
     ----------
@@ -33,17 +40,22 @@ class Tolerance:
     atol : float
         Absolute tolerance in units of the loss per unit of the parameter. It is 0 by default, as any other value
         would hide the errors of small gradients.
+    epsilon : float
+        Machine epsilon of the coarsest type that takes part.
     """
 
     rtol: float
     atol: float = 0.0
+    epsilon: float = _FINEST
 
     @property
     def resolution(self) -> float:
         """Largest error of a numerical derivative, relative to its scale, with which a match can be declared."""
         return max(3e-4, 0.5 * self.rtol)
 
-    def allowed(self, analytic: FloatArray, numerical: FloatArray, scale: FloatArray | float) -> FloatArray:
+    def allowed(
+        self, analytic: FloatArray, numerical: FloatArray, scale: FloatArray | float, epsilon: float = 0.0
+    ) -> FloatArray:
         """Return the allowed difference per entry.
 
         Parameters
@@ -51,10 +63,24 @@ class Tolerance:
         analytic, numerical : float array
             Derivatives, of the same shape.
         scale : float or float array
-            Largest numerical derivative of the parameter that an entry belongs to.
+            Largest numerical derivative of the parameter that an entry belongs to, in the unit of the entry.
+        epsilon : float
+            Machine epsilon of the loss, where it turned out to be coarser than all types.
         """
         size = np.maximum(np.abs(analytic), np.abs(numerical))
-        return np.asarray(self.atol + self.rtol * size + _SCALE_SHARE * self.rtol * scale, dtype=np.float64)
+        share = np.minimum(self.share(scale), _LARGEST_SHARE * size)
+        roundoff = _ROUNDINGS * max(self.epsilon, epsilon) * scale
+        return np.asarray(self.atol + self.rtol * size + share + roundoff, dtype=np.float64)
+
+    def share(self, scale: FloatArray | float) -> FloatArray:
+        """Return the part of the tolerance of the largest derivative that is small for any entry.
+
+        Parameters
+        ----------
+        scale : float or float array
+            Largest numerical derivative of the parameter that an entry belongs to, in the unit of the entry.
+        """
+        return np.asarray(_SCALE_SHARE * self.rtol * scale, dtype=np.float64)
 
 
 def default_rtol(dtypes: Iterable[npt.DTypeLike]) -> float:
@@ -70,11 +96,15 @@ def default_rtol(dtypes: Iterable[npt.DTypeLike]) -> float:
     >>> default_rtol(["float64", "float32"])
     0.002
     """
-    coarsest = max(float(np.finfo(np.dtype(dtype)).eps) for dtype in dtypes)
+    coarsest = _coarsest(dtypes)
     for name, rtol in _DEFAULT_RTOL:
         if coarsest >= float(np.finfo(name).eps):
             return rtol
     return _DEFAULT_RTOL[-1][1]
+
+
+def _coarsest(dtypes: Iterable[npt.DTypeLike]) -> float:
+    return max(float(np.finfo(np.dtype(dtype)).eps) for dtype in dtypes)
 
 
 def make_tolerance(rtol: float | None, atol: float | None, dtypes: Iterable[npt.DTypeLike]) -> Tolerance:
@@ -94,7 +124,12 @@ def make_tolerance(rtol: float | None, atol: float | None, dtypes: Iterable[npt.
     """
     for name, value in (("rtol", rtol), ("atol", atol)):
         validate_tolerance(name, value)
-    return Tolerance(default_rtol(dtypes) if rtol is None else float(rtol), 0.0 if atol is None else float(atol))
+    kinds = list(dtypes)
+    return Tolerance(
+        default_rtol(kinds) if rtol is None else float(rtol),
+        0.0 if atol is None else float(atol),
+        max(_coarsest(kinds), _FINEST),
+    )
 
 
 def validate_tolerance(name: str, value: float | None) -> None:

@@ -40,6 +40,10 @@ class Reason(enum.Enum):
         return member
 
     KINK = "kink", "the loss has a kink at this point: the slopes on its two sides differ"
+    TIE = (
+        "tie",
+        "the loss has kinks at this point, but none where its entries are moved together, and there it differs",
+    )
     NOISE = "noise", "the loss scatters from point to point, which hides this derivative"
     CANCELLATION = (
         "cancellation",
@@ -58,5 +62,9 @@ class Reason(enum.Enum):
     NON_FINITE_GRADIENT = "non-finite-gradient", "the analytic gradient is not finite"
     SPREAD = "spread", "the gradient is wrong along random directions; which entries make it so was not found"
     ZERO = "zero", "both derivatives are zero to within the round-off in the loss"
+    CONSTANT = (
+        "constant",
+        "the loss does not depend on it: it stays the same to the last bit where this entry is moved",
+    )
     COARSE = "coarse", "agrees within the error bound, which is coarser than the tolerance but still small"
     COMPLEX_STEP = "complex-step", "agrees with the complex step, which the coarser differences confirm"

@@ -142,6 +142,26 @@ def test_beside_autograd(name, function, x, theirs, ours):
     assert passes(adapter.check_grads) is ours
 
 
+@pytest.mark.parametrize(
+    ("function", "x", "right"),
+    [
+        (lambda x: np.max(x), [1.0, 1.0, 0.5], True),
+        (lambda x: np.max(x) + primitive(1.1)(x)[2], [1.0, 1.0, 0.5], False),
+        (lambda x: 5 + np.sum(np.maximum(x, 0)), [0.0, -1.0], True),
+        (lambda x: 5 + np.sum(np.maximum(x, 0)) + primitive(1.1)(x)[1], [0.0, -1.0], False),
+    ],
+)
+def test_kinks_and_ties_pass_where_those_of_autograd_do(function, x, right):
+    from autograd.test_util import check_grads
+
+    for checker in (check_grads, adapter.check_grads):
+        if right:
+            assert checker(function, modes=["rev"], order=1)(onp.array(x)) is None
+        else:
+            with pytest.raises(AssertionError):
+                checker(function, modes=["rev"], order=1)(onp.array(x))
+
+
 def test_the_drop_in_has_a_table_in_its_message_and_takes_argument_numbers():
     with pytest.raises(GradientMismatch, match=r"(?s)does not match in 1 of 1.*x .*mismatch"):
         adapter.check_grads(primitive(1.001), modes=["rev"], order=1)(X)

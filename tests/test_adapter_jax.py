@@ -442,6 +442,37 @@ def test_beside_jax(case):
     assert passes(adapter.check_grads, case) is case.ours
 
 
+@jax.custom_vjp
+def greedy_max(x):
+    """Return the maximum; the backward pass gives the whole slope to each of the largest entries."""
+    return jnp.max(x)
+
+
+greedy_max.defvjp(lambda x: (jnp.max(x), x), lambda x, g: (g * (x == jnp.max(x)),))
+
+AT_KINKS = {
+    "tie": (jnp.max, [1.0, 1.0, 0.5], True),
+    "greedy without a tie": (greedy_max, [1.0, 0.9, 0.5], True),
+    "greedy at a tie": (greedy_max, [1.0, 1.0, 0.5], False),
+    "relu": (lambda x: 5 + jnp.sum(jnp.maximum(x, 0)), [0.0, -1.0], True),
+    "beside a wrong entry": (lambda x: jnp.sum(jnp.maximum(x, 0)) + custom(2.0)(x, x), [0.0, -1.0], False),
+}
+
+
+@pytest.mark.parametrize("name", AT_KINKS)
+def test_kinks_and_ties_pass_where_those_of_jax_do(name):
+    from jax.test_util import check_grads as theirs
+
+    function, x, right = AT_KINKS[name]
+    with jax.enable_x64(True):
+        for checker in (theirs, adapter.check_grads):
+            if right:
+                assert checker(function, (jnp.array(x),), 1, ("rev",)) is None
+            else:
+                with pytest.raises(AssertionError):
+                    checker(function, (jnp.array(x),), 1, ("rev",))
+
+
 def test_in_float32_a_correct_gradient_seems_wrong_by_percents():
     step, (x, b) = 1e-2, BIAS
     unit = jnp.zeros(8).at[0].set(1.0)

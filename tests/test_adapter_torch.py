@@ -591,6 +591,20 @@ def test_a_backward_pass_that_is_not_deterministic_is_told(part, passes, monkeyp
     assert not check(Varying, leaf(3), nondet_tol=1e-10).passed
 
 
+@pytest.mark.parametrize("factor", [1.0, 2.0])
+@pytest.mark.parametrize(("in_place", "shared"), [(False, False), (False, True), (True, False), (True, True)])
+def test_a_backward_pass_that_writes_to_what_it_is_handed_is_told(factor, in_place, shared):
+    def backward(x, g):
+        return g.mul_(factor * torch.exp(x)) if in_place else g * factor * torch.exp(x)
+
+    made = function(torch.exp, backward)
+    # beside it, another function is handed the same tensor
+    result = check((lambda x: 2 * x + made.apply(x)) if shared else made, leaf(3))
+    assert result.passed == (factor == 1 and not (in_place and shared))
+    assert any("changes `grad_output` in place" in note for note in result.notes) == in_place
+    assert not any("not deterministic" in note for note in result.notes)
+
+
 @pytest.mark.parametrize("takes_none", [True, False])
 def test_outputs_that_nobody_uses(takes_none):
     class Both(torch.autograd.Function):

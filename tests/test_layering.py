@@ -71,6 +71,7 @@ MODULES = {
     "randomness": "core",
     "entries": "core",
     "partial_derivatives": "core",
+    "ties": "core",
     "verdict": "core",
     "judge": "core",
     "result": "core",

@@ -145,12 +145,14 @@ def gradients(
     """
     import torch
 
-    attached = [(o, w.to(o.dtype)) for o, w in zip(outputs, weights, strict=True) if o.requires_grad]
+    # the backward pass gets weights of its own, as it may write to what it is handed
+    attached = [(o, w.to(o.dtype).clone()) for o, w in zip(outputs, weights, strict=True) if o.requires_grad]
+    handed = [weight.clone() for _, weight in attached]
     leaves = list(leaves) or [variable.leaf for variable in subject.variables]
     if not attached:
         return [None] * len(leaves)
     try:
-        return list(
+        found = list(
             torch.autograd.grad(
                 [output for output, _ in attached],
                 leaves,
@@ -163,6 +165,12 @@ def gradients(
         if not _UNFIT.search(str(error)):
             raise
         raise BackwardError(_explained(str(error), subject)) from error
+    if any(not torch.equal(weight, kept) for (_, weight), kept in zip(attached, handed, strict=True)):
+        subject.note(
+            "the backward pass changes `grad_output` in place, which may be the gradient of something else as well: "
+            "let it make a new tensor"
+        )
+    return found
 
 
 def as_arrays(subject: Subject, found: Sequence[Any]) -> Arrays:

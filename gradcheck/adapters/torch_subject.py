@@ -157,6 +157,11 @@ class Subject:
             subject.notes.append(f"{_listed(frozen)} {_are(frozen)} frozen (requires_grad is False), and not checked")
         return subject
 
+    def note(self, sentence: str) -> None:
+        """Keep something that the user should know, once."""
+        if sentence not in self.notes:
+            self.notes.append(sentence)
+
     def outputs(self, swapped: Callable[[Any], Any] = lambda leaf: leaf) -> list[Any]:
         """Call the function at the tensors as they stand; return the floating-point tensors among its outputs.
 
