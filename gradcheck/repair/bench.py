@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck.repair.budget import Budget, numbers_in
 from gradcheck.repair.taps import Installed, Site, TappedSource, sites_of
 from gradcheck.result import CheckResult, ParameterResult
 from gradcheck.script.backward import Backward
@@ -23,7 +24,7 @@ from gradcheck.script.understand import Subject
 from gradcheck.verdict import Verdict
 
 _RIGHT, _ERRORS, _FLOOR = 1e-5, 3.0, 1e-9
-# of one replay; an edit may have made an endless loop of it
+# of computing, for one replay: an edit may have made an endless loop of it
 _SECONDS = 2.0
 # bytes of an array that is looked at after every edit
 _SMALL = 100_000
@@ -80,6 +81,8 @@ class Bench:
         The run of the script as it is.
     subject : Subject
         What was understood of it.
+    budget : Budget
+        What replays and new texts are counted in.
     entries : mapping of str to tuple of str, optional
         The names of the entries of parameters that are looked at entry by entry.
 
@@ -89,11 +92,18 @@ class Bench:
         The text that is set up.
     scale : float
         What the script's gradients are multiplied by.
+    budget : Budget
+        What replays and new texts are counted in.
     """
 
     def __init__(
-        self, recording: Recording, subject: Subject, entries: Mapping[str, tuple[str, ...]] | None = None
+        self,
+        recording: Recording,
+        subject: Subject,
+        budget: Budget,
+        entries: Mapping[str, tuple[str, ...]] | None = None,
     ) -> None:
+        self.budget = budget
         self._entries = entries or {}
         self._recording = recording
         self._subject = subject
@@ -101,6 +111,11 @@ class Bench:
         self.scale = subject.scale.value
         self.source = recording.source
         self.load(recording.source)
+
+    @property
+    def original(self) -> SourceFile:
+        """The script as it is."""
+        return self._recording.source
 
     @property
     def recorder(self) -> Recorder:
@@ -125,6 +140,7 @@ class Bench:
         self._backward = _backward_in(source, self._recording.source, self._subject.backward)
         self.source = source
         self._tapped = replace(self._recording, source=TappedSource(source))
+        self.budget.set_up()
         if line is None:
             self._installed.install(source)
         else:
@@ -151,12 +167,26 @@ class Bench:
         self.recorder.overrides, self.recorder.tap = {}, untouched
         self._installed.restore()
 
+    def weigh(self, point: Point) -> None:
+        """Find out what a replay costs."""
+        statements = numbers = 0
+
+        def count(_number: int, value: Any) -> Any:
+            nonlocal statements, numbers
+            statements += 1
+            numbers += numbers_in(value)
+            return value
+
+        with self.at(point) as trial:
+            trial.gradients(tap=count)
+        self.budget.replay_is_worth(statements, numbers)
+
     @contextmanager
     def at(self, point: Point) -> Iterator[Trial]:
         """Return what evaluates at a point, for the time of the block."""
         with staged(self._tapped, self._backward, point) as stage:
             try:
-                yield Trial(stage, self.recorder, self._subject, point, self._entries)
+                yield Trial(stage, self.recorder, self._subject, point, self._entries, self.budget)
             finally:
                 stage.settle()
 
@@ -171,8 +201,9 @@ class Trial:
         subject: Subject,
         point: Point,
         entries: Mapping[str, tuple[str, ...]],
+        budget: Budget,
     ) -> None:
-        self._entries = entries
+        self._entries, self._budget = entries, budget
         self._stage, self._recorder, self._subject, self.point = stage, recorder, subject, point
         self._gradient = stage.gradient()
         self._loss: Callable[[Mapping[str, Any]], Any] | None = None
@@ -236,6 +267,7 @@ class Trial:
         self, run: Callable[[], Any], overrides: Mapping[int, types.CodeType], tap: Callable[[int, Any], Any]
     ) -> Any:
         self._recorder.overrides, self._recorder.tap = dict(overrides), tap
+        self._budget.replayed()
         try:
             with _limited(_SECONDS):
                 return run()
@@ -271,20 +303,20 @@ def error_of(parameter: ParameterResult, gradient: Any) -> float:
 
 @contextmanager
 def _limited(seconds: float) -> Iterator[None]:
-    if not hasattr(signal, "setitimer"):
+    if not hasattr(signal, "SIGPROF"):  # elsewhere the limit of the whole examination holds alone
         yield
         return
 
     def ring(_signal: int, _frame: types.FrameType | None) -> None:
         raise _TooLong
 
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    before = signal.signal(signal.SIGPROF, ring)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def _backward_in(source: SourceFile, original: SourceFile, backward: Backward) -> Backward:
