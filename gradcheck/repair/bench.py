@@ -104,6 +104,7 @@ class Bench:
         entries: Mapping[str, tuple[str, ...]] | None = None,
     ) -> None:
         self.budget = budget
+        self._codes: dict[tuple[int, str], types.CodeType] = {}
         self._entries = entries or {}
         self._recording = recording
         self._subject = subject
@@ -139,7 +140,7 @@ class Bench:
         """
         self._backward = _backward_in(source, self._recording.source, self._subject.backward)
         self.source = source
-        self._tapped = replace(self._recording, source=TappedSource(source))
+        self._tapped = replace(self._recording, source=TappedSource(source, self._codes))
         self.budget.set_up()
         if line is None:
             self._installed.install(source)
@@ -150,7 +151,7 @@ class Bench:
         """Go back to the last text that was set up as a whole."""
         self._backward = _backward_in(source, self._recording.source, self._subject.backward)
         self.source = source
-        self._tapped = replace(self._recording, source=TappedSource(source))
+        self._tapped = replace(self._recording, source=TappedSource(source, self._codes))
         self._installed.reset()
 
     @property

@@ -6,7 +6,7 @@ import ast
 import gc
 import types
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -56,15 +56,31 @@ class Site:
 
 
 class TappedSource(SourceFile):
-    """A script of which replays have taps."""
+    """A script of which replays have taps.
 
-    def __init__(self, source: SourceFile) -> None:
+    Parameters
+    ----------
+    source : SourceFile
+        The script.
+    codes : dict, optional
+        The code of replays by place and text, which texts of one script share: most of them differ elsewhere.
+    """
+
+    def __init__(self, source: SourceFile, codes: dict[tuple[int, str], types.CodeType] | None = None) -> None:
+        self._codes = {} if codes is None else codes
         self.path, self.text, self.lines = source.path, source.text, source.lines
         self.cells, self.tree = source.cells, source.tree
 
     def prepared(self, module: ast.Module) -> ast.Module:
         """Return a part of the script with taps."""
         return _tapped(module)
+
+    def compiled_once(self, node: ast.stmt, compiled: Callable[[], types.CodeType]) -> types.CodeType:
+        """Return the code of a statement's replay, which is compiled once for each text that the statement has."""
+        key = node.lineno, "\n".join(self.text.split("\n")[node.lineno - 1 : node.end_lineno])
+        if key not in self._codes:
+            self._codes[key] = compiled()
+        return self._codes[key]
 
 
 def sites_of(tree: ast.Module) -> list[Site]:

@@ -140,7 +140,7 @@ def root(moment: Call, is_argument: bool) -> dict[str, Any]:
 
 def _fractions(value: Array) -> Array:
     """Return which numbers are no whole ones."""
-    return np.isfinite(value) & (value != np.round(value))
+    return np.asarray(np.isfinite(value) & (value != np.round(value)))
 
 
 def _moved_by(size: float) -> Change:

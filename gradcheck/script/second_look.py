@@ -99,11 +99,8 @@ class SecondLook:
         if subject is None:
             return Judgement()
         points = _fresh_points(recording, subject, request)
-        verdicts = [point.result.verdict for point in points]
-        matching = verdicts.count(Verdict.MATCH)
-        if Verdict.MISMATCH in verdicts or matching < max(_MATCHING * len(points), 1):
-            return Judgement()
-        return self._trained(recording, subject, matching)
+        matching = matching_points([point.result.verdict for point in points])
+        return self._trained(recording, subject, matching) if matching else Judgement()
 
     def _same(self, subjects: Sequence[Subject]) -> Subject | None:
         """Return what is checked in the edited text in place of what was: all of these parameters, of whatever loss."""
@@ -189,6 +186,12 @@ def _fresh_points(recording: Recording, subject: Subject, request: Request) -> l
     return [point for point, _ in checks(recording, subject, request, perturb=perturb, fresh=fresh)]
 
 
+def matching_points(verdicts: Sequence[Verdict]) -> int:
+    """Return at how many points everything matches; 0 where one is wrong, or too many are undecided."""
+    matching = verdicts.count(Verdict.MATCH)
+    return 0 if Verdict.MISMATCH in verdicts or matching < _MATCHING * len(verdicts) else matching
+
+
 def _has_same_scale(one: Subject, other: Subject) -> bool:
     return math.isclose(other.scale.value, one.scale.value, rel_tol=_SAME_SCALE)
 
@@ -226,9 +229,9 @@ def _refused(loss: LossExpression, after: Course, before: Course | None) -> Judg
 
 def _remark(loss: LossExpression, after: Course, before: Course) -> str:
     """Say that a training ends worse than before."""
-    worse = float(np.mean(after.end) - np.mean(before.end))
+    worse = abs(float(np.mean(after.end) - np.mean(before.end)))
     return (
-        f"with the fix, the script's own training ends with {loss.shown} at {_told(after.end)}, and at "
-        f"{_told(before.end)} without it, which is {abs(worse):.4g} better: the step size suited the wrong gradient, "
-        "and needs to be chosen anew"
+        f"with the fix, the script's own training ends with {loss.shown} at {_told(after.end)}, which is {worse:.4g} "
+        f"worse than the {_told(before.end)} that it ends with now: its step size suited the wrong gradient, and has "
+        "to be chosen anew"
     )

@@ -1,4 +1,4 @@
-"""A script's own training, followed from its start to its end: does its loss get better or worse?"""
+"""A script's own training, followed from its start to its end, and what becomes of the loss."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ class Course:
             return True
         change = sign * (self.end - self.start)
         slack = _ERRORS * float(np.std(change)) / np.sqrt(change.size) + _ROUND * float(np.mean(np.abs(self.start)))
-        return float(np.mean(change)) > slack
+        return bool(np.mean(change) > slack)
 
     def explodes(self) -> bool:
         """Whether the loss ends far above where it began."""
@@ -161,7 +161,7 @@ class Course:
         change = sign * (self.end - other.end)
         slack = _ERRORS * float(np.std(change)) / np.sqrt(change.size)
         size = _WORSE * float(np.mean(np.abs(other.end))) + _OF_START * float(np.mean(np.abs(self.start)))
-        return float(np.mean(change)) > slack + size
+        return bool(np.mean(change) > slack + size)
 
 
 def course_of(run: Run, recording: Recording, backward: Backward, loss: LossExpression) -> Course | None:
@@ -197,7 +197,7 @@ def course_of(run: Run, recording: Recording, backward: Backward, loss: LossExpr
 
 def recorded_course(recording: Recording, backward: Backward, loss: LossExpression) -> Course | None:
     """Return a loss as it was at the first and at the last recorded moment, with the parameters of these."""
-    found = []
+    found: list[float] = []
     for moment in (backward.moments[0], backward.moments[-1]):
         stage = Stage(recording, backward, moment)
         try:
