@@ -114,7 +114,7 @@ def _number(node: ast.stmt | ast.Lambda) -> int:
 
 
 def _tapped(module: ast.Module) -> ast.Module:
-    return ast.fix_missing_locations(cast(ast.Module, _Taps().visit(module)))
+    return cast(ast.Module, _Taps().visit(module))
 
 
 class _Taps(ast.NodeTransformer):
@@ -154,13 +154,20 @@ def _is_hook(node: ast.expr) -> bool:
 
 
 def _tap(number: int, value: ast.expr) -> ast.expr:
-    text = f"{HOOK}.other({number}) if {number} in {HOOK}.overrides else {HOOK}.tap({number}, None)"
-    choice = ast.parse(text, mode="eval").body
-    for part in ast.walk(choice):
-        ast.copy_location(part, value)
-    if isinstance(choice, ast.IfExp) and isinstance(choice.orelse, ast.Call):
-        choice.orelse.args[1] = value
-    return choice
+    """Return ``HOOK.other(number) if number in HOOK.overrides else HOOK.tap(number, value)``."""
+    place = {name: getattr(value, name) for name in value._attributes}
+    load = ast.Load()
+
+    def own(name: str) -> ast.Attribute:
+        return ast.Attribute(ast.Name(HOOK, load, **place), name, load, **place)
+
+    key = ast.Constant(number, **place)
+    return ast.IfExp(
+        test=ast.Compare(key, [ast.In()], [own("overrides")], **place),
+        body=ast.Call(own("other"), [key], [], **place),
+        orelse=ast.Call(own("tap"), [key, value], [], **place),
+        **place,
+    )
 
 
 def functions_of(source: SourceFile, namespace: dict[str, Any]) -> list[types.FunctionType]:
