@@ -7,6 +7,7 @@ import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -47,6 +48,11 @@ class Point:
     moment: Call
     seed: tuple[int, ...] | None
     result: CheckResult
+
+    @cached_property
+    def wanted(self) -> Wanted:
+        """The numerical gradients, ready to be compared with."""
+        return Wanted(self.result)
 
 
 @contextmanager
@@ -281,25 +287,59 @@ class Trial:
 
     def wrong(self, gradients: Mapping[str, np.ndarray[Any, Any]]) -> frozenset[str]:
         """Return the parameters whose gradients are not the numerical ones."""
-        return frozenset(p.name for p in self.point.result.parameters if error_of(p, gradients.get(p.name)) > 1)
+        return self.point.wanted.wrong(gradients)
 
 
-def error_of(parameter: ParameterResult, gradient: Any) -> float:
-    """Return the largest error of a gradient, as a multiple of what is allowed; infinite for a wrong shape."""
-    if gradient is None or np.size(gradient) != parameter.size:
-        return float("inf")
-    analytic = np.asarray(gradient, dtype=float).reshape(-1)[parameter.indices]
-    numerical = parameter.numerical
-    allowed = _RIGHT * np.maximum(np.abs(analytic), np.abs(numerical)) + _ERRORS * parameter.numerical_error
-    allowed = allowed + _FLOOR * float(np.max(np.abs(numerical), initial=0.0)) + 1e-14
-    decided = np.array([verdict is not Verdict.INCONCLUSIVE for verdict in parameter.verdicts])
-    # what matched before was matched by a finer test, with a tolerance that knows the precision
-    matched = np.array([verdict is Verdict.MATCH for verdict in parameter.verdicts])
-    allowed = np.where(matched, np.maximum(allowed, parameter.tolerance + parameter.abs_error), allowed)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        error = np.abs(analytic - numerical) / allowed
-    error = np.where(np.isfinite(error), error, np.inf)[decided]
-    return float(np.max(error, initial=0.0))
+class Wanted:
+    """The numerical gradients at a point, and by how much others may differ from them.
+
+    Parameters
+    ----------
+    result : CheckResult
+        The comparison at the point.
+    """
+
+    def __init__(self, result: CheckResult) -> None:
+        self._parameters = [p for p in result.parameters if p.indices.size]
+        self._starts = np.cumsum([0, *(p.indices.size for p in self._parameters)])[:-1]
+        self._numerical = self._joined([p.numerical for p in self._parameters])
+        self._allowed = self._joined([_allowed(p) for p in self._parameters])
+        # what matched before was matched by a finer test, with a tolerance that knows the precision
+        matched = self._joined([[v is Verdict.MATCH for v in p.verdicts] for p in self._parameters])
+        finer = self._joined([p.tolerance + p.abs_error for p in self._parameters])
+        self._least = np.where(matched.astype(bool), finer, 0.0)
+        decided = self._joined([[v is not Verdict.INCONCLUSIVE for v in p.verdicts] for p in self._parameters])
+        self._decided = decided.astype(bool)
+
+    @staticmethod
+    def _joined(parts: Sequence[Any]) -> np.ndarray[Any, Any]:
+        return np.concatenate([np.asarray(part, dtype=float).reshape(-1) for part in parts]) if parts else np.zeros(0)
+
+    def wrong(self, gradients: Mapping[str, np.ndarray[Any, Any]]) -> frozenset[str]:
+        """Return the parameters whose gradients are other ones, or missing, or of another size."""
+        parts, missing = [], set[str]()
+        for parameter in self._parameters:
+            own = gradients.get(parameter.name)
+            if own is None or np.size(own) != parameter.size:
+                missing.add(parameter.name)
+                own = np.zeros(parameter.size)
+            parts.append(np.reshape(own, -1)[parameter.indices])
+        if not parts:
+            return frozenset()
+        analytic = self._joined(parts)
+        largest = np.maximum(np.abs(analytic), np.abs(self._numerical))
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            allowed = np.maximum(_RIGHT * largest + self._allowed, self._least)
+            # what is not finite is not within anything
+            fits = (np.abs(analytic - self._numerical) <= allowed) & np.isfinite(analytic)
+        over = np.logical_or.reduceat(~fits & self._decided, self._starts)
+        return frozenset(p.name for p, is_over in zip(self._parameters, over, strict=True) if is_over) | missing
+
+
+def _allowed(parameter: ParameterResult) -> np.ndarray[Any, Any]:
+    """Return what a gradient may be off by, beside a share of itself."""
+    size = float(np.max(np.abs(parameter.numerical), initial=0.0))
+    return np.asarray(_ERRORS * parameter.numerical_error + _FLOOR * size + 1e-14)
 
 
 @contextmanager
