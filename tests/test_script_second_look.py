@@ -77,6 +77,20 @@ def test_an_edit_that_fits_the_data_by_chance_is_refused(tmp_path):
     assert right["remark"] is None
 
 
+def test_data_may_be_matrices(tmp_path):
+    text = SHARES.replace("y = rng.normal(size=12)", "X, y = np.matrix(X), np.matrix(rng.normal(size=(12, 1)))")
+    text = text.replace("rng.normal(size=3), 0.3", "np.matrix(rng.normal(size=(3, 1))), 0.3")
+    text = text.replace("np.sum((X @ w + b - y) ** 2)", "np.sum(np.square(X * w + b - y))").replace("X.T @", "X.T *")
+    chance, right = judged(
+        tmp_path,
+        text,
+        "return X.T * error, => return 2 * X.T * error * X[:, 0].sum(),",
+        "return X.T * error, => return 2 * X.T * error,",
+    )
+    assert chance["points"] == 0
+    assert right["points"] == 8
+
+
 SOFT = """
 import numpy as np
 

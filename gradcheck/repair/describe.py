@@ -52,7 +52,9 @@ def findings(
     """
     verified = judged.points
     alternatives = tuple(_fix(source, code, count) for code, count in others)
-    fix = replace(_fix(source, steps[-1].after, verified), alternatives=alternatives) if verified else None
+    fix = None
+    if verified:
+        fix = replace(_fix(source, steps[-1].after, verified), alternatives=alternatives, remark=judged.remark)
     found = [_of_step(source, points, step, fix if n == 0 else None, verified) for n, step in enumerate(steps)]
     if verified and judged.remark:
         found[0] = replace(found[0], evidence=(*found[0].evidence, judged.remark))

@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from gradcheck.script.candidates import read_variables
-from gradcheck.script.leaves import follow
-from gradcheck.script.pairing import slots
+from gradcheck.script.leaves import Path, follow
+from gradcheck.script.pairing import Slot, slots
 from gradcheck.script.record import Call, Recording
 from gradcheck.script.replay import Stage
 from gradcheck.script.understand import Subject
@@ -51,7 +51,8 @@ class FreshData:
     def __init__(self, recording: Recording, subject: Subject) -> None:
         self._recording, self._subject = recording, subject
         self._read = read_variables(recording.source)
-        self._parameters = frozenset(pair.slot.name for pair in subject.backward.pairs)
+        # by their places: the backward function may have other names for them
+        self._parameters = {_place(pair.slot) for pair in subject.backward.pairs}
         self.names: frozenset[str] = frozenset()
         self.names = self._changeable(subject.backward.moments[0])
 
@@ -68,8 +69,8 @@ class FreshData:
         """Return the arrays of fractions that are no parameters."""
         found, numbers = list[tuple[str, Array]](), 0
         places = slots(self._subject.backward.region, moment, self._read)
-        own = [follow(root(moment, place.is_argument)[place.variable], place.path) for place in places]
-        taken = [v for place, v in zip(places, own, strict=True) if place.name in self._parameters]
+        own = [follow(_root(moment, place)[place.variable], place.path) for place in places]
+        taken = [v for place, v in zip(places, own, strict=True) if _place(place) in self._parameters]
         for place, value in zip(places, own, strict=True):
             is_array = isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.size > 1
             if not is_array or not value.flags.writeable or not np.any(_fractions(value)):
@@ -80,7 +81,8 @@ class FreshData:
             taken.append(value)
             numbers += value.size
             if len(found) < _MOST and numbers <= _MOST_NUMBERS:
-                found.append((place.name, value))
+                # as a plain array: the product of two matrices is another thing
+                found.append((place.name, np.asarray(value)))
         return found
 
     def _changeable(self, moment: Call) -> frozenset[str]:
@@ -133,9 +135,13 @@ class FreshData:
             return None
 
 
-def root(moment: Call, is_argument: bool) -> dict[str, Any]:
+def _root(moment: Call, place: Slot) -> dict[str, Any]:
     """Return the variables of a moment that a place lies in."""
-    return moment.arguments if is_argument else moment.variables
+    return moment.arguments if place.is_argument else moment.variables
+
+
+def _place(slot: Slot) -> tuple[str, bool, Path]:
+    return slot.variable, slot.is_argument, slot.path
 
 
 def _fractions(value: Array) -> Array:

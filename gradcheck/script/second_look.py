@@ -222,8 +222,9 @@ def _refused(loss: LossExpression, after: Course, before: Course | None) -> Judg
     without = "" if before is None else f", and without them to {_told(before.end)}"
     return Judgement(
         harm=f"edits were found that make the gradients match those of {loss.shown}, but with them the script's own "
-        f"training takes it from {_told(after.start)} to {_told(after.end)}{without}: they are not shown, and the "
-        "script may have another loss, or step the other way; --loss NAME says which it is"
+        f"training takes it from {_told(after.start)} to {_told(after.end)}{without}: they are not shown. "
+        "The script may have another loss (--loss NAME says which), step the other way, or take steps that are too "
+        "large for that gradient"
     )
 
 
