@@ -27,7 +27,7 @@ from gradcheck.script.record import Recording
 from gradcheck.script.replay import LossExpression
 from gradcheck.script.source import SourceFile
 from gradcheck.script.stale import computed_before
-from gradcheck.script.training_run import Course, Run, course_of, follow_run, recorded_course
+from gradcheck.script.training_run import Course, Run, course_of, follow_run, recorded_course, rounds_to_follow
 from gradcheck.script.understand import Subject
 from gradcheck.verdict import Verdict
 
@@ -135,15 +135,14 @@ class SecondLook:
     def _runs(self, source: SourceFile, subject: Subject) -> tuple[Run | None, Run | None] | None:
         """Follow the script as it is, once for all edits, and the edited one; None where the time does not allow it."""
         slots = [pair.slot for pair in subject.backward.pairs]
-        request = self._request
+        own, request = self._examined, self._request
+        most = rounds_to_follow(own.recording, own.subject.backward)
 
         def follow(text: SourceFile, region: str) -> Run | None:
-            return follow_run(text, request.argv, region, slots, request.seed, _SHARE_OF_RUN * self._left())
+            return follow_run(text, request.argv, region, slots, most, request.seed, _SHARE_OF_RUN * self._left())
 
         if self._own is None:
-            backward = self._examined.subject.backward
-            # the moments of the script as it is are played in its module, and another run has a module of its own
-            self._own = (follow(self._examined.recording.source, backward.region.name),)
+            self._own = (follow(own.recording.source, own.subject.backward.region.name),)
         if self._left() <= 0:
             return None
         found = follow(source, subject.backward.region.name)

@@ -12,17 +12,20 @@ from typing import Any
 import numpy as np
 
 from gradcheck.script.backward import Backward
+from gradcheck.script.candidates import read_variables
 from gradcheck.script.checked import rewind_input
 from gradcheck.script.kernel import stand_in_for_kernel
 from gradcheck.script.leaves import follow
-from gradcheck.script.pairing import Slot
+from gradcheck.script.pairing import Slot, slots
 from gradcheck.script.perturb import assign
 from gradcheck.script.record import Recorder, Recording, StopScript, run_script
 from gradcheck.script.replay import LossExpression, Stage
 from gradcheck.script.source import SourceFile
 
-# so many rounds are followed, and the parameters kept so many times on the way
-_MOST_ROUNDS, _SNAPSHOTS = 3_000, 16
+# so many rounds are followed, fewer where each computes with many numbers
+_MOST_ROUNDS, _FEWEST_ROUNDS, _NUMBERS = 3_000, 300, 60_000_000
+# the parameters are kept so many times on the way
+_SNAPSHOTS = 16
 # the end is the last part of the way, as a step that is taken for one sample goes up and down
 _SHARE_OF_END, _AT_END = 0.25, 3
 # the loss is taken on the data of so many moments
@@ -57,10 +60,10 @@ class Run:
 class _Follower(Recorder):
     """Looks at the parameters at the calls of the code that computes gradients."""
 
-    def __init__(self, region: str, slots: Sequence[Slot]) -> None:
+    def __init__(self, region: str, places: Sequence[Slot], most: int) -> None:
         super().__init__(set())
         self.snapshots: dict[int, dict[str, Any]] = {}
-        self._region, self._slots = region, slots
+        self._region, self._slots, self._most = region, places, most
         self._count, self._every = 0, 1
         self._last: dict[str, Any] = {}
 
@@ -87,7 +90,7 @@ class _Follower(Recorder):
             if len(self.snapshots) > _SNAPSHOTS:
                 self._every *= 2
                 self.snapshots = {n: s for n, s in self.snapshots.items() if n == 1 or n % self._every == 0}
-        if self._count >= _MOST_ROUNDS:
+        if self._count >= self._most:
             raise StopScript
 
     def end(self) -> None:
@@ -96,8 +99,15 @@ class _Follower(Recorder):
             self.snapshots[self._count + 1] = copy.deepcopy(self._last)
 
 
+def rounds_to_follow(recording: Recording, backward: Backward) -> int:
+    """Return how many rounds of a training to follow: a matter of how much each computes with, and of no clock."""
+    places = slots(backward.region, backward.moments[0], read_variables(recording.source))
+    numbers = sum(place.leaf.size for place in places)
+    return max(_FEWEST_ROUNDS, min(_MOST_ROUNDS, _NUMBERS // max(numbers, 1)))
+
+
 def follow_run(
-    source: SourceFile, argv: Sequence[str], region: str, slots: Sequence[Slot], seed: int, seconds: float
+    source: SourceFile, argv: Sequence[str], region: str, places: Sequence[Slot], most: int, seed: int, seconds: float
 ) -> Run | None:
     """Run a script, and keep its parameters on the way; None where it has no rounds to follow.
 
@@ -109,8 +119,10 @@ def follow_run(
         Its own arguments.
     region : str
         The function or the loop whose calls are the rounds.
-    slots : sequence of Slot
+    places : sequence of Slot
         Where the parameters lie.
+    most : int
+        How many rounds to follow.
     seed : int
         Seed of the global generators, for scripts that do not set one.
     seconds : float
@@ -120,7 +132,7 @@ def follow_run(
     stand_in_for_kernel(source)
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002 - the generator that scripts share
-    follower = _Follower(region, slots)
+    follower = _Follower(region, places, most)
     with np.errstate(all="ignore"):
         _, problem = run_script(source, argv, seconds, follower, set(), set())
     follower.end()
