@@ -40,6 +40,12 @@ class Mended:
     after: bytes
 
     @property
+    def remarks(self) -> tuple[str, ...]:
+        """What the user should know before he makes the edits: that the script trains worse with them, say."""
+        fixes = [finding.fix for finding in self.result.findings if finding.fix is not None and finding.fix.verified]
+        return tuple(fix.remark for fix in fixes if fix.remark is not None)
+
+    @property
     def diff(self) -> bytes:
         """The edits as a unified diff; empty where there are none."""
         name = self.path.as_posix().lstrip("/")

@@ -17,6 +17,8 @@ from gradcheck.script.result import ScriptResult
 LIMIT = 30.0
 # what hangs does so for ever, and what is slow may be so because others use the machine as well
 PATIENCE = 300.0
+# a script's own, which cuts off a search only where a machine is hopelessly busy
+TIMEOUT = 120.0
 
 
 def write(folder: Path, text: str, name: str = "script.py") -> Path:
@@ -29,7 +31,7 @@ def write(folder: Path, text: str, name: str = "script.py") -> Path:
 
 def check(folder: Path, text: str, **options: Any) -> ScriptResult:
     """Check a script that is given as text."""
-    return examine_script(write(folder, text), Options(**{"timeout": LIMIT, **options}))
+    return examine_script(write(folder, text), Options(**{"timeout": TIMEOUT, **options}))
 
 
 def verdicts(result: ScriptResult) -> dict[str, str]:

@@ -181,3 +181,44 @@ def test_one_path_is_expected(tmp_path):
     found = fix(tmp_path / "a.py", tmp_path / "b.py")
     assert found.exit_code == 2
     assert "expected one PATH, got 2" in found.stderr
+
+
+STEPS = """
+import numpy as np
+
+rng = np.random.default_rng(1)
+A = rng.normal(size=(40, 3))
+y = A @ np.array([1.0, -2.0, 0.5]) + 0.1 * rng.normal(size=40)
+w, b = np.zeros(3), 0.0
+
+
+def loss(w, b):
+    return np.mean((A @ w + b - y) ** 2)
+
+
+def gradients(w, b):
+    error = A @ w + b - y
+    return 2 * A.T @ error / len(y) / 10, 2 * error.mean()
+
+
+for step in range(60):
+    dw, db = gradients(w, b)
+    w = w - RATE * dw
+    b = b - 0.1 * db
+"""
+
+
+@pytest.mark.parametrize(
+    ("rate", "is_mended", "told"),
+    [
+        ("1.28", True, "which is 0.01874 worse than the 0.009871 that it ends with now"),
+        ("5.0", False, "they are not shown"),
+        ("0.3", True, ""),
+    ],
+)
+def test_it_is_said_what_a_fix_does_to_the_training(tmp_path, rate, is_mended, told):
+    path = write(tmp_path, STEPS.replace("RATE", rate))
+    found = fix(path)
+    assert bool(found.stdout) is is_mended
+    assert told in found.stderr
+    assert ("note:" in found.stderr) is bool(told)

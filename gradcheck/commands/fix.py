@@ -45,8 +45,12 @@ def fix(context: click.Context, /, paths: tuple[str, ...], write: bool, **flags:
     click.echo(sentence(found.result), err=True)
     if not found.edits:
         if found.result.verdict == "mismatch":
+            for note in found.result.notes:
+                click.echo(f"note: {note}", err=True)
             click.echo(f"no edit was verified; gradcheck run {path} shows what was found", err=True)
         context.exit(int(_exit_code(found.result)))
+    for remark in found.remarks:
+        click.echo(f"note: {remark}", err=True)
     click.echo(found.diff, nl=False)  # bytes: the lines keep their encoding and their ends
     if not write:
         click.echo(f"verified at fresh points; gradcheck fix {path} --write changes the file", err=True)

@@ -44,17 +44,20 @@ class Fix:
     edits : tuple of Edit
         In ascending order of their lines.
     verified : bool
-        Whether the gradients of the edited script were compared with finite differences at fresh points, and match.
+        Whether the edited script was examined from its beginning, and its gradients match at fresh points.
     points : int
         The number of these points.
     alternatives : tuple of Fix
         Others that were verified in the same way and are as short; each is complete.
+    remark : str or None
+        What the user should know before he makes the edits.
     """
 
     edits: tuple[Edit, ...]
     verified: bool
     points: int
     alternatives: tuple[Fix, ...] = ()
+    remark: str | None = None
 
 
 @dataclass(frozen=True)

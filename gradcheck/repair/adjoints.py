@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.repair.bench import Trial
+from gradcheck.repair.budget import Share
 from gradcheck.repair.influence import Influence
 
 _DIRECTIONS, _STEP, _SAME = 2, 1e-5, 1e-5
@@ -21,7 +21,7 @@ _OFTEN = 3
 Array = np.ndarray[Any, Any]
 
 
-def proved_right(trial: Trial, found: Sequence[Influence], scale: float, deadline: float) -> dict[int, frozenset[int]]:
+def proved_right(trial: Trial, found: Sequence[Influence], scale: float, share: Share) -> dict[int, frozenset[int]]:
     """Return the sites of the way back whose values are derivatives of the loss, each with the sites of these values.
 
     Compared along random directions: a value of the way back, with the numerical derivative of the loss when a value
@@ -35,13 +35,13 @@ def proved_right(trial: Trial, found: Sequence[Influence], scale: float, deadlin
         The sites.
     scale : float
         What the gradients are multiplied by.
-    deadline : float
-        When to stop.
+    share : Share
+        What may be spent.
     """
     values = _values(trial, [i.site.number for i in found if i.rounds <= _OFTEN])
     back = {i.site.number for i in found if not i.loss and i.gradients and i.site.number in values}
     forward = [i.site.number for i in found if i.loss and i.rounds <= _OFTEN]
-    slopes = numerical_slopes(trial, forward, {values[number].shape for number in back}, deadline)
+    slopes = numerical_slopes(trial, forward, {values[number].shape for number in back}, share)
     right: dict[int, frozenset[int]] = {}
     for number, own in slopes.items():
         for other in back:
@@ -67,7 +67,7 @@ class Slopes:
 
 
 def numerical_slopes(
-    trial: Trial, numbers: Sequence[int], shapes: Collection[tuple[int, ...]] | None, deadline: float
+    trial: Trial, numbers: Sequence[int], shapes: Collection[tuple[int, ...]] | None, share: Share
 ) -> dict[int, Slopes]:
     """Return the derivatives of the loss with respect to sites of the way forward whose values have some shapes.
 
@@ -79,13 +79,13 @@ def numerical_slopes(
         The sites.
     shapes : collection of tuple of int or None
         The shapes; None for all.
-    deadline : float
-        When to stop.
+    share : Share
+        What may be spent.
     """
     values = _values(trial, numbers)
     slopes: dict[int, Slopes] = {}
     for number in [n for n in values if shapes is None or values[n].shape in shapes][:_MOST]:
-        if time.monotonic() > deadline:
+        if share.is_spent:
             break
         directions = _directions(values[number].shape)
         along = np.array([_slope(trial, number, values[number], direction) for direction in directions])

@@ -7,10 +7,12 @@ import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from gradcheck.repair.budget import Budget, numbers_in
 from gradcheck.repair.taps import Installed, Site, TappedSource, sites_of
 from gradcheck.result import CheckResult, ParameterResult
 from gradcheck.script.backward import Backward
@@ -23,7 +25,7 @@ from gradcheck.script.understand import Subject
 from gradcheck.verdict import Verdict
 
 _RIGHT, _ERRORS, _FLOOR = 1e-5, 3.0, 1e-9
-# of one replay; an edit may have made an endless loop of it
+# of computing, for one replay: an edit may have made an endless loop of it
 _SECONDS = 2.0
 # bytes of an array that is looked at after every edit
 _SMALL = 100_000
@@ -46,6 +48,11 @@ class Point:
     moment: Call
     seed: tuple[int, ...] | None
     result: CheckResult
+
+    @cached_property
+    def wanted(self) -> Wanted:
+        """The numerical gradients, ready to be compared with."""
+        return Wanted(self.result)
 
 
 @contextmanager
@@ -80,6 +87,8 @@ class Bench:
         The run of the script as it is.
     subject : Subject
         What was understood of it.
+    budget : Budget
+        What replays and new texts are counted in.
     entries : mapping of str to tuple of str, optional
         The names of the entries of parameters that are looked at entry by entry.
 
@@ -89,11 +98,19 @@ class Bench:
         The text that is set up.
     scale : float
         What the script's gradients are multiplied by.
+    budget : Budget
+        What replays and new texts are counted in.
     """
 
     def __init__(
-        self, recording: Recording, subject: Subject, entries: Mapping[str, tuple[str, ...]] | None = None
+        self,
+        recording: Recording,
+        subject: Subject,
+        budget: Budget,
+        entries: Mapping[str, tuple[str, ...]] | None = None,
     ) -> None:
+        self.budget = budget
+        self._codes: dict[tuple[int, str], types.CodeType] = {}
         self._entries = entries or {}
         self._recording = recording
         self._subject = subject
@@ -101,6 +118,11 @@ class Bench:
         self.scale = subject.scale.value
         self.source = recording.source
         self.load(recording.source)
+
+    @property
+    def original(self) -> SourceFile:
+        """The script as it is."""
+        return self._recording.source
 
     @property
     def recorder(self) -> Recorder:
@@ -124,7 +146,8 @@ class Bench:
         """
         self._backward = _backward_in(source, self._recording.source, self._subject.backward)
         self.source = source
-        self._tapped = replace(self._recording, source=TappedSource(source))
+        self._tapped = replace(self._recording, source=TappedSource(source, self._codes))
+        self.budget.set_up()
         if line is None:
             self._installed.install(source)
         else:
@@ -134,7 +157,7 @@ class Bench:
         """Go back to the last text that was set up as a whole."""
         self._backward = _backward_in(source, self._recording.source, self._subject.backward)
         self.source = source
-        self._tapped = replace(self._recording, source=TappedSource(source))
+        self._tapped = replace(self._recording, source=TappedSource(source, self._codes))
         self._installed.reset()
 
     @property
@@ -151,12 +174,26 @@ class Bench:
         self.recorder.overrides, self.recorder.tap = {}, untouched
         self._installed.restore()
 
+    def weigh(self, point: Point) -> None:
+        """Find out what a replay costs."""
+        statements = numbers = 0
+
+        def count(_number: int, value: Any) -> Any:
+            nonlocal statements, numbers
+            statements += 1
+            numbers += numbers_in(value)
+            return value
+
+        with self.at(point) as trial:
+            trial.gradients(tap=count)
+        self.budget.replay_is_worth(statements, numbers)
+
     @contextmanager
     def at(self, point: Point) -> Iterator[Trial]:
         """Return what evaluates at a point, for the time of the block."""
         with staged(self._tapped, self._backward, point) as stage:
             try:
-                yield Trial(stage, self.recorder, self._subject, point, self._entries)
+                yield Trial(stage, self.recorder, self._subject, point, self._entries, self.budget)
             finally:
                 stage.settle()
 
@@ -171,8 +208,9 @@ class Trial:
         subject: Subject,
         point: Point,
         entries: Mapping[str, tuple[str, ...]],
+        budget: Budget,
     ) -> None:
-        self._entries = entries
+        self._entries, self._budget = entries, budget
         self._stage, self._recorder, self._subject, self.point = stage, recorder, subject, point
         self._gradient = stage.gradient()
         self._loss: Callable[[Mapping[str, Any]], Any] | None = None
@@ -236,6 +274,7 @@ class Trial:
         self, run: Callable[[], Any], overrides: Mapping[int, types.CodeType], tap: Callable[[int, Any], Any]
     ) -> Any:
         self._recorder.overrides, self._recorder.tap = dict(overrides), tap
+        self._budget.replayed()
         try:
             with _limited(_SECONDS):
                 return run()
@@ -248,43 +287,77 @@ class Trial:
 
     def wrong(self, gradients: Mapping[str, np.ndarray[Any, Any]]) -> frozenset[str]:
         """Return the parameters whose gradients are not the numerical ones."""
-        return frozenset(p.name for p in self.point.result.parameters if error_of(p, gradients.get(p.name)) > 1)
+        return self.point.wanted.wrong(gradients)
 
 
-def error_of(parameter: ParameterResult, gradient: Any) -> float:
-    """Return the largest error of a gradient, as a multiple of what is allowed; infinite for a wrong shape."""
-    if gradient is None or np.size(gradient) != parameter.size:
-        return float("inf")
-    analytic = np.asarray(gradient, dtype=float).reshape(-1)[parameter.indices]
-    numerical = parameter.numerical
-    allowed = _RIGHT * np.maximum(np.abs(analytic), np.abs(numerical)) + _ERRORS * parameter.numerical_error
-    allowed = allowed + _FLOOR * float(np.max(np.abs(numerical), initial=0.0)) + 1e-14
-    decided = np.array([verdict is not Verdict.INCONCLUSIVE for verdict in parameter.verdicts])
-    # what matched before was matched by a finer test, with a tolerance that knows the precision
-    matched = np.array([verdict is Verdict.MATCH for verdict in parameter.verdicts])
-    allowed = np.where(matched, np.maximum(allowed, parameter.tolerance + parameter.abs_error), allowed)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        error = np.abs(analytic - numerical) / allowed
-    error = np.where(np.isfinite(error), error, np.inf)[decided]
-    return float(np.max(error, initial=0.0))
+class Wanted:
+    """The numerical gradients at a point, and by how much others may differ from them.
+
+    Parameters
+    ----------
+    result : CheckResult
+        The comparison at the point.
+    """
+
+    def __init__(self, result: CheckResult) -> None:
+        self._parameters = [p for p in result.parameters if p.indices.size]
+        self._starts = np.cumsum([0, *(p.indices.size for p in self._parameters)])[:-1]
+        self._numerical = self._joined([p.numerical for p in self._parameters])
+        self._allowed = self._joined([_allowed(p) for p in self._parameters])
+        # what matched before was matched by a finer test, with a tolerance that knows the precision
+        matched = self._joined([[v is Verdict.MATCH for v in p.verdicts] for p in self._parameters])
+        finer = self._joined([p.tolerance + p.abs_error for p in self._parameters])
+        self._least = np.where(matched.astype(bool), finer, 0.0)
+        decided = self._joined([[v is not Verdict.INCONCLUSIVE for v in p.verdicts] for p in self._parameters])
+        self._decided = decided.astype(bool)
+
+    @staticmethod
+    def _joined(parts: Sequence[Any]) -> np.ndarray[Any, Any]:
+        return np.concatenate([np.asarray(part, dtype=float).reshape(-1) for part in parts]) if parts else np.zeros(0)
+
+    def wrong(self, gradients: Mapping[str, np.ndarray[Any, Any]]) -> frozenset[str]:
+        """Return the parameters whose gradients are other ones, or missing, or of another size."""
+        parts, missing = [], set[str]()
+        for parameter in self._parameters:
+            own = gradients.get(parameter.name)
+            if own is None or np.size(own) != parameter.size:
+                missing.add(parameter.name)
+                own = np.zeros(parameter.size)
+            parts.append(np.reshape(own, -1)[parameter.indices])
+        if not parts:
+            return frozenset()
+        analytic = self._joined(parts)
+        largest = np.maximum(np.abs(analytic), np.abs(self._numerical))
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            allowed = np.maximum(_RIGHT * largest + self._allowed, self._least)
+            # what is not finite is not within anything
+            fits = (np.abs(analytic - self._numerical) <= allowed) & np.isfinite(analytic)
+        over = np.logical_or.reduceat(~fits & self._decided, self._starts)
+        return frozenset(p.name for p, is_over in zip(self._parameters, over, strict=True) if is_over) | missing
+
+
+def _allowed(parameter: ParameterResult) -> np.ndarray[Any, Any]:
+    """Return what a gradient may be off by, beside a share of itself."""
+    size = float(np.max(np.abs(parameter.numerical), initial=0.0))
+    return np.asarray(_ERRORS * parameter.numerical_error + _FLOOR * size + 1e-14)
 
 
 @contextmanager
 def _limited(seconds: float) -> Iterator[None]:
-    if not hasattr(signal, "setitimer"):
+    if not hasattr(signal, "SIGPROF"):  # elsewhere the limit of the whole examination holds alone
         yield
         return
 
     def ring(_signal: int, _frame: types.FrameType | None) -> None:
         raise _TooLong
 
-    before = signal.signal(signal.SIGALRM, ring)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    before = signal.signal(signal.SIGPROF, ring)
+    signal.setitimer(signal.ITIMER_PROF, seconds)
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
-        signal.signal(signal.SIGALRM, before)
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
 
 
 def _backward_in(source: SourceFile, original: SourceFile, backward: Backward) -> Backward:

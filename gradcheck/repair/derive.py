@@ -5,7 +5,6 @@ from __future__ import annotations
 import ast
 import re
 import sys
-import time
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
@@ -14,6 +13,7 @@ import numpy as np
 from gradcheck.repair.adjoints import is_derivative, numerical_slopes, proved_right
 from gradcheck.repair.atoms import Atom, atoms, slopes
 from gradcheck.repair.bench import Bench, Point, Trial
+from gradcheck.repair.budget import Share
 from gradcheck.repair.calculus import ONE, Setting, UnderivableError, added, pulled_back, same
 from gradcheck.repair.forward import Forward, Step, evaluated, intermediates, is_value, shape_of, unwatched
 from gradcheck.repair.influence import Influence, influences
@@ -30,7 +30,7 @@ _COST = 3.0
 
 
 def derived(
-    bench: Bench, code: str, points: Sequence[Point], wrong: frozenset[str], deadline: float
+    bench: Bench, code: str, points: Sequence[Point], wrong: frozenset[str], share: Share
 ) -> tuple[list[Accepted], frozenset[str]]:
     """Return the lines that are to compute something else, with what it is, and the parameters that stay wrong.
 
@@ -47,12 +47,12 @@ def derived(
         The points, the most telling one first.
     wrong : frozenset of str
         The parameters whose gradients are wrong.
-    deadline : float
-        When to stop.
+    share : Share
+        What may be spent.
     """
     done: list[Accepted] = []
-    while wrong and len(done) < _MOST_STEPS and time.monotonic() < deadline and loadable(bench, code):
-        accepted = next(_formulas(bench, points, wrong, deadline), None)
+    while wrong and len(done) < _MOST_STEPS and not share.is_spent and loadable(bench, code):
+        accepted = next(_formulas(bench, points, wrong, share), None)
         if accepted is None:
             break
         done.append(accepted)
@@ -60,15 +60,15 @@ def derived(
     return done, wrong
 
 
-def _formulas(bench: Bench, points: Sequence[Point], wrong: frozenset[str], deadline: float) -> Iterator[Accepted]:
+def _formulas(bench: Bench, points: Sequence[Point], wrong: frozenset[str], share: Share) -> Iterator[Accepted]:
     before = wrong_at(bench, points)
     if before is None:
         return
     with bench.at(points[0]) as trial:
-        found = influences(trial, bench.sites(), deadline)
-        proved = frozenset(proved_right(trial, found, bench.scale, deadline))
+        found = influences(trial, bench.sites(), share)
+        proved = frozenset(proved_right(trial, found, bench.scale, share))
         forward = Forward.of(bench, trial, found)
-        forward.slopes = numerical_slopes(trial, [n for n in forward.steps if n >= 0], None, deadline)
+        forward.slopes = numerical_slopes(trial, [n for n in forward.steps if n >= 0], None, share)
     ordered = [i for i in suspects(found, wrong, proved) if i.rounds == 1 and i.gradients]
     for influence in ordered[:_MOST_LINES]:
         with bench.at(points[0]) as trial:
@@ -80,7 +80,7 @@ def _formulas(bench: Bench, points: Sequence[Point], wrong: frozenset[str], dead
             if left is not None and wrong - left:
                 after = edited(bench, candidate.rewrite)
                 yield Accepted(candidate, bench.source.text, after, wrong - left, touched)
-            if time.monotonic() > deadline:
+            if share.is_spent:
                 return
 
 

@@ -11,6 +11,7 @@ from gradcheck.diagnosis.finding import Confidence, Finding, Fix
 from gradcheck.diagnosis.registry import rules
 from gradcheck.repair.bench import Point, worst_error
 from gradcheck.repair.influence import Influence
+from gradcheck.repair.judgement import Judgement
 from gradcheck.repair.level import Accepted
 from gradcheck.repair.rewrite import Rewrite
 from gradcheck.repair.text import edits_between, line_map
@@ -27,7 +28,7 @@ def findings(
     suspects: Sequence[Influence],
     steps: Sequence[Accepted],
     wrong: frozenset[str],
-    verified: int,
+    judged: Judgement,
     others: Sequence[tuple[str, int]] = (),
 ) -> tuple[Finding, ...]:
     """Return the findings: one for each edit, and the suspected lines of what stays wrong.
@@ -44,14 +45,19 @@ def findings(
         The edits, one on top of the other.
     wrong : frozenset of str
         The parameters whose gradients stay wrong.
-    verified : int
-        At how many fresh points all gradients match with the edits; 0 where that was not so.
+    judged : Judgement
+        What was said about the text with the edits.
     others : sequence of (str, int)
         Other texts of which all gradients match, each with the number of points.
     """
+    verified = judged.points
     alternatives = tuple(_fix(source, code, count) for code, count in others)
-    fix = replace(_fix(source, steps[-1].after, verified), alternatives=alternatives) if verified else None
+    fix = None
+    if verified:
+        fix = replace(_fix(source, steps[-1].after, verified), alternatives=alternatives, remark=judged.remark)
     found = [_of_step(source, points, step, fix if n == 0 else None, verified) for n, step in enumerate(steps)]
+    if verified and judged.remark:
+        found[0] = replace(found[0], evidence=(*found[0].evidence, judged.remark))
     lines = {finding.span.line for finding in found}
     return (*found, *(f for f in _suspected(source, suspects, wrong) if wrong and f.span.line not in lines))
 

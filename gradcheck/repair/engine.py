@@ -3,36 +3,56 @@
 from __future__ import annotations
 
 import math
-import time
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from gradcheck.diagnosis.finding import Finding
 from gradcheck.repair.bench import Bench, Point
+from gradcheck.repair.budget import Budget
 from gradcheck.repair.derive import derived
 from gradcheck.repair.describe import findings
+from gradcheck.repair.judgement import Judge, Judgement
 from gradcheck.repair.search import Search
 from gradcheck.repair.text import with_text
 from gradcheck.result import CheckResult
 from gradcheck.script.record import Recording
-from gradcheck.script.source import SourceFile
 from gradcheck.script.understand import Subject
 from gradcheck.script.unpack import entry_names, split
 from gradcheck.verdict import Verdict
 
 _MOST_ENTRIES = 400
-# of the time, for the search of edits; the rest is for deriving what no edit mends
+# of the budget, for the search of edits; the rest is for deriving what no edit mends
 _SHARE_OF_SEARCH = 0.8
 # times the median of the points
 _EXPLODED = 20
+_REFUSED = (
+    "edits were found that make the gradients match where they were tried, and none of them held elsewhere; the cause "
+    "is not known"
+)
 
-# examines another text of the script from its beginning, and says at how many points all of its gradients match
-Again = Callable[[SourceFile], int]
+
+@dataclass(frozen=True)
+class Causes:
+    """Why gradients are wrong.
+
+    Attributes
+    ----------
+    findings : tuple of Finding
+        The root causes, best first.
+    notes : tuple of str
+        What the user should know about the search.
+    was_short : bool
+        Whether the search was cut off, by its budget or by the clock, before it had found anything.
+    """
+
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+    was_short: bool = False
 
 
-def find_findings(
-    recording: Recording, subject: Subject, points: Sequence[Point], again: Again, seconds_left: float
-) -> tuple[Finding, ...]:
+def find_causes(
+    recording: Recording, subject: Subject, points: Sequence[Point], judge: Judge, budget: Budget
+) -> Causes:
     """Return why gradients are wrong, on which lines, and what mends them.
 
     Parameters
@@ -43,40 +63,67 @@ def find_findings(
         What was understood of it.
     points : sequence of Point
         The points at which it was checked.
-    again : callable
-        Examines another text of the script from its beginning; returns at how many points it is right, 0 if it is not.
-    seconds_left : float
-        How long this may take.
-
-    Returns
-    -------
-    tuple of Finding
-        The root causes, best first.
+    judge : callable
+        Examines another text of the script from its beginning.
+    budget : Budget
+        What this may cost.
     """
-    now = time.monotonic()
-    searching, deadline = now + _SHARE_OF_SEARCH * seconds_left, now + seconds_left
     entries = {**_numbered(subject), **entry_names(subject.backward)}
     points = [replace(point, result=split(point.result, entries)) for point in points]
     telling = sorted(points, key=lambda p: (-len(_wrong(p.result)), p.seed is None))
     wrong = frozenset(name for point in points for name in _wrong(point.result))
     if not wrong:
-        return ()
-    bench = Bench(recording, subject, entries)
-    telling = _before_divergence(bench, telling)
-
-    def verify(code: str) -> int:
-        return again(with_text(recording.source, code))
-
+        return Causes()
+    bench = Bench(recording, subject, budget, entries)
     try:
-        search = Search(bench, telling, searching, verify)
-        steps, left, verified = search.run(wrong), frozenset[str](), search.verified
-        if not steps:
-            steps, left = derived(bench, recording.source.text, telling, wrong, deadline)
-            verified = verify(steps[-1].after) if steps and not left else 0
-        still = left if steps else wrong
-        return findings(recording.source, telling, search.suspects, steps, still, verified, search.others)
+        telling = _before_divergence(bench, telling)
+        bench.weigh(telling[0])
+        return _Case(bench, telling, wrong, judge).causes()
     finally:
         bench.close()
+
+
+@dataclass(frozen=True)
+class _Case:
+    """Wrong gradients, at points."""
+
+    bench: Bench
+    points: list[Point]
+    wrong: frozenset[str]
+    judge: Judge
+
+    def causes(self) -> Causes:
+        """Search edits; where there are none, derive what the lines have to compute."""
+        source, budget = self.bench.original, self.bench.budget
+
+        def judged(code: str) -> Judgement:
+            return self.judge(with_text(source, code))
+
+        search = Search(self.bench, self.points, budget.share(_SHARE_OF_SEARCH), judged)
+        steps = search.run(self.wrong)
+        if steps:
+            said = search.judged
+            return Causes(findings(source, self.points, [], steps, frozenset(), said, search.others))
+        refused = list(search.refused)
+        left = self.wrong
+        if not any(said.harm for said in refused):
+            steps, left = derived(self.bench, source.text, self.points, self.wrong, budget.rest())
+        if steps and not left:
+            said = judged(steps[-1].after)
+            if said.points:
+                return Causes(findings(source, self.points, [], steps, left, said))
+            refused.append(said)
+            steps, left = [], self.wrong
+        harm = next((said.harm for said in refused if said.harm), None)
+        if harm is not None:
+            return Causes(notes=(harm,))
+        was_short = budget.was_short or any(said.is_open for said in refused)
+        if was_short or search.gave_up:
+            # a line is blamed only by a search that has come to its end
+            return Causes(
+                findings(source, self.points, [], steps, left, Judgement()), () if was_short else (_REFUSED,), was_short
+            )
+        return Causes(findings(source, self.points, search.suspects, steps, left, Judgement()))
 
 
 def _before_divergence(bench: Bench, points: Sequence[Point]) -> list[Point]:

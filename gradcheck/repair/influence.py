@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.repair.bench import Trial
+from gradcheck.repair.budget import Share
 from gradcheck.repair.taps import Site
 
 _SIZE, _SEEN = 1e-2, 1e-9
@@ -40,8 +40,8 @@ class Influence:
     loss: bool
 
 
-def influences(trial: Trial, sites: Sequence[Site], deadline: float) -> list[Influence]:
-    """Return the influence of every site that is evaluated in a replay, as long as there is time.
+def influences(trial: Trial, sites: Sequence[Site], share: Share) -> list[Influence]:
+    """Return the influence of every site that is evaluated in a replay, as far as the budget allows.
 
     Parameters
     ----------
@@ -49,8 +49,8 @@ def influences(trial: Trial, sites: Sequence[Site], deadline: float) -> list[Inf
         The text at a point.
     sites : sequence of Site
         Its sites.
-    deadline : float
-        When to stop.
+    share : Share
+        What may be spent.
     """
     counts: dict[int, int] = {}
     movable: set[int] = set()
@@ -68,7 +68,7 @@ def influences(trial: Trial, sites: Sequence[Site], deadline: float) -> list[Inf
     found = []
     for order, number in enumerate(counts):
         site = next((s for s in sites if s.number == number), None)
-        if site is None or time.monotonic() > deadline:
+        if site is None or share.is_spent:
             continue
         gradients: frozenset[str] | None = None
         moves_loss = False

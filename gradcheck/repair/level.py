@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import ast
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from gradcheck.repair.bench import Bench, Point
+from gradcheck.repair.budget import Share
 from gradcheck.repair.influence import Influence
 from gradcheck.repair.rewrite import Rewrite
 from gradcheck.repair.statements import neighbours, restated
@@ -21,7 +21,7 @@ _TIERS = (1.16, 1.31, 1.51, 1.81, 9.0)
 _LIKELY, _CHUNK = 2, 100
 # at how many points the values of edits are compared
 _LOOKS = 4
-# of the time that is left, for one text
+# of what is left of the budget, for one text
 _SHARE = 0.6
 
 
@@ -116,8 +116,8 @@ class Level:
         The points of the search, the most telling one first.
     known : Known
         What was found out about the text.
-    deadline : float
-        When the whole search is to end.
+    share : Share
+        What the whole search may spend.
 
     Attributes
     ----------
@@ -125,15 +125,14 @@ class Level:
         The edits that were met and that make only some of the gradients right.
     """
 
-    def __init__(self, bench: Bench, points: Sequence[Point], known: Known, deadline: float) -> None:
-        self._bench, self._points, self._known, self._last = bench, points, known, deadline
+    def __init__(self, bench: Bench, points: Sequence[Point], known: Known, share: Share) -> None:
+        self._bench, self._points, self._known, self._last = bench, points, known, share
         self._code, self._wrong, self._ordered = known.code, known.wrong, known.suspects
         self._before: dict[int, frozenset[str]] = {}
         self._first: list[tuple[float, Prober]] = []
         self._others: list[Rewrite] = []
         self._low = 0.0
-        now = time.monotonic()
-        self._deadline = now + _SHARE * (deadline - now)
+        self._share = bench.budget.share(_SHARE)
         self.partial: list[Accepted] = []
 
     def complete(self) -> Iterator[Accepted]:
@@ -161,13 +160,13 @@ class Level:
         if not self.partial:
             yield from self._in_tiers(_TIERS)
 
-    def end_by(self, deadline: float) -> None:
-        """Set another time at which to stop trying edits; those that were tried are still returned."""
-        self._deadline = self._last = deadline
+    def spend(self, share: Share) -> None:
+        """Set another share that trying edits may spend; those that were tried are still returned."""
+        self._share = self._last = share
 
     def rest(self) -> Iterator[Accepted]:
         """Return the less natural edits that make everything right, if they were left for later."""
-        self._deadline = self._last
+        self._share = self._last
         yield from self._in_tiers(_TIERS)
 
     def _in_tiers(self, tiers: Sequence[float]) -> Iterator[Accepted]:
@@ -227,7 +226,7 @@ class Level:
         points = self._points
         with self._bench.at(points[0]) as trial:
             for penalty, prober in probers:
-                prober.look(trial, high - penalty, self._deadline)
+                prober.look(trial, high - penalty, self._share)
                 if self._late():
                     break
         ambiguous = [prober for _, prober in probers if prober.is_ambiguous]
@@ -257,7 +256,7 @@ class Level:
                     yield accepted
 
     def _late(self) -> bool:
-        return time.monotonic() > self._deadline
+        return self._share.is_spent
 
     def _passes(self, left: frozenset[str] | None) -> bool:
         return left is not None and not left - self._before[0] and bool(self._before[0] - left)

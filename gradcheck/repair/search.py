@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import ast
-import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from gradcheck.repair.adjoints import proved_right
 from gradcheck.repair.bench import Bench, Point
+from gradcheck.repair.budget import Share
 from gradcheck.repair.influence import Influence, influences
+from gradcheck.repair.judgement import Judgement
 from gradcheck.repair.level import Accepted, Known, Level, suspects
 from gradcheck.repair.trials import loadable
 
 _MOST_EDITS, _BRANCHES, _REFUSED = 5, 3, 4
 # after a verified edit, others are looked for: so many, and so much less natural
 _MOST_OTHERS, _ABOUT = 3, 0.35
-# for a share of the time until then; verifying them may take so many seconds
-_SHARE_OF_OTHERS, _LONGEST = 0.1, 1.5
+# for a share of what the search has spent until then, and for no more than so much; so many of them are judged
+_SHARE_OF_OTHERS, _MOST_SPENT, _MOST_JUDGED = 0.1, 10_000, 3
+# of what is left of the budget, for finding out which lines may be guilty
+_SHARE_OF_INFLUENCES = 0.5
 
 
 @dataclass
@@ -30,29 +33,28 @@ class Search:
         Where texts are tried.
     points : sequence of Point
         The points, the most telling one first.
-    deadline : float
-        When to stop.
-    verify : callable
-        Says at how many fresh points a text's gradients are right, 0 if they are not at all of them; the last word.
+    share : Share
+        What the search may spend.
+    judge : callable
+        Judges a text; the last word.
     suspects : list of Influence
         The lines of the script as it is that touch what is wrong, the most suspicious first.
-    refused : int
-        How many edits were right at all points of the search, and not everywhere.
-    verified : int
-        At how many fresh points the text with the edits is right.
+    judged : Judgement
+        What was said about the text with the edits that were returned.
+    refused : list of Judgement
+        What was said about edits that were right at all points of the search, and were refused.
     others : list of (str, int)
         Other texts that are right, with the number of fresh points: those with another edit in place of the last.
     """
 
     bench: Bench
     points: Sequence[Point]
-    deadline: float
-    verify: Callable[[str], int]
+    share: Share
+    judge: Callable[[str], Judgement]
     suspects: list[Influence] = field(default_factory=list)
-    refused: int = 0
-    verified: int = 0
+    judged: Judgement = field(default_factory=Judgement)
+    refused: list[Judgement] = field(default_factory=list)
     others: list[tuple[str, int]] = field(default_factory=list)
-    _began: float = field(default_factory=time.monotonic)
 
     def run(self, wrong: frozenset[str]) -> list[Accepted]:
         """Return the edits that make everything right; none where they were not found.
@@ -64,55 +66,62 @@ class Search:
         """
         return self._solve(self.bench.source.text, wrong, []) or []
 
-    def _late(self) -> bool:
-        return time.monotonic() > self.deadline or self.refused >= _REFUSED
+    @property
+    def gave_up(self) -> bool:
+        """Whether it has ended because too many edits were refused, or because there was no time to judge one."""
+        return len(self.refused) >= _REFUSED or any(judged.is_open for judged in self.refused)
+
+    def _is_over(self) -> bool:
+        return self.gave_up or self.share.is_spent
 
     def _solve(self, code: str, wrong: frozenset[str], done: list[Accepted]) -> list[Accepted] | None:
-        if self._late() or len(done) >= _MOST_EDITS or not loadable(self.bench, code):
+        if self._is_over() or len(done) >= _MOST_EDITS or not loadable(self.bench, code):
             return None
         with self.bench.at(self.points[0]) as trial:
-            half = (time.monotonic() + self.deadline) / 2
+            half = self.bench.budget.share(_SHARE_OF_INFLUENCES)
             found = influences(trial, self.bench.sites(), half)
             proved = frozenset(proved_right(trial, found, self.bench.scale, half))
         idle = [i for i in found if not i.loss and i.gradients is not None and not i.gradients]
         known = Known(code, wrong, suspects(found, wrong, proved), idle, proved)
         if not done:
             self.suspects = known.suspects
-        level = Level(self.bench, self.points, known, self.deadline)
+        level = Level(self.bench, self.points, known, self.share)
         solved = self._first_verified(level, level.complete(), done)
         for accepted in [] if solved else sorted(level.partial, key=lambda a: a.order)[:_BRANCHES]:
             solved = self._solve(accepted.after, wrong - accepted.fixed, [*done, accepted])
-            if solved or self._late():
+            if solved or self._is_over():
                 return solved
-        if solved or self._late() or not loadable(self.bench, code):
+        if solved or self._is_over() or not loadable(self.bench, code):
             return solved
         return self._first_verified(level, level.rest(), done)
 
     def _first_verified(self, level: Level, found: Iterator[Accepted], done: list[Accepted]) -> list[Accepted] | None:
         for accepted in found:
-            self.verified = self.verify(accepted.after)
-            if self.verified:
+            judged = self.judge(accepted.after)
+            if judged.points:
+                self.judged = judged
                 self._look_for_others(level, found, accepted)
                 return [*done, accepted]
-            self.refused += 1
-            if self._late():
+            self.refused.append(judged)
+            if self._is_over():
                 break
         return None
 
     def _look_for_others(self, level: Level, found: Iterator[Accepted], first: Accepted) -> None:
-        """Verify other edits that are about as natural as the first, for a short while."""
-        now = time.monotonic()
-        last = min(now + _LONGEST, self.deadline)
-        level.end_by(min(now + _SHARE_OF_OTHERS * (now - self._began), last))
-        known = {_meaning(first.after)}
+        """Judge other edits that are about as natural as the first, a few of them."""
+        budget = self.bench.budget
+        most = min(int(_SHARE_OF_OTHERS * budget.spent), _MOST_SPENT)
+        share = Share(budget, budget.spent + most, is_extra=True)
+        level.spend(share)
+        known, left = {_meaning(first.after)}, _MOST_JUDGED
         for accepted in found:
             meaning = _meaning(accepted.after)
             if meaning not in known and accepted.candidate.rewrite.cost <= first.candidate.rewrite.cost + _ABOUT:
-                points = self.verify(accepted.after)
-                if points:
-                    self.others.append((accepted.after, points))
+                judged, left = self.judge(accepted.after), left - 1
+                if judged.points:
+                    self.others.append((accepted.after, judged.points))
             known.add(meaning)
-            if len(self.others) >= _MOST_OTHERS or time.monotonic() > last:
+            if len(self.others) >= _MOST_OTHERS or not left or share.is_spent:
                 return
 
 

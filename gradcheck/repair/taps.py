@@ -6,7 +6,7 @@ import ast
 import gc
 import types
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -56,15 +56,31 @@ class Site:
 
 
 class TappedSource(SourceFile):
-    """A script of which replays have taps."""
+    """A script of which replays have taps.
 
-    def __init__(self, source: SourceFile) -> None:
+    Parameters
+    ----------
+    source : SourceFile
+        The script.
+    codes : dict, optional
+        The code of replays by place and text, which texts of one script share: most of them differ elsewhere.
+    """
+
+    def __init__(self, source: SourceFile, codes: dict[tuple[int, str], types.CodeType] | None = None) -> None:
+        self._codes = {} if codes is None else codes
         self.path, self.text, self.lines = source.path, source.text, source.lines
         self.cells, self.tree = source.cells, source.tree
 
     def prepared(self, module: ast.Module) -> ast.Module:
         """Return a part of the script with taps."""
         return _tapped(module)
+
+    def compiled_once(self, node: ast.stmt, compiled: Callable[[], types.CodeType]) -> types.CodeType:
+        """Return the code of a statement's replay, which is compiled once for each text that the statement has."""
+        key = node.lineno, "\n".join(self.text.split("\n")[node.lineno - 1 : node.end_lineno])
+        if key not in self._codes:
+            self._codes[key] = compiled()
+        return self._codes[key]
 
 
 def sites_of(tree: ast.Module) -> list[Site]:
@@ -98,7 +114,7 @@ def _number(node: ast.stmt | ast.Lambda) -> int:
 
 
 def _tapped(module: ast.Module) -> ast.Module:
-    return ast.fix_missing_locations(cast(ast.Module, _Taps().visit(module)))
+    return cast(ast.Module, _Taps().visit(module))
 
 
 class _Taps(ast.NodeTransformer):
@@ -138,13 +154,20 @@ def _is_hook(node: ast.expr) -> bool:
 
 
 def _tap(number: int, value: ast.expr) -> ast.expr:
-    text = f"{HOOK}.other({number}) if {number} in {HOOK}.overrides else {HOOK}.tap({number}, None)"
-    choice = ast.parse(text, mode="eval").body
-    for part in ast.walk(choice):
-        ast.copy_location(part, value)
-    if isinstance(choice, ast.IfExp) and isinstance(choice.orelse, ast.Call):
-        choice.orelse.args[1] = value
-    return choice
+    """Return ``HOOK.other(number) if number in HOOK.overrides else HOOK.tap(number, value)``."""
+    place = {name: getattr(value, name) for name in value._attributes}
+    load = ast.Load()
+
+    def own(name: str) -> ast.Attribute:
+        return ast.Attribute(ast.Name(HOOK, load, **place), name, load, **place)
+
+    key = ast.Constant(number, **place)
+    return ast.IfExp(
+        test=ast.Compare(key, [ast.In()], [own("overrides")], **place),
+        body=ast.Call(own("other"), [key], [], **place),
+        orelse=ast.Call(own("tap"), [key, value], [], **place),
+        **place,
+    )
 
 
 def functions_of(source: SourceFile, namespace: dict[str, Any]) -> list[types.FunctionType]:

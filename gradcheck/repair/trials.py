@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import sys
-import time
 import types
 import warnings
 from collections.abc import Iterator, Sequence
@@ -16,6 +15,7 @@ import numpy as np
 from gradcheck.errors import ScriptError
 from gradcheck.repair.atoms import atoms, shape_of, slopes
 from gradcheck.repair.bench import Bench, Point, Trial
+from gradcheck.repair.budget import Share
 from gradcheck.repair.exchanges import exchanges
 from gradcheck.repair.forms import forms
 from gradcheck.repair.influence import Influence
@@ -78,7 +78,7 @@ class Prober:
         self._seen: list[list[Any]] = []
         self._original: list[Any] = []
 
-    def look(self, trial: Trial, cost: float, deadline: float) -> None:
+    def look(self, trial: Trial, cost: float, share: Share) -> None:
         """Evaluate the edits of less than a cost that were not evaluated before.
 
         Parameters
@@ -87,13 +87,13 @@ class Prober:
             The text at a point.
         cost : float
             The cost.
-        deadline : float
-            When to stop.
+        share : Share
+            What may be spent.
         """
         self._begin()
         if self._waiting is not None and not any(r.cost < cost for r in self._waiting):
             return
-        self._cost, self._deadline = cost, deadline
+        self._cost, self._share = cost, share
         only = self._influence.gradients or frozenset()
         self._fitting = {np.shape(value) for name, value in trial.parameters.items() if {name} == only}
         self._replay(trial)
@@ -177,8 +177,9 @@ class Prober:
         shape, mark = signature(value)
         alive, seen = [], []
         for (rewrite, code), before in zip(self._alive, self._seen, strict=True):
-            if time.monotonic() > self._deadline:
+            if self._share.is_spent:
                 break
+            self._bench.budget.evaluated()
             try:
                 own_shape, own = signature(eval(code, scope))
             except Exception:  # noqa: BLE001 - most candidates make no sense

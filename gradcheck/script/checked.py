@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
@@ -18,6 +19,7 @@ from gradcheck.result import CheckResult
 from gradcheck.script.answers import Answers
 from gradcheck.script.clipping import clip_bounds, without_clipped
 from gradcheck.script.coverage import by_coverage
+from gradcheck.script.fresh_data import FreshData
 from gradcheck.script.growth import before_growth, fitted, grown
 from gradcheck.script.kernel import stand_in_for_kernel
 from gradcheck.script.optimized import understood as understood_with_optimizers
@@ -115,7 +117,13 @@ def _examined(recording: Recording, subject: Subject, request: Request) -> Exami
 
 
 def checks(
-    recording: Recording, subject: Subject, request: Request, *, perturb: bool, start: int = 0
+    recording: Recording,
+    subject: Subject,
+    request: Request,
+    *,
+    perturb: bool,
+    start: int = 0,
+    fresh: FreshData | None = None,
 ) -> Iterator[tuple[Point, int]]:
     """Check at recorded points and, with `perturb`, at perturbed ones, in turn, until there are enough.
 
@@ -131,6 +139,8 @@ def checks(
         Whether parameters may be moved.
     start : int
         At which of the points to begin.
+    fresh : FreshData, optional
+        What changes the data where the parameters are moved.
 
     Returns
     -------
@@ -149,8 +159,12 @@ def checks(
         if perturbed and not perturb:
             continue
         moment, seed = moments[number // 2], (request.seed, number)
-        stage = Stage(recording, backward, moment)
-        with moved(stage.parameters, perturbed, np.random.default_rng(seed)):
+        rng = np.random.default_rng(seed)
+        with ExitStack() as changes:
+            if perturbed and fresh is not None:
+                changes.enter_context(fresh.changed(moment, np.random.default_rng(seed)))
+            stage = Stage(recording, backward, moment)
+            changes.enter_context(moved(stage.parameters, perturbed, rng))
             try:
                 result = _check(stage, subject, request, done)
             except InputError as error:

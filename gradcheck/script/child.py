@@ -38,12 +38,17 @@ def main(folder: Path) -> None:
         faulthandler.dump_traceback_later(max(limits.seconds - _EARLY_SECONDS, 0.1), file=trace)
         result = _answer(job, folder)
         faulthandler.cancel_dump_traceback_later()
-    partial = folder / f"{RESPONSE}.partial"
-    partial.write_bytes(pickle.dumps(result))
-    partial.replace(folder / RESPONSE)
+    _leave(result, folder)
     sys.stdout.flush()
     # the script's threads and exit handlers are not waited for
     os._exit(0)
+
+
+def _leave(result: object, folder: Path) -> None:
+    """Write an answer, in place of one that was there: the parent takes what it finds when this process has ended."""
+    partial = folder / f"{RESPONSE}.partial"
+    partial.write_bytes(pickle.dumps(result))
+    partial.replace(folder / RESPONSE)
 
 
 def _lent(request: Request, folder: Path) -> Request:
@@ -55,7 +60,7 @@ def _lent(request: Request, folder: Path) -> Request:
         partial.write_text(what, encoding="utf-8")
         partial.replace(folder / STATUS)
 
-    request = replace(request, told=told)
+    request = replace(request, told=told, kept=lambda result: _leave(result, folder))
     return request if request.resume is None else replace(request, resume=str(folder / JOURNAL))
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 import traceback
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,12 +9,12 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from gradcheck.diagnosis.finding import Finding
 from gradcheck.diagnosis.sight import Sight, sight
 from gradcheck.diagnosis.signature import signature
 from gradcheck.errors import ScriptError
 from gradcheck.repair.bench import Point
-from gradcheck.repair.engine import find_findings
+from gradcheck.repair.budget import Budget
+from gradcheck.repair.engine import Causes, find_causes
 from gradcheck.result import CheckResult
 from gradcheck.script.apart import shared_findings, told_apart
 from gradcheck.script.candidates import Overrides
@@ -23,24 +22,21 @@ from gradcheck.script.checked import Examined, checked, checks
 from gradcheck.script.curves import with_curves
 from gradcheck.script.growth import grown
 from gradcheck.script.origin import gradient_source
-from gradcheck.script.outputs import Kind
 from gradcheck.script.record import Recording
 from gradcheck.script.result import EntryPoints, GradientSource, ScriptResult
+from gradcheck.script.second_look import SecondLook
 from gradcheck.script.source import SourceFile
 from gradcheck.script.understand import Subject
 from gradcheck.script.unpack import entry_names, split
 from gradcheck.script.usage import usage_of
 from gradcheck.verdict import Verdict
 
-# of the time that is left, for the search of edits; and of what is left then, for examining an edited script
-_SHARE_OF_REPAIR, _SHARE_OF_VERIFYING = 0.6, 0.6
-# how many times longer than the check itself there has to be left for looking for its causes
-_LONGER, _QUICK = 1.5, 0.1
-# added to the seed for the points of an edited script
-_FRESH = 1000
-# so many points for the search beside those of the check, unless they take too large a share of the time limit
-_MORE_POINTS, _SHARE_OF_POINTS = 4, 0.05
-_SAME_SCALE = 1e-6
+# units of a search for each second of the time limit: less than a machine does that is busy with other things, too
+_UNITS_PER_SECOND = 5_000
+# of the time limit, until a search ends that has not spent its budget; what it has found is judged after that
+_SHARE_OF_SEARCH = 0.8
+# at so many points edits are tried beside those of the check, as long as these cost no more than that has
+_MORE_POINTS = 4
 # of the time limit, until a check ends with what is known
 _SHARE_OF_CHECK = 0.9
 # of the time limit, for sweeps of steps
@@ -89,6 +85,9 @@ class Request:
         Whether to tell how the script uses what is checked, for a test that does the same.
     told : callable or None
         Is told in words what is being done; it stays in this process.
+    kept : callable or None
+        Receives the result as soon as the verdict stands, for the case that the search for causes does not come to
+        its end; it stays in this process.
     """
 
     path: str
@@ -110,6 +109,7 @@ class Request:
     deadline: float | None = None
     usages: bool = False
     told: Callable[[str], object] | None = None
+    kept: Callable[[ScriptResult], object] | None = None
 
     def tell(self, what: str) -> None:
         """Tell what is being done, if anybody wants to know."""
@@ -153,10 +153,33 @@ def _examine(source: SourceFile, request: Request, began: float) -> ScriptResult
     found = checked(source, request)
     if request.curves:
         found = [with_curves(examined, _SHARE_OF_CURVES * request.seconds / len(found)) for examined in found]
-    return _joined([_result(examined, request, began) for examined in found])
+    results = [_result(examined, request) for examined in found]
+    wrong = [number for number, result in enumerate(results) if result.verdict == "mismatch"]
+    if not request.fix or not wrong:
+        return _joined(results)
+    if request.kept is not None:
+        known = _joined([_without_causes(r, request) if n in wrong else r for n, r in enumerate(results)])
+        request.kept(replace(known, lines=tuple(source.lines), seconds=time.perf_counter() - began))
+    request.tell("looking for the cause")
+    for number in wrong:
+        causes = _causes(found[number], replace(request, told=None, kept=None), began)
+        result = results[number]
+        results[number] = replace(result, findings=causes.findings, notes=(*result.notes, *causes.notes))
+        if causes.was_short:
+            results[number] = _without_causes(results[number], request)
+    return _joined(results)
 
 
-def _result(examined: Examined, request: Request, began: float) -> ScriptResult:
+def _without_causes(result: ScriptResult, request: Request) -> ScriptResult:
+    """Return a result that says that the search for causes was cut off."""
+    note = (
+        f"the search for the cause was cut off before it had come to its end (--timeout is {request.seconds:g}), so no "
+        f"line is blamed; --timeout {2 * request.seconds:g} lets it go on for longer"
+    )
+    return replace(result, notes=(*result.notes, note))
+
+
+def _result(examined: Examined, request: Request) -> ScriptResult:
     source = examined.recording.source
     recording, subject, stale, points = examined.recording, examined.subject, examined.stale, examined.points
     entries = entry_names(subject.backward)
@@ -168,7 +191,6 @@ def _result(examined: Examined, request: Request, began: float) -> ScriptResult:
         entry_points=_entry_points(subject, merged),
         sources=tuple(_sources(source, subject, entries)),
         signatures=_signatures(examined, checks, merged),
-        findings=_findings(examined, request, began) if merged.verdict is Verdict.MISMATCH else (),
         notes=(*_notes(recording, subject, stale), *merged.notes),
         evidence=subject.evidence,
         usages=(usage_of(subject),) if request.usages else (),
@@ -215,66 +237,31 @@ def _joined(results: Sequence[ScriptResult]) -> ScriptResult:
     )
 
 
-def _findings(examined: Examined, request: Request, began: float) -> tuple[Finding, ...]:
+def _causes(examined: Examined, request: Request, began: float) -> Causes:
     """Return why gradients are wrong."""
-    taken = time.perf_counter() - began
-    request.tell("looking for the cause")
-    request = replace(request, told=None)
-
-    def left() -> float:
-        return request.seconds - (time.perf_counter() - began)
-
-    def again(source: SourceFile) -> int:
-        """Examine an edited script from its beginning; return at how many other points all of it matches."""
-        if left() < _LONGER * taken:
-            return 0
-        points = request.points * (2 if taken < _QUICK * request.seconds else 1)
-        seconds = _SHARE_OF_VERIFYING * left()
-        try:
-            others = checked(source, replace(request, seed=request.seed + _FRESH, seconds=seconds, points=points))
-        except Exception:  # noqa: BLE001 - an edited script may fail in any way
-            return 0
-        other = next((o for o in others if _is_same(examined.subject, o.subject)), None)
-        if other is None:
-            return 0
-        merged = CheckResult.merge([point.result for point in other.points])
-        return len(other.points) if merged.verdict is Verdict.MATCH else 0
-
-    if not request.fix or left() < _LONGER * taken:
-        return ()
+    now, clock = time.monotonic(), time.perf_counter()
+    taken = clock - began
+    end = now + request.seconds - taken
+    judge = SecondLook(examined, request, end, taken)
+    budget = Budget(int(_UNITS_PER_SECOND * request.seconds), now + _SHARE_OF_SEARCH * (end - now))
     try:
         points = (*examined.points, *_more_points(examined, request))
-        return find_findings(examined.recording, examined.subject, points, again, _SHARE_OF_REPAIR * left())
+        return find_causes(examined.recording, examined.subject, points, judge, budget)
     except Exception:  # noqa: BLE001 - the verdict stands, whatever edited code does to the search for its causes
-        return ()
-
-
-def _is_same(one: Subject, other: Subject) -> bool:
-    """Whether the same is checked in two texts: gradients of the same loss, by the same parameters and convention."""
-    return (
-        set(other.backward.names) >= set(one.backward.names)
-        and other.loss.text == one.loss.text
-        and other.loss.is_implied == one.loss.is_implied
-        and (math.isclose(other.scale.value, one.scale.value, rel_tol=_SAME_SCALE) or _is_plainer(one, other))
-    )
-
-
-def _is_plainer(one: Subject, other: Subject) -> bool:
-    """Whether gradients are seen themselves in a text, of which the other only shows the steps: it did not fit them."""
-    kinds = one.backward.kind, other.backward.kind
-    return kinds[0] is Kind.CHANGE and kinds[1] is not Kind.CHANGE and other.scale.value == 1
+        return Causes(was_short=budget.was_short)
 
 
 def _more_points(examined: Examined, request: Request) -> list[Point]:
-    """Return points for the search of edits beside those of the check: of the other moments, if there is the time."""
+    """Return points for the search of edits beside those of the check: of the other moments, if they cost no more."""
     perturb = examined.stale is None
     start = len(examined.points) * (1 if perturb else 2)
-    began = time.perf_counter()
     found: list[Point] = []
+    spent = 0
     more = replace(request, points=_MORE_POINTS)
-    for point, _ in checks(examined.recording, examined.subject, more, perturb=perturb, start=start):
+    for point, evaluations in checks(examined.recording, examined.subject, more, perturb=perturb, start=start):
         found.append(point)
-        if time.perf_counter() - began > _SHARE_OF_POINTS * request.seconds:
+        spent += evaluations
+        if spent > examined.evaluations:
             break
     return found
 

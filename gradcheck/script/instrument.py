@@ -8,15 +8,15 @@ Line numbers survive, so tracebacks and warnings still point at the user's own l
 from __future__ import annotations
 
 import ast
-import copy
 from collections.abc import Sequence, Set
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 from gradcheck.script.source import SourceFile
 from gradcheck.script.syntax import Function, FunctionNode, flat_targets, loaded_names
 from gradcheck.script.updates import updates_of
 
 HOOK = "__gradcheck__"
+_Node = TypeVar("_Node", bound=ast.AST)
 _HARMLESS_DECORATORS = {"staticmethod", "classmethod"}
 
 
@@ -30,7 +30,7 @@ def instrument(source: SourceFile, units: Set[str] = frozenset()) -> ast.Module:
     units : set of str
         Names of the functions and loops whose statements call the hook as well.
     """
-    tree = copy.deepcopy(source.tree)
+    tree = copied(source.tree)
     own = [code for code in (*source.functions.values(), *source.loops) if code.name in units]
     stops = {_place(statement) for code in own for statement in code.statements if may_change(statement)}
     functions = {_place(f.node): f for f in source.functions.values() if can_be_replayed(f)}
@@ -48,18 +48,33 @@ def instrument(source: SourceFile, units: Set[str] = frozenset()) -> ast.Module:
     return ast.fix_missing_locations(stopping_tree)
 
 
+def copied(node: _Node) -> _Node:
+    """Return a deep copy of a node, in a fraction of the time that ``copy.deepcopy`` takes."""
+    found = type(node)()
+    for name, value in vars(node).items():
+        setattr(found, name, _copied_part(value))
+    return found
+
+
+def _copied_part(value: Any) -> Any:
+    if isinstance(value, ast.AST):
+        # a `Load` or an `Add` has nothing of its own
+        return copied(value) if value._fields else value
+    return [_copied_part(item) for item in value] if isinstance(value, list) else value
+
+
 def stopping(statements: Sequence[ast.stmt]) -> list[ast.stmt]:
     """Return copies of statements that call the hook in front of each one that may change something."""
     below = [node for s in statements for node in ast.walk(s) if isinstance(node, ast.stmt)]
     stops = {_place(node) for node in below if may_change(node)}
-    module = ast.Module(body=[copy.deepcopy(s) for s in statements], type_ignores=[])
+    module = ast.Module(body=[copied(s) for s in statements], type_ignores=[])
     found: list[ast.stmt] = _Stops(stops).visit(module).body
     return found
 
 
 def definition(function: Function) -> ast.FunctionDef:
     """Return a copy of a function's definition with all of its hooks."""
-    node = copy.deepcopy(function.node)
+    node = copied(function.node)
     node.body = stopping(function.node.body)
     if isinstance(node, ast.FunctionDef) and can_be_replayed(function):
         _hook(node, function.name)

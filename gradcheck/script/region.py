@@ -90,17 +90,21 @@ def body_of(source: SourceFile, region: Region, namespace: dict[str, Any], argum
     if isinstance(region, Function):
         target = _function(region, namespace, arguments)
         return Body(lambda: _call(target, arguments), lambda: _frame_variables(target.__code__))
+    if region.function is None:
+        code = source.compiled_once(region.node, lambda: _compiled(source, _round(region)))
+        return Body(lambda: exec(code, namespace), dict)
+    return _round_in_function(source, region.function, _round(region), namespace, arguments)
+
+
+def _round(loop: Loop) -> list[ast.stmt]:
+    """Return one round of a loop, and the hook that tells that it has ended."""
     body = ast.For(
         target=ast.Name(_NAME, ast.Store()),
         iter=ast.Tuple([ast.Constant(0)], ast.Load()),
-        body=stopping(region.node.body),
+        body=stopping(loop.node.body),
         orelse=[],
     )
-    end = ast.parse(f"{HOOK}.leave({region.name!r}, {HOOK}.locals(), None)").body
-    if region.function is None:
-        code = _compiled(source, [body, *end])
-        return Body(lambda: exec(code, namespace), dict)
-    return _round_in_function(source, region.function, [body, *end], namespace, arguments)
+    return [body, *ast.parse(f"{HOOK}.leave({loop.name!r}, {HOOK}.locals(), None)").body]
 
 
 def _round_in_function(

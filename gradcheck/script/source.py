@@ -6,7 +6,9 @@ import ast
 import io
 import re
 import tokenize
+import types
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -200,6 +202,10 @@ class SourceFile:
     def prepared(self, module: ast.Module) -> ast.Module:
         """Return what is compiled for a replay of a part of the script: that part, unless an heir adds to it."""
         return module
+
+    def compiled_once(self, _node: ast.stmt, compiled: Callable[[], types.CodeType]) -> types.CodeType:
+        """Return the code of a statement's replay; an heir may keep it for when it is asked for again."""
+        return compiled()
 
     def span(self, node: ast.expr | ast.stmt) -> Span:
         """Return where a node stands, its columns in characters (``ast`` counts UTF-8 bytes)."""
