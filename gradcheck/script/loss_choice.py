@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -17,7 +18,7 @@ from gradcheck.script.leaves import is_numeric
 from gradcheck.script.names import loss_rank
 from gradcheck.script.outputs import Kind
 from gradcheck.script.pairing import GradientMap
-from gradcheck.script.perturb import moved
+from gradcheck.script.perturb import assign, moved
 from gradcheck.script.record import Recording
 from gradcheck.script.replay import LossExpression, Stage
 from gradcheck.script.scale import Scale, read_scale
@@ -28,6 +29,8 @@ _PROBED_MOMENTS, _PROBED_ENTRIES = 3, 6
 # how many of these are also probed with moved parameters, and how far, as a share of a usual move
 _PROBED_ASIDE, _ASIDE = 2, 0.5
 _SMALL_MOVE = 1e-3
+# losses that are equal, and by how much gradients of other data point elsewhere
+_SAME_LOSS, _OTHER_WAY = 1e-12, 1e-6
 
 
 @dataclass
@@ -148,6 +151,11 @@ def choose_loss(
     choices = [choice for choice in choices if choice.evidence == evidence]
     if not evidence[1] and not evidence[3]:
         choices = [choice for choice in choices if _is_supported(choice, len(backward.names), alone=len(choices) == 1)]
+        choices = [
+            choice
+            for choice in choices
+            if _is_of_the_same_data(recording, choice, rejected) and _is_of_the_same_noise(recording, choice, rejected)
+        ]
         if not choices:
             return None
     prior = max(choice.prior for choice in choices)
@@ -166,6 +174,46 @@ def _is_supported(choice: Choice, parameters: int, *, alone: bool) -> bool:
         return True
     written = loss_rank(choice.loss.name) > 0 or "(" not in choice.loss.text
     return alone and written and choice.loss.near and len(choice.backward.names) == parameters
+
+
+def _is_of_the_same_data(recording: Recording, choice: Choice, rejected: Rejected) -> bool:
+    """Whether a loss changes from one moment to the next, at the same parameters, if the gradients do.
+
+    Gradients of a batch are not those of a loss of all data, and nothing can be said about them by it.
+    """
+    backward, loss = choice.backward, choice.loss
+    try:
+        first, second = (Stage(recording, backward, moment) for moment in backward.moments[:2])
+        values = {name: np.array(value) for name, value in first.parameters.items()}
+        seen = []
+        for stage in (first, second):
+            for name, value in values.items():
+                assign(stage.parameters, name, value)
+            gradients = stage.gradient()(stage.parameters)
+            flat = np.concatenate([np.ravel(gradients[name]) for name in backward.names])
+            seen.append((float(np.asarray(stage.loss(loss)(stage.parameters)).reshape(-1)[0]), flat))
+    except Exception:  # noqa: BLE001 - there may be one moment only, and the user's functions may raise anything
+        return True
+    (one, here), (other, there) = seen
+    size = float(np.linalg.norm(here) * np.linalg.norm(there))
+    if math.isclose(one, other, rel_tol=_SAME_LOSS) and size > 0 and abs(float(here @ there)) < (1 - _OTHER_WAY) * size:
+        rejected.add(loss, "stays the same from step to step while the gradients change: it is of other data")
+        return False
+    return True
+
+
+def _is_of_the_same_noise(recording: Recording, choice: Choice, rejected: Rejected) -> bool:
+    """Whether a loss that has to be computed anew has the same value again: its noise is that of the step, then."""
+    loss = choice.loss
+    stage = Stage(recording, choice.backward, choice.backward.moments[0])
+    try:
+        one, other = stage.loss(replace(loss, text=f"({loss.text}), ({loss.text})"))(stage.parameters)
+        same = np.array_equal(one, other, equal_nan=True)
+    except Exception:  # noqa: BLE001 - the user's functions may raise anything
+        return True
+    if not same:
+        rejected.add(loss, "is random, and has other noise when it is computed anew")
+    return same
 
 
 def _with_and_without_decay(backward: Backward) -> list[Backward]:

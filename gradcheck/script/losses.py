@@ -13,8 +13,9 @@ import numpy as np
 
 from gradcheck.script.backward import Backward
 from gradcheck.script.instrument import HOOK
-from gradcheck.script.leaves import is_numeric
+from gradcheck.script.leaves import is_numeric, leaves
 from gradcheck.script.names import is_derivative_function, is_step_size, loss_rank
+from gradcheck.script.objects import own_attributes
 from gradcheck.script.outputs import RESULT, Kind
 from gradcheck.script.replay import LossExpression
 from gradcheck.script.source import SourceFile
@@ -70,7 +71,7 @@ def unnamed_candidates(source: SourceFile, backward: Backward) -> list[LossExpre
     helpers = _reached(source, backward.function)
     functions = [f for f in _others(source, backward) if not loss_rank(f.short_name) and f.name not in helpers]
     calls = [c for f in functions if not is_derivative_function(f.short_name) for c in _calls(source, backward, f)]
-    return [*_unnamed_locals(backward), *calls]
+    return [*_unnamed_locals(backward), *_assigned(source, backward), *calls]
 
 
 def _unnamed_locals(backward: Backward) -> Iterator[LossExpression]:
@@ -80,6 +81,58 @@ def _unnamed_locals(backward: Backward) -> Iterator[LossExpression]:
         own = function.assignments(name) and name not in feeding and name not in function.arguments
         if own and _is_scalar(value) and not (isinstance(function, Loop) and _adds_up(function, name)):
             yield LossExpression(name, _shown(function, name), _line(function, name), name, "a local variable")
+
+
+def _assigned(source: SourceFile, backward: Backward) -> Iterator[LossExpression]:
+    """Return what the code gives values to, or adds up, and what it computes these from, whatever it is called.
+
+    A total that goes on from round to round has the derivatives of what was added in this one. What is computed only
+    after the parameters were moved is evaluated before, from the same expression.
+    """
+    feeding, parameters = _feeding(backward), _parameter_names(backward)
+    known = {*backward.example.local_variables, *_in_sight(backward), *backward.function.arguments}
+    known |= {*backward.example.variables, *source.functions, *dir(builtins), *source.imported}
+    units = [backward.function] if backward.region is backward.function else [backward.function, backward.region]
+    for code in units:
+        for statement in code.statements:
+            if not isinstance(statement, ast.Assign | ast.AugAssign) or _moved_ones(statement) & parameters:
+                continue
+            targets = [statement.target] if isinstance(statement, ast.AugAssign) else statement.targets
+            parts = [part for target in targets for part in flat_targets(target)]
+            for part in parts:
+                text = ast.unparse(part)
+                if not _root(text) & feeding and text not in feeding and _names(text) <= known:
+                    yield LossExpression(text, text, statement.lineno, _root_name(text), "given a value by the code")
+            value = statement.value
+            if len(parts) == 1 and not isinstance(value, ast.Name | ast.Constant | ast.Attribute):
+                text, name = ast.unparse(value), ast.unparse(parts[0])
+                if not assigned_names(statement) & feeding and _names(text) <= known and not _moves(source, value):
+                    near = _is_near(backward, text)
+                    yield LossExpression(text, text, value.lineno, _root_name(name), "computed by the code", near=near)
+    yield from _inside_objects(backward, feeding)
+
+
+def _moved_ones(statement: ast.Assign | ast.AugAssign) -> set[str]:
+    return {update.target.split(".")[0].split("[")[0] for update in updates_of(statement)}
+
+
+def _root(text: str) -> set[str]:
+    return {text.split("[")[0].split(".")[0], text.split("[")[0]}
+
+
+def _root_name(text: str) -> str:
+    return text.split("[")[0]
+
+
+def _inside_objects(backward: Backward, feeding: set[str]) -> Iterator[LossExpression]:
+    """Return the single numbers in objects that the code makes: ``loss.data``."""
+    for name, value in backward.example.local_variables.items():
+        if name in feeding or name.startswith("__") or is_numeric(value) or own_attributes(value) is None:
+            continue
+        for leaf in leaves(name, value):
+            if len(leaf.path) == 1 and leaf.size == 1:
+                line = _line(backward.function, name)
+                yield LossExpression(leaf.name, leaf.name, line, name, "in an object that the code makes")
 
 
 def _others(source: SourceFile, backward: Backward) -> list[Function]:
@@ -332,6 +385,10 @@ def _calls(source: SourceFile, backward: Backward, loss: Function) -> Iterator[L
     """Return the ways to call a loss function with what is in sight."""
     function = backward.function
     callee = _callee(function, loss)
+    if callee is not None:
+        for text in _with_arguments_of_others(source, backward, loss, callee):
+            evidence = "with the arguments of a function that is called beside it"
+            yield LossExpression(text, text, loss.line, loss.short_name, evidence, near=_is_near(backward, text))
     if callee is None:
         for text in _written_calls(source, loss):
             known = {*backward.example.local_variables, *_in_sight(backward), *function.arguments, *source.imported}
@@ -368,17 +425,49 @@ def _calls(source: SourceFile, backward: Backward, loss: Function) -> Iterator[L
             yield expression(text, "called so in the script", near=False)
 
 
+def _with_arguments_of_others(
+    source: SourceFile, backward: Backward, loss: Function, callee: str
+) -> Iterator[str]:
+    """Return the calls of a loss with what other functions are handed for arguments of the same names.
+
+    ``gradient(X_batch, y_batch, w)`` says what ``X`` and ``y`` of ``loss(X, y, w)`` are in that step.
+    """
+    bound = loss.arguments[:1] if loss.owner and "staticmethod" not in loss.decorators else ()
+    required = [name for name in loss.required_arguments if name not in bound]
+    known = {*backward.example.local_variables, *_in_sight(backward), *backward.function.arguments}
+    known |= {*backward.example.variables, *source.imported, *source.functions}
+    for node in (n for statement in backward.function.node.body for n in ast.walk(statement)):
+        if not isinstance(node, ast.Call) or any(isinstance(a, ast.Starred) for a in node.args):
+            continue
+        for other in (f for f in source.functions.values() if f.short_name == called_name(node) and f is not loss):
+            own = other.arguments[1:] if other.owner and "staticmethod" not in other.decorators else other.arguments
+            handed = dict(zip(own, map(ast.unparse, node.args), strict=False))
+            handed |= {k.arg: ast.unparse(k.value) for k in node.keywords if k.arg is not None}
+            if required and all(name in handed for name in required):
+                text = f"{callee}({', '.join(handed[name] for name in required)})"
+                if _names(text) - {callee} <= known:
+                    yield text
+
+
 def _is_near(backward: Backward, text: str) -> bool:
     """Whether an expression is for sure of the data that the gradients are of: it mentions what the code is handed.
 
     A function is handed its arguments. A round of a loop is handed the loop's variables, as far as it works with them.
     """
     function = backward.function
+    if _names(text) & _inner_targets(function):
+        return False
     if isinstance(function, Function):
         return set(_data_arguments(backward)) <= _names(text)
     data = _handed(function)
     own = {name for s in function.statements if isinstance(s, ast.Assign) for name in assigned_names(s)}
     return not data or bool(_names(text) & (data | own))
+
+
+def _inner_targets(function: Function | Loop) -> set[str]:
+    """Return the variables of the loops inside of some code: what they are at the end is only the last of them."""
+    loops = [statement for statement in function.statements if isinstance(statement, ast.For)]
+    return {ast.unparse(part) for loop in loops for part in flat_targets(loop.target)}
 
 
 def _handed_on(backward: Backward, count: int) -> Iterator[tuple[str, ...]]:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.script.leaves import Leaf, Path, leaves
+from gradcheck.script.leaves import Leaf, Path, follow, leaves
 from gradcheck.script.names import base_name, fold, is_gradient_function, is_gradient_word, parameter_of
 from gradcheck.script.outputs import Output
 from gradcheck.script.record import Call
@@ -98,12 +98,15 @@ def slots(region: Function | Loop, moment: Call, read: Set[str]) -> list[Slot]:
         if name not in moment.arguments and (name in read or isinstance(region, Loop)):
             roots.append((name, value, False))
     found: list[Slot] = []
-    seen: set[int] = set()
+    seen: set[object] = set()
     for variable, value, is_argument in roots:
         for leaf in leaves(variable, value):
-            mutable = isinstance(leaf.value, np.ndarray | list)
-            if not (mutable and id(leaf.value) in seen):
-                seen.add(id(leaf.value))
+            # a number in an object is the same one on every way to that object
+            place: object = id(leaf.value)
+            if not isinstance(leaf.value, np.ndarray | list):
+                place = (id(follow(value, leaf.path[:-1])), leaf.path[-1].key) if leaf.path else None
+            if place is None or place not in seen:
+                seen.add(place)
                 found.append(Slot(leaf, variable, is_argument))
     return found
 

@@ -15,7 +15,7 @@ from gradcheck.result import CheckResult
 from gradcheck.script.agreement import Agreement, agreement, common_constant, enough_values
 from gradcheck.script.backward import Backward
 from gradcheck.script.leaves import leaves
-from gradcheck.script.names import is_maximised, is_step_size, is_undirected, loss_rank
+from gradcheck.script.names import base_name, is_maximised, is_step_size, is_undirected, loss_rank
 from gradcheck.script.outputs import Kind
 from gradcheck.script.pairing import GradientMap
 from gradcheck.script.replay import LossExpression
@@ -47,6 +47,8 @@ class Scale:
         another step size; it is a mistake for everything that compares the gradient with the loss.
     length : str
         What has the length that the constant is made of: ``len(y)``.
+    upwards : bool
+        Whether the steps go up the loss, of which no name says that it is to be made small.
     """
 
     value: float = 1.0
@@ -54,6 +56,7 @@ class Scale:
     applied: bool = False
     constant: float = 1.0
     length: str = ""
+    upwards: bool = False
 
     @property
     def without_constant(self) -> Scale:
@@ -66,6 +69,8 @@ class Scale:
             return self._about_constant(function)
         if self.applied:
             return f"{function} moves its parameters in place: the gradients shown are their changes, taken as {self._steps}"
+        if self.value == -1 and self.upwards:
+            return f"{function} computes the negative gradient, and steps against it go up: the loss is to be made large"
         if self.value == -1:
             return f"{function} returns the negative gradient, and the update adds it: a convention, not a mistake"
         if self.text.startswith("the sum"):
@@ -149,6 +154,8 @@ def _common_scale(
         return Scale(-constant, known.text if known else "", applied=True)
     if not is_right_way:
         return None
+    if not applied and constant < 0 and not _only_adds(backward) and abs(constant + 1) < _SAME:
+        return Scale(-1.0, upwards=True)
     if applied and not shown:
         return Scale(constant, "", applied=True)
     if loss.is_implied or (applied and not loss.near):
@@ -185,10 +192,21 @@ def _ways(backward: Backward, loss: LossExpression) -> tuple[float, ...]:
     up = is_maximised(loss.name)
     if backward.kind is Kind.CHANGE:
         added = all(pair.update is not None and pair.update.adds for pair in backward.pairs)
-        is_open = not loss.is_implied and (loss_rank(loss.name) < _CERTAIN or is_undirected(loss.name))
-        return (1.0,) if up else (-1.0, 1.0) if added and is_open else (-1.0,)
-    along = [pair.adds for pair in backward.pairs if pair.adds is not None]
-    return (-1.0,) if (bool(along) and all(along)) != up else (1.0,)
+        is_open = loss_rank(loss.name) == 0 or (added and (loss_rank(loss.name) == 1 or is_undirected(loss.name)))
+        return (1.0,) if up else (-1.0, 1.0) if is_open and not loss.is_implied else (-1.0,)
+    along = [adds for pair in backward.pairs if (adds := _adds(pair, backward)) is not None]
+    way = -1.0 if (bool(along) and all(along)) != up else 1.0
+    is_open = loss_rank(loss.name) == 0 and not loss.is_implied and not up and bool(along)
+    return (way, -way) if is_open else (way,)
+
+
+def _adds(pair: GradientMap, backward: Backward) -> bool | None:
+    """Return whether a parameter is moved along its gradient, as it was seen or else as some update is written."""
+    if pair.adds is not None or pair.output.kind is not Kind.KEPT:
+        return pair.adds
+    name = base_name(pair.output.leaf.name)
+    own = [update.adds for update in backward.updates if any(base_name(source) == name for source in update.sources)]
+    return own[0] if own else None
 
 
 def _only_adds(backward: Backward) -> bool:

@@ -287,7 +287,9 @@ def _subject(recording: Recording, backward: Backward, overrides: Overrides, rej
 
 def _is_harmless(recording: Recording, choice: Choice) -> bool:
     """Whether a constant that all gradients have in common is no more than another step size: the training works."""
-    return gets_somewhere(recording, choice.backward, choice.loss, upwards=is_maximised(choice.loss.name))
+    scale = choice.scale
+    is_up = scale is not None and (scale.upwards or (scale.applied and scale.value > 0))
+    return gets_somewhere(recording, choice.backward, choice.loss, upwards=is_maximised(choice.loss.name) or is_up)
 
 
 def _more_plausible(written: Choice | None, implied: Choice | None) -> Choice | None:
