@@ -14,7 +14,7 @@ import numpy as np
 from gradcheck.script.backward import Backward
 from gradcheck.script.instrument import HOOK
 from gradcheck.script.leaves import is_numeric, leaves
-from gradcheck.script.names import is_derivative_function, is_step_size, loss_rank
+from gradcheck.script.names import is_step_size, loss_rank
 from gradcheck.script.objects import own_attributes
 from gradcheck.script.outputs import RESULT, Kind
 from gradcheck.script.replay import LossExpression
@@ -70,7 +70,7 @@ def unnamed_candidates(source: SourceFile, backward: Backward) -> list[LossExpre
     """
     helpers = _reached(source, backward.function)
     functions = [f for f in _others(source, backward) if not loss_rank(f.short_name) and f.name not in helpers]
-    calls = [c for f in functions if not is_derivative_function(f.short_name) for c in _calls(source, backward, f)]
+    calls = [c for f in functions for c in _calls(source, backward, f)]
     return [*_unnamed_locals(backward), *_assigned(source, backward), *calls]
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from gradcheck.arrays import FloatArray
 from gradcheck.script.backward import Backward
 from gradcheck.script.candidates import is_handed_nothing_computed
+from gradcheck.script.drivers import drivers, roles
 from gradcheck.script.leaves import Leaf, follow, leaves
 from gradcheck.script.motion import compared
 from gradcheck.script.names import base_name, fold, is_gradient_word, loss_rank, parameter_of
@@ -45,6 +46,8 @@ class Sight:
         The names of those that were not there before, or with another value.
     changed : frozenset of int
         Numbers of the places whose contents have changed.
+    floats : frozenset of int
+        Numbers of those that do not hold whole numbers then.
     moves : dict
         By how much they have changed, by their number, in one dimension.
     variables : dict
@@ -55,6 +58,7 @@ class Sight:
     kept: tuple[tuple[Leaf, str], ...]
     fresh: frozenset[str]
     changed: frozenset[int]
+    floats: frozenset[int]
     moves: dict[int, FloatArray]
     variables: dict[str, Any]
 
@@ -95,19 +99,38 @@ def _in_region(recording: Recording, blank: Backward, read: frozenset[str]) -> I
         for moment in blank.moments[1:_LOOKED_AT]:
             # a gradient that is zero by chance moves nothing
             later = _look(recording, replace(blank, moments=(moment,)), slots_again(places, moment))
-            sight = replace(sight, changed=sight.changed | later.changed)
+            sight = replace(sight, changed=sight.changed | later.changed, floats=sight.floats | later.floats)
     except Exception:  # noqa: BLE001 - code that cannot be replayed from here may fail in any way
         return
     example = replace(_example(blank, sight.variables))
     blank = replace(blank, example=example, updates=moves_in(recording.source.tree))
-    for pairs in (_kept(recording, blank, places, sight), _changed(recording, places, sight)):
+    changed = _moving(recording, replace(blank, pairs=_changed(recording, places, sight)))
+    for pairs in (_kept(recording, blank, places, sight), changed):
         if pairs and (backward := _living(recording, replace(blank, pairs=pairs), sight.fresh)) is not None:
             yield backward
 
 
+def _moving(recording: Recording, backward: Backward) -> tuple[GradientMap, ...]:
+    """Return the pairs without what is made anew in each step, and without totals: what drives nothing.
+
+    What no update names is kept if it is seen to be moved by small steps.
+    """
+    if not backward.pairs:
+        return ()
+    found = roles(recording, backward)
+    if not found:
+        return tuple(pair for pair in backward.pairs if pair.update is not None)
+    kept = drivers(found, backward.names)
+    return tuple(
+        pair
+        for pair in backward.pairs
+        if pair.slot.name in kept and (pair.update is not None or found[pair.slot.name].is_step)
+    )
+
+
 def _may_be_parameter(slot: Slot) -> bool:
-    dtype = np.asarray(slot.leaf.value).dtype
-    return dtype.kind == "f" or (dtype.kind in "iu" and slot.leaf.shape != ())
+    # what begins as a whole number may be moved by fractions
+    return np.asarray(slot.leaf.value).dtype.kind in "fiu"
 
 
 def slots_again(places: Sequence[Slot], moment: Call) -> list[Slot]:
@@ -146,7 +169,7 @@ def _look(recording: Recording, blank: Backward, places: Sequence[Slot]) -> Sigh
 
     def read(variables: dict[str, Any], _: Any) -> Sight:
         tokens: dict[object, int] = {}
-        moves = {}
+        moves, floats = {}, set[int]()
         for number, slot in enumerate(places):
             try:
                 holder = follow(stage.root(slot, variables), slot.path[:-1]) if slot.path else None
@@ -156,9 +179,11 @@ def _look(recording: Recording, blank: Backward, places: Sequence[Slot]) -> Sigh
             tokens |= dict.fromkeys(_tokens(slot.variable, holder, slot.leaf, value), number)
             if np.shape(value) == before[number].shape and not np.array_equal(value, before[number], equal_nan=True):
                 moves[number] = np.asarray(value - before[number], dtype=float).reshape(-1)
+                if np.asarray(value).dtype.kind == "f":
+                    floats.add(number)
         names, kept = _named(variables, tokens, preference)
         fresh = {leaf.name for leaf, _ in kept if leaf.name not in old or not _equal(old[leaf.name], leaf.value)}
-        return Sight(names, kept, frozenset(fresh), frozenset(moves), moves, variables)
+        return Sight(names, kept, frozenset(fresh), frozenset(moves), frozenset(floats), moves, variables)
 
     sight: Sight = stage.look(read)
     return sight
@@ -319,11 +344,8 @@ def _changed(recording: Recording, places: Sequence[Slot], sight: Sight) -> tupl
         slot = places[number]
         name = sight.names.get(number, slot.name)
         own = [update for update in moves if moved_base(update.target) in (_base(name), _base(slot.name))]
-        if (
-            (own or (aliased and _base(name) not in set_anew))
-            and np.asarray(slot.leaf.value).dtype.kind == "f"
-            and not loss_rank(name)
-        ):
+        is_named = own or (aliased and _base(name) not in set_anew)
+        if (is_named or number in sight.moves) and number in sight.floats and not loss_rank(name):
             leaf = replace(slot.leaf, name=name)
             output = Output(leaf, (name,), None, slot.variable, Kind.CHANGE)
             line = f"line {own[0].line}: " if own else ""
