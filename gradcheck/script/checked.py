@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, TextIO, cast
@@ -24,13 +24,14 @@ from gradcheck.script.growth import before_growth, fitted, grown
 from gradcheck.script.kernel import stand_in_for_kernel
 from gradcheck.script.optimized import understood as understood_with_optimizers
 from gradcheck.script.perturb import moved
-from gradcheck.script.record import Recording, record, script_raised
+from gradcheck.script.record import Call, Recording, record, script_raised
 from gradcheck.script.replay import Stage
 from gradcheck.script.source import SourceFile
 from gradcheck.script.stale import computed_before
 from gradcheck.script.understand import Subject
 from gradcheck.script.units import recorded, units_of
 from gradcheck.tracking import Progress
+from gradcheck.verdict import Verdict
 
 if TYPE_CHECKING:
     from gradcheck.script.examine import Request
@@ -41,6 +42,8 @@ _SHARE_OF_RUN = 0.5
 _SAME_LOSS = 1e-3
 # for a point where there is no time left: what is seen then is shown
 _LEAST_SECONDS = 0.1
+# of a usual move, for a second look at what seems wrong only away from the recorded points
+_NEAR = 0.03
 
 
 @dataclass(frozen=True)
@@ -150,7 +153,19 @@ def checks(
     backward = before_growth(subject.backward)
     moments, bounds = by_coverage(recording, backward), clip_bounds(recording.source, backward)
     problem: ScriptError | None = None
+    recorded: CheckResult | None = None
     done = 0
+
+    def point(moment: Call, seed: tuple[int, int], names: Sequence[str], size: float) -> tuple[Point, int]:
+        with ExitStack() as changes:
+            if names and fresh is not None:
+                changes.enter_context(fresh.changed(moment, np.random.default_rng(seed)))
+            stage = Stage(recording, backward, moment)
+            changes.enter_context(moved(stage.parameters, names, np.random.default_rng(seed), size=size))
+            result = _check(stage, subject, request, done)
+            told = without_clipped(result, bounds, subject.scale.value)
+            return Point(moment, seed if names else None, told, size), max(stage.evaluations, result.evaluations)
+
     for number in range(start, 2 * len(moments)):
         is_late = request.deadline is not None and time.monotonic() > request.deadline
         if done >= request.points or (done and is_late):
@@ -159,24 +174,30 @@ def checks(
         if perturbed and not perturb:
             continue
         moment, seed = moments[number // 2], (request.seed, number)
-        rng = np.random.default_rng(seed)
-        with ExitStack() as changes:
-            if perturbed and fresh is not None:
-                changes.enter_context(fresh.changed(moment, np.random.default_rng(seed)))
-            stage = Stage(recording, backward, moment)
-            changes.enter_context(moved(stage.parameters, perturbed, rng))
-            try:
-                result = _check(stage, subject, request, done)
-            except InputError as error:
-                problem = ScriptError(error.message, slug=error.slug, line=backward.function.line)
-            except Exception as error:  # noqa: BLE001 - the user's functions may raise anything
-                problem = script_raised(error, recording.source)
-            else:
-                done += 1
-                told = without_clipped(result, bounds, subject.scale.value)
-                yield Point(moment, seed if perturbed else None, told), max(stage.evaluations, result.evaluations)
+        try:
+            found, evaluations = point(moment, seed, perturbed, 1.0)
+            if perturbed and _is_worse(found.result, recorded):
+                # a guard constant or a clip shows only far away, a mistake in the formula near by as well
+                near, more = point(moment, seed, perturbed, _NEAR)
+                found, evaluations = near if not _is_worse(near.result, recorded) else found, evaluations + more
+        except InputError as error:
+            problem = ScriptError(error.message, slug=error.slug, line=backward.function.line)
+        except Exception as error:  # noqa: BLE001 - the user's functions may raise anything
+            problem = script_raised(error, recording.source)
+        else:
+            done += 1
+            recorded = recorded if perturbed else found.result
+            yield found, evaluations
     if not done and problem is not None and not start:
         raise problem
+
+
+def _is_worse(result: CheckResult, recorded: CheckResult | None) -> bool:
+    """Whether something is wrong or clipped at a moved point that is right at the recorded one."""
+    if recorded is None:
+        return False
+    right = {p.name for p in recorded.parameters if p.verdict is Verdict.MATCH}
+    return any(p.name in right and p.verdict is not Verdict.MATCH for p in result.parameters)
 
 
 def _check(stage: Stage, subject: Subject, request: Request, done: int) -> CheckResult:

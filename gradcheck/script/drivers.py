@@ -15,7 +15,7 @@ from gradcheck.script.record import Recording
 from gradcheck.script.replay import Stage
 
 # so many places are looked at one by one; where more change, they are data
-_MOST_PLACES = 64
+_MOST_PLACES, _MOMENTS = 64, 3
 # a small move shows slopes, a large one what only switches: a margin that is kept or not
 _SIZES = (1e-3, 1.0)
 # of what changes and of what it is added to, below which a difference is round-off
@@ -42,6 +42,10 @@ class Role:
     drives: bool
     is_step: bool
 
+    def __or__(self, other: Role) -> Role:
+        """Return what is seen at one moment or another."""
+        return Role(self.is_carried or other.is_carried, self.drives or other.drives, self.is_step or other.is_step)
+
 
 def roles(recording: Recording, backward: Backward) -> dict[str, Role]:
     """Return the roles of what some code moves, by name; of nothing where too much changes, or no replay succeeds.
@@ -55,12 +59,18 @@ def roles(recording: Recording, backward: Backward) -> dict[str, Role]:
     """
     if len(backward.pairs) > _MOST_PLACES:
         return {}
-    stage = Stage(recording, backward, backward.moments[0])
-    try:
-        before = stage.gradient()(stage.parameters)
-    except Exception:  # noqa: BLE001 - code that cannot be replayed from here may fail in any way
-        return {}
-    return {name: _role(stage, name, before) for name in backward.names}
+    found: dict[str, Role] = {}
+    for moment in backward.moments[:_MOMENTS]:
+        # a sample may be zero, and then nothing depends on what it is multiplied by
+        left = [name for name in backward.names if name not in found or not found[name].drives]
+        stage = Stage(recording, backward, moment)
+        try:
+            before = stage.gradient()(stage.parameters)
+            seen = {name: _role(stage, name, before) for name in left}
+        except Exception:  # noqa: BLE001 - code that cannot be replayed from here may fail in any way
+            continue
+        found |= {name: role | found[name] if name in found else role for name, role in seen.items()}
+    return found
 
 
 def _role(stage: Stage, name: str, before: Mapping[str, FloatArray]) -> Role:
@@ -68,13 +78,17 @@ def _role(stage: Stage, name: str, before: Mapping[str, FloatArray]) -> Role:
     carried, drives, alike = True, False, 1.0
     for number, size in enumerate(_SIZES):
         with moved(stage.parameters, [name], np.random.default_rng(number), size=size):
-            shift = np.array(stage.parameters[name], dtype=float) - values[name]
+            with np.errstate(invalid="ignore"):
+                shift = np.array(stage.parameters[name], dtype=float) - values[name]
             try:
                 after = stage.gradient()(stage.parameters)
             except Exception:  # noqa: BLE001 - a large move may leave the domain
                 continue
         if number == 0:
-            new = np.asarray(after[name], dtype=float) - before[name] + shift
+            if np.shape(after[name]) != shift.shape or np.shape(before[name]) != shift.shape:
+                return Role(is_carried=True, drives=True, is_step=False)  # it grows, which a report tells
+            with np.errstate(invalid="ignore"):
+                new = np.asarray(after[name], dtype=float) - before[name] + shift
             carried = bool(np.linalg.norm(new) > _ROUND_OFF * np.linalg.norm(shift))
             alike = _cosine(new, shift)
         drives = drives or any(_differs(before[other], after[other], values[other]) for other in before)
