@@ -21,6 +21,7 @@ from gradcheck.script.clipping import clip_bounds, without_clipped
 from gradcheck.script.coverage import by_coverage
 from gradcheck.script.fresh_data import FreshData
 from gradcheck.script.growth import before_growth, fitted, grown
+from gradcheck.script.guards import GuardlessSource
 from gradcheck.script.kernel import stand_in_for_kernel
 from gradcheck.script.optimized import understood as understood_with_optimizers
 from gradcheck.script.perturb import moved
@@ -44,6 +45,8 @@ _SAME_LOSS = 1e-3
 _LEAST_SECONDS = 0.1
 # of a usual move, for a second look at what seems wrong only away from the recorded points
 _NEAR = 0.03
+# how many constants are listed
+_SHOWN = 3
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,12 @@ class Examined:
     stale: str | None
     points: tuple[Point, ...]
     evaluations: int
+
+    @property
+    def wrong(self) -> frozenset[str]:
+        """The names of the parameters whose gradients are wrong at some point."""
+        found = (parameter for point in self.points for parameter in point.result.parameters)
+        return frozenset(parameter.name for parameter in found if parameter.verdict is Verdict.MISMATCH)
 
 
 def checked(source: SourceFile, request: Request) -> list[Examined]:
@@ -72,8 +81,31 @@ def checked(source: SourceFile, request: Request) -> list[Examined]:
     ScriptError
         If the script cannot be run or understood.
     """
+    found = _checked(source, request)
+    guardless = GuardlessSource(source)
+    if not guardless.guards or not any(examined.wrong for examined in found):
+        return found
+    try:
+        others = _checked(guardless, replace(request, told=None))
+    except ScriptError:
+        return found
+    return [_unguarded(examined, others, guardless) for examined in found]
+
+
+def _checked(source: SourceFile, request: Request) -> list[Examined]:
     recording, subjects = understood(source, request)
     return [_examined(recording, subject, request) for subject in subjects]
+
+
+def _unguarded(examined: Examined, others: Sequence[Examined], source: GuardlessSource) -> Examined:
+    """Return what was found without small constants in the loss, where less is wrong then: they were left out on purpose."""
+    for other in others:
+        is_same = set(other.subject.backward.names) == set(examined.subject.backward.names)
+        if is_same and other.subject.loss.text == examined.subject.loss.text and other.wrong < examined.wrong:
+            written = ", ".join(f"{guard.value:g} in line {guard.line}" for guard in source.guards[:_SHOWN])
+            remark = f"gradients are compared with those of the loss without its guard against zero ({written})"
+            return replace(other, subject=replace(other.subject, remark=remark))
+    return examined
 
 
 def understood(source: SourceFile, request: Request) -> tuple[Recording, tuple[Subject, ...]]:
