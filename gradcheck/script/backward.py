@@ -33,6 +33,8 @@ class Backward:
         The statements of the script that move something by a step.
     shared : bool
         Whether one moment calls the function for several sets of parameters, of which a replay sees the first.
+    driving : frozenset of str
+        The names of what it moves that was seen to decide how things move.
     handed : bool
         Whether an optimizer is handed the function as the derivative of the loss: no factor is a convention then.
     """
@@ -45,6 +47,7 @@ class Backward:
     moments: tuple[Call, ...]
     updates: tuple[Update, ...] = ()
     shared: bool = False
+    driving: frozenset[str] = frozenset()
     handed: bool = False
 
     @property

@@ -193,6 +193,7 @@ def _result(examined: Examined, request: Request) -> ScriptResult:
         signatures=_signatures(examined, checks, merged),
         notes=(*_notes(recording, subject, stale), *merged.notes),
         evidence=subject.evidence,
+        unchecked=subject.unchecked,
         usages=(usage_of(subject),) if request.usages else (),
         evaluations=examined.evaluations,
     )
@@ -281,18 +282,6 @@ def _notes(recording: Recording, subject: Subject, stale: str | None) -> Iterato
         yield f"`{name}` grows from {first} to {last} as the script runs: its gradient has another shape than it has"
     if subject.backward.is_narrow:
         yield "the script computes in single precision; its loss is differentiated in double where it allows that"
-    if subject.unchecked:
-        shown = ", ".join(f"`{name}`" for name in subject.unchecked)
-        yield (
-            f"not checked: {shown}, which the script moves by gradients that other code computes; choose that code "
-            "with --backward NAME"
-        )
-    yield from subject.left_out
-    if any(pair.project is not None for pair in subject.backward.pairs):
-        yield (
-            f"the objective of {function.name} has several values: what is compared are derivatives of their sum, each "
-            "times a random number"
-        )
     if unpaired := [output.shown for output in subject.unpaired]:
         yield (
             f"not checked: {', '.join(f'`{name}`' for name in unpaired)}, also returned by {function.name}, was not "

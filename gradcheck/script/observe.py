@@ -104,27 +104,26 @@ def _in_region(recording: Recording, blank: Backward, read: frozenset[str]) -> I
         return
     example = replace(_example(blank, sight.variables))
     blank = replace(blank, example=example, updates=moves_in(recording.source.tree))
-    changed = _moving(recording, replace(blank, pairs=_changed(recording, places, sight)))
-    for pairs in (_kept(recording, blank, places, sight), changed):
-        if pairs and (backward := _living(recording, replace(blank, pairs=pairs), sight.fresh)) is not None:
+    moving = _moving(recording, replace(blank, pairs=_changed(recording, places, sight)))
+    for way in (replace(blank, pairs=_kept(recording, blank, places, sight)), moving):
+        if way.pairs and (backward := _living(recording, way, sight.fresh)) is not None:
             yield backward
 
 
-def _moving(recording: Recording, backward: Backward) -> tuple[GradientMap, ...]:
-    """Return the pairs without what is made anew in each step, and without totals: what drives nothing.
+def _moving(recording: Recording, backward: Backward) -> Backward:
+    """Return the code without what it makes anew in each step, and without totals: what drives nothing.
 
     What no update names is kept if it is seen to be moved by small steps.
     """
-    if not backward.pairs:
-        return ()
-    found = roles(recording, backward)
+    found = roles(recording, backward) if backward.pairs else {}
     if not found:
-        return tuple(pair for pair in backward.pairs if pair.update is not None)
+        return replace(backward, pairs=tuple(pair for pair in backward.pairs if pair.update is not None))
     kept = drivers(found, backward.names)
-    return tuple(
-        pair
-        for pair in backward.pairs
-        if pair.slot.name in kept and (pair.update is not None or found[pair.slot.name].is_step)
+    pairs = [pair for pair in backward.pairs if pair.slot.name in kept]
+    return replace(
+        backward,
+        pairs=tuple(pair for pair in pairs if pair.update is not None or found[pair.slot.name].is_step),
+        driving=frozenset(name for name in kept if found[name].drives),
     )
 
 

@@ -10,6 +10,7 @@ from gradcheck.errors import ScriptError
 from gradcheck.result import CheckResult, ParameterResult, Verdict
 from gradcheck.script.place import Cells, Place
 from gradcheck.script.source import Span
+from gradcheck.script.unchecked import Unchecked as Unchecked
 from gradcheck.script.usage import Usage
 
 
@@ -76,25 +77,6 @@ class GradientSource:
 
     parameter: str
     span: Span
-
-
-@dataclass(frozen=True)
-class Unchecked:
-    """An array or a number that the training moves, and whose gradient could not be checked.
-
-    Attributes
-    ----------
-    name : str
-        The script's own name.
-    shape : tuple of int
-        Its shape; () for a number.
-    reason : str
-        Why it could not be checked, as a sentence without a full stop; names and code stand in backquotes.
-    """
-
-    name: str
-    shape: tuple[int, ...]
-    reason: str
 
 
 @dataclass(frozen=True)

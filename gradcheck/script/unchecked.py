@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence, Set
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from gradcheck.script.backward import Backward
+from gradcheck.script.loss_choice import Rejected, dependences
+from gradcheck.script.losses import loss_candidates
 from gradcheck.script.names import base_name, fold, is_gradient_word, loss_rank, parameter_of
 from gradcheck.script.outputs import Kind
 from gradcheck.script.pairing import GradientMap, Slot
+from gradcheck.script.record import Recording
+from gradcheck.script.replay import LossExpression
 
 # what people call the memory of an optimizer
 _STATE = re.compile(
@@ -18,20 +23,72 @@ _STATE = re.compile(
 )
 
 
-def unchecked(chosen: Sequence[GradientMap], candidates: Iterable[Backward], moved: Set[str]) -> tuple[str, ...]:
-    """Return the names of parameters that other code than the chosen one has gradients of, or moves by a step.
+@dataclass(frozen=True)
+class Unchecked:
+    """What the training of a script moves, and what could not be checked.
+
+    Attributes
+    ----------
+    name : str
+        The script's own name.
+    shape : tuple of int
+        Its shape; () for a number.
+    reason : str
+        Why it was not checked, as a sentence without a full stop.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    reason: str
+
+
+def left_out(
+    recording: Recording, chosen: Sequence[GradientMap], losses: Sequence[LossExpression], moving: Iterable[Backward]
+) -> tuple[Unchecked, ...]:
+    """Return what else the script moves that a loss depends on and that decides how things move.
 
     Parameters
     ----------
+    recording : Recording
+        What the script's run showed.
     chosen : sequence of GradientMap
-        What is checked.
-    candidates : iterable of Backward
-        All code that was found to compute gradients.
-    moved : set of str
-        Base names of what the script moves by a step.
+        The parameters that are checked.
+    losses : sequence of LossExpression
+        The losses that their gradients are compared with.
+    moving : iterable of Backward
+        The code that was seen to move anything, with what it moves.
     """
-    found = (pair.slot.name for backward in candidates for pair in other_parameters(backward, chosen, moved))
-    return tuple(dict.fromkeys(found))
+    known = list(chosen)
+    found = []
+    for backward in moving:
+        new = [p for p in backward.pairs if p.slot.name in backward.driving and not _is_known(p, known)]
+        if not new:
+            continue
+        written = [*losses, *loss_candidates(recording.source, backward)]
+        blank = replace(backward, pairs=tuple(new))
+        by: dict[str, str] = {}
+        for names, loss in dependences(recording, blank, written, Rejected()):
+            by |= {name: loss.shown for name in names if name not in by}
+        for pair in new:
+            if pair.slot.name in by and not _is_known(pair, known):
+                known.append(pair)
+                reason = f"the script moves it, and `{by[pair.slot.name]}` depends on it, but no gradient of it was recognised"
+                found.append(Unchecked(pair.slot.name, pair.slot.leaf.shape, reason))
+    return tuple(found)
+
+
+def _is_known(pair: GradientMap, known: Sequence[GradientMap]) -> bool:
+    """Whether a place is one of those that are known, perhaps under another name: by its value, or else by its name."""
+    name = fold(base_name(pair.slot.name))
+    for other in known:
+        if pair.slot.name == other.slot.name:
+            return True
+        if _tells(pair.slot):
+            if _is_same(pair.slot, other.slot):
+                return True
+        elif fold(base_name(other.slot.name)) == name:
+            return True
+    return False
 
 
 def other_parameters(backward: Backward, chosen: Sequence[GradientMap], moved: Set[str]) -> list[GradientMap]:

@@ -21,7 +21,7 @@ from gradcheck.script.scale import Scale
 from gradcheck.script.source import SourceFile
 from gradcheck.script.syntax import Function, Loop
 from gradcheck.script.trend import gets_somewhere
-from gradcheck.script.unchecked import other_parameters, unchecked
+from gradcheck.script.unchecked import Unchecked, left_out, other_parameters
 from gradcheck.script.units import Unit, moved_bases, moved_by, units_of
 
 # rank of a name that people give to nothing but a loss
@@ -48,8 +48,8 @@ class Subject:
         The function that computes the prediction, for display.
     agreement : int
         With how many of the gradients the loss agrees.
-    unchecked : tuple of str
-        Other parameters, of which the script has gradients elsewhere.
+    unchecked : tuple of Unchecked
+        What else the script moves.
     remark : str or None
         What was noticed about its gradients beside all this.
     left_out : tuple of str
@@ -61,7 +61,7 @@ class Subject:
     scale: Scale
     forward: str | None
     agreement: int = 0
-    unchecked: tuple[str, ...] = ()
+    unchecked: tuple[Unchecked, ...] = ()
     remark: str | None = None
     left_out: tuple[str, ...] = ()
 
@@ -128,14 +128,14 @@ def understand(recording: Recording, overrides: Overrides) -> tuple[Subject, ...
     candidates = list(find_backwards(recording, overrides, unrepeatable))
     returned = narrowed(candidates, overrides.params)
     search = _Search(recording, overrides, moved_bases(recording.source))
-    subjects, others = search.best(returned), list[Backward]()
-    left_out = missing(returned, overrides.params)
-    if not subjects or left_out or search.rank(subjects[0].backward)[0] < search.most_moved(units):
-        chosen = {name: unit for name, unit in units.items() if overrides.backward in (None, name, unit.short_name)}
-        more = list(observed(recording, chosen, read_variables(recording.source)))
-        if wanted := missing([*candidates, *more], overrides.params) if candidates or more else []:
-            raise not_found([*candidates, *more], wanted)
-        others = narrowed(more, overrides.params)
+    subjects = search.best(returned)
+    chosen = {name: unit for name, unit in units.items() if overrides.backward in (None, name, unit.short_name)}
+    more = list(observed(recording, chosen, read_variables(recording.source)))
+    if wanted := missing([*candidates, *more], overrides.params) if candidates or more else []:
+        raise not_found([*candidates, *more], wanted)
+    others = narrowed(more, overrides.params)
+    is_enough = subjects and not missing(returned, overrides.params)
+    if not is_enough or search.rank(subjects[0].backward)[0] < search.most_moved(units):
         search.bases |= {_base(name) for b in others if b.kind is Kind.CHANGE for name in b.names}
         subjects = _better(subjects, search.best([*(s.backward for s in subjects), *others]))
     if not subjects:
@@ -155,8 +155,9 @@ def understand(recording: Recording, overrides: Overrides) -> tuple[Subject, ...
     if overrides.backward or overrides.params:
         return tuple(found)
     covered = [pair for subject in found for pair in subject.backward.pairs]
-    left = unchecked(covered, [*returned, *others], search.bases)
-    return (replace(found[0], unchecked=left), *found[1:])
+    moving = [backward for backward in others if backward.kind is Kind.CHANGE]
+    left = left_out(recording, covered, [subject.loss for subject in found], moving)
+    return (replace(found[0], unchecked=(*found[0].unchecked, *left)), *found[1:])
 
 
 def _better(returned: list[Subject], moved: list[Subject]) -> list[Subject]:
