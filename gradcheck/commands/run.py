@@ -34,7 +34,9 @@ from gradcheck.report.formats import NAMES
 @click.option("--select", metavar="CODE,...", help="Show findings whose codes begin so. [default: all]")
 @click.option("--ignore", metavar="CODE,...", help="Leave out findings whose codes begin so. [default: none]")
 @click.option("-k", "only", metavar="NAME", help="Check the scripts whose path contains NAME.")
-@click.option("--strict", is_flag=True, help="Count what is inconclusive, and a constant factor of all gradients, as a mismatch.")
+@click.option(
+    "--strict", is_flag=True, help="Count what is inconclusive, and a constant factor of all gradients, as a mismatch."
+)
 @click.option("--exit-zero", is_flag=True, help="End with 0 although there are mismatches.")
 @click.option("--watch", is_flag=True, help="Check again what is saved, until Ctrl-C; says what has changed.")
 @click.option(

@@ -66,6 +66,13 @@ def common_constant(backward: Backward, probes: Sequence[CheckResult]) -> tuple[
     return best, most
 
 
+def own_ratio(name: str, probes: Sequence[CheckResult]) -> bool:
+    """Whether what the script has for one parameter is its gradient times any one factor."""
+    analytic, numerical, _ = _values(name, probes)
+    norm = float(numerical @ numerical)
+    return norm > 0 and _agrees(name, float(analytic @ numerical) / norm, probes)
+
+
 def common_ratio(backward: Backward, probes: Sequence[CheckResult]) -> bool:
     """Whether some parameter's analytic gradient is a constant times the numerical one, over several values."""
     constant, seen = common_constant(backward, probes)
@@ -92,6 +99,13 @@ def is_of_another_function(backward: Backward, probes: Sequence[CheckResult]) ->
         abs(factor - factors[0]) > _AGREEMENT * abs(factors[0]) + error + errors[0]
         for factor, error in zip(factors, errors, strict=True)
     )
+
+
+def likeness(name: str, probes: Sequence[CheckResult]) -> float:
+    """Return the cosine between what the script has for a parameter and the numerical gradient, over all probes."""
+    analytic, numerical, _ = _values(name, probes)
+    size = float(np.linalg.norm(analytic) * np.linalg.norm(numerical))
+    return float(analytic @ numerical) / size if analytic.size >= _ENOUGH and size > 0 else 0.0
 
 
 def _values(name: str, probes: Sequence[CheckResult]) -> tuple[FloatArray, FloatArray, FloatArray]:

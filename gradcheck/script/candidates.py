@@ -80,6 +80,8 @@ def find_backwards(recording: Recording, overrides: Overrides, unrepeatable: dic
                 for pair in pairs
             ]
             backward = Backward(function, calls[0], found, tuple(pairs), region, moments, updates)
+            backward = _without_totals(recording, backward)
+            pairs = list(backward.pairs)
             # the first that works is kept, unless one further down sees more of the parameters
             if pairs and (best is None or len(pairs) > len(best.pairs)) and _replays(recording, backward):
                 best = backward
@@ -124,6 +126,23 @@ def is_handed_nothing_computed(recording: Recording, backward: Backward) -> bool
     others = {name for name in changed - set(backward.names) if not moved_on & set(map(fold, re.findall(r"\w+", name)))}
     # without a change of something else there is no reason to leave the place where the script itself starts
     return not others and bool(changed - set(backward.names))
+
+
+def _without_totals(recording: Recording, backward: Backward) -> Backward:
+    """Return the backward without numbers that just add up what is returned, and that nothing of it depends on."""
+    totals = [p.slot.name for p in backward.pairs if p.slot.leaf.shape == () and p.is_bare and p.adds]
+    kept = backward.pairs
+    for name in totals:
+        try:
+            stage = Stage(recording, backward, backward.moments[0])
+            before = stage.gradient()(stage.parameters)
+            with moved(stage.parameters, [name], np.random.default_rng(0)):
+                after = stage.gradient()(stage.parameters)
+        except Exception:  # noqa: BLE001 - a round that cannot be replayed may fail in any way
+            continue
+        if all(np.array_equal(before[other], after[other], equal_nan=True) for other in backward.names):
+            kept = tuple(pair for pair in kept if pair.slot.name != name)
+    return replace(backward, pairs=kept)
 
 
 def _is_shared(recording: Recording, backward: Backward, own: Sequence[GradientMap]) -> bool:

@@ -89,7 +89,8 @@ def _role(stage: Stage, name: str, before: Mapping[str, FloatArray]) -> Role:
                 return Role(is_carried=True, drives=True, is_step=False)  # it grows, which a report tells
             with np.errstate(invalid="ignore"):
                 new = np.asarray(after[name], dtype=float) - before[name] + shift
-            carried = bool(np.linalg.norm(new) > _ROUND_OFF * np.linalg.norm(shift))
+            # what stays as it is at this moment may be data that are put into another order
+            carried = bool(np.any(before[name]) and np.linalg.norm(new) > _ROUND_OFF * np.linalg.norm(shift))
             alike = _cosine(new, shift)
         drives = drives or any(_differs(before[other], after[other], values[other]) for other in before)
     change, value = (float(np.linalg.norm(np.ravel(part))) for part in (before[name], values[name]))

@@ -51,14 +51,14 @@ class _Shrinking(ast.NodeTransformer):
     def __init__(self, found: list[Guard]) -> None:
         self._found = found
 
-    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:  # noqa: N802 - the name that ast looks for
+    def visit_BinOp(self, node: ast.BinOp) -> ast.AST:
         """Shrink what is added or subtracted."""
         self.generic_visit(node)
         if isinstance(node.op, ast.Add | ast.Sub):
             node.left, node.right = self._shrunk(node.left), self._shrunk(node.right)
         return node
 
-    def visit_Call(self, node: ast.Call) -> ast.AST:  # noqa: N802 - the name that ast looks for
+    def visit_Call(self, node: ast.Call) -> ast.AST:
         """Shrink bounds."""
         self.generic_visit(node)
         name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")

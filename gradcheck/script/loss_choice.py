@@ -12,7 +12,14 @@ import numpy as np
 from gradcheck.errors import InputError, ScriptError
 from gradcheck.functions import check_grad
 from gradcheck.result import CheckResult
-from gradcheck.script.agreement import Agreement, agreement, common_constant, common_ratio, is_of_another_function
+from gradcheck.script.agreement import (
+    Agreement,
+    agreement,
+    common_constant,
+    common_ratio,
+    is_of_another_function,
+    likeness,
+)
 from gradcheck.script.backward import Backward
 from gradcheck.script.leaves import is_numeric
 from gradcheck.script.names import loss_rank
@@ -31,6 +38,8 @@ _PROBED_ASIDE, _ASIDE = 2, 0.5
 _SMALL_MOVE = 1e-3
 # losses that are equal, and by how much gradients of other data point elsewhere
 _SAME_LOSS, _OTHER_WAY = 1e-12, 1e-6
+# cosine from which on a gradient is nearly that of a loss
+_NEARLY = 0.95
 
 
 @dataclass
@@ -75,6 +84,10 @@ class Choice:
         Which parameters' gradients agree, up to that factor.
     proportional : Agreement
         Which agree up to any one factor, be it wrong: such a loss is the one that was meant.
+    probes : tuple of CheckResult
+        The gradients at a few points.
+    aside : tuple of (GradientMap, str)
+        Parameters that seem to follow another loss, with that loss.
     """
 
     backward: Backward
@@ -82,6 +95,8 @@ class Choice:
     scale: Scale | None
     seen: Agreement
     proportional: Agreement
+    probes: tuple[CheckResult, ...] = ()
+    aside: tuple[tuple[GradientMap, str], ...] = ()
 
     @classmethod
     def of(cls, backward: Backward, loss: LossExpression, probes: list[CheckResult]) -> Choice:
@@ -89,7 +104,7 @@ class Choice:
         scale = read_scale(backward, loss, probes)
         nothing = Agreement(frozenset(), frozenset(), len(backward.names))
         seen = nothing if scale is None else agreement(backward, scale.value, probes)
-        return cls(backward, loss, scale, seen, common_constant(backward, probes)[1])
+        return cls(backward, loss, scale, seen, common_constant(backward, probes)[1], tuple(probes))
 
     @property
     def agreement(self) -> int:
@@ -147,6 +162,7 @@ def choose_loss(
     choices = _wholes(backward, [Choice.of(*one) for one in different])
     if not choices:
         return None
+    every = choices
     evidence = max(choice.evidence for choice in choices)
     choices = [choice for choice in choices if choice.evidence == evidence]
     if not evidence[1] and not evidence[3]:
@@ -165,7 +181,29 @@ def choose_loss(
     texts = {choice.loss.text for choice in winners}
     if disagree and len(texts) > 1 and not all(choice.loss.is_implied for choice in winners):
         raise _ambiguous(backward, [choice.loss for choice in winners])
-    return winners[0]
+    return _without_followers_of_others(winners[0], every)
+
+
+def _without_followers_of_others(choice: Choice, every: Sequence[Choice]) -> Choice:
+    """Return a choice without the parameters that another loss nearly explains, and this one does not.
+
+    Two models that are trained in turn have a loss each, and the second sees what the first has just moved.
+    """
+    aside = []
+    way = 1.0 if choice.scale is None else math.copysign(1.0, choice.scale.value)
+    for pair in choice.backward.pairs:
+        name = pair.slot.name
+        if not choice.seen.names or name in choice.seen.names | choice.seen.silent:
+            continue
+        others = [o for o in every if o.loss.text != choice.loss.text and name in o.backward.names]
+        likest = max(others, key=lambda o: way * likeness(name, o.probes), default=None)
+        if likest is not None and way * likeness(name, likest.probes) > _NEARLY > way * likeness(name, choice.probes):
+            aside.append((pair, likest.loss.shown))
+    if not aside:
+        return choice
+    left = tuple(pair for pair in choice.backward.pairs if all(pair is not other for other, _ in aside))
+    seen = Agreement(choice.seen.names, choice.seen.silent, len(left))
+    return replace(choice, backward=replace(choice.backward, pairs=left), seen=seen, aside=tuple(aside))
 
 
 def _is_supported(choice: Choice, parameters: int, *, alone: bool) -> bool:
@@ -356,7 +394,10 @@ def probe(recording: Recording, backward: Backward, loss: LossExpression) -> lis
     results = []
     refused: ScriptError | None = None
     aside = backward.moments[:_PROBED_ASIDE] if computed_before(recording, backward) is None else ()
-    points = [*((moment, 0.0) for moment in backward.moments[:_PROBED_MOMENTS]), *((moment, _ASIDE) for moment in aside)]
+    points = [
+        *((moment, 0.0) for moment in backward.moments[:_PROBED_MOMENTS]),
+        *((moment, _ASIDE) for moment in aside),
+    ]
     for number, (moment, size) in enumerate(points):
         stage = Stage(recording, backward, moment)
         names = backward.names if size else ()

@@ -65,11 +65,9 @@ def _summands(code: Function | Loop) -> set[str]:
 def unnamed_candidates(source: SourceFile, backward: Backward) -> list[LossExpression]:
     """Return calls of the script's other functions, whose names do not say that they are losses.
 
-    People name things in their own language. What the backward function itself calls is no loss: these are its
-    helpers.
+    People name things in their own language.
     """
-    helpers = _reached(source, backward.function)
-    functions = [f for f in _others(source, backward) if not loss_rank(f.short_name) and f.name not in helpers]
+    functions = [f for f in _others(source, backward) if not loss_rank(f.short_name)]
     calls = [c for f in functions for c in _calls(source, backward, f)]
     return [*_unnamed_locals(backward), *_assigned(source, backward), *calls]
 
@@ -139,7 +137,7 @@ def _others(source: SourceFile, backward: Backward) -> list[Function]:
     return [f for f in source.functions.values() if f.name != backward.function.name]
 
 
-def _reached(source: SourceFile, function: Function | Loop) -> set[str]:
+def reached(source: SourceFile, function: Function | Loop) -> set[str]:
     """Return the functions that are called by a function, directly or not."""
     found: set[str] = set()
     pending = [function]
@@ -371,7 +369,7 @@ def _prepares(source: SourceFile, backward: Backward, value: ast.expr) -> bool:
     """Whether what computes a loss also keeps, in attributes, what the backward function works with."""
     called = {called_name(node) for node in ast.walk(value) if isinstance(node, ast.Call)}
     first = [f for f in source.functions.values() if f.short_name in called]
-    functions = [*first, *(source.functions[name] for f in first for name in _reached(source, f))]
+    functions = [*first, *(source.functions[name] for f in first for name in reached(source, f))]
     kept = {name for f in functions for s in f.statements for name in _attribute_targets(s)}
     moved = _moved(backward)
     return bool((kept - moved) & {ast.unparse(n) for n in ast.walk(backward.function.node) if _is_read(n)})
@@ -425,9 +423,7 @@ def _calls(source: SourceFile, backward: Backward, loss: Function) -> Iterator[L
             yield expression(text, "called so in the script", near=False)
 
 
-def _with_arguments_of_others(
-    source: SourceFile, backward: Backward, loss: Function, callee: str
-) -> Iterator[str]:
+def _with_arguments_of_others(source: SourceFile, backward: Backward, loss: Function, callee: str) -> Iterator[str]:
     """Return the calls of a loss with what other functions are handed for arguments of the same names.
 
     ``gradient(X_batch, y_batch, w)`` says what ``X`` and ``y`` of ``loss(X, y, w)`` are in that step.
@@ -539,7 +535,7 @@ def _moves(source: SourceFile, expression: ast.expr) -> bool:
     """Whether an expression calls a function that moves parameters: what it returns is no function of them."""
     called = {called_name(node) for node in ast.walk(expression) if isinstance(node, ast.Call)}
     first = [f for f in source.functions.values() if f.short_name in called]
-    names = {f.name for f in first} | {name for f in first for name in _reached(source, f)}
+    names = {f.name for f in first} | {name for f in first for name in reached(source, f)}
     everything = (s for name in names for s in source.functions[name].statements)
     return any(isinstance(s, ast.AugAssign) and "." in ast.unparse(s.target) for s in everything)
 

@@ -322,7 +322,9 @@ def _alarm(recorder: Recorder, seconds: float, awaited: Set[str], path: Path) ->
             message = f"{timeout_message(seconds, line)}, half of which is the script's"
             raise StopScript(ScriptError(message, slug="timeout", line=line))
         # time of the processor: a pause of the script, or a busy machine, is no sign that all was seen
-        if time.process_time() - recorder.last_news > QUIET_SECONDS and any(call.function in awaited for call in recorder.calls):
+        if time.process_time() - recorder.last_news > QUIET_SECONDS and any(
+            call.function in awaited for call in recorder.calls
+        ):
             raise StopScript
 
     before = signal.signal(signal.SIGALRM, tick)

@@ -217,7 +217,11 @@ class Stage:
         changed = {}
         for local, name in self._handed.items():
             now, before = variables.get(local), self._before[name]
-            if now is not None and is_numeric(now) and not np.array_equal(np.ravel(now), np.ravel(before), equal_nan=True):
+            if (
+                now is not None
+                and is_numeric(now)
+                and not np.array_equal(np.ravel(now), np.ravel(before), equal_nan=True)
+            ):
                 changed[local] = before.tolist() if isinstance(now, list) or before.shape == () else before
         return {**variables, **changed} if changed else variables
 

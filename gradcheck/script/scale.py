@@ -70,7 +70,9 @@ class Scale:
         if self.applied:
             return f"{function} moves its parameters in place: the gradients shown are their changes, taken as {self._steps}"
         if self.value == -1 and self.upwards:
-            return f"{function} computes the negative gradient, and steps against it go up: the loss is to be made large"
+            return (
+                f"{function} computes the negative gradient, and steps against it go up: the loss is to be made large"
+            )
         if self.value == -1:
             return f"{function} returns the negative gradient, and the update adds it: a convention, not a mistake"
         if self.text.startswith("the sum"):

@@ -61,7 +61,11 @@ def left_out(
     known = list(chosen)
     found = []
     for backward in moving:
-        new = [p for p in backward.pairs if p.slot.name in backward.driving and not _is_known(p, known)]
+        new = [
+            pair
+            for pair in backward.pairs
+            if pair.slot.name in backward.driving and not _is_known(pair, known) and not _is_state(pair.slot.name)
+        ]
         if not new:
             continue
         written = [*losses, *loss_candidates(recording.source, backward)]
@@ -72,9 +76,15 @@ def left_out(
         for pair in new:
             if pair.slot.name in by and not _is_known(pair, known):
                 known.append(pair)
-                reason = f"the script moves it, and `{by[pair.slot.name]}` depends on it, but no gradient of it was recognised"
+                loss = by[pair.slot.name]
+                reason = f"the script moves it, and `{loss}` depends on it, but no gradient of it was recognised"
                 found.append(Unchecked(pair.slot.name, pair.slot.leaf.shape, reason))
     return tuple(found)
+
+
+def _is_state(name: str) -> bool:
+    """Whether a name says that something is remembered from step to step, as a loss may depend on that, too."""
+    return any(_STATE.search(part) for part in (base_name(name), re.split(r"[.\[]", name)[0]))
 
 
 def _is_known(pair: GradientMap, known: Sequence[GradientMap]) -> bool:

@@ -7,11 +7,19 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gradcheck.errors import ScriptError
+from gradcheck.script.agreement import likeness, own_ratio
 from gradcheck.script.backward import Backward
 from gradcheck.script.candidates import Overrides, find_backwards, missing, narrowed, not_found, read_variables
 from gradcheck.script.complaints import no_gradient, no_loss, not_repeatable, several_objects
 from gradcheck.script.loss_choice import Choice, Rejected, choose_loss
-from gradcheck.script.losses import implied_candidates, loss_candidates, named_loss, unique_losses, unnamed_candidates
+from gradcheck.script.losses import (
+    implied_candidates,
+    loss_candidates,
+    named_loss,
+    reached,
+    unique_losses,
+    unnamed_candidates,
+)
 from gradcheck.script.names import base_name, fold, is_gradient_word, is_maximised, loss_rank
 from gradcheck.script.observe import observed
 from gradcheck.script.outputs import Kind, Output
@@ -28,6 +36,8 @@ from gradcheck.script.units import Unit, moved_bases, moved_by, units_of
 _CERTAIN = 2
 # parameters that agree by more than chance
 _SEVERAL = 2
+# cosine from which on a step is along something, but for a decay or a clip
+_ALONG = 0.9
 # a factor that differs from 1 by less is 1
 _ROUND = 1e-6
 
@@ -52,6 +62,8 @@ class Subject:
         What else the script moves.
     remark : str or None
         What was noticed about its gradients beside all this.
+    seen : frozenset of str
+        The names of the parameters whose gradients agreed when the loss was chosen.
     left_out : tuple of str
         What is handed to optimizers and could not be checked, a sentence each.
     """
@@ -63,6 +75,7 @@ class Subject:
     agreement: int = 0
     unchecked: tuple[Unchecked, ...] = ()
     remark: str | None = None
+    seen: frozenset[str] = frozenset()
     left_out: tuple[str, ...] = ()
 
     @property
@@ -134,10 +147,11 @@ def understand(recording: Recording, overrides: Overrides) -> tuple[Subject, ...
     if wanted := missing([*candidates, *more], overrides.params) if candidates or more else []:
         raise not_found([*candidates, *more], wanted)
     others = narrowed(more, overrides.params)
-    is_enough = subjects and not missing(returned, overrides.params)
+    is_enough = subjects and not missing(returned, overrides.params) and not subjects[0].loss.is_implied
     if not is_enough or search.rank(subjects[0].backward)[0] < search.most_moved(units):
         search.bases |= {_base(name) for b in others if b.kind is Kind.CHANGE for name in b.names}
-        subjects = _better(subjects, search.best([*(s.backward for s in subjects), *others]))
+        again = [subject.backward for subject in subjects if not subject.loss.is_implied]
+        subjects = _better(subjects, search.best([*again, *others]))
     if not subjects:
         if search.problems:
             raise search.problems[0]
@@ -154,14 +168,54 @@ def understand(recording: Recording, overrides: Overrides) -> tuple[Subject, ...
         raise not_found([subject.backward for subject in found], wanted)
     if overrides.backward or overrides.params:
         return tuple(found)
-    covered = [pair for subject in found for pair in subject.backward.pairs]
+    found = search.second(found, returned)
     moving = [backward for backward in others if backward.kind is Kind.CHANGE]
+    found = [_with_steps_that_follow(recording, subject, moving) for subject in found]
+    covered = [pair for subject in found for pair in subject.backward.pairs]
     left = left_out(recording, covered, [subject.loss for subject in found], moving)
+    told = {row.name for subject in found for row in subject.unchecked}
+    left = tuple(row for row in left if row.name not in told)
     return (replace(found[0], unchecked=(*found[0].unchecked, *left)), *found[1:])
 
 
+def _with_steps_that_follow(recording: Recording, subject: Subject, moving: Sequence[Backward]) -> Subject:
+    """Return a subject without the parameters whose steps are not along their gradients, though those of others are.
+
+    What is applied is what counts: a right gradient that is not used is no match.
+    """
+    backward = subject.backward
+    if backward.kind is Kind.CHANGE or backward.handed:
+        return subject
+    for way in moving:
+        names = {name for name in way.names if name in backward.names}
+        if way.function is not backward.function or len(names) < len(backward.pairs):
+            continue
+        try:
+            choice = choose_loss(recording, way, [subject.loss], Rejected())
+        except ScriptError:
+            continue
+        if choice is None or not choice.agreement:
+            continue
+        right = names & subject.seen - choice.seen.names - choice.seen.silent
+        astray = [n for n in right if not own_ratio(n, choice.probes) and likeness(n, choice.probes) > -_ALONG]
+        kept = tuple(pair for pair in backward.pairs if pair.slot.name not in astray)
+        if astray and kept:
+            gone = [pair.slot for pair in backward.pairs if pair.slot.name in astray]
+            reason = (
+                "what is taken for its gradient is not what it is moved along, while other parameters follow theirs"
+            )
+            rows = tuple(Unchecked(slot.name, slot.leaf.shape, reason) for slot in gone)
+            return replace(subject, backward=replace(backward, pairs=kept), unchecked=(*subject.unchecked, *rows))
+    return subject
+
+
 def _better(returned: list[Subject], moved: list[Subject]) -> list[Subject]:
-    """Return what more gradients agree with: what is returned is not given up for something that moves more only."""
+    """Return what more gradients agree with: what is returned is not given up for something that moves more only.
+
+    A loss that is written down for the step that is applied comes before one that is only inferred for a part of it.
+    """
+    if returned and moved and returned[0].loss.is_implied and not moved[0].loss.is_implied and moved[0].agreement:
+        return moved
     if not moved or (returned and moved[0].agreement <= returned[0].agreement and returned[0].agreement):
         return returned
     return moved
@@ -247,6 +301,32 @@ class _Search:
                 found.append(subject)
         return found
 
+    def second(self, found: Sequence[Subject], returned: Sequence[Backward]) -> list[Subject]:
+        """Return the subjects with those of further functions that return gradients, of whatever parameters.
+
+        What cannot be judged is named.
+        """
+        source, subjects, notes = self.recording.source, list(found), []
+        for backward in sorted(returned, key=self._order):
+            function = backward.function
+            others = [subject.backward.function for subject in subjects]
+            if backward.shared or any(
+                function is other or function.name in reached(source, other) or other.name in reached(source, function)
+                for other in others
+            ):
+                continue
+            try:
+                subject = _subject(self.recording, backward, self.overrides, Rejected())
+            except ScriptError:
+                subject = None
+            if subject is not None and subject.agreement:
+                subjects.append(subject)
+            else:
+                names = ", ".join(f"`{name}`" for name in backward.names)
+                notes.append(f"not checked: `{function.name}`, which returns gradients of {names} as well")
+        subjects[0] = replace(subjects[0], left_out=(*subjects[0].left_out, *notes))
+        return subjects
+
     def _order(self, backward: Backward) -> tuple[Any, ...]:
         is_loop = isinstance(backward.function, Loop)
         # a method that calls the one that it replaces adds to it
@@ -283,7 +363,14 @@ def _subject(recording: Recording, backward: Backward, overrides: Overrides, rej
             remark = f"{scale.factor}: harmless for plain descent, a mistake for --strict"
             scale = scale.without_constant
     forward = _forward(source, choice.backward)
-    return Subject(choice.backward, choice.loss, scale, forward, choice.agreement, remark=remark)
+    aside = tuple(Unchecked(pair.slot.name, pair.slot.leaf.shape, _follows(loss)) for pair, loss in choice.aside)
+    return Subject(
+        choice.backward, choice.loss, scale, forward, choice.agreement, aside, remark=remark, seen=choice.seen.names
+    )
+
+
+def _follows(loss: str) -> str:
+    return f"its steps are nearly along the gradient of `{loss}`, at which others have been moved already"
 
 
 def _is_harmless(recording: Recording, choice: Choice) -> bool:
