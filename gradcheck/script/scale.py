@@ -46,7 +46,7 @@ class Scale:
         The part of it that the script does not explain: 2, 1/2, or a number of samples. Plain descent sees only
         another step size; it is a mistake for everything that compares the gradient with the loss.
     length : str
-        What has the length that the constant is made of: ``len(y)``.
+        What has the length that the constant is made of, in words.
     upwards : bool
         Whether the steps go up the loss, of which no name says that it is to be made small.
     """
@@ -94,7 +94,7 @@ class Scale:
         """Say which constant all gradients have in common."""
         factor = _fraction(self.constant)
         if self.length:
-            factor += f" (`{self.length}` is {max(abs(self.constant), 1 / abs(self.constant)):.6g})"
+            factor += f" ({self.length})"
         return f"the gradients are {factor} times those of the loss as it is written"
 
     def _about_constant(self, function: str) -> str:
@@ -176,9 +176,10 @@ def _natural(constant: float, shown: Sequence[Scale], backward: Backward) -> Sca
                 factor = two * float(n) ** power
                 for scale in shown:
                     for sign in (1.0, -1.0):
-                        if abs(constant / (scale.value * factor * sign) - 1) < _SAME:
-                            sign = 1.0 if scale.applied else sign
-                            return Scale(constant, scale.text, scale.applied, sign * factor, name)
+                        whole = scale.value * factor * sign
+                        if abs(constant / whole - 1) < _SAME:
+                            length = f"`{name}` is {n}" if name else ""
+                            return Scale(whole, scale.text, scale.applied, sign * factor, length)
     return None
 
 

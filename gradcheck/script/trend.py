@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,8 +18,24 @@ _FAR = 0.5
 _SAME_PACE = 0.4
 
 
-def gets_somewhere(recording: Recording, backward: Backward, loss: LossExpression, *, upwards: bool) -> bool:
-    """Whether the steps suit the loss: it falls, and does not merely creep at the speed that it began with.
+@dataclass(frozen=True)
+class Course:
+    """Where a training goes.
+
+    Attributes
+    ----------
+    diverges : bool
+        Whether its loss ends above where it began, or is not finite.
+    creeps : bool
+        Whether it ends not far below, and still goes on at the speed that it began with.
+    """
+
+    diverges: bool = False
+    creeps: bool = False
+
+
+def course_of(recording: Recording, backward: Backward, loss: LossExpression, *, upwards: bool) -> Course:
+    """Return where the training goes, as far as its recorded rounds show.
 
     Parameters
     ----------
@@ -36,16 +52,16 @@ def gets_somewhere(recording: Recording, backward: Backward, loss: LossExpressio
     numbers = np.array([moment.number for moment in backward.moments], dtype=float)
     values = np.array([sign * _value(recording, backward, k, loss) for k in range(len(numbers))])
     if numbers[-1] < _LEAST:
-        return True
+        return Course()
     start, end = float(np.mean(values[:_FIRST])), float(values[-1])
     if not np.all(np.isfinite(values)) or end >= start:
-        return False
+        return Course(diverges=True, creeps=bool(np.all(np.isfinite(values))))
     middle = int(np.argmin(np.abs(numbers - numbers[-1] / 2)))
     if start <= 0 or end <= _FAR * start or not 0 < middle < len(numbers) - 1:
-        return True
+        return Course()
     first = (start - values[middle]) / (numbers[middle] - numbers[0])
     second = (values[middle] - end) / (numbers[-1] - numbers[middle])
-    return bool(second <= _SAME_PACE * first)
+    return Course(creeps=bool(second > _SAME_PACE * first))
 
 
 def _value(recording: Recording, backward: Backward, number: int, loss: LossExpression) -> float:

@@ -76,8 +76,8 @@ def left_out(
         for pair in new:
             if pair.slot.name in by and not _is_known(pair, known):
                 known.append(pair)
-                loss = by[pair.slot.name]
-                reason = f"the script moves it, and `{loss}` depends on it, but no gradient of it was recognised"
+                shown = by[pair.slot.name]
+                reason = f"the script moves it, and `{shown}` depends on it, but no gradient of it was recognised"
                 found.append(Unchecked(pair.slot.name, pair.slot.leaf.shape, reason))
     return tuple(found)
 

@@ -28,7 +28,7 @@ from gradcheck.script.replay import LossExpression
 from gradcheck.script.scale import Scale
 from gradcheck.script.source import SourceFile
 from gradcheck.script.syntax import Function, Loop
-from gradcheck.script.trend import gets_somewhere
+from gradcheck.script.trend import course_of
 from gradcheck.script.unchecked import Unchecked, left_out, other_parameters
 from gradcheck.script.units import Unit, moved_bases, moved_by, units_of
 
@@ -36,6 +36,8 @@ from gradcheck.script.units import Unit, moved_bases, moved_by, units_of
 _CERTAIN = 2
 # parameters that agree by more than chance
 _SEVERAL = 2
+# of a factor below which steps are too small to get anywhere
+_SMALL = 0.26
 # cosine from which on a step is along something, but for a decay or a clip
 _ALONG = 0.9
 # a factor that differs from 1 by less is 1
@@ -356,8 +358,9 @@ def _subject(recording: Recording, backward: Backward, overrides: Overrides, rej
         return None
     scale, remark = choice.scale, None
     if scale.constant != 1 and choice.seen.is_whole:
-        if not _is_harmless(recording, choice):
-            remark = f"{scale.factor}, and the training does not get far: that factor is the mistake"
+        if not _is_harmless(recording, choice, scale):
+            what = "diverges" if abs(scale.constant) > 1 else "hardly gets anywhere"
+            remark = f"{scale.factor}, and the training {what}: that factor is the mistake"
             scale = scale.without_constant
         elif overrides.strict:
             remark = f"{scale.factor}: harmless for plain descent, a mistake for --strict"
@@ -373,11 +376,16 @@ def _follows(loss: str) -> str:
     return f"its steps are nearly along the gradient of `{loss}`, at which others have been moved already"
 
 
-def _is_harmless(recording: Recording, choice: Choice) -> bool:
-    """Whether a constant that all gradients have in common is no more than another step size: the training works."""
-    scale = choice.scale
-    is_up = scale is not None and (scale.upwards or (scale.applied and scale.value > 0))
-    return gets_somewhere(recording, choice.backward, choice.loss, upwards=is_maximised(choice.loss.name) or is_up)
+def _is_harmless(recording: Recording, choice: Choice, scale: Scale) -> bool:
+    """Whether a constant that all gradients have in common is no more than another step size.
+
+    It is a mistake where it is so large that the training diverges, or so small that it hardly gets anywhere.
+    """
+    if _SMALL < abs(scale.constant) <= 1:
+        return True
+    upwards = is_maximised(choice.loss.name) or scale.upwards or (scale.applied and scale.value > 0)
+    course = course_of(recording, choice.backward, choice.loss, upwards=upwards)
+    return not course.diverges if abs(scale.constant) > 1 else not course.creeps
 
 
 def _more_plausible(written: Choice | None, implied: Choice | None) -> Choice | None:
