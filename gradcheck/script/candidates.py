@@ -79,6 +79,8 @@ def find_backwards(recording: Recording, overrides: Overrides, unrepeatable: dic
                 )
                 for pair in pairs
             ]
+            # what is returned may be the parameters, as they are after the step
+            pairs = [pair for pair in pairs if not pair.motion.is_value]
             backward = Backward(function, calls[0], found, tuple(pairs), region, moments, updates)
             backward = _without_totals(recording, backward)
             pairs = list(backward.pairs)

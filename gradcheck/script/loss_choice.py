@@ -21,6 +21,7 @@ from gradcheck.script.agreement import (
     likeness,
 )
 from gradcheck.script.backward import Backward
+from gradcheck.script.in_turn import follows_in_turn
 from gradcheck.script.leaves import is_numeric
 from gradcheck.script.names import loss_rank
 from gradcheck.script.outputs import Kind
@@ -87,7 +88,7 @@ class Choice:
     probes : tuple of CheckResult
         The gradients at a few points.
     aside : tuple of (GradientMap, str)
-        Parameters that seem to follow another loss, with that loss.
+        Parameters that seem to follow another loss, or to be moved after others, with how that was seen.
     """
 
     backward: Backward
@@ -181,24 +182,31 @@ def choose_loss(
     texts = {choice.loss.text for choice in winners}
     if disagree and len(texts) > 1 and not all(choice.loss.is_implied for choice in winners):
         raise _ambiguous(backward, [choice.loss for choice in winners])
-    return _without_followers_of_others(winners[0], every)
+    return _without_followers_of_others(recording, winners[0], every)
 
 
-def _without_followers_of_others(choice: Choice, every: Sequence[Choice]) -> Choice:
-    """Return a choice without the parameters that another loss nearly explains, and this one does not.
+def _without_followers_of_others(recording: Recording, choice: Choice, every: Sequence[Choice]) -> Choice:
+    """Return a choice without the parameters that another loss, or another moment, nearly explains, and this one does not.
 
-    Two models that are trained in turn have a loss each, and the second sees what the first has just moved.
+    Two models that are trained in turn have a loss each, and the second sees what the first has just moved. Parameters
+    of one model may be moved one after the other, too, each along the gradient at the new values of those before it.
     """
     aside = []
-    way = 1.0 if choice.scale is None else math.copysign(1.0, choice.scale.value)
+    scale = 1.0 if choice.scale is None else choice.scale.value
+    way = math.copysign(1.0, scale)
+    losses = [choice.loss, *(other.loss for other in every if other.loss.text != choice.loss.text)]
     for pair in choice.backward.pairs:
         name = pair.slot.name
         if not choice.seen.names or name in choice.seen.names | choice.seen.silent:
             continue
+        turn = follows_in_turn(recording, choice.backward, pair, losses, scale)
+        if turn is not None:
+            aside.append((pair, f"it is moved after others, along the gradient of `{turn.shown}` at their new values"))
+            continue
         others = [o for o in every if o.loss.text != choice.loss.text and name in o.backward.names]
         likest = max(others, key=lambda o: way * likeness(name, o.probes), default=None)
         if likest is not None and way * likeness(name, likest.probes) > _NEARLY > way * likeness(name, choice.probes):
-            aside.append((pair, likest.loss.shown))
+            aside.append((pair, f"its steps are nearly, but not quite, along the gradient of `{likest.loss.shown}`"))
     if not aside:
         return choice
     left = tuple(pair for pair in choice.backward.pairs if all(pair is not other for other, _ in aside))

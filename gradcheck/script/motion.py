@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from gradcheck.arrays import FloatArray
@@ -29,7 +31,7 @@ def motion_of(recording: Recording, function: Function, moments: tuple[Call, ...
         The parameter and its gradient.
     """
     seen = {moment.number: moment for moment in moments}
-    changes, returned = [], []
+    changes, returned, afterwards = [], [], []
     for call in recording.of(function.name):
         if call.number in seen and call.number + 1 in seen:
             try:
@@ -40,9 +42,12 @@ def motion_of(recording: Recording, function: Function, moments: tuple[Call, ...
             if before.size == after.size == gradient.size:
                 changes.append(after - before)
                 returned.append(gradient)
+                afterwards.append(after)
     if not changes:
         return Motion()
-    return compared(np.concatenate(changes), np.concatenate(returned))
+    change, value = np.concatenate(changes), np.concatenate(returned)
+    is_value = bool(np.any(change)) and np.array_equal(np.concatenate(afterwards), value)
+    return replace(compared(change, value), is_value=is_value)
 
 
 def slot_value(moment: Call, slot: Slot) -> FloatArray:

@@ -243,6 +243,11 @@ class Stage:
         """Play once, and return what `read` makes of the variables and of the result at the end."""
         return self._play(self.parameters, read)
 
+    def look_before_change(self, read: Read) -> Any:
+        """Play once up to the first change of a parameter; return what `read` makes of the variables there."""
+        self._find_first_change()
+        return self._play(self.parameters, read, self._first_change)
+
     def look_at_entry(self, parameters: Mapping[str, Any], read: Read) -> Any:
         """Play with these parameters up to the call of the watched function; return what `read` makes of it."""
         return self._play(parameters, read, at_entry=True)

@@ -366,14 +366,10 @@ def _subject(recording: Recording, backward: Backward, overrides: Overrides, rej
             remark = f"{scale.factor}: harmless for plain descent, a mistake for --strict"
             scale = scale.without_constant
     forward = _forward(source, choice.backward)
-    aside = tuple(Unchecked(pair.slot.name, pair.slot.leaf.shape, _follows(loss)) for pair, loss in choice.aside)
+    aside = tuple(Unchecked(pair.slot.name, pair.slot.leaf.shape, reason) for pair, reason in choice.aside)
     return Subject(
         choice.backward, choice.loss, scale, forward, choice.agreement, aside, remark=remark, seen=choice.seen.names
     )
-
-
-def _follows(loss: str) -> str:
-    return f"its steps are nearly along the gradient of `{loss}`, at which others have been moved already"
 
 
 def _is_harmless(recording: Recording, choice: Choice, scale: Scale) -> bool:

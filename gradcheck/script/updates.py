@@ -63,10 +63,13 @@ class Motion:
         1 where it moved along what was returned, -1 against it, 0 where neither was to be seen.
     factor : float or None
         The change as a multiple of what was returned; None where it was none.
+    is_value : bool
+        Whether what was returned is the parameter itself, as it was afterwards.
     """
 
     sign: int = 0
     factor: float | None = None
+    is_value: bool = False
 
     @property
     def is_bare(self) -> bool:
