@@ -96,6 +96,11 @@ def read_text(path: Path) -> str:
         return data.decode("latin-1")
 
 
+def is_undecided(path: Path) -> bool:
+    """Whether a script is not understood yet: an honest refusal is the best answer for now, a wrong one never is."""
+    return path.name not in WITHOUT_COMMENT and "# undecided for now" in read_text(path).splitlines()
+
+
 def expectation(path: Path) -> Expectation:
     """Parse the ``# expect:`` comments of a script.
 

@@ -6,12 +6,14 @@ from pathlib import Path
 
 import pytest
 
-from fixture_scripts import Shelf, expectation, scripts
+from fixture_scripts import Shelf, expectation, is_undecided, scripts
 from gradcheck.api import check_script
 from gradcheck.config import Options
+from gradcheck.script.names import base_name
 from gradcheck.script.result import ScriptResult
 
-RUNNABLE = scripts("buggy") + scripts("correct")
+EVERY = scripts("buggy") + scripts("correct")
+RUNNABLE = [path for path in EVERY if not is_undecided(path)]
 
 
 def label(path: Path) -> str:
@@ -32,11 +34,24 @@ def test_verdict_of_every_parameter(path, shelf):
     assert script.verdict == expected.verdict
 
 
-@pytest.mark.parametrize("stem", [path.stem for path in scripts("buggy")])
+@pytest.mark.parametrize("path", [path for path in EVERY if is_undecided(path)], ids=label)
+def test_what_is_not_understood_yet_is_refused(path, shelf):
+    """The mark of a script that is understood after all is to be taken away."""
+    script, expected = shelf(path), expectation(path)
+    assert script.verdict != "match"
+    assert set(script.mismatching) <= expected.mismatch
+    assert script.verdict in {"error", "inconclusive"} or script.undecided
+
+
+TWINS = {path.stem for path in EVERY if is_undecided(path)}
+
+
+@pytest.mark.parametrize("stem", [path.stem for path in scripts("buggy") if path.stem not in TWINS])
 def test_twins_are_checked_in_the_same_parameters(stem, shelf):
     """A correct script is not passed by looking at fewer of its parameters."""
     twins = [shelf(path) for path in RUNNABLE if path.stem == stem]
-    names = [{parameter.name for parameter in script.parameters} for script in twins]
+    # an object may be seen as `self` in one of them, and by its own name in the other
+    names = [{base_name(parameter.name) for parameter in script.parameters} for script in twins]
     assert names[0] == names[1] != set()
 
 

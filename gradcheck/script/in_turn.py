@@ -61,14 +61,13 @@ def _agrees(recording: Recording, alone: Backward, moment: Call, loss: LossExpre
     code = compile(loss.text, "<loss>", "eval")
 
     def slopes(variables: dict[str, Any], _: Any) -> list[float]:
-        root = dict(stage.root(pair.slot, variables))
-        holder = follow(root[pair.slot.variable], pair.slot.path)
-        held = {"it": np.array(holder, dtype=float) if isinstance(holder, np.ndarray | list) else float(holder)}
+        holder = stage.now(pair.slot, variables)
+        values_now = np.array(holder, dtype=float)
         found = []
         for entry in entries:
             values = []
             for sign in (1, -1):
-                moved = np.array(held["it"], dtype=float)
+                moved = values_now.copy()
                 step = _STEP * max(1.0, abs(float(moved.flat[entry])))
                 moved.flat[entry] += sign * step
                 values.append(_value(code, variables, pair, holder, moved))

@@ -162,9 +162,12 @@ def _look(recording: Recording, blank: Backward, places: Sequence[Slot]) -> Sigh
         if _looks_like_gradient(leaf.name)
     }
 
+    around = blank.function.function if isinstance(blank.function, Loop) else blank.function
+    own = () if around is None else around.arguments
+
     def preference(variable: str) -> int:
         """Return how late a name comes: after those that the code is handed, and those that stay what they are."""
-        return 0 if variable in blank.function.arguments else 2 if variable in assigned else 1
+        return 0 if variable in own else 2 if variable in assigned else 1
 
     def read(variables: dict[str, Any], _: Any) -> Sight:
         tokens: dict[object, int] = {}
