@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 
 import numpy as np
 
 from gradcheck.script.backward import Backward
+from gradcheck.script.leaves import follow, leaves
 from gradcheck.script.loss_choice import Rejected, dependences
 from gradcheck.script.losses import loss_candidates
 from gradcheck.script.names import base_name, fold, is_gradient_word, loss_rank, parameter_of
@@ -21,6 +22,10 @@ from gradcheck.script.replay import LossExpression
 _STATE = re.compile(
     r"^(?:m|v|s|h)_?[A-Z0-9_]|cache|mem|state|moment|veloc|acc|hist|running|avg|mean|var|baseline", re.IGNORECASE
 )
+
+
+# entries of an array; single numbers in a list may be anything
+_MANY = 2
 
 
 @dataclass(frozen=True)
@@ -80,6 +85,28 @@ def left_out(
                 reason = f"the script moves it, and `{shown}` depends on it, but no gradient of it was recognised"
                 found.append(Unchecked(pair.slot.name, pair.slot.leaf.shape, reason))
     return tuple(found)
+
+
+def standing_still(recording: Recording, backward: Backward, loss: LossExpression) -> Iterator[Unchecked]:
+    """Return the members of lists of parameters that the script does not move, though the loss depends on them."""
+    known = {(pair.slot.variable, pair.slot.path) for pair in backward.pairs}
+    moment = backward.moments[0]
+    lists = {}
+    for pair in backward.pairs:
+        if pair.slot.path and isinstance(pair.slot.path[-1].key, int):
+            lists[pair.slot.variable, pair.slot.path[:-1]] = pair
+    for (variable, path), pair in lists.items():
+        root = (moment.arguments if pair.slot.is_argument else moment.variables)[variable]
+        beside = pair.slot.name[: pair.slot.name.rindex("[")]
+        for leaf in leaves(beside, follow(root, path)):
+            whole = (variable, (*path, *leaf.path))
+            if len(leaf.path) != 1 or whole in known or leaf.size < _MANY:
+                continue
+            slot = Slot(replace(leaf, path=whole[1]), variable, pair.slot.is_argument)
+            blank = replace(backward, pairs=(replace(pair, slot=slot),))
+            if dependences(recording, blank, [loss], Rejected()):
+                reason = f"the script does not move it, though `{loss.shown}` depends on it, as on what stands beside it"
+                yield Unchecked(leaf.name, leaf.shape, reason)
 
 
 def _is_state(name: str) -> bool:

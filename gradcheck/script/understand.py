@@ -29,17 +29,17 @@ from gradcheck.script.scale import Scale
 from gradcheck.script.source import SourceFile
 from gradcheck.script.syntax import Function, Loop
 from gradcheck.script.trend import course_of
-from gradcheck.script.unchecked import Unchecked, left_out, other_parameters
+from gradcheck.script.unchecked import Unchecked, left_out, other_parameters, standing_still
 from gradcheck.script.units import Unit, moved_bases, moved_by, units_of
 
 # rank of a name that people give to nothing but a loss
 _CERTAIN = 2
 # parameters that agree by more than chance
 _SEVERAL = 2
+# cosine from which on a step is along something
+_ALONG = 0.9
 # of a factor below which steps are too small to get anywhere
 _SMALL = 0.26
-# cosine from which on a step is along something, but for a decay or a clip
-_ALONG = 0.9
 # a factor that differs from 1 by less is 1
 _ROUND = 1e-6
 
@@ -174,7 +174,8 @@ def understand(recording: Recording, overrides: Overrides) -> tuple[Subject, ...
     moving = [backward for backward in others if backward.kind is Kind.CHANGE]
     found = [_with_steps_that_follow(recording, subject, moving) for subject in found]
     covered = [pair for subject in found for pair in subject.backward.pairs]
-    left = left_out(recording, covered, [subject.loss for subject in found], moving)
+    still = tuple(row for subject in found for row in standing_still(recording, subject.backward, subject.loss))
+    left = still + left_out(recording, covered, [subject.loss for subject in found], moving)
     told = {row.name for subject in found for row in subject.unchecked}
     left = tuple(row for row in left if row.name not in told)
     return (replace(found[0], unchecked=(*found[0].unchecked, *left)), *found[1:])
@@ -199,6 +200,7 @@ def _with_steps_that_follow(recording: Recording, subject: Subject, moving: Sequ
         if choice is None or not choice.agreement:
             continue
         right = names & subject.seen - choice.seen.names - choice.seen.silent
+        # a step that decays or clips as well still points nearly along the gradient
         astray = [n for n in right if not own_ratio(n, choice.probes) and likeness(n, choice.probes) > -_ALONG]
         kept = tuple(pair for pair in backward.pairs if pair.slot.name not in astray)
         if astray and kept:
@@ -349,7 +351,9 @@ def _subject(recording: Recording, backward: Backward, overrides: Overrides, rej
         written = unique_losses([*loss_candidates(source, backward), *unnamed_candidates(source, backward)])
         choice = choose_loss(recording, backward, written, rejected)
         is_certain = choice is not None and loss_rank(choice.loss.name) >= _CERTAIN
-        if not is_certain and (choice is None or not choice.seen.is_whole):
+        # what is called a loss and is none has to be said, not passed over
+        is_open = rejected.slug == "no-loss" if choice is None else not choice.seen.is_whole
+        if not is_certain and is_open:
             choice = _more_plausible(choice, _implied_loss(recording, backward))
     if choice is None:
         return None
