@@ -98,7 +98,7 @@ def _checked(source: SourceFile, request: Request) -> list[Examined]:
 
 
 def _unguarded(examined: Examined, others: Sequence[Examined], source: GuardlessSource) -> Examined:
-    """Return what was found without small constants in the loss, where less is wrong then: they were left out on purpose."""
+    """Return what was found without small constants in the loss, where less is wrong then."""
     for other in others:
         is_same = set(other.subject.backward.names) == set(examined.subject.backward.names)
         if is_same and other.subject.loss.text == examined.subject.loss.text and other.wrong < examined.wrong:

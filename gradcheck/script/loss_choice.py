@@ -114,7 +114,7 @@ class Choice:
 
     @property
     def evidence(self) -> tuple[bool, int, bool, bool]:
-        """How much the numbers speak for it: all parameters explained, how many, by nothing but what the script shows."""
+        """How much the numbers speak for it: is all explained, how much, by what the script shows, up to a factor."""
         plain = self.scale is not None and self.scale.constant == 1
         return self.seen.is_whole, self.agreement, plain and bool(self.agreement), self.proportional.is_whole
 
@@ -186,7 +186,7 @@ def choose_loss(
 
 
 def _without_followers_of_others(recording: Recording, choice: Choice, every: Sequence[Choice]) -> Choice:
-    """Return a choice without the parameters that another loss, or another moment, nearly explains, and this one does not.
+    """Return a choice without the parameters that another loss or moment nearly explains, and this one does not.
 
     Two models that are trained in turn have a loss each, and the second sees what the first has just moved. Parameters
     of one model may be moved one after the other, too, each along the gradient at the new values of those before it.

@@ -194,7 +194,7 @@ class Stage:
         )
 
     def losses(self, expressions: Sequence[LossExpression]) -> Callable[[Mapping[str, Any]], list[Any]]:
-        """Return the values of several expressions, or the exceptions that they raise, as a function of the parameters."""
+        """Return the values of expressions, or the exceptions that they raise, as a function of the parameters."""
         codes = [compile(expression.text, "<loss>", "eval") for expression in expressions]
         self._find_first_change()
 
@@ -213,7 +213,7 @@ class Stage:
         return lambda parameters: cast(list[Any], self._play(parameters, read, self._first_change))
 
     def _as_put(self, variables: dict[str, Any]) -> dict[str, Any]:
-        """Return the variables with the parameters that were put in, where the code has bound their names anew since."""
+        """Return the variables with the parameters that were put in, where their names were bound anew since."""
         changed = {}
         for local, name in self._handed.items():
             now, before = variables.get(local), self._before[name]

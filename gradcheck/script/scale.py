@@ -68,7 +68,8 @@ class Scale:
         if self.constant != 1:
             return self._about_constant(function)
         if self.applied:
-            return f"{function} moves its parameters in place: the gradients shown are their changes, taken as {self._steps}"
+            seen = f"{function} moves its parameters in place: the gradients shown are their changes"
+            return f"{seen}, taken as {self._steps}"
         if self.value == -1 and self.upwards:
             return (
                 f"{function} computes the negative gradient, and steps against it go up: the loss is to be made large"
@@ -379,7 +380,7 @@ def _numbers(update: Update) -> Iterator[float]:
 
 
 def _coefficient(update: Update, backward: Backward) -> tuple[float, str] | None:
-    """Return the product of all numbers that a step is multiplied and divided by, with the text: ``eta / len(batch)``."""
+    """Return the product of all numbers that a step is multiplied and divided by: ``eta / len(batch)``."""
     known = {**backward.example.variables, **backward.example.arguments, **backward.example.local_variables}
     value, texts = 1.0, list[str]()
     for factor, power in _powers(update.step, 1):

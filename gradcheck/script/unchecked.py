@@ -105,7 +105,9 @@ def standing_still(recording: Recording, backward: Backward, loss: LossExpressio
             slot = Slot(replace(leaf, path=whole[1]), variable, pair.slot.is_argument)
             blank = replace(backward, pairs=(replace(pair, slot=slot),))
             if dependences(recording, blank, [loss], Rejected()):
-                reason = f"the script does not move it, though `{loss.shown}` depends on it, as on what stands beside it"
+                reason = (
+                    f"the script does not move it, though `{loss.shown}` depends on it, as on what stands beside it"
+                )
                 yield Unchecked(leaf.name, leaf.shape, reason)
 
 

@@ -205,9 +205,7 @@ def _with_steps_that_follow(recording: Recording, subject: Subject, moving: Sequ
         kept = tuple(pair for pair in backward.pairs if pair.slot.name not in astray)
         if astray and kept:
             gone = [pair.slot for pair in backward.pairs if pair.slot.name in astray]
-            reason = (
-                "what is taken for its gradient is not what it is moved along, while other parameters follow theirs"
-            )
+            reason = "what is taken for its gradient is not what it is moved along, though others follow theirs"
             rows = tuple(Unchecked(slot.name, slot.leaf.shape, reason) for slot in gone)
             return replace(subject, backward=replace(backward, pairs=kept), unchecked=(*subject.unchecked, *rows))
     return subject
@@ -389,14 +387,14 @@ def _is_harmless(recording: Recording, choice: Choice, scale: Scale) -> bool:
 
 
 def _more_plausible(written: Choice | None, implied: Choice | None) -> Choice | None:
-    """Return a loss that the script does not write down where it explains enough gradients, and more than what it does."""
+    """Return a loss that the script does not write down where it explains enough, and more than what it does."""
     if implied is None or not (implied.proportional.is_whole or _is_enough(implied)):
         return written
     return implied if written is None or written.agreement < implied.agreement else written
 
 
 def _is_enough(implied: Choice) -> bool:
-    """Whether a loss that is only inferred explains so much that this is no chance: half of the parameters, or several."""
+    """Whether an inferred loss explains so much that this is no chance: half of the parameters, or several."""
     return 2 * implied.agreement >= implied.seen.of or implied.agreement >= _SEVERAL
 
 
