@@ -26,6 +26,10 @@ from gradcheck.script.state import Copier, module_variables
 # early calls, because gradients near the optimum say nothing, and later ones for what goes wrong with time
 RECORDED_CALLS = frozenset({1, 2, 3, 5, 10, 20, 50, 100, 200, 500})
 QUIET_SECONDS = 1.5
+# a script that sleeps for so long will not go on
+PAUSE_SECONDS = 4.0
+# what a script uses of the processor even while it sleeps
+_ASLEEP_SECONDS = 0.03
 _TICK_SECONDS = 0.1
 
 
@@ -312,8 +316,10 @@ def _alarm(recorder: Recorder, seconds: float, awaited: Set[str], path: Path) ->
         yield
         return
     began = time.monotonic()
+    active = began, time.process_time()
 
     def tick(_signal: int, frame: types.FrameType | None) -> None:
+        nonlocal active
         if recorder.busy:
             return
         now = time.monotonic()
@@ -321,10 +327,12 @@ def _alarm(recorder: Recorder, seconds: float, awaited: Set[str], path: Path) ->
             line = line_in(path, frame)
             message = f"{timeout_message(seconds, line)}, half of which is the script's"
             raise StopScript(ScriptError(message, slug="timeout", line=line))
-        # time of the processor: a pause of the script, or a busy machine, is no sign that all was seen
-        if time.process_time() - recorder.last_news > QUIET_SECONDS and any(
-            call.function in awaited for call in recorder.calls
-        ):
+        # time of the processor: a short pause of the script, or a busy machine, is no sign that all was seen
+        used = time.process_time()
+        if used - active[1] > _ASLEEP_SECONDS:
+            active = now, used
+        is_quiet = used - recorder.last_news > QUIET_SECONDS or now - active[0] > PAUSE_SECONDS
+        if is_quiet and any(call.function in awaited for call in recorder.calls):
             raise StopScript
 
     before = signal.signal(signal.SIGALRM, tick)
