@@ -958,3 +958,14 @@ def test_parameters_of_two_functions_can_be_named_together(tmp_path):
         b -= 0.1 * db
     """
     assert verdicts(check(tmp_path, DATA + dedent(text), params=("W", "b"))) == {"W": "match", "b": "mismatch"}
+
+
+def test_a_gradient_of_another_shape_is_told_where_nothing_is_moved(tmp_path):
+    text = DATA + (
+        "def loss(w): return np.mean((X @ w - Y) ** 2)\n"
+        "def gradient(w): return 2 * (X @ w - Y) / len(Y)\n"
+        "w = np.ones(3)\ndw = gradient(w)\nprint(loss(w), dw)\n"
+    )
+    error = check(tmp_path, text).error
+    assert error.slug == "bad-input"
+    assert "(3,), got (20,)" in error.message

@@ -59,7 +59,10 @@ def not_repeatable(functions: dict[str, Function]) -> ScriptError:
 def no_loss(backward: Backward, rejected: Rejected) -> ScriptError:
     """Say that no scalar was found that the gradients belong to, and what was tried."""
     function = backward.function
-    tried = [f"`{shown}` {reason}" for shown, reason in rejected.reasons.items()]
+    if rejected.slug == "bad-input":
+        return ScriptError(next(iter(rejected.grave.values())), slug=rejected.slug, line=function.line)
+    # what only perhaps is a loss explains nothing where there is one of that name
+    tried = [f"`{shown}` {reason}" for shown, reason in (rejected.grave or rejected.reasons).items()]
     listed = "; ".join(tried[:_SHOWN]) + (f"; and {len(tried) - _SHOWN} more" if len(tried) > _SHOWN else "")
     text = f"`{function.name}` returns gradients of {', '.join(backward.names)}, but "
     if rejected.slug == "loss-not-finite":

@@ -52,13 +52,16 @@ class Rejected:
     reasons : dict
         A sentence by loss.
     slug : str
-        The gravest kind: ``no-loss``, ``loss-not-scalar`` or ``loss-not-finite``.
+        The gravest kind: ``no-loss``, ``loss-not-scalar``, ``loss-not-finite`` or ``bad-input``.
+    grave : dict
+        Those of the reasons that are of that kind.
     is_named : bool
         Whether the user has named the loss.
     """
 
     reasons: dict[str, str] = field(default_factory=dict)
     slug: str = "no-loss"
+    grave: dict[str, str] = field(default_factory=dict)
     is_named: bool = False
 
     def add(self, loss: LossExpression, reason: str, slug: str | None = None) -> None:
@@ -66,6 +69,7 @@ class Rejected:
         self.reasons[loss.shown] = reason
         # what is only perhaps a loss may be anything
         if slug is not None and (self.is_named or loss_rank(loss.name) > 1):
+            self.grave = {**(self.grave if slug == self.slug else {}), loss.shown: reason}
             self.slug = slug
 
 
@@ -155,7 +159,7 @@ def choose_loss(
             try:
                 probes = probe(recording, way, loss)
             except ScriptError as error:
-                rejected.add(loss, error.message)
+                rejected.add(loss, error.message, error.slug if error.slug == "bad-input" else None)
                 continue
             if not any(_same_gradients(probes, others) for _, _, others in different):
                 different.append((way, loss, probes))

@@ -88,7 +88,8 @@ class Scale:
     def _steps(self) -> str:
         way = "down" if self.value < 0 else "up"
         size = abs(self.value / self.constant)
-        return f"steps of {f'{self.text} = ' if self.text else ''}{size:.6g} {way} the gradient"
+        known = "" if self.text in ("", f"{size:.6g}") else f"{self.text} = "
+        return f"steps of {known}{size:.6g} {way} the gradient"
 
     @property
     def factor(self) -> str:

@@ -11,8 +11,9 @@ Powers bring their exponent down, a square brings a 2, and a half in front of th
 copies the gradient from one source and the loss from another has a 2 too many or too few, and whoever raises a power
 in the forward pass forgets to do so in the backward pass.
 
-If all gradients are off by one factor, plain descent only has another step size. If one of several terms or layers
-is off, the sum points elsewhere, and line searches and stopping rules no longer fit the loss.
+If all gradients are off by one factor, plain descent only has another step size. That is a match with a note, unless
+the training diverges or hardly gets anywhere, an optimizer sees the loss, or `--strict` is given. If one of several
+terms or layers is off, the sum points elsewhere, and line searches and stopping rules no longer fit the loss.
 """,
     evidence="""
 One literal number, changed, added or dropped, makes all gradients that the line has an influence on agree with finite
