@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import signal
 import sys
+import threading
+import time
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stdout
@@ -64,6 +67,8 @@ class LossExpression:
 
 # the first replays, and now and then a later one, are looked at for what they change
 _LEARNING, _LEARNING_AGAIN = 4, 64
+# how long a guessed call may sleep, and what it uses of the processor even then
+_WAIT_SECONDS, _ASLEEP_SECONDS = 2.0, 0.01
 
 
 class NotReachedError(ScriptError):
@@ -204,7 +209,8 @@ class Stage:
             # what is only read comes first, as a call may change what another reads
             for number in sorted(range(len(codes)), key=lambda k: "(" in expressions[k].text):
                 try:
-                    values[number] = eval(codes[number], dict(roots))
+                    with _not_waiting():
+                        values[number] = eval(codes[number], dict(roots))
                 except Exception as error:  # noqa: BLE001 - a guessed call may fail in any way
                     values[number] = error
                 state.restore()
@@ -404,6 +410,34 @@ class Stage:
         container = follow(root[slot.variable], slot.path[:-1])
         if slot.path[-1].of(container) is not value:
             slot.path[-1].put(container, value)
+
+
+class WaitingError(Exception):
+    """A guessed call waits for something, a lock that its surroundings hold for instance."""
+
+
+@contextmanager
+def _not_waiting() -> Iterator[None]:
+    """End the block if it sleeps: one that computes has all the time that it needs."""
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    used = time.process_time()
+
+    def tick(_signal: int, _frame: types.FrameType | None) -> None:
+        nonlocal used
+        now = time.process_time()
+        if now - used < _ASLEEP_SECONDS:
+            raise WaitingError("it waits for something")
+        used = now
+
+    before = signal.signal(signal.SIGALRM, tick)
+    signal.setitimer(signal.ITIMER_REAL, _WAIT_SECONDS, _WAIT_SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _with_result(variables: dict[str, Any], result: Any) -> dict[str, Any]:
