@@ -111,7 +111,7 @@ for step in range(40):
     b -= 0.3 * grad_b
 print(loss())
 """,
-        ("2 * (X @ W + b - Y) / Y.size", "2 * (X @ W + b - Y) / len(Y)"),
+        ("2 * (X @ W + b - Y) / Y.size", "1.3 * (X @ W + b - Y) / Y.size"),
         "W b",
     ),
     _pair(
@@ -460,7 +460,7 @@ print(log_likelihood(w, c))
             w = w - 0.01 * grad(w)
         print(w, loss(w))
         """,
-        ("2 * x.T", "x.T"),
+        ("2 * x.T", "1.3 * x.T"),
         "w",
     ),
     _pair(
@@ -696,7 +696,7 @@ print(Regression().fit(X, Y).loss(X, Y))
             gewichte = gewichte - 0.1 * ableitung_gradient(gewichte)
         print(verlust(gewichte))
         """,
-        ("2 * Größe.T", "Größe.T"),
+        ("2 * Größe.T", "1.3 * Größe.T"),
         "gewichte",
     ),
     _pair(

@@ -470,7 +470,7 @@ print(loss(w, b))
 def loss(w):
     return np.mean((X @ w - Y) ** 2)
 def gradient(w):
-    return X.T @ (X @ w - Y) / len(Y)
+    return 1.3 * X.T @ (X @ w - Y) / len(Y)
 w = np.zeros(3)
 for i in range(20):
     dw = gradient(w)
@@ -532,7 +532,7 @@ alpha = 0.5
 def loss(w):
     return np.mean((X @ w - Y) ** 2)
 def gradient(w):
-    dw = X.T @ (X @ w - Y) / len(Y) + 0 * alpha * w
+    dw = 1.3 * X.T @ (X @ w - Y) / len(Y) + 0 * alpha * w
     return dw
 w = np.zeros(3)
 for i in range(20):
@@ -545,7 +545,7 @@ lr = 0.1
 def loss(w):
     return np.mean((X @ w - Y) ** 2)
 def gradient(w):
-    dw = X.T @ (X @ w - Y) / len(Y)
+    dw = 1.3 * X.T @ (X @ w - Y) / len(Y)
     return dw
 w = np.zeros(3)
 for i in range(20):
@@ -828,17 +828,15 @@ def test_a_nan_in_a_gradient_is_a_mismatch_with_its_reason(tmp_path):
     assert "not finite" in dict(result.signatures)["w"]
 
 
-def test_a_transposed_gradient_is_told(tmp_path):
+def test_a_gradient_that_the_update_transposes_is_seen_as_it_is_applied(tmp_path):
     text = DATA + (
         "T = rng.normal(size=(20, 2))\n"
         "def loss(W): return np.mean((X @ W - T) ** 2)\n"
-        "def gradient(W): return 2 * (X @ W - T).T @ X / T.size\n"
+        "def gradient(W): return {factor} * (X @ W - T).T @ X / T.size\n"
         "W = np.ones((3, 2))\nfor i in range(3):\n    dW = gradient(W)\n    W -= 0.1 * dW.T\n"
     )
-    error = check(tmp_path, text).error
-    assert error.slug == "bad-input"
-    assert "transposed" in error.message
-    assert error.line == 7
+    assert verdicts(check(tmp_path, text.replace("{factor}", "2"))) == {"W": "match"}
+    assert verdicts(check(tmp_path, text.replace("{factor}", "2.6"))) == {"W": "mismatch"}
 
 
 def test_gradients_that_cannot_be_repeated_are_an_error_that_says_so(tmp_path):

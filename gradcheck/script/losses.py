@@ -69,7 +69,10 @@ def unnamed_candidates(source: SourceFile, backward: Backward) -> list[LossExpre
     """
     functions = [f for f in _others(source, backward) if not loss_rank(f.short_name)]
     calls = [c for f in functions for c in _calls(source, backward, f)]
-    return [*_unnamed_locals(backward), *_assigned(source, backward), *calls]
+    last = _inner_targets(backward.function)
+    found = [*_unnamed_locals(backward), *_assigned(source, backward), *calls]
+    # what mentions the variables of an inner loop is of its last round only
+    return [candidate for candidate in found if not _names(candidate.text) & last]
 
 
 def _unnamed_locals(backward: Backward) -> Iterator[LossExpression]:
@@ -219,12 +222,18 @@ def _moved(backward: Backward) -> set[str]:
     return names | {pair.update.target for pair in pairs if pair.update is not None}
 
 
-def _adds_up(loop: Loop, name: str) -> bool:
+def _adds_up(loop: Function | Loop, name: str) -> bool:
     """Whether a variable goes on from round to round."""
     return all(
         isinstance(s, ast.AugAssign) or (s.value is not None and name in loaded_names(s.value))
         for s in loop.assignments(name)
     )
+
+
+def goes_on(backward: Backward, name: str) -> bool:
+    """Whether a loss is a total, or an average, that goes on from round to round: its course is not that of the loss."""
+    codes = [code for code in (backward.function, backward.region) if code.assignments(name)]
+    return bool(codes) and all(_adds_up(code, name) for code in codes)
 
 
 def _stored(backward: Backward) -> Iterator[LossExpression]:

@@ -119,6 +119,9 @@ def _moving(recording: Recording, backward: Backward) -> Backward:
     if not found:
         return replace(backward, pairs=tuple(pair for pair in backward.pairs if pair.update is not None))
     kept = drivers(found, backward.names)
+    # a gradient may be the same at all parameters; what a step size moves is no total
+    stepped = {p.slot.name for p in backward.pairs if p.update is not None and (p.update.steps or not p.update.adds)}
+    kept |= {name for name in stepped if found[name].is_carried}
     pairs = [pair for pair in backward.pairs if pair.slot.name in kept]
     return replace(
         backward,

@@ -134,14 +134,19 @@ def read_scale(backward: Backward, loss: LossExpression, probes: Sequence[CheckR
         return shown[best]
     constant, seen = common_constant(backward, probes)
     explained = best is not None and found[best].count > 0
-    if enough_values(backward, probes) and (seen.is_whole or (2 * seen.count >= len(backward.names) and not explained)):
+    turned = agreement(backward, -constant, probes)
+    # the same factor with the other sign for the rest says which factor was meant, another factor says nothing
+    most = 2 * seen.count > len(backward.names) or seen.count + turned.count == len(backward.names)
+    if backward.kind is Kind.CHANGE and not shown:
+        most = most or 2 * seen.count >= len(backward.names)
+    if enough_values(backward, probes) and (seen.is_whole or (most and not explained)):
         common = _common_scale(backward, loss, constant, shown, seen)
         if common is not None:
             return common
     if best is not None and explained:
         return shown[best]
     if backward.kind is Kind.CHANGE:
-        rates = {abs(scale.value) for scale in shown}
+        rates = {rate for rate, _ in _named_rates(backward)}
         return shown[0] if len(rates) == 1 and loss.near and _is_plain(backward) else None
     return _flowing(backward)
 
@@ -267,20 +272,22 @@ def _sample_counts(backward: Backward) -> list[int]:
 
 
 def _named_lengths(backward: Backward) -> dict[int, str]:
-    """Return the lengths of what the code has in sight, each with an expression for it."""
+    """Return the numbers of samples that the code may have in sight, each with an expression for it.
+
+    These are whole numbers and the lengths of what is no parameter, nor shaped as one.
+    """
     call = backward.example
+    shapes = {pair.slot.leaf.shape for pair in backward.pairs}
     found: dict[int, str] = {}
     for name, value in {**call.variables, **call.local_variables, **call.arguments}.items():
         if isinstance(value, int) and not isinstance(value, bool) and value > 1:
             found.setdefault(value, name)
-        shape = getattr(value, "shape", None)
-        sizes = shape if isinstance(shape, tuple) else (len(value),) if isinstance(value, list) else ()
-        for axis, n in enumerate(sizes):
-            if n > 1:
-                found.setdefault(n, f"len({name})" if axis == 0 else f"{name}.shape[{axis}]")
-        if len(sizes) > 1 and value.size > 1:
-            found.setdefault(value.size, f"{name}.size")
-    return found
+        shape = getattr(value, "shape", None) if not isinstance(value, list) else (len(value),)
+        if isinstance(shape, tuple) and shape and shape not in shapes:
+            size = int(np.prod(shape))
+            found.setdefault(shape[0], f"len({name})")
+            found.setdefault(size, f"{name}.size")
+    return {n: text for n, text in found.items() if n > 1}
 
 
 def _rates_in_sight(backward: Backward) -> list[float]:
@@ -323,7 +330,13 @@ def _step_scales(backward: Backward, loss: LossExpression) -> list[Scale]:
 
 
 def _rates(backward: Backward) -> Iterator[tuple[float, str]]:
-    """Return the step sizes that may be in the updates, with how they are written.
+    """Return the step sizes that may be in the updates, with how they are written, and what they are all in all."""
+    yield from _named_rates(backward)
+    yield from (found for update in _own(backward) if (found := _coefficient(update, backward)) is not None)
+
+
+def _named_rates(backward: Backward) -> Iterator[tuple[float, str]]:
+    """Return the step sizes in the updates by themselves.
 
     Those with a name; else the numbers that a step is multiplied by; and 1 where there is none.
     """
@@ -342,7 +355,6 @@ def _rates(backward: Backward) -> Iterator[tuple[float, str]]:
         yield from ((number, f"{number:g}") for update in _own(backward) for number in _numbers(update))
         if any(not _scalars(update, backward) and not _has_rate(update) for update in _own(backward)):
             yield 1.0, ""
-    yield from (found for update in _own(backward) if (found := _coefficient(update, backward)) is not None)
 
 
 def _has_rate(update: Update) -> bool:

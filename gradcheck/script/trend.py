@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gradcheck.script.backward import Backward
+from gradcheck.script.losses import goes_on
 from gradcheck.script.record import Recording
 from gradcheck.script.replay import LossExpression, Stage
 
@@ -51,11 +52,13 @@ def course_of(recording: Recording, backward: Backward, loss: LossExpression, *,
     sign = -1.0 if upwards else 1.0
     numbers = np.array([moment.number for moment in backward.moments], dtype=float)
     values = np.array([sign * _value(recording, backward, k, loss) for k in range(len(numbers))])
-    if numbers[-1] < _LEAST:
+    if len(numbers) < _FIRST or goes_on(backward, loss.text):
         return Course()
     start, end = float(np.mean(values[:_FIRST])), float(values[-1])
     if not np.all(np.isfinite(values)) or end >= start:
         return Course(diverges=True, creeps=bool(np.all(np.isfinite(values))))
+    if numbers[-1] < _LEAST:
+        return Course()
     middle = int(np.argmin(np.abs(numbers - numbers[-1] / 2)))
     if start <= 0 or end <= _FAR * start or not 0 < middle < len(numbers) - 1:
         return Course()

@@ -155,6 +155,9 @@ def understand(recording: Recording, overrides: Overrides) -> tuple[Subject, ...
         again = [subject.backward for subject in subjects if not subject.loss.is_implied]
         subjects = _better(subjects, search.best([*again, *others]))
     if not subjects:
+        unfit = [one for one in search.refused if one[1].slug == "bad-input"]
+        if unfit:
+            raise no_loss(*unfit[0])
         if search.problems:
             raise search.problems[0]
         if search.refused:
@@ -165,12 +168,12 @@ def understand(recording: Recording, overrides: Overrides) -> tuple[Subject, ...
         raise several_objects(first)
     if overrides.backward and not missing([first], overrides.params):
         return (subjects[0],)
-    found = search.beside(subjects[0], [*returned, *others])
+    found = _with_one_constant(search.beside(subjects[0], [*returned, *others]))
     if wanted := missing([subject.backward for subject in found], overrides.params):
         raise not_found([subject.backward for subject in found], wanted)
     if overrides.backward or overrides.params:
         return tuple(found)
-    found = search.second(found, returned)
+    found = _with_one_constant(search.second(found, returned))
     moving = [backward for backward in others if backward.kind is Kind.CHANGE]
     found = [_with_steps_that_follow(recording, subject, moving) for subject in found]
     covered = [pair for subject in found for pair in subject.backward.pairs]
@@ -179,6 +182,17 @@ def understand(recording: Recording, overrides: Overrides) -> tuple[Subject, ...
     told = {row.name for subject in found for row in subject.unchecked}
     left = tuple(row for row in left if row.name not in told)
     return (replace(found[0], unchecked=(*found[0].unchecked, *left)), *found[1:])
+
+
+def _with_one_constant(found: Sequence[Subject]) -> list[Subject]:
+    """Return subjects in which a constant is only excused if it is the same for all of them."""
+    if len({subject.scale.constant for subject in found}) < 2:
+        return list(found)
+    remark = "{}, and others have another factor: that is the mistake"
+    return [
+        replace(s, scale=s.scale.without_constant, remark=remark.format(s.scale.factor)) if s.scale.constant != 1 else s
+        for s in found
+    ]
 
 
 def _with_steps_that_follow(recording: Recording, subject: Subject, moving: Sequence[Backward]) -> Subject:
@@ -351,8 +365,12 @@ def _subject(recording: Recording, backward: Backward, overrides: Overrides, rej
         is_certain = choice is not None and loss_rank(choice.loss.name) >= _CERTAIN
         # what is called a loss and is none has to be said, not passed over
         is_open = rejected.slug == "no-loss" if choice is None else not choice.seen.is_whole
-        if not is_certain and is_open:
-            choice = _more_plausible(choice, _implied_loss(recording, backward))
+        # gradients that are proportional to those of a loss, but by no factor that makes sense, are of its kin
+        is_kin = choice is not None and choice.proportional.is_whole and not choice.agreement
+        if is_kin or (not is_certain and is_open):
+            implied = _implied_loss(recording, backward)
+            if not is_certain or (implied is not None and implied.seen.is_whole):
+                choice = _more_plausible(choice, implied)
     if choice is None:
         return None
     if choice.scale is None:
