@@ -231,7 +231,7 @@ def _adds_up(loop: Function | Loop, name: str) -> bool:
 
 
 def goes_on(backward: Backward, name: str) -> bool:
-    """Whether a loss is a total, or an average, that goes on from round to round: its course is not that of the loss."""
+    """Whether a loss is a total, or an average, that goes on from round to round."""
     codes = [code for code in (backward.function, backward.region) if code.assignments(name)]
     return bool(codes) and all(_adds_up(code, name) for code in codes)
 

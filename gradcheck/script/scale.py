@@ -137,7 +137,7 @@ def read_scale(backward: Backward, loss: LossExpression, probes: Sequence[CheckR
     turned = agreement(backward, -constant, probes)
     # the same factor with the other sign for the rest says which factor was meant, another factor says nothing
     most = 2 * seen.count > len(backward.names) or seen.count + turned.count == len(backward.names)
-    if backward.kind is Kind.CHANGE and not shown:
+    if loss.is_implied or (backward.kind is Kind.CHANGE and not shown):
         most = most or 2 * seen.count >= len(backward.names)
     if enough_values(backward, probes) and (seen.is_whole or (most and not explained)):
         common = _common_scale(backward, loss, constant, shown, seen)
@@ -325,7 +325,9 @@ def _step_sizes(backward: Backward) -> dict[str, float]:
 
 def _step_scales(backward: Backward, loss: LossExpression) -> list[Scale]:
     """Return what steps may be, as multiples of the gradient: the step sizes that the code shows, in the right way."""
-    rates = dict(_rates(backward))
+    rates: dict[float, str] = {}
+    for rate, text in _rates(backward):
+        rates.setdefault(rate, text)
     return [Scale(way * rate, text, applied=True) for way in _ways(backward, loss) for rate, text in rates.items()]
 
 
