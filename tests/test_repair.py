@@ -168,7 +168,7 @@ TWO_PLACES = """
 
 
 def test_an_edit_at_another_line_that_is_as_right_is_shown(tmp_path):
-    (fix,) = [finding.fix for finding in check(tmp_path, TWO_PLACES).findings]
+    (fix,) = [finding.fix for finding in check(tmp_path, TWO_PLACES, strict=True).findings]
     assert [edit.line for edit in fix.edits] == [10]
     (other,) = fix.alternatives
     assert [(edit.line, edit.new) for edit in other.edits] == [(11, "    delta = 2 * error * (1 - out ** 2)")]
@@ -178,13 +178,13 @@ def test_an_edit_at_another_line_that_is_as_right_is_shown(tmp_path):
 
 def test_alternatives_are_right(tmp_path):
     """Each of them, made in place of the fix, gives a script that is right."""
-    (fix,) = [finding.fix for finding in check(tmp_path, TWO_PLACES).findings]
+    (fix,) = [finding.fix for finding in check(tmp_path, TWO_PLACES, strict=True).findings]
     for other in fix.alternatives:
         lines = dedent(TWO_PLACES).lstrip("\n").split("\n")
         for edit in other.edits:
             assert lines[edit.line - 1] == edit.old
             lines[edit.line - 1] = edit.new
-        assert set(verdicts(check(tmp_path, "\n".join(lines))).values()) == {"match"}
+        assert set(verdicts(check(tmp_path, "\n".join(lines), strict=True)).values()) == {"match"}
 
 
 def test_where_one_place_only_is_right_there_is_no_alternative(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import copy
 
 import numpy as np
 import pytest
@@ -22,6 +23,7 @@ g = lambda a: a * 3
 z = f(1.0)
 kept = []
 kept.append(g(z))
+h = [lambda a: a - 1]
 """
 
 
@@ -31,7 +33,7 @@ def source(tmp_path):
 
 def run(tmp_path, recorder):
     found = source(tmp_path)
-    tree = TappedSource(found).prepared(ast.parse(CODE))
+    tree = TappedSource(found).prepared(copy.deepcopy(found.tree))
     variables = {HOOK: recorder}
     exec(compile(tree, "a.py", "exec"), variables)
     return variables, {ast.unparse(site.value): site for site in sites_of(found.tree)}
@@ -43,14 +45,15 @@ def test_every_value_is_a_site(tmp_path):
         "2 * x",
         "1",
         "y",
-        "lambda a: a * 3",
         "a * 3",
         "f(1.0)",
         "[]",
         "g(z)",
+        "[lambda a: a - 1]",
+        "a - 1",
     ]
     assert [s.target for s in sites][:3] == ["y", "y", ""]
-    assert sites[0].function.name == "f"
+    assert [s.function and s.function.name for s in sites] == ["f", "f", "f", "g", None, None, None, None, None]
 
 
 def test_taps_see_values_and_change_nothing(tmp_path):
@@ -58,8 +61,10 @@ def test_taps_see_values_and_change_nothing(tmp_path):
     recorder.tap = lambda number, value: seen.setdefault(number, value)
     variables, sites = run(tmp_path, recorder)
     assert variables["kept"] == [9.0]
+    assert variables["h"][0](5.0) == 4.0
     assert seen[sites["2 * x"].number] == 2.0
     assert seen[sites["a * 3"].number] == 9.0
+    assert seen[sites["a - 1"].number] == 4.0
 
 
 def test_another_expression_sees_the_local_variables(tmp_path):

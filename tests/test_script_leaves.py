@@ -45,7 +45,10 @@ class Layer:
         (np.array([True]), []),
         (1 + 2j, []),
         ([1.0, None], ["v[0]"]),
-        (np.array([np.ones(2), None], dtype=object), []),
+        (np.array([np.ones(2), None], dtype=object), ["v[0]"]),
+        (np.array([np.ones(2), Layer(b=0.5)], dtype=object), ["v[0]", "v[1].b"]),
+        (np.array([None, "x"], dtype=object), []),
+        (np.array([[1.0, 2.0], [3.0, 4.0]], dtype=object), []),
     ],
 )
 def test_names_of_the_leaves(value, names):

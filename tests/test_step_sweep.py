@@ -66,7 +66,7 @@ SCRIPT = """
     def loss(w):
         return np.mean((X @ w - y) ** 2)
     def gradient(w):
-        return X.T @ (X @ w - y) / 3
+        return 5 * X.T @ (X @ w - y) / 3
     for _ in range(3):
         w = w - 0.01 * gradient(w)
     print(loss(w))

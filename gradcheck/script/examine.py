@@ -274,6 +274,7 @@ def _notes(recording: Recording, subject: Subject, stale: str | None) -> Iterato
         yield subject.convention
     if subject.remark is not None:
         yield subject.remark
+    yield from subject.left_out
     if turned := sorted(subject.backward.turned):
         shown = ", ".join(f"`{name}`" for name in turned)
         yield f"the script moves {shown} along what it computes, and other parameters against it: the sign is turned"
