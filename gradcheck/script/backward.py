@@ -35,6 +35,8 @@ class Backward:
         Whether one moment calls the function for several sets of parameters, of which a replay sees the first.
     driving : frozenset of str
         The names of what it moves that was seen to decide how things move.
+    beside : tuple of GradientMap
+        Other parameters that it moves: a loss has to be read before these are moved, too.
     handed : bool
         Whether an optimizer is handed the function as the derivative of the loss: no factor is a convention then.
     """
@@ -48,6 +50,7 @@ class Backward:
     updates: tuple[Update, ...] = ()
     shared: bool = False
     driving: frozenset[str] = frozenset()
+    beside: tuple[GradientMap, ...] = ()
     handed: bool = False
 
     @property

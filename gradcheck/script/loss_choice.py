@@ -207,7 +207,7 @@ def _without_followers_of_others(recording: Recording, choice: Choice, every: Se
         if turn is not None:
             aside.append((pair, f"it is moved after others, along the gradient of `{turn.shown}` at their new values"))
             continue
-        others = [o for o in every if o.loss.text != choice.loss.text and name in o.backward.names]
+        others = [o for o in every if o.loss.name != choice.loss.name and name in o.backward.names]
         likest = max(others, key=lambda o: way * likeness(name, o.probes), default=None)
         if likest is not None and way * likeness(name, likest.probes) > _NEARLY > way * likeness(name, choice.probes):
             aside.append((pair, f"its steps are nearly, but not quite, along the gradient of `{likest.loss.shown}`"))
@@ -215,14 +215,15 @@ def _without_followers_of_others(recording: Recording, choice: Choice, every: Se
         return choice
     left = tuple(pair for pair in choice.backward.pairs if all(pair is not other for other, _ in aside))
     seen = Agreement(choice.seen.names, choice.seen.silent, len(left))
-    return replace(choice, backward=replace(choice.backward, pairs=left), seen=seen, aside=tuple(aside))
+    beside = (*choice.backward.beside, *(pair for pair, _ in aside))
+    return replace(choice, backward=replace(choice.backward, pairs=left, beside=beside), seen=seen, aside=tuple(aside))
 
 
 def _is_supported(choice: Choice, parameters: int, *, alone: bool) -> bool:
     """Whether a loss that agrees with no gradient may be the one: it is called so, or is the only one of the step."""
     if loss_rank(choice.loss.name) > 1:
         return True
-    written = loss_rank(choice.loss.name) > 0 or "(" not in choice.loss.text
+    written = loss_rank(choice.loss.name) > 0 and "(" not in choice.loss.text
     return alone and written and choice.loss.near and len(choice.backward.names) == parameters
 
 

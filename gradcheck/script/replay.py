@@ -134,6 +134,7 @@ class Stage:
         self.evaluations = 0
         self._random_state = moment.random_state
         self._pairs, self._turned = backward.pairs, backward.turned
+        self._beside = backward.beside
         self._watched = backward.function
         self._is_region = backward.region is backward.function
         self._recorder = recording.recorder
@@ -311,6 +312,7 @@ class Stage:
         for pair in self._pairs:
             self._put(pair.slot, parameters[pair.slot.name])
         self._before = {name: np.array(value) for name, value in parameters.items()}
+        self._before_beside = [np.array(self._value(pair.slot)) for pair in self._beside]
         items = {name: _items(value) for name, value in parameters.items()}
         found: list[Any] = []
 
@@ -374,9 +376,10 @@ class Stage:
         self._play(self.parameters, end)
 
     def _has_moved(self, variables: dict[str, Any]) -> bool:
-        for pair in self._pairs:
+        places = [(pair, self._before[pair.slot.name]) for pair in self._pairs]
+        for pair, before in [*places, *zip(self._beside, self._before_beside, strict=True)]:
             try:
-                if not np.array_equal(self.now(pair.slot, variables), self._before[pair.slot.name], equal_nan=True):
+                if not np.array_equal(self.now(pair.slot, variables), before, equal_nan=True):
                     return True
             except (AttributeError, IndexError, KeyError, TypeError):
                 continue

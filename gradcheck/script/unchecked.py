@@ -69,7 +69,9 @@ def left_out(
         new = [
             pair
             for pair in backward.pairs
-            if pair.slot.name in backward.driving and not _is_known(pair, known) and not _is_state(pair.slot.name)
+            if (pair.slot.name in backward.driving or _is_stepped(pair))
+            and not _is_known(pair, known)
+            and not _is_state(pair.slot.name)
         ]
         if not new:
             continue
@@ -84,7 +86,20 @@ def left_out(
                 shown = by[pair.slot.name]
                 reason = f"the script moves it, and `{shown}` depends on it, but no gradient of it was recognised"
                 found.append(Unchecked(pair.slot.name, pair.slot.leaf.shape, reason))
+        # what drives something, and no loss depends on, is a step size or the memory of an optimizer
+        for pair in new:
+            if pair.slot.name not in backward.driving and not _is_known(pair, known):
+                known.append(pair)
+                reason = "the script moves it by a step, but no loss that was found depends on it"
+                found.append(Unchecked(pair.slot.name, pair.slot.leaf.shape, reason))
     return tuple(found)
+
+
+def _is_stepped(pair: GradientMap) -> bool:
+    """Whether an update takes a step off something, which is no gradient that is summed up."""
+    name = pair.slot.name
+    is_gradient = is_gradient_word(name) or bool(parameter_of(name))
+    return pair.update is not None and pair.update.exact and not pair.update.adds and not is_gradient
 
 
 def standing_still(recording: Recording, backward: Backward, loss: LossExpression) -> Iterator[Unchecked]:

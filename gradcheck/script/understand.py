@@ -221,7 +221,9 @@ def _with_steps_that_follow(recording: Recording, subject: Subject, moving: Sequ
             gone = [pair.slot for pair in backward.pairs if pair.slot.name in astray]
             reason = "what is taken for its gradient is not what it is moved along, though others follow theirs"
             rows = tuple(Unchecked(slot.name, slot.leaf.shape, reason) for slot in gone)
-            return replace(subject, backward=replace(backward, pairs=kept), unchecked=(*subject.unchecked, *rows))
+            beside = (*backward.beside, *(pair for pair in backward.pairs if pair.slot.name in astray))
+            left = replace(backward, pairs=kept, beside=beside)
+            return replace(subject, backward=left, unchecked=(*subject.unchecked, *rows))
     return subject
 
 
