@@ -325,7 +325,8 @@ def _step_sizes(backward: Backward) -> dict[str, float]:
 
 def _step_scales(backward: Backward, loss: LossExpression) -> list[Scale]:
     """Return what steps may be, as multiples of the gradient: the step sizes that the code shows, in the right way."""
-    rates: dict[float, str] = {}
+    # the code's own name for a step size comes last, and a name before a product
+    rates = dict(_named_rates(backward))
     for rate, text in _rates(backward):
         rates.setdefault(rate, text)
     return [Scale(way * rate, text, applied=True) for way in _ways(backward, loss) for rate, text in rates.items()]
