@@ -53,7 +53,7 @@ def forked(monkeypatch: pytest.MonkeyPatch, examiner: Any) -> None:
 
 
 @pytest.fixture(scope="session")
-def shelf(tmp_path_factory: pytest.TempPathFactory, examiner: Any) -> Iterator[Shelf]:
+def shelf(tmp_path_factory: pytest.TempPathFactory, examiner: Any) -> Shelf:
     """Examine each fixture script once in a run of the tests, however many processes that has."""
     from fixture_scripts import Shelf
 
@@ -61,7 +61,4 @@ def shelf(tmp_path_factory: pytest.TempPathFactory, examiner: Any) -> Iterator[S
     # what belongs to one of several processes lies in the folder of the run
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "examined"
     folder.mkdir(exist_ok=True)
-    with pytest.MonkeyPatch.context() as patch:
-        if hasattr(os, "fork"):
-            patch.setattr("gradcheck.api.examine_isolated", examiner)
-        yield Shelf(folder)
+    return Shelf(folder, examiner if hasattr(os, "fork") else None)
