@@ -217,7 +217,8 @@ def _exit_code(
             return child.wait(left if told is None else min(left, _LOOK_SECONDS))
         if told is not None:
             with suppress(OSError):  # it has not said anything yet
-                told((place / STATUS).read_text(encoding="utf-8"))
+                if text := (place / STATUS).read_text(encoding="utf-8"):
+                    told(text)
     return None
 
 
