@@ -56,9 +56,7 @@ def common_constant(backward: Backward, probes: Sequence[CheckResult]) -> tuple[
     """Return the constant ratio on which most parameters agree, and which do."""
     best, most = 1.0, Agreement(frozenset(), frozenset(), len(backward.names))
     for name in backward.names:
-        analytic, numerical, _ = _values(name, probes)
-        norm = float(numerical @ numerical)
-        constant = float(analytic @ numerical) / norm if norm > 0 else np.nan
+        constant = _ratio(name, probes)
         if np.isfinite(constant) and constant != 0:
             seen = agreement(backward, constant, probes)
             if seen.count > most.count:
@@ -68,9 +66,8 @@ def common_constant(backward: Backward, probes: Sequence[CheckResult]) -> tuple[
 
 def own_ratio(name: str, probes: Sequence[CheckResult]) -> bool:
     """Whether what the script has for one parameter is its gradient times any one factor."""
-    analytic, numerical, _ = _values(name, probes)
-    norm = float(numerical @ numerical)
-    return norm > 0 and _agrees(name, float(analytic @ numerical) / norm, probes)
+    constant = _ratio(name, probes)
+    return bool(np.isfinite(constant)) and _agrees(name, constant, probes)
 
 
 def common_ratio(backward: Backward, probes: Sequence[CheckResult]) -> bool:
@@ -99,6 +96,13 @@ def is_of_another_function(backward: Backward, probes: Sequence[CheckResult]) ->
         abs(factor - factors[0]) > _AGREEMENT * abs(factors[0]) + error + errors[0]
         for factor, error in zip(factors, errors, strict=True)
     )
+
+
+def _ratio(name: str, probes: Sequence[CheckResult]) -> float:
+    """Return what the script has for a parameter as a multiple of its numerical gradient, by least squares."""
+    analytic, numerical, _ = _values(name, probes)
+    norm = float(numerical @ numerical)
+    return float(analytic @ numerical) / norm if norm > 0 else float("nan")
 
 
 def likeness(name: str, probes: Sequence[CheckResult]) -> float:

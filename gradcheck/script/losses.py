@@ -91,8 +91,7 @@ def _assigned(source: SourceFile, backward: Backward) -> Iterator[LossExpression
     after the parameters were moved is evaluated before, from the same expression.
     """
     feeding, parameters = _feeding(backward), _parameter_names(backward)
-    known = {*backward.example.local_variables, *_in_sight(backward), *backward.function.arguments}
-    known |= {*backward.example.variables, *source.functions, *dir(builtins), *source.imported}
+    known = _known(source, backward)
     units = [backward.function] if backward.region is backward.function else [backward.function, backward.region]
     for code in units:
         for statement in code.statements:
@@ -254,8 +253,7 @@ def _attribute_targets(statement: ast.stmt) -> set[str]:
 def _told(source: SourceFile, backward: Backward) -> Iterator[LossExpression]:
     """Return the expressions that the script prints, collects or adds up under the name of a loss."""
     nodes = [backward.function.node, backward.region.node]
-    known = {*backward.example.local_variables, *_in_sight(backward), *backward.function.arguments}
-    known |= {*backward.example.variables, *source.functions, *dir(builtins), *source.imported}
+    known = _known(source, backward)
     for node in (inner for outer in nodes for inner in ast.walk(outer)):
         for name, expression in _named_expressions(node):
             plain = isinstance(expression, ast.Name | ast.Constant | ast.Attribute)
@@ -305,8 +303,7 @@ def implied_candidates(source: SourceFile, backward: Backward) -> list[LossExpre
     the output, or to what goes into a sigmoid or softmax, are the difference itself.
     """
     found = []
-    known = {*backward.example.local_variables, *_in_sight(backward), *backward.function.arguments}
-    known |= {*backward.example.variables, *source.functions, *dir(builtins), *source.imported}
+    known = _known(source, backward)
     for one, other, line in _residual_lines(backward.function):
         if not _names(one) | _names(other) <= known:
             continue
@@ -408,8 +405,7 @@ def _calls(source: SourceFile, backward: Backward, loss: Function) -> Iterator[L
         near = near and _is_near(backward, text)
         return LossExpression(text, text, loss.line, loss.short_name, evidence, near)
 
-    bound = loss.arguments[:1] if loss.owner and "staticmethod" not in loss.decorators else ()
-    required = [name for name in loss.required_arguments if name not in bound]
+    required = _required(loss)
     around = backward.example.arguments if isinstance(function, Loop) else ()
     visible = {*backward.example.local_variables, *function.arguments, *around}
     known = visible | (set(backward.example.variables) & function.names)
@@ -437,10 +433,8 @@ def _with_arguments_of_others(source: SourceFile, backward: Backward, loss: Func
 
     ``gradient(X_batch, y_batch, w)`` says what ``X`` and ``y`` of ``loss(X, y, w)`` are in that step.
     """
-    bound = loss.arguments[:1] if loss.owner and "staticmethod" not in loss.decorators else ()
-    required = [name for name in loss.required_arguments if name not in bound]
-    known = {*backward.example.local_variables, *_in_sight(backward), *backward.function.arguments}
-    known |= {*backward.example.variables, *source.imported, *source.functions}
+    required = _required(loss)
+    known = _known(source, backward)
     for node in (n for statement in backward.function.node.body for n in ast.walk(statement)):
         if not isinstance(node, ast.Call) or any(isinstance(a, ast.Starred) for a in node.args):
             continue
@@ -516,6 +510,18 @@ def _in_sight(backward: Backward) -> set[str]:
     own = {name for s in backward.region.statements if isinstance(s, ast.Assign) for name in assigned_names(s)}
     in_module = backward.region.function is None
     return {*moment.arguments, *own, *(moment.variables if in_module else ())}
+
+
+def _known(source: SourceFile, backward: Backward) -> set[str]:
+    """Return every name that an expression may mention at the end of the code."""
+    known = {*backward.example.local_variables, *_in_sight(backward), *backward.function.arguments}
+    return known | {*backward.example.variables, *source.functions, *dir(builtins), *source.imported}
+
+
+def _required(loss: Function) -> list[str]:
+    """Return the arguments that a call of a loss has to give, the object that a method belongs to left out."""
+    bound = loss.arguments[:1] if loss.owner and "staticmethod" not in loss.decorators else ()
+    return [name for name in loss.required_arguments if name not in bound]
 
 
 def _parameter_names(backward: Backward) -> set[str]:
