@@ -23,7 +23,7 @@ from gradcheck.script.agreement import (
 from gradcheck.script.backward import Backward
 from gradcheck.script.in_turn import follows_in_turn
 from gradcheck.script.leaves import is_numeric
-from gradcheck.script.names import loss_rank
+from gradcheck.script.names import fold, loss_rank, parameter_of
 from gradcheck.script.outputs import Kind
 from gradcheck.script.pairing import GradientMap
 from gradcheck.script.perturb import assign, moved
@@ -221,7 +221,9 @@ def _without_followers_of_others(recording: Recording, choice: Choice, every: Se
 
 def _is_supported(choice: Choice, parameters: int, *, alone: bool) -> bool:
     """Whether a loss that agrees with no gradient may be the one: it is called so, or is the only one of the step."""
-    if loss_rank(choice.loss.name) > 1:
+    function = choice.backward.function.short_name
+    # a function that is called ``df`` says what it is the derivative of
+    if loss_rank(choice.loss.name) > 1 or fold(choice.loss.name) in map(fold, parameter_of(function)):
         return True
     written = loss_rank(choice.loss.name) > 0 and "(" not in choice.loss.text
     return alone and written and choice.loss.near and len(choice.backward.names) == parameters

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
@@ -348,7 +349,7 @@ def _changed(recording: Recording, places: Sequence[Slot], sight: Sight) -> tupl
     for number in sorted(sight.changed):
         slot = places[number]
         name = sight.names.get(number, slot.name)
-        own = [update for update in moves if moved_base(update.target) in (_base(name), _base(slot.name))]
+        own = [update for called in (name, slot.name) for update in moves if _moves(update, called)]
         is_named = own or (aliased and _base(name) not in set_anew)
         if (is_named or number in sight.moves) and number in sight.floats and not loss_rank(name):
             leaf = replace(slot.leaf, name=name)
@@ -356,6 +357,14 @@ def _changed(recording: Recording, places: Sequence[Slot], sight: Sight) -> tupl
             line = f"line {own[0].line}: " if own else ""
             pairs.append(GradientMap(slot, output, own[0] if own else None, f"{line}it is moved").called(name))
     return tuple(pairs)
+
+
+def _moves(update: Update, name: str) -> bool:
+    """Whether an update moves what is called so: ``weights[i]`` may be ``weights[1]``, and ``weights[0]`` is not."""
+    if moved_base(update.target) != moved_base(name):
+        return False
+    index = re.compile(r"\[\d+\]$")
+    return not (index.search(update.target) and index.search(name)) or _base(update.target) == _base(name)
 
 
 def _set_anew(source: SourceFile) -> set[str]:
