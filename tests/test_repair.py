@@ -196,3 +196,31 @@ def test_where_one_place_only_is_right_there_is_no_alternative(tmp_path):
 @pytest.mark.parametrize("other", ["d = (2 * e) * f", "d  =  2 * e * f"])
 def test_parentheses_and_blanks_make_no_other_edit(other):
     assert _meaning(other) == _meaning("d = 2 * e * f")
+
+
+DECAYING = """
+import numpy as np
+
+rng = np.random.default_rng(4)
+X = rng.normal(size=(30, 3))
+y = X @ np.array([1.0, -2.0, 0.5]) + 0.2 * rng.normal(size=30)
+w = rng.normal(size=3)
+for step in range(60):
+    e = X @ w - y
+    loss = 0.5 * np.mean(e ** 2)
+    w -= 0.1 * (X.T @ e / len(y) - 0.3 * w)
+print(loss)
+"""
+
+
+def test_a_decay_that_lets_weights_grow_is_turned_not_taken_away(tmp_path):
+    result = check(tmp_path, DECAYING)
+    assert result.verdict == "mismatch"
+    assert mended(DECAYING, result) == DECAYING.replace("- 0.3 * w", "+ 0.3 * w").lstrip("\n")
+
+
+def test_a_term_that_is_no_decay_is_taken_away(tmp_path):
+    text = DECAYING.replace("- 0.3 * w", "- 0.3 * e.sum()")
+    result = check(tmp_path, text)
+    assert result.verdict == "mismatch"
+    assert "e.sum()" not in mended(text, result)

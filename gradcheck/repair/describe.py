@@ -75,8 +75,10 @@ def _of_step(source: SourceFile, points: Sequence[Point], step: Accepted, fix: F
     names = _shown(step.touched if step.candidate.influence else step.fixed)
     target = step.candidate.influence.site.target if step.candidate.influence else _assigned(step.before, start)
     errors = [worst_error([p.result for p in points], name) for name in sorted(step.fixed)]
+    but = ", but for the decay, which the loss does not have" if rewrite.leaves_decay else ""
     evidence = tuple(
-        f"without the edit, the gradient of `{_entry(name)}` {_told(error)}; with it, it agrees with finite differences"
+        f"without the edit, the gradient of `{_entry(name)}` {_told(error)}; with it, it agrees with finite "
+        f"differences{but}"
         for name, error in zip(sorted(step.fixed), errors, strict=True)
     )
     span = Span(lines.get(line, line), column, lines.get(end_line, end_line), end_column)

@@ -170,7 +170,8 @@ def _dropped(spot: Spot, writer: Writer) -> Iterator[Rewrite]:
         case ast.BinOp(left, ast.Div() | ast.Pow() | ast.FloorDiv(), right):
             yield _without(spot, writer, left, right)
         case ast.BinOp(left, ast.Add() | ast.Sub() as sign, right):
-            yield _without_term(spot, writer, left, right)
+            before, after = ("+", "-") if isinstance(sign, ast.Add) else ("-", "+")
+            yield _without_term(spot, writer, left, right, (before, after))
             if isinstance(sign, ast.Add):
                 yield _without_term(spot, writer, right, left)
         case ast.Call(_, [argument, *_]):
@@ -225,11 +226,18 @@ def dropped_code(factor: ast.expr) -> str:
 # -- terms ------------------------------------------------------------------------------------------------------------
 
 
-def _without_term(spot: Spot, writer: Writer, kept: ast.expr, dropped: ast.expr) -> Rewrite:
+def _without_term(
+    spot: Spot, writer: Writer, kept: ast.expr, dropped: ast.expr, signs: tuple[str, str] | None = None
+) -> Rewrite:
     text = writer.of(dropped)
     names = [ast.unparse(node) for node in ast.walk(dropped) if isinstance(node, ast.Name | ast.Attribute)]
     code = "GC220" if any(_DECAY.match(name) for name in names) else "GC211"
-    return Rewrite(writer.put(spot, writer.of(kept)), code, _cost(spot, 1.3), text, "")
+    turned = None
+    if signs is not None:
+        before, after = (f"{sign} {bracketed(text, _SUM + 1, precedence_of(text))}" for sign in signs)
+        new = writer.put(spot, f"{writer.held(kept, _SUM)} {after}")
+        turned = Rewrite(new, code, _cost(spot, 1.3), before, after, leaves_decay=True)
+    return Rewrite(writer.put(spot, writer.of(kept)), code, _cost(spot, 1.3), text, "", turned=turned)
 
 
 def _added(spot: Spot, writer: Writer, plain: Sequence[Atom]) -> Iterator[Rewrite]:

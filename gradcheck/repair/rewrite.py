@@ -27,6 +27,10 @@ class Rewrite:
         Whether it may give the value another shape.
     keeps_value : bool
         Whether it matters although the value stays the same, as a copy does.
+    leaves_decay : bool
+        Whether a decay of the parameter stays in its step, which is no part of the loss's gradient.
+    turned : Rewrite or None
+        For an edit that takes a term away, the one that turns its sign instead: a penalty may be in no written loss.
     """
 
     splices: tuple[Splice, ...]
@@ -36,6 +40,8 @@ class Rewrite:
     new: str = ""
     reshapes: bool = False
     keeps_value: bool = False
+    leaves_decay: bool = False
+    turned: Rewrite | None = None
 
 
 _ATOMIC, _POWER, _UNARY, _PRODUCT, _SUM, _SHIFT, _BIT, _COMPARE, _NOT, _BOOL, _ANY = 10, 9, 8, 7, 6, 5, 4, 3, 2, 1, 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from gradcheck.repair.adjoints import proved_right
 from gradcheck.repair.bench import Bench, Point
@@ -12,6 +12,7 @@ from gradcheck.repair.budget import Share
 from gradcheck.repair.influence import Influence, influences
 from gradcheck.repair.judgement import Judgement
 from gradcheck.repair.level import Accepted, Known, Level, suspects
+from gradcheck.repair.text import spliced
 from gradcheck.repair.trials import loadable
 
 _MOST_EDITS, _BRANCHES, _REFUSED = 5, 3, 4
@@ -97,6 +98,10 @@ class Search:
 
     def _first_verified(self, level: Level, found: Iterator[Accepted], done: list[Accepted]) -> list[Accepted] | None:
         for accepted in found:
+            turned = self._turned(accepted)
+            if turned is not None and (judged := self.judge(turned.after)).points:
+                self.judged = judged
+                return [*done, turned]
             judged = self.judge(accepted.after)
             if judged.points:
                 self.judged = judged
@@ -106,6 +111,15 @@ class Search:
             if self._is_over():
                 break
         return None
+
+    def _turned(self, accepted: Accepted) -> Accepted | None:
+        """Return the edit that turns the sign of a term, where it takes away that by which a parameter decays."""
+        rewrite = accepted.candidate.rewrite.turned
+        updates = [pair.update for pair in self.bench.backward.pairs]
+        if rewrite is None or all(update is None or update.decay is None for update in updates):
+            return None
+        after = spliced(accepted.before, rewrite.splices)
+        return replace(accepted, candidate=replace(accepted.candidate, rewrite=rewrite), after=after)
 
     def _look_for_others(self, level: Level, found: Iterator[Accepted], first: Accepted) -> None:
         """Judge other edits that are about as natural as the first, a few of them."""

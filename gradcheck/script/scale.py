@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -361,7 +361,7 @@ def _named_rates(backward: Backward) -> Iterator[tuple[float, str]]:
 
 
 def _has_rate(update: Update) -> bool:
-    return any(is_step_size(name) for name in _written(update)) or any(True for _ in _numbers(update))
+    return any(is_step_size(name) for name in _written(update)) or bool(_numbers(update))
 
 
 def _scalars(update: Update, backward: Backward) -> dict[str, float]:
@@ -389,10 +389,15 @@ def _written(update: Update) -> set[str]:
     return {ast.unparse(node) for node in ast.walk(update.step) if isinstance(node, ast.Name | ast.Attribute)}
 
 
-def _numbers(update: Update) -> Iterator[float]:
-    for factor in factors(update.step, dots=True):
-        if isinstance(factor, ast.Constant) and isinstance(factor.value, int | float) and factor.value > 0:
-            yield float(factor.value)
+def _numbers(update: Update) -> list[float]:
+    """Return the numbers that a whole step is multiplied by; where there is none, those in its terms."""
+    whole = _positive(factor for factor, power in _powers(update.step, 1) if power > 0)
+    return whole or _positive(factors(update.step, dots=True))
+
+
+def _positive(parts: Iterable[ast.expr]) -> list[float]:
+    numbers = [part.value for part in parts if isinstance(part, ast.Constant) and isinstance(part.value, int | float)]
+    return [float(number) for number in numbers if number > 0]
 
 
 def _coefficient(update: Update, backward: Backward) -> tuple[float, str] | None:
