@@ -43,14 +43,11 @@ class Point:
         Seed of the move of its parameters; None where they are as they were recorded.
     result : CheckResult
         The numerical gradients there, and the analytic ones of the script as it is.
-    size : float
-        How far they were moved, as a share of a usual move.
     """
 
     moment: Call
     seed: tuple[int, ...] | None
     result: CheckResult
-    size: float = 1.0
 
     @cached_property
     def wanted(self) -> Wanted:
@@ -73,7 +70,7 @@ def staged(recording: Recording, backward: Backward, point: Point) -> Iterator[S
     """
     stage = Stage(recording, backward, point.moment)
     names = backward.names if point.seed is not None else ()
-    with moved(stage.parameters, names, np.random.default_rng(point.seed or 0), size=point.size):
+    with moved(stage.parameters, names, np.random.default_rng(point.seed or 0)):
         yield stage
 
 

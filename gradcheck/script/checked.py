@@ -24,7 +24,7 @@ from gradcheck.script.growth import before_growth, fitted, grown
 from gradcheck.script.guards import GuardlessSource
 from gradcheck.script.kernel import stand_in_for_kernel
 from gradcheck.script.optimized import understood as understood_with_optimizers
-from gradcheck.script.perturb import moved
+from gradcheck.script.perturb import assign, moved
 from gradcheck.script.record import Call, Recording, record, script_raised
 from gradcheck.script.replay import Stage
 from gradcheck.script.source import SourceFile
@@ -43,8 +43,8 @@ _SHARE_OF_RUN = 0.5
 _SAME_LOSS = 1e-3
 # for a point where there is no time left: what is seen then is shown
 _LEAST_SECONDS = 0.1
-# of a usual move, for a second look at what seems wrong only away from the recorded points
-_NEAR = 0.03
+# what is spent at most, as a multiple of the check, to look for a moment at which something is wrong
+_LOOKING, _LEAST_LOOKING = 0.5, 100
 # how many constants are listed
 _SHOWN = 3
 
@@ -147,8 +147,57 @@ def rewind_input() -> None:
 def _examined(recording: Recording, subject: Subject, request: Request) -> Examined:
     stale = None if subject.backward.handed else computed_before(recording, subject.backward)
     found = list(checks(recording, subject, request, perturb=stale is None))
+    if all(point.result.verdict is Verdict.MATCH for point, _ in found):
+        found += _astray(recording, subject, request, [point.moment.number for point, _ in found], found)
     evaluations = sum(count for _, count in found)
     return Examined(recording, subject, stale, tuple(point for point, _ in found), evaluations)
+
+
+def _astray(
+    recording: Recording, subject: Subject, request: Request, known: Sequence[int], found: Sequence[tuple[Point, int]]
+) -> list[tuple[Point, int]]:
+    """Check at the first recorded moment at which something seems wrong along random directions, if there is one.
+
+    Some mistakes show in few steps only: where a sample occurs twice, or units are no longer active.
+    """
+    backward = subject.backward
+    left = max(_LOOKING * sum(count for _, count in found), _LEAST_LOOKING)
+    if backward.is_narrow or grown(backward):
+        return []
+    for moment in backward.moments:
+        is_late = request.deadline is not None and time.monotonic() > request.deadline
+        if moment.number in known or left <= 0 or is_late:
+            continue
+        try:
+            result = _along_directions(Stage(recording, backward, moment), subject, request.seed)
+            left -= result.evaluations
+            if result.verdict is Verdict.MISMATCH:
+                return list(checks(recording, subject, replace(request, points=1), perturb=False, moments=[moment]))
+        except (InputError, ScriptError):
+            continue
+        except Exception:  # noqa: BLE001 - the user's functions may raise anything
+            continue
+    return []
+
+
+def _along_directions(stage: Stage, subject: Subject, seed: int) -> CheckResult:
+    """Compare the slope of the loss along a random direction of each parameter with what the gradient says of it."""
+    raw, loss = stage.gradient()(stage.parameters), stage.loss(subject.loss)
+    rng, names = np.random.default_rng(seed), list(subject.backward.names)
+    values = {name: np.array(stage.parameters[name], dtype=float) for name in names}
+    ways = {name: rng.standard_normal(value.shape) for name, value in values.items()}
+    slopes = np.array([np.sum(np.asarray(raw[n], dtype=float) * ways[n]) / subject.scale.value for n in names])
+
+    def along(shifts: np.ndarray) -> Any:
+        for name, shift in zip(names, shifts, strict=True):
+            assign(stage.parameters, name, values[name] + shift * ways[name])
+        return loss(stage.parameters)
+
+    try:
+        return check_grad(along, slopes, np.zeros(len(names)))
+    finally:
+        for name in names:
+            assign(stage.parameters, name, values[name])
 
 
 def checks(
@@ -159,6 +208,7 @@ def checks(
     perturb: bool,
     start: int = 0,
     fresh: FreshData | None = None,
+    moments: Sequence[Call] | None = None,
 ) -> Iterator[tuple[Point, int]]:
     """Check at recorded points and, with `perturb`, at perturbed ones, in turn, until there are enough.
 
@@ -176,6 +226,8 @@ def checks(
         At which of the points to begin.
     fresh : FreshData, optional
         What changes the data where the parameters are moved.
+    moments : sequence of Call, optional
+        The recorded moments; by default all of them, in an order that shows most.
 
     Returns
     -------
@@ -183,20 +235,20 @@ def checks(
         The points, with the number of evaluations.
     """
     backward = before_growth(subject.backward)
-    moments, bounds = by_coverage(recording, backward), clip_bounds(recording.source, backward)
+    moments = by_coverage(recording, backward) if moments is None else moments
+    bounds = clip_bounds(recording.source, backward)
     problem: ScriptError | None = None
-    recorded: CheckResult | None = None
     done = 0
 
-    def point(moment: Call, seed: tuple[int, int], names: Sequence[str], size: float) -> tuple[Point, int]:
+    def point(moment: Call, seed: tuple[int, int], names: Sequence[str]) -> tuple[Point, int]:
         with ExitStack() as changes:
             if names and fresh is not None:
                 changes.enter_context(fresh.changed(moment, np.random.default_rng(seed)))
             stage = Stage(recording, backward, moment)
-            changes.enter_context(moved(stage.parameters, names, np.random.default_rng(seed), size=size))
+            changes.enter_context(moved(stage.parameters, names, np.random.default_rng(seed)))
             result = _check(stage, subject, request, done)
             told = without_clipped(result, bounds, subject.scale.value)
-            return Point(moment, seed if names else None, told, size), max(stage.evaluations, result.evaluations)
+            return Point(moment, seed if names else None, told), max(stage.evaluations, result.evaluations)
 
     for number in range(start, 2 * len(moments)):
         is_late = request.deadline is not None and time.monotonic() > request.deadline
@@ -205,31 +257,17 @@ def checks(
         perturbed = backward.names if number % 2 else ()
         if perturbed and not perturb:
             continue
-        moment, seed = moments[number // 2], (request.seed, number)
         try:
-            found, evaluations = point(moment, seed, perturbed, 1.0)
-            if perturbed and _is_worse(found.result, recorded):
-                # a guard constant or a clip shows only far away, a mistake in the formula near by as well
-                near, more = point(moment, seed, perturbed, _NEAR)
-                found, evaluations = near if not _is_worse(near.result, recorded) else found, evaluations + more
+            found = point(moments[number // 2], (request.seed, number), perturbed)
         except InputError as error:
             problem = ScriptError(error.message, slug=error.slug, line=backward.function.line)
         except Exception as error:  # noqa: BLE001 - the user's functions may raise anything
             problem = script_raised(error, recording.source)
         else:
             done += 1
-            recorded = recorded if perturbed else found.result
-            yield found, evaluations
+            yield found
     if not done and problem is not None and not start:
         raise problem
-
-
-def _is_worse(result: CheckResult, recorded: CheckResult | None) -> bool:
-    """Whether something is wrong or clipped at a moved point that is right at the recorded one."""
-    if recorded is None:
-        return False
-    right = {p.name for p in recorded.parameters if p.verdict is Verdict.MATCH}
-    return any(p.name in right and p.verdict is not Verdict.MATCH for p in result.parameters)
 
 
 def _check(stage: Stage, subject: Subject, request: Request, done: int) -> CheckResult:

@@ -15,7 +15,9 @@ from gradcheck.script.replay import Stage
 def by_coverage(recording: Recording, backward: Backward) -> list[Call]:
     """Return the moments of a backward: the first one, then those that run lines which none before them has run.
 
-    A branch that only some samples take is not passed over that way, if any recorded moment takes it.
+    A branch that only some samples take is not passed over that way, if any recorded moment takes it. Of those that
+    run the same lines, one from the middle comes first: a training has left its small weights by then, or its units
+    that are all active, and has not come to rest.
 
     Parameters
     ----------
@@ -37,7 +39,8 @@ def by_coverage(recording: Recording, backward: Backward) -> list[Call]:
 
 def _first_with_most(left: Sequence[tuple[Call, set[int]]], seen: set[int]) -> int:
     news = [len(lines - seen) for _, lines in left]
-    return news.index(max(news))
+    best = [index for index, number in enumerate(news) if number == max(news)]
+    return best[len(best) // 2]
 
 
 def _lines(recording: Recording, backward: Backward, moment: Call) -> set[int]:

@@ -165,6 +165,11 @@ def choose_loss(
                 different.append((way, loss, probes))
     different = [choice for choice in different if _is_plausible(*choice, rejected)]
     choices = _wholes(backward, [Choice.of(*one) for one in different])
+    # of all that may be a parameter, half have to speak for a loss that is not written down
+    reached = {name for names, _ in usable for name in names}
+    choices = [
+        c for c in choices if not c.loss.is_implied or 2 * max(c.agreement, c.proportional.count) >= len(reached)
+    ]
     if not choices:
         return None
     every = choices

@@ -105,16 +105,44 @@ def _in_region(recording: Recording, blank: Backward, read: frozenset[str]) -> I
         return
     example = replace(_example(blank, sight.variables))
     blank = replace(blank, example=example, updates=moves_in(recording.source.tree))
-    moving = _moving(recording, replace(blank, pairs=_changed(recording, places, sight)))
+    unmoved = _stepped_without_moving(blank, places, sight)
+    sight = replace(sight, changed=sight.changed | unmoved if sight.changed else sight.changed)
+    names = frozenset(sight.names.get(number, places[number].name) for number in unmoved)
+    moving = _moving(recording, replace(blank, pairs=_changed(recording, places, sight)), names)
     for way in (replace(blank, pairs=_kept(recording, blank, places, sight)), moving):
-        if way.pairs and (backward := _living(recording, way, sight.fresh)) is not None:
+        if way.pairs and (backward := _living(recording, way, sight.fresh, names)) is not None:
             yield backward
 
 
-def _moving(recording: Recording, backward: Backward) -> Backward:
+def _stepped_without_moving(blank: Backward, places: Sequence[Slot], sight: Sight) -> frozenset[int]:
+    """Return the places that each round steps, from its text, and that have not moved: their steps are all zero."""
+    always = [update for s in _unconditional(blank.function.node.body) for update in updates_of(s)]
+    steps = {update.target for update in always if update.exact and not update.counts}
+    return frozenset(
+        number
+        for number, slot in enumerate(places)
+        if number not in sight.changed
+        and np.asarray(slot.leaf.value).dtype.kind == "f"
+        and steps & {sight.names.get(number, ""), slot.name}
+    )
+
+
+def _unconditional(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+    """Return the statements of a body that run each time: those in its loops and contexts, and in no branch."""
+    for statement in body:
+        if isinstance(statement, ast.For | ast.With):
+            yield from _unconditional(statement.body)
+        elif isinstance(statement, ast.Assign | ast.AugAssign):
+            yield statement
+        elif any(isinstance(node, ast.Return | ast.Break | ast.Continue) for node in ast.walk(statement)):
+            return
+
+
+def _moving(recording: Recording, backward: Backward, unmoved: Set[str]) -> Backward:
     """Return the code without what it makes anew in each step, and without totals: what drives nothing.
 
-    What no update names is kept if it is seen to be moved by small steps.
+    What no update names is kept if it is seen to be moved by small steps, or stands beside what is. What is in
+    `unmoved` is stepped by nothing, and kept if it drives the others.
     """
     found = roles(recording, backward) if backward.pairs else {}
     if not found:
@@ -123,12 +151,24 @@ def _moving(recording: Recording, backward: Backward) -> Backward:
     # a gradient may be the same at all parameters; what a step size moves is no total
     stepped = {p.slot.name for p in backward.pairs if p.update is not None and (p.update.steps or not p.update.adds)}
     kept |= {name for name in stepped if found[name].is_carried}
+    kept |= {name for name in unmoved if name in found and found[name].drives}
     pairs = [pair for pair in backward.pairs if pair.slot.name in kept]
+    small = {_container(p.slot) for p in pairs if p.slot.path and found[p.slot.name].is_step}
     return replace(
         backward,
-        pairs=tuple(pair for pair in pairs if pair.update is not None or found[pair.slot.name].is_step),
+        pairs=tuple(
+            pair
+            for pair in pairs
+            if pair.update is not None or found[pair.slot.name].is_step or _container(pair.slot) in small
+        ),
         driving=frozenset(name for name in kept if found[name].drives),
     )
+
+
+def _container(slot: Slot) -> object:
+    """Return what a place is a member of, if that is a list, a tuple or a mapping; objects may hold anything."""
+    is_member = slot.path and not slot.path[-1].attribute
+    return (slot.variable, slot.is_argument, slot.path[:-1]) if is_member else slot.name
 
 
 def _may_be_parameter(slot: Slot) -> bool:
@@ -382,8 +422,13 @@ def _set_anew(source: SourceFile) -> set[str]:
 # -- both -------------------------------------------------------------------------------------------------------------
 
 
-def _living(recording: Recording, backward: Backward, fresh: frozenset[str]) -> Backward | None:
-    """Return the backward with the gradients that follow the parameters; None if none does, or not twice the same."""
+def _living(
+    recording: Recording, backward: Backward, fresh: frozenset[str], unmoved: frozenset[str]
+) -> Backward | None:
+    """Return the backward with the gradients that follow the parameters; None if none does, or not twice the same.
+
+    Beside these, a gradient that is always zero is one, too, where the script steps by it.
+    """
     # what was just made is no leftover, even where it is the same at all parameters
     made = {p.slot.name for p in backward.pairs if p.output.kind is Kind.KEPT and p.output.leaf.name in fresh}
     living: set[str] = set(made) if len(made) < len(backward.pairs) else set()
@@ -400,6 +445,7 @@ def _living(recording: Recording, backward: Backward, fresh: frozenset[str]) -> 
         living |= {name for name in backward.names if not np.array_equal(first[name], elsewhere[name])}
         if living:
             living |= {p.slot.name for p in backward.pairs if _is_moved_unevenly(p, first[p.slot.name])}
+            living |= unmoved & set(backward.names)
     pairs = tuple(pair for pair in backward.pairs if pair.slot.name in living)
     return replace(backward, pairs=pairs) if pairs else None
 

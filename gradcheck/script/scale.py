@@ -274,20 +274,21 @@ def _sample_counts(backward: Backward) -> list[int]:
 def _named_lengths(backward: Backward) -> dict[int, str]:
     """Return the numbers of samples that the code may have in sight, each with an expression for it.
 
-    These are whole numbers and the lengths of what is no parameter, nor shaped as one.
+    These are the lengths of what is no parameter, nor shaped as one; a whole number of that size may be its name.
     """
     call = backward.example
     shapes = {pair.slot.leaf.shape for pair in backward.pairs}
     found: dict[int, str] = {}
+    names: dict[int, str] = {}
     for name, value in {**call.variables, **call.local_variables, **call.arguments}.items():
-        if isinstance(value, int) and not isinstance(value, bool) and value > 1:
-            found.setdefault(value, name)
+        if isinstance(value, int) and not isinstance(value, bool):
+            names.setdefault(value, name)
         shape = getattr(value, "shape", None) if not isinstance(value, list) else (len(value),)
         if isinstance(shape, tuple) and shape and shape not in shapes:
             size = int(np.prod(shape))
             found.setdefault(shape[0], f"len({name})")
             found.setdefault(size, f"{name}.size")
-    return {n: text for n, text in found.items() if n > 1}
+    return {n: names.get(n, text) for n, text in found.items() if n > 1}
 
 
 def _rates_in_sight(backward: Backward) -> list[float]:
@@ -336,6 +337,23 @@ def _rates(backward: Backward) -> Iterator[tuple[float, str]]:
     """Return the step sizes that may be in the updates, with how they are written, and what they are all in all."""
     yield from _named_rates(backward)
     yield from (found for update in _own(backward) if (found := _coefficient(update, backward)) is not None)
+    yield from _folded_rates(backward)
+
+
+def _folded_rates(backward: Backward) -> Iterator[tuple[float, str]]:
+    """Return the numbers that what flows into a bare step is multiplied by: a step size may be folded in earlier."""
+    call = backward.example
+    known = {**call.variables, **call.local_variables, **call.arguments}
+    for update in _own(backward):
+        if _has_rate(update) or _scalars(update, backward):
+            continue
+        names = loaded_names(update.step)
+        for name in names | backward.function.feeds(names):
+            for statement in backward.function.assignments(name):
+                for factor in factors(statement.value, dots=True) if statement.value is not None else ():
+                    value = factor.value if isinstance(factor, ast.Constant) else known.get(ast.unparse(factor))
+                    if isinstance(value, float) and 0 < value <= _LARGEST_RATE:
+                        yield value, ast.unparse(factor)
 
 
 def _named_rates(backward: Backward) -> Iterator[tuple[float, str]]:

@@ -20,7 +20,7 @@ from gradcheck.script.replay import LossExpression
 
 # what people call the memory of an optimizer
 _STATE = re.compile(
-    r"^(?:m|v|s|h)_?[A-Z0-9_]|cache|mem|state|moment|veloc|acc|hist|running|avg|mean|var|baseline", re.IGNORECASE
+    r"^(?-i:[mvs](?:_|[A-Z]))|cache|mem|state|moment|veloc|accum|hist|running|avg|baseline", re.IGNORECASE
 )
 
 
@@ -103,19 +103,23 @@ def _is_stepped(pair: GradientMap) -> bool:
 
 
 def standing_still(recording: Recording, backward: Backward, loss: LossExpression) -> Iterator[Unchecked]:
-    """Return the members of lists of parameters that the script does not move, though the loss depends on them."""
+    """Return what is not moved in the lists and dictionaries that hold parameters, though the loss depends on it."""
     known = {(pair.slot.variable, pair.slot.path) for pair in backward.pairs}
     moment = backward.moments[0]
-    lists = {}
+    containers = {}
     for pair in backward.pairs:
-        if pair.slot.path and isinstance(pair.slot.path[-1].key, int):
-            lists[pair.slot.variable, pair.slot.path[:-1]] = pair
-    for (variable, path), pair in lists.items():
+        # objects may hold anything
+        depth = max((n + 1 for n, step in enumerate(pair.slot.path) if step.attribute), default=0)
+        if depth < len(pair.slot.path):
+            containers[pair.slot.variable, pair.slot.path[:depth]] = pair
+    for (variable, path), pair in containers.items():
         root = (moment.arguments if pair.slot.is_argument else moment.variables)[variable]
-        beside = pair.slot.name[: pair.slot.name.rindex("[")]
+        beside = pair.slot.name
+        for _ in pair.slot.path[len(path) :]:
+            beside = beside[: beside.rindex("[")]
         for leaf in leaves(beside, follow(root, path)):
             whole = (variable, (*path, *leaf.path))
-            if len(leaf.path) != 1 or whole in known or leaf.size < _MANY:
+            if any(step.attribute for step in leaf.path) or whole in known or leaf.size < _MANY:
                 continue
             slot = Slot(replace(leaf, path=whole[1]), variable, pair.slot.is_argument)
             blank = replace(backward, pairs=(replace(pair, slot=slot),))
