@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -323,7 +324,12 @@ def _with_moments(recording: Recording, backward: Backward, loss: LossExpression
 
 def _wholes(backward: Backward, choices: list[Choice]) -> list[Choice]:
     """Drop a variable that is only a part of another choice, as ``data_loss`` is of ``loss``."""
-    parts = {name for c in choices for name in backward.function.feeds({c.loss.shown, c.loss.text})}
+    own = [{choice.loss.shown, choice.loss.text} for choice in choices]
+    # a total is made of its own last value
+    parts = {name for names in own for name in backward.function.feeds(names) - names}
+    totals = {text for names in own for text in names}
+    sums = [s for s in backward.function.statements if isinstance(s, ast.AugAssign) and ast.unparse(s.target) in totals]
+    parts |= {ast.unparse(statement.value) for statement in sums}
     # what is returned may be made of a variable that is called the same
     texts = {choice.loss.text for choice in choices}
     returned = [o.expression for o in backward.outputs if o.leaf.name in texts and o.expression is not None]

@@ -106,6 +106,9 @@ def _assigned(source: SourceFile, backward: Backward) -> Iterator[LossExpression
             value = statement.value
             if len(parts) == 1 and not isinstance(value, ast.Name | ast.Constant | ast.Attribute):
                 text, name = ast.unparse(value), ast.unparse(parts[0])
+                # by the end, what it was computed from has another value
+                if isinstance(statement, ast.Assign) and _names(text) & assigned_names(statement):
+                    continue
                 if not assigned_names(statement) & feeding and _names(text) <= known and not _moves(source, value):
                     near = _is_near(backward, text)
                     yield LossExpression(text, text, value.lineno, _root_name(name), "computed by the code", near=near)

@@ -15,11 +15,11 @@ from gradcheck.result import CheckResult
 from gradcheck.script.agreement import Agreement, agreement, common_constant, enough_values
 from gradcheck.script.backward import Backward
 from gradcheck.script.leaves import leaves
-from gradcheck.script.names import base_name, is_maximised, is_step_size, is_undirected, loss_rank
+from gradcheck.script.names import base_name, fold, is_maximised, is_step_size, is_undirected, loss_rank
 from gradcheck.script.outputs import Kind
 from gradcheck.script.pairing import GradientMap
 from gradcheck.script.replay import LossExpression
-from gradcheck.script.syntax import Function, Loop, loaded_names
+from gradcheck.script.syntax import Function, Loop, assigned_names, loaded_names
 from gradcheck.script.units import moved_base
 from gradcheck.script.updates import Update, factors
 
@@ -146,8 +146,10 @@ def read_scale(backward: Backward, loss: LossExpression, probes: Sequence[CheckR
     if best is not None and explained:
         return shown[best]
     if backward.kind is Kind.CHANGE:
-        rates = {rate for rate, _ in _named_rates(backward)}
-        return shown[0] if len(rates) == 1 and loss.near and _is_plain(backward) else None
+        rates = {rate for rate, _ in _folded_rates(backward)} or {rate for rate, _ in _named_rates(backward)}
+        if len(rates) != 1 or not loss.near or not _is_plain(backward):
+            return None
+        return next(scale for scale in shown if abs(scale.value) in rates)
     return _flowing(backward)
 
 
@@ -351,8 +353,8 @@ def _folded_rates(backward: Backward) -> Iterator[tuple[float, str]]:
         for name in names | backward.function.feeds(names):
             for statement in backward.function.assignments(name):
                 for factor in factors(statement.value, dots=True) if statement.value is not None else ():
-                    value = factor.value if isinstance(factor, ast.Constant) else known.get(ast.unparse(factor))
-                    if isinstance(value, float) and 0 < value <= _LARGEST_RATE:
+                    value = _evaluated(factor, known)
+                    if value is not None and value <= _LARGEST_RATE:
                         yield value, ast.unparse(factor)
 
 
@@ -459,11 +461,21 @@ def _evaluated(expression: ast.expr, known: dict[str, Any]) -> float | None:
 
 
 def _is_plain(backward: Backward) -> bool:
-    """Whether every parameter is moved by one statement of its own, by nothing that goes on from step to step."""
-    remembered = {moved_base(update.target) for update in backward.updates}
+    """Whether every parameter is moved once, by a statement of its own, by nothing that goes on from step to step."""
+    node = backward.function.node
+    loops = [part for part in ast.walk(node) if isinstance(part, ast.For | ast.While) and part is not node]
+    repeated = {line for loop in loops for line in range(loop.lineno, (loop.end_lineno or loop.lineno) + 1)}
+    made_anew = {
+        fold(name)
+        for statement in backward.function.statements
+        if isinstance(statement, ast.Assign)
+        for name in assigned_names(statement) - loaded_names(statement.value)
+    }
+    remembered = {moved_base(update.target) for update in backward.updates} - made_anew
     return all(
         pair.update is not None
         and pair.update.exact
+        and pair.update.line not in repeated
         and not remembered & {moved_base(source) for source in pair.update.sources - {pair.update.target}}
         for pair in backward.pairs
     )

@@ -240,3 +240,8 @@ def dropout_functions(v, w1, b1, w2, b2):
     z = v.x @ w1 + b1
     mask = v.end.cache[3]
     return np.mean(np.abs((z / (1 + np.abs(z)) * mask) @ w2 + b2 - v.y))
+
+
+@stretch("off = self.rise(x)", "self.A self.a self.B self.b", rate="rate", hidden="self.A self.a", later=300)
+def yeast_tiny_weights(v, A, a, B, b):
+    return np.mean((np.tanh(v.x @ A + a) @ B + b - v.y) ** 2)

@@ -115,3 +115,9 @@ def noisy_bound(v, mu, logs):
     # with the draw of this step
     theta = mu + v.end.self.noise * np.exp(logs)
     return np.sum((v.X @ theta - v.y) ** 2) / 2 + theta @ theta / 2 - logs.sum()
+
+
+@stretch("cost = 0.0", "self.shares_", stop="print(", rate="self.pace_")
+def honey_rate_folded_late(v, shares_):
+    missing = np.array(v.y) - shares_[0] - np.array(v.X) @ shares_[1:]
+    return np.sum(missing**2) / 2

@@ -139,3 +139,12 @@ def recursive_tree(v, *params):
         return np.tanh(left * a + right * b + both * a * b)
 
     return sum((value(tree) - mood) ** 2 for tree, mood in v.TREES) / 2
+
+
+@stretch("states = unroll(", "U V h_bias R shift", "dU dV dh dR dshift", stop="U -= rate")
+def tide_memory_readout(v, U, V, h_bias, R, shift):
+    state, total = np.zeros(4), 0.0
+    for before, level in zip(v.levels[:-1], v.levels[1:], strict=True):
+        state = np.tanh(U[:, 0] * before + V @ state + h_bias)
+        total += (R @ state + shift - level) ** 2
+    return total / (len(v.levels) - 1)

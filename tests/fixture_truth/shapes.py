@@ -92,3 +92,10 @@ def loss_object_data(v, mix, push, read):
     # log(1 + exp(-u)) + tau u in terms of u / 2
     half = short / 0.4
     return 0.2 * np.mean(np.log(2 * np.cosh(half)) + (2 * 0.9 - 1) * half)
+
+
+@stretch("where, kinds = found", "place kind", stop="if day % 30", rate="0.04", first=3, later=3)
+def pollen_repeated_rows(v, place, kind):
+    # the row of each sample by itself
+    rows = [kind[k] @ place[v.end.where] for k in v.end.kinds]
+    return np.sum((np.array(rows) - [1.0, 0.5, 0.0, -0.5]) ** 2)
