@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -64,6 +65,7 @@ def find_backwards(recording: Recording, overrides: Overrides, unrepeatable: dic
         own = map_gradients(function, found, slots(function, calls[0], read), updates, source.derivatives)
         names = {pair.output.leaf.path: pair.slot.name for pair in own}
         best: Backward | None = None
+        trained = _trained_in(function)
         for region in regions(source, function):
             moments = recording.of(region.name)
             if not moments:
@@ -79,8 +81,8 @@ def find_backwards(recording: Recording, overrides: Overrides, unrepeatable: dic
                 )
                 for pair in pairs
             ]
-            # what is returned may be the parameters, as they are after the step
-            pairs = [pair for pair in pairs if not pair.motion.is_value]
+            # what is returned may be the parameters, as they are after a step or after a whole training
+            pairs = [pair for pair in pairs if not pair.motion.is_value and pair.slot.name not in trained]
             backward = Backward(function, calls[0], found, tuple(pairs), region, moments, updates)
             backward = _without_totals(recording, backward)
             pairs = list(backward.pairs)
@@ -128,6 +130,13 @@ def is_handed_nothing_computed(recording: Recording, backward: Backward) -> bool
     others = {name for name in changed - set(backward.names) if not moved_on & set(map(fold, re.findall(r"\w+", name)))}
     # without a change of something else there is no reason to leave the place where the script itself starts
     return not others and bool(changed - set(backward.names))
+
+
+def _trained_in(function: Function) -> set[str]:
+    """Return what a function moves in a loop of its own: what it returns for that is no gradient."""
+    loops = [part for part in ast.walk(function.node) if isinstance(part, ast.For | ast.While)]
+    updates = [update for loop in loops for update in updates_in(loop) if not update.counts]
+    return {update.target for update in updates}
 
 
 def _without_totals(recording: Recording, backward: Backward) -> Backward:

@@ -446,8 +446,16 @@ def _living(
         if living:
             living |= {p.slot.name for p in backward.pairs if _is_moved_unevenly(p, first[p.slot.name])}
             living |= unmoved & set(backward.names)
+            # a step that is the same at all parameters may be a wrong one
+            living |= {p.slot.name for p in backward.pairs if _is_step(p)}
     pairs = tuple(pair for pair in backward.pairs if pair.slot.name in living)
     return replace(backward, pairs=pairs) if pairs else None
+
+
+def _is_step(pair: GradientMap) -> bool:
+    update = pair.update
+    own = pair.output.kind is Kind.CHANGE and update is not None and update.exact and not update.counts
+    return own and update is not None and update.steps
 
 
 def _is_moved_unevenly(pair: GradientMap, change: Any) -> bool:

@@ -99,3 +99,13 @@ def pollen_repeated_rows(v, place, kind):
     # the row of each sample by itself
     rows = [kind[k] @ place[v.end.where] for k in v.end.kinds]
     return np.sum((np.array(rows) - [1.0, 0.5, 0.0, -0.5]) ** 2)
+
+
+@stretch("def margin_loss(", "w", "result[1]")
+def peat_mean_of_walk(v, w):
+    return np.sum(np.maximum(0, 1 - np.array(v.y) * (np.array(v.X) @ w)))
+
+
+@stretch("costs.append(", "low steep", stop="if k % 40", rate="alpha", first=2, later=2)
+def tint_old_theta(v, low, steep):
+    return np.mean((low + steep * v.depth - v.tint) ** 2) / 2
