@@ -173,8 +173,6 @@ def _astray(
             left -= result.evaluations
             if result.verdict is Verdict.MISMATCH:
                 return list(checks(recording, subject, replace(request, points=1), perturb=False, moments=[moment]))
-        except (InputError, ScriptError):
-            continue
         except Exception:  # noqa: BLE001 - the user's functions may raise anything
             continue
     return []

@@ -30,9 +30,10 @@ from gradcheck.script.pairing import GradientMap
 from gradcheck.script.perturb import assign, moved
 from gradcheck.script.record import Recording
 from gradcheck.script.replay import LossExpression, Stage
-from gradcheck.script.scale import Scale, read_scale
+from gradcheck.script.scale import Scale, powers, read_scale
 from gradcheck.script.stale import computed_before
 from gradcheck.script.syntax import loaded_names
+from gradcheck.script.units import moved_base
 
 _PROBED_MOMENTS, _PROBED_ENTRIES = 3, 6
 # how many of these are also probed with moved parameters, and how far, as a share of a usual move
@@ -168,9 +169,7 @@ def choose_loss(
     choices = _wholes(backward, [Choice.of(*one) for one in different])
     # of all that may be a parameter, half have to speak for a loss that is not written down
     reached = {name for names, _ in usable for name in names}
-    choices = [
-        c for c in choices if not c.loss.is_implied or 2 * max(c.agreement, c.proportional.count) >= len(reached)
-    ]
+    choices = [choice for choice in choices if not choice.loss.is_implied or 2 * _speaking(choice) >= len(reached)]
     if not choices:
         return None
     every = choices
@@ -193,6 +192,34 @@ def choose_loss(
     if disagree and len(texts) > 1 and not all(choice.loss.is_implied for choice in winners):
         raise _ambiguous(backward, [choice.loss for choice in winners])
     return _without_followers_of_others(recording, winners[0], every)
+
+
+def _speaking(choice: Choice) -> int:
+    """Return how many parameters speak for a loss that is not written down."""
+    both = max((choice.seen.names, choice.proportional.names), key=len)
+    return len([pair for pair in choice.backward.pairs if pair.slot.name in both and not _proves_itself(choice, pair)])
+
+
+def _proves_itself(choice: Choice, pair: GradientMap) -> bool:
+    """Whether a step is the very difference that a loss is made of, with its own parameter in it."""
+    if pair.update is None:
+        return False
+    parts = [part for part, _ in powers(pair.update.step, 1)]
+    for name in [part.id for part in parts if isinstance(part, ast.Name)]:
+        parts += [s.value for s in choice.backward.function.assignments(name) if s.value is not None]
+    for part in parts:
+        if isinstance(part, ast.BinOp) and isinstance(part.op, ast.Sub):
+            left, right = ast.unparse(part.left), ast.unparse(part.right)
+            shown = choice.loss.shown
+            is_loss = f"`{left} - {right}`" in shown or (f"`{left}`" in shown and f"`{right}`" in shown)
+            if is_loss and moved_base(pair.update.target) in map(moved_base, _mentioned(part)):
+                return True
+    return False
+
+
+def _mentioned(expression: ast.expr) -> set[str]:
+    nodes = ast.walk(expression)
+    return {ast.unparse(node) for node in nodes if isinstance(node, ast.Name | ast.Attribute | ast.Subscript)}
 
 
 def _without_followers_of_others(recording: Recording, choice: Choice, every: Sequence[Choice]) -> Choice:

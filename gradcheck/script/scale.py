@@ -411,7 +411,7 @@ def _written(update: Update) -> set[str]:
 
 def _numbers(update: Update) -> list[float]:
     """Return the numbers that a whole step is multiplied by; where there is none, those in its terms."""
-    whole = _positive(factor for factor, power in _powers(update.step, 1) if power > 0)
+    whole = _positive(factor for factor, power in powers(update.step, 1) if power > 0)
     return whole or _positive(factors(update.step, dots=True))
 
 
@@ -424,7 +424,7 @@ def _coefficient(update: Update, backward: Backward) -> tuple[float, str] | None
     """Return the product of all numbers that a step is multiplied and divided by: ``eta / len(batch)``."""
     known = {**backward.example.variables, **backward.example.arguments, **backward.example.local_variables}
     value, texts = 1.0, list[str]()
-    for factor, power in _powers(update.step, 1):
+    for factor, power in powers(update.step, 1):
         number = _evaluated(factor, known)
         if number is not None:
             value *= number**power
@@ -433,14 +433,14 @@ def _coefficient(update: Update, backward: Backward) -> tuple[float, str] | None
     return (value, text.removeprefix("* ") if text[:1] == "*" else f"1 {text}") if texts else None
 
 
-def _powers(expression: ast.expr, power: int) -> Iterator[tuple[ast.expr, int]]:
+def powers(expression: ast.expr, power: int) -> Iterator[tuple[ast.expr, int]]:
     """Return what an expression is a product and quotient of, each with its power."""
     match expression:
         case ast.BinOp(left, ast.Mult() | ast.Div() | ast.MatMult() as sign, right):
-            yield from _powers(left, power)
-            yield from _powers(right, -power if isinstance(sign, ast.Div) else power)
+            yield from powers(left, power)
+            yield from powers(right, -power if isinstance(sign, ast.Div) else power)
         case ast.UnaryOp(ast.USub() | ast.UAdd(), inner):
-            yield from _powers(inner, power)
+            yield from powers(inner, power)
         case _:
             yield expression, power
 

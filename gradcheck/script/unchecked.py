@@ -114,9 +114,7 @@ def standing_still(recording: Recording, backward: Backward, loss: LossExpressio
             containers[pair.slot.variable, pair.slot.path[:depth]] = pair
     for (variable, path), pair in containers.items():
         root = (moment.arguments if pair.slot.is_argument else moment.variables)[variable]
-        beside = pair.slot.name
-        for _ in pair.slot.path[len(path) :]:
-            beside = beside[: beside.rindex("[")]
+        beside = "".join([variable, *(step.text for step in path)])
         for leaf in leaves(beside, follow(root, path)):
             whole = (variable, (*path, *leaf.path))
             if any(step.attribute for step in leaf.path) or whole in known or leaf.size < _MANY:
