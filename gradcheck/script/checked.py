@@ -24,7 +24,7 @@ from gradcheck.script.growth import before_growth, fitted, grown
 from gradcheck.script.guards import GuardlessSource
 from gradcheck.script.kernel import stand_in_for_kernel
 from gradcheck.script.optimized import understood as understood_with_optimizers
-from gradcheck.script.perturb import assign, moved
+from gradcheck.script.perturb import assign, moved, put_back
 from gradcheck.script.record import Call, Recording, record, script_raised
 from gradcheck.script.replay import Stage
 from gradcheck.script.source import SourceFile
@@ -148,13 +148,13 @@ def _examined(recording: Recording, subject: Subject, request: Request) -> Exami
     stale = None if subject.backward.handed else computed_before(recording, subject.backward)
     found = list(checks(recording, subject, request, perturb=stale is None))
     if all(point.result.verdict is Verdict.MATCH for point, _ in found):
-        found += _astray(recording, subject, request, [point.moment.number for point, _ in found], found)
+        found += _astray(recording, subject, request, found)
     evaluations = sum(count for _, count in found)
     return Examined(recording, subject, stale, tuple(point for point, _ in found), evaluations)
 
 
 def _astray(
-    recording: Recording, subject: Subject, request: Request, known: Sequence[int], found: Sequence[tuple[Point, int]]
+    recording: Recording, subject: Subject, request: Request, found: Sequence[tuple[Point, int]]
 ) -> list[tuple[Point, int]]:
     """Check at the first recorded moment at which something seems wrong along random directions, if there is one.
 
@@ -164,10 +164,10 @@ def _astray(
     left = max(_LOOKING * sum(count for _, count in found), _LEAST_LOOKING)
     if backward.is_narrow or grown(backward):
         return []
-    for moment in backward.moments:
-        is_late = request.deadline is not None and time.monotonic() > request.deadline
-        if moment.number in known or left <= 0 or is_late:
-            continue
+    known = {point.moment.number for point, _ in found}
+    for moment in [moment for moment in backward.moments if moment.number not in known]:
+        if left <= 0 or _is_late(request):
+            return []
         try:
             result = _along_directions(Stage(recording, backward, moment), subject, request.seed)
             left -= result.evaluations
@@ -182,20 +182,16 @@ def _along_directions(stage: Stage, subject: Subject, seed: int) -> CheckResult:
     """Compare the slope of the loss along a random direction of each parameter with what the gradient says of it."""
     raw, loss = stage.gradient()(stage.parameters), stage.loss(subject.loss)
     rng, names = np.random.default_rng(seed), list(subject.backward.names)
-    values = {name: np.array(stage.parameters[name], dtype=float) for name in names}
-    ways = {name: rng.standard_normal(value.shape) for name, value in values.items()}
-    slopes = np.array([np.sum(np.asarray(raw[n], dtype=float) * ways[n]) / subject.scale.value for n in names])
+    with put_back(stage.parameters, names) as values:
+        ways = {name: rng.standard_normal(value.shape) for name, value in values.items()}
+        slopes = np.array([np.sum(np.asarray(raw[n], dtype=float) * ways[n]) / subject.scale.value for n in names])
 
-    def along(shifts: np.ndarray) -> Any:
-        for name, shift in zip(names, shifts, strict=True):
-            assign(stage.parameters, name, values[name] + shift * ways[name])
-        return loss(stage.parameters)
+        def along(shifts: np.ndarray) -> Any:
+            for name, shift in zip(names, shifts, strict=True):
+                assign(stage.parameters, name, values[name] + shift * ways[name])
+            return loss(stage.parameters)
 
-    try:
         return check_grad(along, slopes, np.zeros(len(names)))
-    finally:
-        for name in names:
-            assign(stage.parameters, name, values[name])
 
 
 def checks(
@@ -249,8 +245,7 @@ def checks(
             return Point(moment, seed if names else None, told), max(stage.evaluations, result.evaluations)
 
     for number in range(start, 2 * len(moments)):
-        is_late = request.deadline is not None and time.monotonic() > request.deadline
-        if done >= request.points or (done and is_late):
+        if done >= request.points or (done and _is_late(request)):
             return
         perturbed = backward.names if number % 2 else ()
         if perturbed and not perturb:
@@ -266,6 +261,10 @@ def checks(
             yield found
     if not done and problem is not None and not start:
         raise problem
+
+
+def _is_late(request: Request) -> bool:
+    return request.deadline is not None and time.monotonic() > request.deadline
 
 
 def _check(stage: Stage, subject: Subject, request: Request, done: int) -> CheckResult:

@@ -454,8 +454,9 @@ def _living(
 
 def _is_step(pair: GradientMap) -> bool:
     update = pair.update
-    own = pair.output.kind is Kind.CHANGE and update is not None and update.exact and not update.counts
-    return own and update is not None and update.steps
+    if update is None or pair.output.kind is not Kind.CHANGE:
+        return False
+    return update.exact and update.steps and not update.counts
 
 
 def _is_moved_unevenly(pair: GradientMap, change: Any) -> bool:

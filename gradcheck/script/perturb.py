@@ -22,13 +22,20 @@ def moved(
     Each entry moves by a normal deviate of 0.3 times the spread of its parameter (its size, for a scalar), or of 0.15
     where that is smaller, times `size`.
     """
-    saved = {name: np.array(parameters[name], dtype=float) for name in names}
-    try:
-        for name, value in saved.items():
+    with put_back(parameters, names) as values:
+        for name, value in values.items():
             spread = float(np.std(value)) if value.size > 1 else float(np.abs(value).max())
             width = size * max(_RELATIVE * spread, _ABSOLUTE)
             assign(parameters, name, value + width * rng.standard_normal(value.shape))
         yield
+
+
+@contextmanager
+def put_back(parameters: dict[str, Any], names: Sequence[str]) -> Iterator[dict[str, np.ndarray]]:
+    """Return what the named parameters hold, and put it back at the end of the block."""
+    saved = {name: np.array(parameters[name], dtype=float) for name in names}
+    try:
+        yield saved
     finally:
         for name, value in saved.items():
             assign(parameters, name, value)

@@ -278,11 +278,10 @@ def _named_lengths(backward: Backward) -> dict[int, str]:
 
     These are the lengths of what is no parameter, nor shaped as one; a whole number of that size may be its name.
     """
-    call = backward.example
     shapes = {pair.slot.leaf.shape for pair in backward.pairs}
     found: dict[int, str] = {}
     names: dict[int, str] = {}
-    for name, value in {**call.variables, **call.local_variables, **call.arguments}.items():
+    for name, value in _in_sight(backward).items():
         if isinstance(value, int) and not isinstance(value, bool):
             names.setdefault(value, name)
         shape = getattr(value, "shape", None) if not isinstance(value, list) else (len(value),)
@@ -291,6 +290,12 @@ def _named_lengths(backward: Backward) -> dict[int, str]:
             found.setdefault(shape[0], f"len({name})")
             found.setdefault(size, f"{name}.size")
     return {n: names.get(n, text) for n, text in found.items() if n > 1}
+
+
+def _in_sight(backward: Backward) -> dict[str, Any]:
+    """Return the variables that the code sees."""
+    call = backward.example
+    return {**call.variables, **call.local_variables, **call.arguments}
 
 
 def _rates_in_sight(backward: Backward) -> list[float]:
@@ -344,8 +349,7 @@ def _rates(backward: Backward) -> Iterator[tuple[float, str]]:
 
 def _folded_rates(backward: Backward) -> Iterator[tuple[float, str]]:
     """Return the numbers that what flows into a bare step is multiplied by: a step size may be folded in earlier."""
-    call = backward.example
-    known = {**call.variables, **call.local_variables, **call.arguments}
+    known = _in_sight(backward)
     for update in _own(backward):
         if _has_rate(update) or _scalars(update, backward):
             continue
@@ -364,8 +368,8 @@ def _named_rates(backward: Backward) -> Iterator[tuple[float, str]]:
     Those with a name; else the numbers that a step is multiplied by; and 1 where there is none.
     """
     mentioned = {name for update in backward.updates for name in _written(update)}
-    call, named = backward.example, False
-    for name, value in {**call.variables, **call.local_variables, **call.arguments}.items():
+    named = False
+    for name, value in _in_sight(backward).items():
         if name.startswith("__"):
             continue
         for leaf in leaves(name, value):
@@ -386,8 +390,7 @@ def _has_rate(update: Update) -> bool:
 
 def _scalars(update: Update, backward: Backward) -> dict[str, float]:
     """Return the single numbers that a step is multiplied by: a step size may have a name in any language."""
-    call = backward.example
-    known = {**call.variables, **call.local_variables, **call.arguments}
+    known = _in_sight(backward)
     found = {}
     for factor in factors(update.step, dots=True):
         value = known.get(ast.unparse(factor))
