@@ -12,7 +12,11 @@ from gradcheck.arrays import FloatArray
 _POINTS = 9
 # in units of the natural scale; on the other side as well, as a kink lies on one side only
 _SPACINGS = (2.0**-17, -(2.0**-17), 2.0**-23, 2.0**-29, 2.0**-35, 2.0**-41)
+# beyond that points differ only where entries are zero; a curve that is still bent there is measured closer
+_CLOSEST = (2.0**-47, 2.0**-53)
 _WIDENED = (2.0**-11, 2.0**-5)
+# differences of a curve fall at least so much when its points move together, those of scatter do not
+_STILL_BENT = 0.5
 # orders of the differences that a smooth curve hardly shows in
 _ORDERS = range(4, 8)
 
@@ -42,8 +46,10 @@ def scatter(along: Callable[[Sequence[float]], FloatArray], origin: float, expec
     ----------
     .. [1] J. J. More, S. M. Wild, Estimating computational noise, SIAM J. Sci. Comput. 33 (2011), 1292-1314.
     """
-    found = math.inf
-    for spacing in _SPACINGS:
+    found, before = math.inf, math.inf
+    for spacing in _SPACINGS + _CLOSEST:
+        if spacing in _CLOSEST and not found < _STILL_BENT * before:
+            break
         values = _values(along, origin, spacing)
         if _is_granular(values):
             if math.isfinite(found):
@@ -52,7 +58,7 @@ def scatter(along: Callable[[Sequence[float]], FloatArray], origin: float, expec
             if _is_granular(values):
                 values = _values(along, origin, _WIDENED[1])
         if np.isfinite(values).all():
-            found = min(found, _deviation(values))
+            before, found = found, min(found, _deviation(values))
         if found <= expected:
             break
     return found if math.isfinite(found) else 0.0

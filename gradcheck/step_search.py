@@ -226,6 +226,8 @@ class StepSearch:
         at_point = _KINK_RESOLUTION * coarse_noise / found.suspect
         # the finest step stops short of the kink: one more like it gives the slope on this side
         left_behind = np.abs(fine_spread) <= np.maximum(0.3 * np.abs(s), 3 * levels.finest_two(levels.noise)[1])
+        # a spread that still falls this close to x is more likely to be curvature than a kink
+        falling = np.abs(fine_spread) <= 0.7 * np.abs(s)
         done = self._at_kink[entries]
         approach = kinky & ~done & ~left_behind
         self._distance[entries[approach]] = distance[approach]
@@ -236,7 +238,8 @@ class StepSearch:
         self._at_kink[entries] |= approach & (0.6 * distance <= at_point)
         self._upper[entries] = np.where(kinky, np.minimum(self._upper[entries], fine), self._upper[entries])
         short = np.minimum(np.maximum(0.6 * distance, at_point), fine / 2)
-        return np.where(left_behind, fine / RATIO, np.where(done, np.nan, short))
+        settled = np.where(falling, fine / 30, np.nan)
+        return np.where(left_behind, fine / RATIO, np.where(done, settled, short))
 
     def _for_truncation(
         self, entries: IntArray, levels: Levels, found: Extrapolation, target: FloatArray, smooth: BoolArray

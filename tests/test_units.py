@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import load_benchmarks  # noqa: F401 - the next import needs it
-from benchmarks.units import FACTORS, Regression, count
+from benchmarks.units import FACTORS, FEATURES, Regression, count, verdict
 from gradcheck import Verdict, check_grad
 
 SETUPS = [
@@ -14,6 +14,7 @@ SETUPS = [
     ("float64", 1e8, "zero"),
     ("float64", 1e8, "alike"),
     ("float64", 1e12, "fitting"),
+    ("float64", 1e12, "zero"),
     ("float32", 1e3, "fitting"),
     ("float32", 1e3, "zero"),
 ]
@@ -28,6 +29,14 @@ def test_a_right_gradient_of_raw_features_matches(dtype: str, largest: float, we
 @pytest.mark.parametrize(("dtype", "largest", "weights"), SETUPS)
 def test_one_wrong_derivative_of_raw_features_is_found(dtype: str, largest: float, weights: str, factor: float) -> None:
     assert count(range(5), largest, weights, dtype, factor) == {"mismatch": 5}
+
+
+@pytest.mark.parametrize("seed", [55, 84, 115, 126, 154, 194])
+def test_what_bends_close_to_zero_is_no_kink(seed: int) -> None:
+    """A logistic loss looks like a kink from where its scores are large: here from a step of 1e-11 on."""
+    problem, largest = Regression.drawn(seed, 1e12, "zero"), seed % FEATURES
+    assert verdict(problem, largest, 0.0) == "mismatch"
+    assert verdict(problem, None, 1.0) == "match"
 
 
 def test_a_regression_has_the_gradient_of_its_loss() -> None:
