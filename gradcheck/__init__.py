@@ -14,36 +14,36 @@ from gradcheck._version import __version__ as __version__
 if TYPE_CHECKING:
     from gradcheck.adapters.dispatch import check as check
     from gradcheck.api import check_script as check_script
+    from gradcheck.check.functions import assert_grad as assert_grad
+    from gradcheck.check.functions import check_grad as check_grad
+    from gradcheck.check.functions import numerical_grad as numerical_grad
+    from gradcheck.check.result import CheckResult as CheckResult
+    from gradcheck.check.result import ParameterResult as ParameterResult
+    from gradcheck.check.result import Verdict as Verdict
     from gradcheck.errors import GradcheckError as GradcheckError
     from gradcheck.errors import GradientMismatch as GradientMismatch
     from gradcheck.errors import InputError as InputError
     from gradcheck.errors import ScriptError as ScriptError
     from gradcheck.errors import UsageError as UsageError
-    from gradcheck.functions import assert_grad as assert_grad
-    from gradcheck.functions import check_grad as check_grad
-    from gradcheck.functions import numerical_grad as numerical_grad
-    from gradcheck.report.record import Report as Report
-    from gradcheck.result import CheckResult as CheckResult
-    from gradcheck.result import ParameterResult as ParameterResult
-    from gradcheck.result import Verdict as Verdict
-    from gradcheck.tracking import Progress as Progress
+    from gradcheck.evaluate.tracking import Progress as Progress
+    from gradcheck.session.report import Report as Report
 
 _HOME = {
-    "CheckResult": "gradcheck.result",
+    "CheckResult": "gradcheck.check.result",
     "GradcheckError": "gradcheck.errors",
     "GradientMismatch": "gradcheck.errors",
     "InputError": "gradcheck.errors",
-    "ParameterResult": "gradcheck.result",
-    "Progress": "gradcheck.tracking",
-    "Report": "gradcheck.report.record",
+    "ParameterResult": "gradcheck.check.result",
+    "Progress": "gradcheck.evaluate.tracking",
+    "Report": "gradcheck.session.report",
     "ScriptError": "gradcheck.errors",
     "UsageError": "gradcheck.errors",
-    "Verdict": "gradcheck.result",
-    "assert_grad": "gradcheck.functions",
+    "Verdict": "gradcheck.check.result",
+    "assert_grad": "gradcheck.check.functions",
     "check": "gradcheck.adapters.dispatch",
-    "check_grad": "gradcheck.functions",
+    "check_grad": "gradcheck.check.functions",
     "check_script": "gradcheck.api",
-    "numerical_grad": "gradcheck.functions",
+    "numerical_grad": "gradcheck.check.functions",
 }
 
 __all__ = [
@@ -82,7 +82,7 @@ def load_ipython_extension(shell: object) -> None:
     shell : IPython.core.interactiveshell.InteractiveShell
         The notebook's shell.
     """
-    from gradcheck.notebook_magic import register
+    from gradcheck.notebook.magic import register
 
     register(shell)
 

@@ -7,15 +7,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from gradcheck.config import Options, from_texts, resolve
 from gradcheck.errors import ScriptError, UsageError
-from gradcheck.report.record import Report
-from gradcheck.script.candidates import Overrides
-from gradcheck.script.examine import Request
-from gradcheck.script.isolate import Children, examine_isolated
-from gradcheck.script.place import Cells
-from gradcheck.script.result import ScriptResult
-from gradcheck.script.source import ScriptText, SourceFile
+from gradcheck.script.request import Overrides, Request
+from gradcheck.script.source.file import ScriptText, SourceFile
+from gradcheck.script.source.place import Cells
+from gradcheck.session.isolate import Children, examine_isolated
+from gradcheck.session.report import Report
+from gradcheck.session.result import ScriptResult
+from gradcheck.settings import Options, from_texts, resolve
 
 
 def check_script(path: str | Path, options: Options | None = None) -> Report:

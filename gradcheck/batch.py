@@ -13,9 +13,9 @@ from typing import Any
 
 from gradcheck.api import Job
 from gradcheck.errors import InputError, UsageError, WorkerError
-from gradcheck.script.isolate import Children
-from gradcheck.script.result import ScriptResult
-from gradcheck.sending import map_like
+from gradcheck.evaluate.sending import map_like
+from gradcheck.session.isolate import Children
+from gradcheck.session.result import ScriptResult
 
 SUFFIXES = (".py", ".ipynb")
 _NO_SCRIPTS = frozenset({"__pycache__", "site-packages"})

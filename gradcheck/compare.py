@@ -8,7 +8,7 @@ from dataclasses import replace
 from gradcheck.api import prepare
 from gradcheck.comparison.compare import Choices, compare
 from gradcheck.comparison.record import Comparison
-from gradcheck.config import Options
+from gradcheck.settings import Options
 
 
 def compare_script(

@@ -14,8 +14,8 @@ import pytest
 from filelock import FileLock
 
 from gradcheck.api import examine_script
-from gradcheck.config import Options
-from gradcheck.script.result import ScriptResult
+from gradcheck.session.result import ScriptResult
+from gradcheck.settings import Options
 
 FIXTURES = Path(__file__).parent.parent / "fixtures"
 # a file of zero bytes has no room for a comment

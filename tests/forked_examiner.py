@@ -13,8 +13,9 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from gradcheck.script.examine import Request, examine
-from gradcheck.script.result import ScriptResult
+from gradcheck.script.request import Request
+from gradcheck.session.examine import examine
+from gradcheck.session.result import ScriptResult
 
 # those of the real thing
 SURROUNDINGS = {"MPLBACKEND": "Agg", "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}

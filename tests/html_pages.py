@@ -8,15 +8,15 @@ from pathlib import Path
 
 import numpy as np
 
-from gradcheck.certificate import Certificate
+from gradcheck.check.certificate import Certificate
+from gradcheck.check.result import Reason, Verdict
+from gradcheck.check.step_curve import StepCurve
 from gradcheck.comparison.record import Cause, Comparison, Conclusion, Run, Setting
-from gradcheck.diagnosis.finding import Confidence, Fix
 from gradcheck.report import html
-from gradcheck.report.record import Report
-from gradcheck.result import Reason, Verdict
-from gradcheck.script.result import EntryPoints, Unchecked
-from gradcheck.script.source import Span
-from gradcheck.step_curve import StepCurve
+from gradcheck.script.source.file import Span
+from gradcheck.script.source.finding import Confidence, Fix
+from gradcheck.session.report import Report
+from gradcheck.session.result import EntryPoints, Unchecked
 from report_records import AWKWARD, UNCHECKED, edit, finding, mixed, parameter, script
 
 FIXTURE = Path(__file__).parent.parent / "fixtures" / "buggy" / "one_neuron_deltas.py"

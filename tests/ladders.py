@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from gradcheck.levels import Levels
+from gradcheck.numerics.levels import Levels
 
 Function = Callable[[np.ndarray], np.ndarray]
 

@@ -7,16 +7,16 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.certificate import Certificate
-from gradcheck.diagnosis.finding import Confidence, Edit, Finding, Fix
+from gradcheck.check.certificate import Certificate
+from gradcheck.check.result import CheckResult, ParameterResult, Reason, Verdict
+from gradcheck.check.tolerance import Tolerance, relative_error
 from gradcheck.errors import ScriptError
-from gradcheck.noise import Noise
-from gradcheck.report.record import Report
-from gradcheck.result import CheckResult, ParameterResult, Reason, Verdict
-from gradcheck.script.place import Cells
-from gradcheck.script.result import EntryPoints, GradientSource, ScriptResult, Unchecked
-from gradcheck.script.source import Span
-from gradcheck.tolerance import Tolerance, relative_error
+from gradcheck.numerics.noise import Noise
+from gradcheck.script.source.file import Span
+from gradcheck.script.source.finding import Confidence, Edit, Finding, Fix
+from gradcheck.script.source.place import Cells
+from gradcheck.session.report import Report
+from gradcheck.session.result import EntryPoints, GradientSource, ScriptResult, Unchecked
 
 RTOL = 1e-6
 # names that somebody may have chosen, or that somebody chose to break a report

@@ -11,8 +11,8 @@ from textwrap import dedent
 from typing import Any
 
 from gradcheck.api import examine_script
-from gradcheck.config import Options
-from gradcheck.script.result import ScriptResult
+from gradcheck.session.result import ScriptResult
+from gradcheck.settings import Options
 
 LIMIT = 30.0
 # what hangs does so for ever, and what is slow may be so because others use the machine as well

@@ -8,8 +8,8 @@ from pathlib import Path
 import numpy as onp
 import pytest
 
+from gradcheck.check.result import Verdict
 from gradcheck.errors import GradientMismatch, InputError
-from gradcheck.result import Verdict
 
 np = pytest.importorskip("autograd.numpy")
 adapter = pytest.importorskip("gradcheck.adapters.autograd")

@@ -13,8 +13,8 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
+from gradcheck.check.result import Verdict
 from gradcheck.errors import GradientMismatch, InputError
-from gradcheck.result import Verdict
 
 jax = pytest.importorskip("jax")
 jnp = jax.numpy

@@ -10,8 +10,8 @@ import pytest
 
 from gradcheck.adapters.bounds import Bounds
 from gradcheck.adapters.scipy import check, check_derivative, check_grad
+from gradcheck.check.result import Reason, Verdict
 from gradcheck.errors import InputError
-from gradcheck.result import Reason, Verdict
 
 optimize = pytest.importorskip("scipy.optimize")
 sparse = pytest.importorskip("scipy.sparse")

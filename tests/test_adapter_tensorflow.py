@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from gradcheck.check.result import Verdict
 from gradcheck.errors import InputError
-from gradcheck.result import Verdict
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 tf = pytest.importorskip("tensorflow")

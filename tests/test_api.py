@@ -10,11 +10,11 @@ import pytest
 import gradcheck
 from gradcheck import Report, check_script
 from gradcheck.api import prepare
-from gradcheck.config import Options
-from gradcheck.diagnosis.finding import Confidence, Finding
 from gradcheck.errors import UsageError
-from gradcheck.script.result import ScriptResult
-from gradcheck.script.source import Span
+from gradcheck.script.source.file import Span
+from gradcheck.script.source.finding import Confidence, Finding
+from gradcheck.session.result import ScriptResult
+from gradcheck.settings import Options
 from script_runs import write
 
 SCRIPT = """

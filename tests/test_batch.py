@@ -16,7 +16,7 @@ import pytest
 
 from gradcheck.api import Job, prepare
 from gradcheck.batch import Watcher, run_all, scripts_below
-from gradcheck.config import Options
+from gradcheck.settings import Options
 from notebooks import DATA, MODEL, TRAINING, WRONG_MODEL, write_notebook
 from script_runs import PATIENCE, command, write
 
@@ -121,7 +121,7 @@ class Recorder(Watcher):
 @pytest.mark.parametrize("workers", [1, 2, 5])
 def test_results_come_in_the_order_that_was_asked_for(monkeypatch, workers):
     """The first takes longest; how many ran together is what was asked for, and no more than there are."""
-    from gradcheck.script.result import ScriptResult
+    from gradcheck.session.result import ScriptResult
 
     together = threading.Barrier(min(workers, 4))
     others = threading.Event()
@@ -290,7 +290,7 @@ def _family(pid, number, seconds=PATIENCE):
 
 @posix
 def test_no_script_is_started_once_a_run_was_ended(tmp_path):
-    from gradcheck.script.isolate import Children
+    from gradcheck.session.isolate import Children
 
     children = Children()
     children.end()

@@ -16,10 +16,10 @@ from gradcheck.cli import cli
 from gradcheck.compare import compare_script
 from gradcheck.comparison.compare import Choices
 from gradcheck.comparison.record import Cause
-from gradcheck.config import Options
 from gradcheck.demo import TEXT
 from gradcheck.errors import UsageError
-from gradcheck.script.result import Unchecked
+from gradcheck.session.result import Unchecked
+from gradcheck.settings import Options
 from notebooks import write_notebook
 from script_runs import command, write
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gradcheck.config import Options, from_texts, resolve
 from gradcheck.errors import UsageError
+from gradcheck.settings import Options, from_texts, resolve
 
 
 @pytest.fixture

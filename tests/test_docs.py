@@ -27,20 +27,20 @@ import numpy as np
 import pytest
 
 import gradcheck
-from gradcheck import config
+from gradcheck import settings as config
+from gradcheck.check.result import Reason
 from gradcheck.cli import cli
 from gradcheck.demo import FILE_NAME, TEXT
-from gradcheck.diagnosis.finding import Confidence, Edit, Finding, Fix
 from gradcheck.errors import ScriptError
 from gradcheck.report import formats
 from gradcheck.report.csv import COLUMNS
 from gradcheck.report.json import render
-from gradcheck.report.record import ExitCode, Report
-from gradcheck.result import Reason
-from gradcheck.script.magics import without_magics
-from gradcheck.script.place import Cells
-from gradcheck.script.result import ScriptResult
-from gradcheck.script.source import Span
+from gradcheck.script.source.file import Span
+from gradcheck.script.source.finding import Confidence, Edit, Finding, Fix
+from gradcheck.script.source.magics import without_magics
+from gradcheck.script.source.place import Cells
+from gradcheck.session.report import ExitCode, Report
+from gradcheck.session.result import ScriptResult
 from notebooks import notebook
 
 ROOT = Path(__file__).parent.parent

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gradcheck import check_grad
-from gradcheck.options import ENTRY_BUDGET
+from gradcheck.check.options import ENTRY_BUDGET
 from problems import cubic, cubic_grad
 
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from gradcheck.report.json import render
-from gradcheck.report.record import Report
+from gradcheck.session.report import Report
 from script_runs import check
 from small_scripts import DATA
 

@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcheck.finite_difference import MAX_EVALUATIONS, Derivative, differentiate
-from gradcheck.levels import Samples
-from gradcheck.noise import Noise
+from gradcheck.numerics.finite_difference import MAX_EVALUATIONS, Derivative, differentiate
+from gradcheck.numerics.levels import Samples
+from gradcheck.numerics.noise import Noise
 from ladders import Function
 
 

@@ -8,9 +8,9 @@ import pytest
 
 from fixture_scripts import Shelf, expectation, is_undecided, scripts
 from gradcheck.api import check_script
-from gradcheck.config import Options
-from gradcheck.script.names import base_name
-from gradcheck.script.result import ScriptResult
+from gradcheck.script.source.names import base_name
+from gradcheck.session.result import ScriptResult
+from gradcheck.settings import Options
 
 EVERY = scripts("buggy") + scripts("correct")
 RUNNABLE = [path for path in EVERY if not is_undecided(path)]

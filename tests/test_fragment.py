@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from gradcheck import CheckResult, Report, check_grad
-from gradcheck.diagnosis.finding import Confidence, Edit, Finding, Fix
 from gradcheck.errors import ScriptError
 from gradcheck.report.condensed import COLUMNS, MOST_ROWS
-from gradcheck.script.place import Cells
-from gradcheck.script.result import ScriptResult
-from gradcheck.script.source import Span
+from gradcheck.script.source.file import Span
+from gradcheck.script.source.finding import Confidence, Edit, Finding, Fix
+from gradcheck.script.source.place import Cells
+from gradcheck.session.result import ScriptResult
 
 EVIL = "<script>alert('$x$ | `W`')</script>"
 EMPTY = {"br", "hr", "img"}

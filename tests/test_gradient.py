@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given
 
 from gradcheck.errors import InputError
-from gradcheck.gradient import match_gradient
-from gradcheck.params import Parameters
+from gradcheck.evaluate.gradient import match_gradient
+from gradcheck.evaluate.params import Parameters
 from structures import Layer, Pair, trees
 
 

@@ -14,10 +14,10 @@ import numpy as np
 import pytest
 
 from gradcheck import check_grad
-from gradcheck.displacement import Pair
-from gradcheck.forking import Forks
-from gradcheck.inner_threads import limited_to, prepared
-from gradcheck.parallel import Task, run_task
+from gradcheck.evaluate.displacement import Pair
+from gradcheck.evaluate.forking import Forks
+from gradcheck.evaluate.inner_threads import limited_to, prepared
+from gradcheck.evaluate.parallel import Task, run_task
 
 threadpoolctl = pytest.importorskip("threadpoolctl")
 

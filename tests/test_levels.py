@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gradcheck.step_search import RATIO
+from gradcheck.numerics.step_search import RATIO
 from ladders import levels_of
 
 

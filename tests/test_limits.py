@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from gradcheck import check_grad, numerical_grad
+from gradcheck.check.verdict import Reason
 from gradcheck.errors import InputError
-from gradcheck.verdict import Reason
 
 
 class Loss:

@@ -7,13 +7,13 @@ from dataclasses import replace
 import pytest
 from click.testing import CliRunner
 
-import gradcheck.mend
+import gradcheck.fix
 from gradcheck.api import Job
 from gradcheck.cli import cli
-from gradcheck.config import Options
 from gradcheck.errors import FixError
-from gradcheck.mend import find_fix, replace_file, write_fix
-from gradcheck.script.result import Unchecked
+from gradcheck.fix import find_fix, replace_file, write_fix
+from gradcheck.session.result import Unchecked
+from gradcheck.settings import Options
 from notebooks import write_notebook
 from script_runs import command, write
 
@@ -117,7 +117,7 @@ def test_a_file_that_is_not_right_with_the_edits_is_put_back(tmp_path, monkeypat
     path = write(tmp_path, WRONG)
     before = path.read_bytes()
     found = find_fix(path, OPTIONS)
-    monkeypatch.setattr(gradcheck.mend, "replace_file", lambda target, content: replace_file(target, before))
+    monkeypatch.setattr(gradcheck.fix, "replace_file", lambda target, content: replace_file(target, before))
     with pytest.raises(FixError, match=r"is as it was before: wrong are w"):
         write_fix(found, OPTIONS)
     assert path.read_bytes() == before
@@ -158,7 +158,7 @@ def test_an_interrupted_recheck_puts_the_file_back(tmp_path, monkeypatch):
         assert path.read_bytes() != before
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(gradcheck.mend, "prepare", interrupted)
+    monkeypatch.setattr(gradcheck.fix, "prepare", interrupted)
     with pytest.raises(KeyboardInterrupt):
         write_fix(found, OPTIONS)
     assert path.read_bytes() == before

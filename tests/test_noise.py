@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from gradcheck.noise import Noise
+from gradcheck.numerics.noise import Noise
 
 
 @pytest.mark.parametrize(

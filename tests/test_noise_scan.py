@@ -5,7 +5,7 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from gradcheck import noise_scan
+from gradcheck.numerics import noise_scan
 
 EPS = 2.0**-52
 

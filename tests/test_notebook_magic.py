@@ -7,10 +7,10 @@ from dataclasses import replace
 import pytest
 
 from gradcheck.api import prepare
-from gradcheck.config import Options
 from gradcheck.errors import UsageError
-from gradcheck.notebook_magic import options_of, within_cell
-from gradcheck.script.result import Unchecked
+from gradcheck.notebook.magic import options_of, within_cell
+from gradcheck.session.result import Unchecked
+from gradcheck.settings import Options
 from notebooks import DATA, MODEL, TRAINING, WRONG_MODEL, notebook
 
 

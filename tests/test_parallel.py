@@ -161,7 +161,7 @@ def test_short_rounds_are_not_sent():
 def test_tasks_are_worth_their_transport(monkeypatch):
     # an evaluation takes as long by this clock on a busy machine, too
     ticks = count(0.0, SECONDS)
-    monkeypatch.setattr("gradcheck.objective.time", SimpleNamespace(perf_counter=lambda: next(ticks)))
+    monkeypatch.setattr("gradcheck.evaluate.objective.time", SimpleNamespace(perf_counter=lambda: next(ticks)))
     sizes: list[int] = []
 
     def counting(function: Callable[..., Any], tasks: Any) -> list[Any]:
@@ -289,6 +289,6 @@ def test_a_missing_library_is_named(monkeypatch, missing):
     import sys
 
     monkeypatch.setitem(sys.modules, missing, None)
-    monkeypatch.setattr("gradcheck.sending.find_spec", lambda name: None if name == missing else object())
+    monkeypatch.setattr("gradcheck.evaluate.sending.find_spec", lambda name: None if name == missing else object())
     with pytest.raises(InputError, match=rf"needs {missing}.*gradcheck\[parallel\]"):
         check_grad(loss, grad, params(), workers=2)

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gradcheck.errors import InputError
-from gradcheck.params import Parameters
+from gradcheck.evaluate.params import Parameters
 from structures import FrozenLayer, Layer, Pair, trees
 
 

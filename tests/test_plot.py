@@ -15,7 +15,7 @@ from gradcheck import CheckResult, Report, check_grad
 from gradcheck.cli import cli
 from gradcheck.errors import ScriptError, UsageError
 from gradcheck.report.plot import files_for, require_format, save
-from gradcheck.script.result import ScriptResult
+from gradcheck.session.result import ScriptResult
 from notebooks import DATA, MODEL, TRAINING, WRONG_MODEL
 from script_runs import write
 

@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from gradcheck.api import Job
-from gradcheck.progress import Progress
+from gradcheck.commands.progress import Progress
 from script_runs import command, write
 
 ANNA, BEN = Job("anna.py"), Job("[ben].ipynb")

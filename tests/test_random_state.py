@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from gradcheck.random_state import RandomState
+from gradcheck.evaluate.random_state import RandomState
 
 GENERATORS = [np.random.MT19937, np.random.PCG64, np.random.Philox]
 

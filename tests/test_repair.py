@@ -8,8 +8,8 @@ import pytest
 
 from fixture_scripts import scripts
 from gradcheck.demo import TEXT
-from gradcheck.diagnosis.finding import Confidence
 from gradcheck.repair.search import _meaning
+from gradcheck.script.source.finding import Confidence
 from script_runs import check, verdicts
 from small_scripts import DATA
 

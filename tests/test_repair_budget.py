@@ -10,8 +10,8 @@ import time
 import pytest
 
 from gradcheck.repair.budget import Budget, Share, numbers_in
-from gradcheck.script.child import REQUEST, RESPONSE
-from gradcheck.script.examine import Request
+from gradcheck.script.request import Request
+from gradcheck.session.child import REQUEST, RESPONSE
 from script_runs import LIMIT, snippet, write
 from small_scripts import DATA
 
@@ -93,7 +93,7 @@ def test_numbers_are_counted(value, count):
 EXAMINE = """
 import time
 import gradcheck.repair.bench as bench
-import gradcheck.script.examine as examine
+import gradcheck.session.examine as examine
 
 units, pause = int(sys.argv[2]), float(sys.argv[3])
 examine._UNITS_PER_SECOND = units
@@ -143,8 +143,8 @@ def test_a_search_that_is_cut_off_says_so_and_blames_no_line(tmp_path):
 HANG = """
 import time
 from pathlib import Path
-import gradcheck.script.child as child
-import gradcheck.script.examine as examine
+import gradcheck.session.child as child
+import gradcheck.session.examine as examine
 
 examine.find_causes = lambda *_: time.sleep(1000)
 child.main(Path({folder!r}))

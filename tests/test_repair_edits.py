@@ -11,7 +11,7 @@ from gradcheck.repair.exchanges import exchanges
 from gradcheck.repair.forms import forms
 from gradcheck.repair.rewrite import Writer, bracketed
 from gradcheck.repair.statements import restated
-from gradcheck.repair.text import Text, spliced
+from gradcheck.script.source.text import Text, spliced
 
 PLAIN = [Atom("h", 0.0, is_array=True), Atom("reg", 0.0), Atom("n", 0.6)]
 DERIVED = [Atom("1 - a ** 2", 0.1, "slope"), Atom("slope(z)", 0.1, "call")]

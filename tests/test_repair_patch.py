@@ -7,11 +7,11 @@ import json
 
 import pytest
 
-from gradcheck.diagnosis.finding import Confidence, Edit, Finding, Fix
 from gradcheck.errors import FixError
-from gradcheck.repair.patch import apply_edits, edited_notebook, edited_script, unified_diff, verified_edits
-from gradcheck.script.notebook import read_notebook
-from gradcheck.script.source import Span
+from gradcheck.script.source.file import Span
+from gradcheck.script.source.finding import Confidence, Edit, Finding, Fix
+from gradcheck.script.source.notebook import read_notebook
+from gradcheck.script.source.patch import apply_edits, edited_notebook, edited_script, unified_diff, verified_edits
 from notebooks import cell, markdown, notebook
 
 

@@ -10,9 +10,9 @@ import pytest
 
 from gradcheck.repair.influence import shaken
 from gradcheck.repair.taps import TappedSource, sites_of
-from gradcheck.script.instrument import HOOK
-from gradcheck.script.record import Recorder
-from gradcheck.script.source import ScriptText
+from gradcheck.script.record.instrument import HOOK
+from gradcheck.script.record.run import Recorder
+from gradcheck.script.source.file import ScriptText
 
 CODE = """
 def f(x):

@@ -6,8 +6,8 @@ import ast
 
 import pytest
 
-from gradcheck.diagnosis.finding import Edit
-from gradcheck.repair.text import Splice, Text, edits_between, line_map, spliced
+from gradcheck.script.source.finding import Edit
+from gradcheck.script.source.text import Splice, Text, edits_between, line_map, spliced
 
 
 def test_offsets_count_characters_where_the_line_is_not_ascii():

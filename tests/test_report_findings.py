@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from gradcheck.diagnosis.finding import Confidence, Edit, Finding, Fix
 from gradcheck.report.json import render
-from gradcheck.report.record import Report
-from gradcheck.script.place import Cells
-from gradcheck.script.source import Span
+from gradcheck.script.source.file import Span
+from gradcheck.script.source.finding import Confidence, Edit, Finding, Fix
+from gradcheck.script.source.place import Cells
+from gradcheck.session.report import Report
 from test_report_text import ESCAPES, result, shown
 
 LINES = ("def f(w):", "    dw = 3 * w", "    return dw")

@@ -22,9 +22,9 @@ from gradcheck.cli import cli
 from gradcheck.errors import UsageError
 from gradcheck.report.formats import FORMATS, NAMES, encoded, format_of, write
 from gradcheck.report.markdown import LIMIT
-from gradcheck.report.record import Report
-from gradcheck.script.result import EntryPoints
-from gradcheck.script.source import Span
+from gradcheck.script.source.file import Span
+from gradcheck.session.report import Report
+from gradcheck.session.result import EntryPoints
 from report_readers import annotations, rows_of
 from report_records import failed, finding, mixed, notebook, parameter, script, wrong
 from script_runs import command

@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
+from gradcheck.check.result import Reason
 from gradcheck.cli import cli
 from gradcheck.comparison.record import Comparison
 from gradcheck.errors import ScriptError
@@ -30,10 +31,9 @@ from gradcheck.report.page.sweep import sweep
 from gradcheck.report.page.tokens import stretches
 from gradcheck.report.page.trainings import thinned, trainings
 from gradcheck.report.page.words import MINUS, TIMES
-from gradcheck.report.record import Report
-from gradcheck.result import Reason
-from gradcheck.script.place import Cells
-from gradcheck.script.source import Span
+from gradcheck.script.source.file import Span
+from gradcheck.script.source.place import Cells
+from gradcheck.session.report import Report
 from html_pages import HOSTILE, PAGES, comparison, page
 from report_records import failed, finding, parameter, script, wrong
 
@@ -425,7 +425,7 @@ def test_any_numbers_can_be_drawn(values, other):
 
 
 def sweep_of(analytic, numerical, differences, steps):
-    from gradcheck.step_curve import StepCurve
+    from gradcheck.check.step_curve import StepCurve
 
     return StepCurve(0, float(analytic), float(numerical), steps, differences)
 

@@ -6,10 +6,10 @@ from xml.etree import ElementTree
 
 from junitparser import Error, Failure, JUnitXml, Skipped
 
+from gradcheck.check.result import Reason
 from gradcheck.report.junit import render
-from gradcheck.report.record import Report
-from gradcheck.result import Reason
-from gradcheck.script.source import Span
+from gradcheck.script.source.file import Span
+from gradcheck.session.report import Report
 from report_records import edit, failed, finding, mixed, notebook, parameter, script, wrong
 
 

@@ -8,12 +8,12 @@ from html.parser import HTMLParser
 import pytest
 from markdown_it import MarkdownIt
 
-from gradcheck.certificate import Certificate
-from gradcheck.diagnosis.finding import Confidence, Fix
+from gradcheck.check.certificate import Certificate
+from gradcheck.check.result import Reason, Verdict
 from gradcheck.report.markdown import LIMIT, code, prose, render, within
-from gradcheck.report.record import Report
-from gradcheck.result import Reason, Verdict
-from gradcheck.script.source import Span
+from gradcheck.script.source.file import Span
+from gradcheck.script.source.finding import Confidence, Fix
+from gradcheck.session.report import Report
 from report_readers import rows_of
 from report_records import AWKWARD, edit, failed, finding, mixed, notebook, parameter, script, wrong
 

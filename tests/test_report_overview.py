@@ -9,12 +9,12 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
+from gradcheck.check.functions import check_grad
 from gradcheck.errors import ScriptError
-from gradcheck.functions import check_grad
-from gradcheck.report.record import Report
 from gradcheck.report.text import render
-from gradcheck.script.place import Cells
-from gradcheck.script.result import EntryPoints, ScriptResult
+from gradcheck.script.source.place import Cells
+from gradcheck.session.report import Report
+from gradcheck.session.result import EntryPoints, ScriptResult
 
 
 def script(path, factor=2.0, names=("w",), notes=()):

@@ -12,12 +12,12 @@ from urllib.parse import unquote, urlsplit
 import pytest
 from jsonschema import Draft4Validator, ValidationError
 
-from gradcheck.diagnosis.finding import Confidence, Fix
 from gradcheck.diagnosis.registry import rules
-from gradcheck.repair.patch import apply_edits
-from gradcheck.report.record import Report
 from gradcheck.report.sarif import render
-from gradcheck.script.source import Span
+from gradcheck.script.source.file import Span
+from gradcheck.script.source.finding import Confidence, Fix
+from gradcheck.script.source.patch import apply_edits
+from gradcheck.session.report import Report
 from report_records import edit, failed, finding, mixed, notebook, parameter, script, wrong
 
 SCHEMA = Path(__file__).parent / "data" / "sarif-2.1.0-rtm.5.json"

@@ -11,11 +11,11 @@ import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
 from gradcheck.api import check_script
-from gradcheck.certificate import Certificate
-from gradcheck.diagnosis.finding import Fix
+from gradcheck.check.certificate import Certificate
+from gradcheck.check.result import Verdict
 from gradcheck.report.json import SCHEMA, render
-from gradcheck.report.record import Report
-from gradcheck.result import Verdict
+from gradcheck.script.source.finding import Fix
+from gradcheck.session.report import Report
 from report_records import UNCHECKED, edit, failed, finding, mixed, notebook, parameter, script, wrong
 from test_docs import JSON_PAGE, ROOT, table
 

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 from rich.console import Console
 
+from gradcheck.check.functions import check_grad
 from gradcheck.errors import ScriptError
-from gradcheck.functions import check_grad
-from gradcheck.report.record import ExitCode, Report
 from gradcheck.report.text import render, summary
-from gradcheck.script.result import EntryPoints, GradientSource, ScriptResult
-from gradcheck.script.source import Span
+from gradcheck.script.source.file import Span
+from gradcheck.session.report import ExitCode, Report
+from gradcheck.session.result import EntryPoints, GradientSource, ScriptResult
 
 ESCAPES = re.compile(r"\x1b\[[0-9;]*m")
 LONG = "self.encoder.layers[0].attention['a_rather_long_name_of_a_weight_matrix_that_somebody_chose']"

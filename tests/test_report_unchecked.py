@@ -14,17 +14,18 @@ from click.testing import CliRunner
 from junitparser import Failure, JUnitXml, Skipped
 from rich.console import Console
 
+from gradcheck.check.result import Reason
 from gradcheck.cli import cli
 from gradcheck.errors import UsageError
 from gradcheck.report.formats import FORMATS
 from gradcheck.report.fragment_markdown import report_markdown
 from gradcheck.report.fragment_text import report_text
-from gradcheck.report.record import Report
 from gradcheck.report.text import as_log, render, sentence, summary
-from gradcheck.result import Reason
-from gradcheck.script.examine import Request, examine
-from gradcheck.script.place import Cells
-from gradcheck.script.result import Unchecked
+from gradcheck.script.request import Request
+from gradcheck.script.source.place import Cells
+from gradcheck.session.examine import examine
+from gradcheck.session.report import Report
+from gradcheck.session.result import Unchecked
 from report_readers import annotations, rows_of
 from report_records import UNCHECKED, failed, parameter, script, wrong
 from script_runs import write
@@ -85,8 +86,8 @@ def test_reasons_in_notebooks_speak_of_cells():
 
 
 def joined(tmp_path, monkeypatch, *parts):
-    monkeypatch.setattr("gradcheck.script.examine.checked", lambda *_: list(parts))
-    monkeypatch.setattr("gradcheck.script.examine._result", lambda part, *_: part)
+    monkeypatch.setattr("gradcheck.session.examine.checked", lambda *_: list(parts))
+    monkeypatch.setattr("gradcheck.session.examine._result", lambda part, *_: part)
     return examine(Request(str(write(tmp_path, "x = 1\n", "net.py"))))
 
 

@@ -6,9 +6,9 @@ from dataclasses import FrozenInstanceError
 import numpy as np
 import pytest
 
-from gradcheck.noise import Noise
-from gradcheck.result import CheckResult, ParameterResult, Reason, Verdict
-from gradcheck.tolerance import Tolerance
+from gradcheck.check.result import CheckResult, ParameterResult, Reason, Verdict
+from gradcheck.check.tolerance import Tolerance
+from gradcheck.numerics.noise import Noise
 
 M, X, I = Verdict.MATCH, Verdict.MISMATCH, Verdict.INCONCLUSIVE  # noqa: E741
 

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from gradcheck.levels import Levels
-from gradcheck.richardson import richardson
-from gradcheck.step_search import RATIO
+from gradcheck.numerics.levels import Levels
+from gradcheck.numerics.richardson import richardson
+from gradcheck.numerics.step_search import RATIO
 from ladders import levels_of
 
 

@@ -11,9 +11,9 @@ import gradcheck.repair
 from gradcheck.cli import cli
 from gradcheck.compare import compare_script
 from gradcheck.comparison.record import Cause
-from gradcheck.config import Options
 from gradcheck.diagnosis.registry import MARK, rule, rules
 from gradcheck.errors import UsageError
+from gradcheck.settings import Options
 from script_runs import LIMIT, check, write
 
 ALL = list(rules().values())

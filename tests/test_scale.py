@@ -10,9 +10,9 @@ import pytest
 from click.testing import CliRunner
 
 from gradcheck import check_grad
+from gradcheck.check.verdict import Reason
 from gradcheck.cli import cli
-from gradcheck.forking import Forks
-from gradcheck.verdict import Reason
+from gradcheck.evaluate.forking import Forks
 from script_runs import check, command, write
 
 SLOW = """

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gradcheck import numerical_grad
-from gradcheck.script import implied
+from gradcheck.script.record import implied
 
 RNG = np.random.default_rng(0)
 Z = RNG.normal(size=(4, 3))

@@ -10,8 +10,8 @@ import traceback
 import numpy as np
 import pytest
 
-from gradcheck.script.instrument import HOOK, can_be_replayed, instrument
-from gradcheck.script.source import SourceFile
+from gradcheck.script.record.instrument import HOOK, can_be_replayed, instrument
+from gradcheck.script.source.file import SourceFile
 from script_runs import write
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 
-from gradcheck.script.kernel import Silent
+from gradcheck.script.record.kernel import Silent
 from script_runs import snippet
 
 
@@ -39,8 +39,8 @@ def test_the_process_of_a_notebook_has_them_and_that_of_a_script_has_not(tmp_pat
         """
         import builtins
         from pathlib import Path
-        from gradcheck.script.kernel import stand_in_for_kernel
-        from gradcheck.script.source import SourceFile
+        from gradcheck.script.record.kernel import stand_in_for_kernel
+        from gradcheck.script.source.file import SourceFile
         Path("a.py").write_text("x = 1")
         Path("a.ipynb").write_text(
             '{"nbformat": 4, "metadata": {}, "cells": [{"cell_type": "code", "metadata": {}, "source": "x = 1"}]}')
@@ -73,7 +73,7 @@ def test_a_script_is_read_without_the_library_for_notebooks(tmp_path):
         import sys
         from pathlib import Path
         from gradcheck.api import prepare
-        from gradcheck.config import Options
+        from gradcheck.settings import Options
         Path("a.py").write_text("x = 1")
         prepare("a.py", Options())
         answer(sorted({"nbformat", "jsonschema", "traitlets"} & set(sys.modules)))

@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from gradcheck.script.lambdas import with_lambdas_defined
+from gradcheck.script.source.lambdas import with_lambdas_defined
 
 NAMED = "f = lambda x, y=2: x * y\nanswer = f(3)\n"
 HANDED = "answer = minimize(lambda w: w + k, 5, jac=lambda w: 2 * w)\n"

@@ -8,8 +8,8 @@ import types
 import numpy as np
 import pytest
 
-from gradcheck.script.leaves import follow, is_numeric, leaves
-from gradcheck.script.perturb import assign, moved
+from gradcheck.script.record.leaves import follow, is_numeric, leaves
+from gradcheck.script.replay.perturb import assign, moved
 
 
 class Layer:

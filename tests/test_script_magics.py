@@ -7,7 +7,7 @@ from textwrap import dedent
 
 import pytest
 
-from gradcheck.script.magics import without_magics
+from gradcheck.script.source.magics import without_magics
 
 
 def cleaned(text: str) -> list[str]:

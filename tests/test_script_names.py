@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gradcheck.script.names import (
+from gradcheck.script.source.names import (
     base_name,
     fold,
     is_derivative_function,

@@ -8,12 +8,12 @@ import json
 import pytest
 
 from gradcheck.api import examine_script
-from gradcheck.config import Options
 from gradcheck.errors import ScriptError
-from gradcheck.script.notebook import read_notebook
-from gradcheck.script.place import Cells
-from gradcheck.script.result import ScriptResult
-from gradcheck.script.source import SourceFile
+from gradcheck.script.source.file import SourceFile
+from gradcheck.script.source.notebook import read_notebook
+from gradcheck.script.source.place import Cells
+from gradcheck.session.result import ScriptResult
+from gradcheck.settings import Options
 from notebooks import DATA, MODEL, TRAINING, WRONG_MODEL, cell, markdown, notebook, write_notebook
 from script_runs import verdicts
 

@@ -8,7 +8,7 @@ import sys
 import numpy as np
 import pytest
 
-from gradcheck.script.handed import Projection, Target, along, listening
+from gradcheck.script.record.handed import Projection, Target, along, listening
 from script_runs import check, snippet, verdicts
 
 pytestmark = pytest.mark.usefixtures("forked")
@@ -462,7 +462,7 @@ def test_functions_of_a_library_are_nobodys_mistake(tmp_path):
 
 def test_the_functions_of_scipy_are_put_back_and_scipy_is_not_imported(tmp_path):
     code = """
-    from gradcheck.script.handed import listening
+    from gradcheck.script.record.handed import listening
     seen = []
     with listening(lambda handed: seen.append(handed)):
         first = "scipy" in sys.modules

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gradcheck.script.place import Cells, Place
+from gradcheck.script.source.place import Cells, Place
 
 # cells of three lines, of one, and of two
 CELLS = Cells((1, 4, 5), 6)

@@ -9,8 +9,8 @@ from script_runs import snippet, write
 # runs in an interpreter of its own, because a script replaces sys.modules["__main__"], sys.argv and sys.path
 RECORD = """
 from pathlib import Path
-from gradcheck.script.record import record
-from gradcheck.script.source import SourceFile
+from gradcheck.script.record.run import record
+from gradcheck.script.source.file import SourceFile
 def of(seconds=10.0, argv=(), awaited=(), wanted=None):
     source = SourceFile.read(Path("script.py").absolute())
     everything = {*source.functions, *(loop.name for loop in source.loops)}

@@ -11,12 +11,12 @@ pytestmark = pytest.mark.usefixtures("forked")
 UNDERSTOOD = """
 from pathlib import Path
 import numpy as np
-from gradcheck.script.record import record
-from gradcheck.script.source import SourceFile
-from gradcheck.script.candidates import Overrides
-from gradcheck.script.understand import understand
-from gradcheck.script.replay import Stage
-from gradcheck.script.units import recorded, units_of
+from gradcheck.script.record.run import record
+from gradcheck.script.source.file import SourceFile
+from gradcheck.script.request import Overrides
+from gradcheck.script.understand.subject import understand
+from gradcheck.script.replay.stage import Stage
+from gradcheck.script.replay.units import recorded, units_of
 source = SourceFile.read(Path("script.py").absolute())
 units = units_of(source, None)
 recording = record(source, (), 10.0, recorded(source, units), set(units))

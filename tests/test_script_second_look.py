@@ -7,19 +7,19 @@ from typing import Any
 
 import pytest
 
-from gradcheck.script.second_look import matching_points
-from gradcheck.verdict import Verdict
+from gradcheck.check.verdict import Verdict
+from gradcheck.session.second_look import matching_points
 from script_runs import check, snippet, verdicts, write
 
 LOOK = """
 import time
 from dataclasses import asdict
 from pathlib import Path
-from gradcheck.repair.text import with_text
-from gradcheck.script.checked import checked
-from gradcheck.script.examine import Request
-from gradcheck.script.second_look import SecondLook
-from gradcheck.script.source import SourceFile
+from gradcheck.script.source.text import with_text
+from gradcheck.script.check.points import checked
+from gradcheck.script.request import Request
+from gradcheck.session.second_look import SecondLook
+from gradcheck.script.source.file import SourceFile
 
 path, left, *edits = sys.argv[1:]
 source, request = SourceFile.read(Path(path)), Request(path)

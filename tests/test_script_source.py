@@ -7,7 +7,7 @@ import ast
 import pytest
 
 from gradcheck.errors import ScriptError
-from gradcheck.script.source import SourceFile
+from gradcheck.script.source.file import SourceFile
 from script_runs import write
 
 

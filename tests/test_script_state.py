@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from gradcheck.random_state import RandomState
-from gradcheck.script.state import Copier, Undo, module_variables
+from gradcheck.evaluate.random_state import RandomState
+from gradcheck.script.record.state import Copier, Undo, module_variables
 
 
 def same(a, b):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gradcheck.script.training_run import Course
+from gradcheck.session.training_run import Course
 
 
 def course(start, end):

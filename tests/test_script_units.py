@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from gradcheck.script.source import SourceFile
-from gradcheck.script.units import recorded, returning, units_of
+from gradcheck.script.replay.units import recorded, returning, units_of
+from gradcheck.script.source.file import SourceFile
 from script_runs import write
 
 

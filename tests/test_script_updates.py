@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from gradcheck.script.updates import moves_in, updates_in
+from gradcheck.script.source.updates import moves_in, updates_in
 
 
 def only(text):

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from gradcheck.check.functions import check_grad
 from gradcheck.diagnosis.sight import Number, Sight
 from gradcheck.diagnosis.signature import signature
-from gradcheck.functions import check_grad
 
 W = np.random.default_rng(0).normal(size=(3, 3))
 A = np.random.default_rng(1).normal(size=(3, 3))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcheck.step_size import absolute_step, parameter_scale, relative_step, typical_scale
+from gradcheck.numerics.step_size import absolute_step, parameter_scale, relative_step, typical_scale
 
 TABLE = [
     ("float64", "forward", 1.3411e-08),

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from gradcheck.check.tolerance import Tolerance, default_rtol, make_tolerance, relative_error
 from gradcheck.errors import InputError
-from gradcheck.tolerance import Tolerance, default_rtol, make_tolerance, relative_error
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)
 

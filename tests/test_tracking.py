@@ -11,9 +11,8 @@ import pytest
 
 import gradcheck
 from gradcheck import InputError, Progress, assert_grad, check_grad, numerical_grad
-from gradcheck.limits import Limits
-from gradcheck.progress_line import ProgressLine
-from gradcheck.tracking import Tracker
+from gradcheck.evaluate.limits import Limits
+from gradcheck.evaluate.tracking import ProgressLine, Tracker
 
 X = np.random.default_rng(0).normal(size=(12, 20))
 W = np.random.default_rng(1).normal(size=20)
@@ -41,7 +40,7 @@ def told(**options):
 
 @pytest.fixture(autouse=True)
 def often(monkeypatch):
-    monkeypatch.setattr("gradcheck.engine._SHARE_SECONDS", 0.02)
+    monkeypatch.setattr("gradcheck.evaluate.engine._SHARE_SECONDS", 0.02)
 
 
 @pytest.mark.parametrize("points", [1, 3])
@@ -177,7 +176,7 @@ def test_the_line_is_taken_away_also_after_an_error(monkeypatch):
     screen = Screen(True)
     monkeypatch.setattr("sys.stderr", screen)
     monkeypatch.setenv("TERM", "xterm")
-    monkeypatch.setattr("gradcheck.progress_line._PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("gradcheck.evaluate.tracking._PATIENCE_SECONDS", 0.0)
     calls = []
 
     def breaks(w):

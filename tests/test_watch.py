@@ -16,13 +16,13 @@ import pytest
 from click.testing import CliRunner
 
 from gradcheck.cli import cli
-from gradcheck.diagnosis.finding import Confidence, Finding
+from gradcheck.commands.watch import Watch, stamps_of
 from gradcheck.errors import ScriptError
 from gradcheck.report.changes import changes
-from gradcheck.script.neighbours import local_modules
-from gradcheck.script.result import ScriptResult, Unchecked
-from gradcheck.script.source import Span
-from gradcheck.watch import Watch, stamps_of
+from gradcheck.script.source.file import Span
+from gradcheck.script.source.finding import Confidence, Finding
+from gradcheck.script.source.neighbours import local_modules
+from gradcheck.session.result import ScriptResult, Unchecked
 from script_runs import PATIENCE, check, write
 
 RIGHT = """
@@ -266,7 +266,7 @@ def test_a_file_is_written_anew(tmp_path, monkeypatch, forked):
         reports.append((tmp_path / "report.json").read_text())
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("gradcheck.watch.rounds", two_rounds)
+    monkeypatch.setattr("gradcheck.commands.watch.rounds", two_rounds)
     arguments = ["run", str(tmp_path), "--watch", "--no-fix", "-o", str(tmp_path / "report.json")]
     monkeypatch.setattr("sys.argv", ["gradcheck", *arguments])
     done = CliRunner().invoke(cli, arguments)

@@ -18,15 +18,15 @@ from click.testing import CliRunner
 
 from gradcheck.api import Job
 from gradcheck.cli import cli
-from gradcheck.config import Options
 from gradcheck.scaffold.draw import drawn, shortened
 from gradcheck.scaffold.generate import write_test
 from gradcheck.scaffold.importable import is_importable
 from gradcheck.scaffold.layout import Group, Quote, laid_out, unparsed
 from gradcheck.scaffold.target import Target, function_name
-from gradcheck.script.result import Unchecked
-from gradcheck.script.samples import Kind, sample_of
-from gradcheck.script.source import SourceFile
+from gradcheck.script.source.file import SourceFile
+from gradcheck.session.result import Unchecked
+from gradcheck.session.samples import Kind, sample_of
+from gradcheck.settings import Options
 from notebooks import write_notebook
 from script_runs import write
 from small_scripts import DATA, PAIRS
@@ -38,7 +38,7 @@ import pytest
 from forked_examiner import Examiner
 from gradcheck import assert_grad
 from gradcheck.api import check_script
-from gradcheck.config import Options
+from gradcheck.settings import Options
 from gradcheck.errors import GradientMismatch
 
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gradcheck.arrays import FloatArray
 from gradcheck.errors import InputError
-from gradcheck.step_size import parameter_scale
+from gradcheck.numerics.arrays import FloatArray
+from gradcheck.numerics.step_size import parameter_scale
 
 # room for the steps of differences, as a share of an entry's size and of the interval
 _OF_SIZE, _OF_INTERVAL = 0.05, 0.25

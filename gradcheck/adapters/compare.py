@@ -10,10 +10,10 @@ import numpy as np
 from gradcheck.adapters.batching import not_batched
 from gradcheck.adapters.cotangent import cotangent
 from gradcheck.adapters.problem import Array, Arrays, Problem, Settings, Weighted, require_outputs
+from gradcheck.check.functions import check_grad
+from gradcheck.check.result import CheckResult
+from gradcheck.check.verdict import Verdict
 from gradcheck.errors import InputError
-from gradcheck.functions import check_grad
-from gradcheck.result import CheckResult
-from gradcheck.verdict import Verdict
 
 # inputs of no more entries are compared entry by entry in forward mode too, others along so many directions
 _BASIS, _DIRECTIONS = 32, 3

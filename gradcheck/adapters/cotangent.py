@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gradcheck.arrays import FloatArray
+from gradcheck.numerics.arrays import FloatArray
 
 
 def cotangent(shape: Sequence[int], rng: np.random.Generator) -> FloatArray:

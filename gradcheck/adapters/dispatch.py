@@ -10,9 +10,9 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from gradcheck.containers import children
+from gradcheck.check.result import CheckResult
 from gradcheck.errors import InputError
-from gradcheck.result import CheckResult
+from gradcheck.evaluate.containers import children
 
 GROUP = "gradcheck.adapters"
 # the package that an object's type comes from, and the adapter of ours that checks it

@@ -10,9 +10,9 @@ from gradcheck.adapters.jax_dropin import check_jvp as check_jvp
 from gradcheck.adapters.jax_dropin import check_vjp as check_vjp
 from gradcheck.adapters.jax_subject import Plan, examined
 from gradcheck.adapters.problem import Settings
-from gradcheck.options import EntriesOption
-from gradcheck.result import CheckResult
-from gradcheck.tracking import Progress
+from gradcheck.check.options import EntriesOption
+from gradcheck.check.result import CheckResult
+from gradcheck.evaluate.tracking import Progress
 
 
 def check(

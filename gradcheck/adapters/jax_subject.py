@@ -12,8 +12,8 @@ from gradcheck.adapters.compare import available, examine
 from gradcheck.adapters.jax_function import JaxFunction, double_precision, is_without_forward_mode
 from gradcheck.adapters.jax_tree import Tree, real_outputs
 from gradcheck.adapters.problem import Problem, Settings, settled_argnums, settled_modes
+from gradcheck.check.result import CheckResult
 from gradcheck.errors import InputError
-from gradcheck.result import CheckResult
 
 
 @dataclass(frozen=True)

@@ -11,10 +11,10 @@ import numpy as np
 from gradcheck.adapters.compare import first_unless_worse, reverse, side_by_side
 from gradcheck.adapters.cotangent import cotangent
 from gradcheck.adapters.problem import Array, Arrays, Problem, Settings, Weighted
-from gradcheck.arrays import FloatArray
+from gradcheck.check.functions import check_grad
+from gradcheck.check.result import CheckResult, ParameterResult
 from gradcheck.errors import InputError
-from gradcheck.functions import check_grad
-from gradcheck.result import CheckResult, ParameterResult
+from gradcheck.numerics.arrays import FloatArray
 
 # into how many groups rows are divided, the second where values cannot be kept, and how many numbers are kept
 _GROUPS, _FEW_GROUPS = 32, 4

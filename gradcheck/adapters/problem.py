@@ -11,9 +11,9 @@ import numpy.typing as npt
 
 from gradcheck.adapters.batching import objection, two_points
 from gradcheck.adapters.cotangent import cotangent
+from gradcheck.check.options import EntriesOption
 from gradcheck.errors import InputError
-from gradcheck.options import EntriesOption
-from gradcheck.tracking import Progress
+from gradcheck.evaluate.tracking import Progress
 
 Array = npt.NDArray[Any]
 Arrays = dict[str, Array]

@@ -13,13 +13,13 @@ from gradcheck.adapters.compare import side_by_side
 from gradcheck.adapters.matrix import Matrix, compare_matrix
 from gradcheck.adapters.names import argument_names
 from gradcheck.adapters.problem import Settings
-from gradcheck.arrays import FloatArray
+from gradcheck.check.functions import check_grad as core_check_grad
+from gradcheck.check.functions import numerical_grad
+from gradcheck.check.options import EntriesOption
+from gradcheck.check.result import CheckResult
 from gradcheck.errors import InputError
-from gradcheck.functions import check_grad as core_check_grad
-from gradcheck.functions import numerical_grad
-from gradcheck.options import EntriesOption
-from gradcheck.result import CheckResult
-from gradcheck.tracking import Progress
+from gradcheck.evaluate.tracking import Progress
+from gradcheck.numerics.arrays import FloatArray
 
 
 def check(

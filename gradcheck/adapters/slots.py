@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.containers import NUMBERS, children, like
 from gradcheck.errors import InputError
+from gradcheck.evaluate.containers import NUMBERS, children, like
 
 
 class Slots:

@@ -24,10 +24,10 @@ from gradcheck.adapters.torch_special import (
 )
 from gradcheck.adapters.torch_state import Lent, Reached
 from gradcheck.adapters.torch_subject import Subject, Target, reached_by, tensors_in, unchecked
+from gradcheck.check.result import CheckResult, ParameterResult
+from gradcheck.check.tolerance import Tolerance
+from gradcheck.check.verdict import Verdict
 from gradcheck.errors import InputError
-from gradcheck.result import CheckResult, ParameterResult
-from gradcheck.tolerance import Tolerance
-from gradcheck.verdict import Verdict
 
 
 @dataclass(frozen=True)

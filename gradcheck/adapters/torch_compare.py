@@ -16,11 +16,11 @@ from gradcheck.adapters.cotangent import cotangent
 from gradcheck.adapters.problem import Settings
 from gradcheck.adapters.torch_products import Arrays, Outputs, as_arrays, gradients, value, values
 from gradcheck.adapters.torch_subject import Subject
+from gradcheck.check.functions import check_grad
+from gradcheck.check.result import CheckResult, ParameterResult
+from gradcheck.check.tolerance import Tolerance
+from gradcheck.check.verdict import Verdict
 from gradcheck.errors import InputError
-from gradcheck.functions import check_grad
-from gradcheck.result import CheckResult, ParameterResult
-from gradcheck.tolerance import Tolerance
-from gradcheck.verdict import Verdict
 
 _NUDGE = 1e-3
 

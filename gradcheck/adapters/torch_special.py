@@ -12,8 +12,8 @@ from gradcheck.adapters.torch_compare import disagreements
 from gradcheck.adapters.torch_products import Arrays, BackwardError, Outputs, as_arrays, gradients
 from gradcheck.adapters.torch_subject import Subject
 from gradcheck.adapters.torch_tensors import Variable
-from gradcheck.result import ParameterResult
-from gradcheck.tolerance import Tolerance
+from gradcheck.check.result import ParameterResult
+from gradcheck.check.tolerance import Tolerance
 
 
 def undefined_outputs(

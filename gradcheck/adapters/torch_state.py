@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from gradcheck.adapters.torch_tensors import working_copy
-from gradcheck.containers import children
-from gradcheck.randomness import Randomness
+from gradcheck.evaluate.containers import children
+from gradcheck.evaluate.randomness import Randomness
 
 _DEPTH = 4
 _NODES = 3000

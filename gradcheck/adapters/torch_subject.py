@@ -11,8 +11,8 @@ from typing import Any
 
 from gradcheck.adapters.torch_state import Lent, Reached
 from gradcheck.adapters.torch_tensors import Inputs, Variable, forbid_overlap, input_names, is_strided
-from gradcheck.containers import children
 from gradcheck.errors import InputError
+from gradcheck.evaluate.containers import children
 
 _SHOWN = 5
 

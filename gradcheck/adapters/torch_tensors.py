@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from gradcheck.containers import children, like
 from gradcheck.errors import InputError
+from gradcheck.evaluate.containers import children, like
 
 
 def precision(dtype: Any, double: bool) -> Any:

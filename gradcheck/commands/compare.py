@@ -26,7 +26,7 @@ from gradcheck.report.formats import format_of
 
 if TYPE_CHECKING:
     from gradcheck.comparison.record import Comparison
-    from gradcheck.config import Options
+    from gradcheck.settings import Options
 
 _ERROR = 3
 _FORMATS = ("text", "json", "html")
@@ -75,7 +75,7 @@ def compare(context: click.Context, /, paths: tuple[str, ...], **flags: Any) -> 
 
 
 def _compared(path: str, options: Options, flags: dict[str, Any]) -> Comparison:
-    from gradcheck import standard_input
+    from gradcheck.commands import standard_input
     from gradcheck.compare import compare_script
     from gradcheck.comparison.compare import Choices
 

@@ -16,7 +16,7 @@ from gradcheck.commands.shared import (
 )
 
 if TYPE_CHECKING:
-    from gradcheck.script.result import ScriptResult
+    from gradcheck.session.result import ScriptResult
 
 
 @click.command(epilog=EXITS)
@@ -30,8 +30,8 @@ def fix(context: click.Context, /, paths: tuple[str, ...], write: bool, **flags:
     Only a fix that was verified at fresh points is shown. With --write it replaces the lines in the file, which keeps
     everything else byte for byte; if the gradients are not right then, the file is put back as it was.
     """
-    from gradcheck import standard_input
-    from gradcheck.mend import find_fix, write_fix
+    from gradcheck.commands import standard_input
+    from gradcheck.fix import find_fix, write_fix
     from gradcheck.report.text import sentence
 
     paths, script_arguments = arguments_at_dashes(context, paths)
@@ -63,6 +63,6 @@ def fix(context: click.Context, /, paths: tuple[str, ...], write: bool, **flags:
 
 
 def _exit_code(result: ScriptResult) -> int:
-    from gradcheck.report.record import Report
+    from gradcheck.session.report import Report
 
     return Report((result,)).exit_code()

@@ -17,8 +17,8 @@ from gradcheck.errors import ScriptError, UsageError
 
 if TYPE_CHECKING:
     from gradcheck.api import Job
-    from gradcheck.config import Options
-    from gradcheck.script.result import ScriptResult
+    from gradcheck.session.result import ScriptResult
+    from gradcheck.settings import Options
 
 # a script, and the function that it is narrowed to
 Target = tuple[str, str | None]
@@ -53,7 +53,7 @@ def check(
         Whether a wrong setting is an error of its script, and not of the command.
     """
     from gradcheck.batch import run_all, run_elsewhere
-    from gradcheck.progress import Progress
+    from gradcheck.commands.progress import Progress
 
     wanted = flags["workers"]
     at_once = min(wanted, len(targets)) if isinstance(wanted, int) else 1

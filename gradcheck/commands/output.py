@@ -15,7 +15,7 @@ from gradcheck.errors import UsageError
 from gradcheck.report.formats import encoded, format_of, write
 
 if TYPE_CHECKING:
-    from gradcheck.report.record import Report
+    from gradcheck.session.report import Report
 
 T = TypeVar("T")
 # where a job of GitHub's collects what its page shows

@@ -58,7 +58,7 @@ def run(context: click.Context, /, paths: tuple[str, ...], **flags: Any) -> None
     With --watch, a script is checked again when it, a local module that it imports, or pyproject.toml is saved. Ctrl-C
     ends that with 130, whatever was found.
     """
-    from gradcheck.report.record import Report
+    from gradcheck.session.report import Report
 
     paths, script_arguments = arguments_at_dashes(context, paths)
     if not paths:

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from gradcheck.config import METHODS, Options, names_in
 from gradcheck.errors import UsageError
 from gradcheck.report.styles import LOG_WIDTH
+from gradcheck.settings import METHODS, Options, names_in
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -99,7 +99,7 @@ def check_settings(command: Callable[..., Any]) -> Callable[..., Any]:
 
 def arguments_at_dashes(context: click.Context, merged: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the paths, and what follows ``--``; click has merged them."""
-    arguments = context.meta.get("gradcheck.arguments", sys.argv[1:])
+    arguments = context.meta.get("gradcheck.evaluate.arguments", sys.argv[1:])
     after = tuple(arguments[arguments.index("--") + 1 :]) if "--" in arguments else ()
     return merged[: len(merged) - len(after)], after
 

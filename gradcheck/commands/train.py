@@ -16,7 +16,7 @@ from gradcheck.commands.shared import console, draws_blocks, refuse_unwritable, 
 from gradcheck.errors import UsageError
 
 if TYPE_CHECKING:
-    from gradcheck.training import Training
+    from gradcheck.reference.training import Training
 
 # named here once more, so that --help needs no NumPy; a test compares them
 ACTIVATIONS = ("linear", "sigmoid", "tanh", "relu", "leaky_relu", "softmax")
@@ -70,7 +70,7 @@ def train(source: str, plot: Path | None, save: Path | None, **flags: Any) -> No
     Tasks are parity (the numbers 1 to 9, the default), xor, moons and digits. Each has settings with which it is
     learned. The first line of a file names its columns; inputs are numbers and get scaled.
     """
-    from gradcheck.training import run_training
+    from gradcheck.reference.training import run_training
 
     for target in (plot, save):
         refuse_unwritable(target)

@@ -13,9 +13,9 @@ from gradcheck.commands.shared import console
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from gradcheck.config import Options
-    from gradcheck.script.result import ScriptResult
-    from gradcheck.watch import Round
+    from gradcheck.commands.watch import Round
+    from gradcheck.session.result import ScriptResult
+    from gradcheck.settings import Options
 
 # the width of the line between two checks
 _RULE = 80
@@ -33,9 +33,9 @@ def check_again_and_again(paths: tuple[str, ...], options: Options, flags: dict[
     flags : dict
         The flags.
     """
-    from gradcheck import standard_input
-    from gradcheck.report.record import Report
-    from gradcheck.watch import Watch, require_watchfiles, rounds
+    from gradcheck.commands import standard_input
+    from gradcheck.commands.watch import Watch, require_watchfiles, rounds
+    from gradcheck.session.report import Report
 
     require_watchfiles()
 
@@ -61,8 +61,8 @@ def check_again_and_again(paths: tuple[str, ...], options: Options, flags: dict[
 
 def _announce(found: Round, screen: Console, *, is_first: bool) -> None:
     """Write a rule with the time, and what is different from the last time."""
+    from gradcheck.commands.watch import clock
     from gradcheck.report.snippet import show_line
-    from gradcheck.watch import clock
 
     head = f"---- {clock()} {', '.join(found.saved or found.gone)} "
     show_line(screen, head.ljust(_RULE, "-"))

@@ -18,7 +18,7 @@ import numpy as np
 from gradcheck.reference import Network
 from gradcheck.reference.arrays import Array
 from gradcheck.reference.data import one_hot
-from gradcheck.script.dataset import Sample
+from gradcheck.session.dataset import Sample
 
 Indices = np.ndarray
 

@@ -13,13 +13,13 @@ from gradcheck.comparison.measure import Task, losses_of, task_of
 from gradcheck.comparison.record import Comparison, Run, Setting
 from gradcheck.comparison.steps import Steps, try_steps
 from gradcheck.comparison.trainings import Kind, best_of, best_run, held_out, wider
-from gradcheck.diagnosis.finding import Edit
 from gradcheck.errors import ScriptError
-from gradcheck.repair.patch import verified_edits
-from gradcheck.script.course import Course, CourseRequest
-from gradcheck.script.examine import Request
-from gradcheck.script.isolate import follow_isolated
-from gradcheck.script.result import ScriptResult
+from gradcheck.script.request import Request
+from gradcheck.script.source.finding import Edit
+from gradcheck.script.source.patch import verified_edits
+from gradcheck.session.course import Course, CourseRequest
+from gradcheck.session.isolate import follow_isolated
+from gradcheck.session.result import ScriptResult
 
 # so many samples are more than the task itself: some can be put aside
 _ENOUGH = 20

@@ -12,13 +12,13 @@ from gradcheck.comparison.architecture import Architecture
 from gradcheck.comparison.conclusions import Losses
 from gradcheck.comparison.measure import Task
 from gradcheck.comparison.steps import Steps
-from gradcheck.diagnosis.finding import Confidence, Finding
 from gradcheck.diagnosis.registry import rule
 from gradcheck.reference.arrays import Array
 from gradcheck.reference.network import Workspace
-from gradcheck.script.course import Course
-from gradcheck.script.source import Span
-from gradcheck.script.uses import Use
+from gradcheck.script.source.file import Span
+from gradcheck.script.source.finding import Confidence, Finding
+from gradcheck.session.course import Course
+from gradcheck.session.uses import Use
 
 _RANGES = {"sigmoid": (0.0, 1.0), "softmax": (0.0, 1.0), "tanh": (-1.0, 1.0), "relu": (0.0, math.inf)}
 # beyond the range by more than the range is wide

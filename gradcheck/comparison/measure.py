@@ -15,8 +15,8 @@ from gradcheck.reference import BinaryCrossEntropy, Network, SoftmaxCrossEntropy
 from gradcheck.reference.arrays import Array
 from gradcheck.reference.losses import Loss
 from gradcheck.reference.network import Workspace
-from gradcheck.script.course import Course
-from gradcheck.script.dataset import Sample
+from gradcheck.session.course import Course
+from gradcheck.session.dataset import Sample
 
 _MOST_ROWS = 2_000
 _SAME = 1e-3

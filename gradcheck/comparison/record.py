@@ -6,9 +6,9 @@ import enum
 import math
 from dataclasses import dataclass, field
 
-from gradcheck.diagnosis.finding import Finding
 from gradcheck.errors import ScriptError
-from gradcheck.script.result import ScriptResult
+from gradcheck.script.source.finding import Finding
+from gradcheck.session.result import ScriptResult
 
 
 class Cause(enum.StrEnum):

@@ -11,7 +11,7 @@ from gradcheck.comparison.architecture import Architecture, used_rows
 from gradcheck.comparison.measure import Task
 from gradcheck.comparison.trainings import descend
 from gradcheck.reference.data import standardization
-from gradcheck.script.course import Course
+from gradcheck.session.course import Course
 
 # cosine between the script's first step and the gradient
 _ALONG = 0.9

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck.check.result import FloatArray
 from gradcheck.diagnosis.sight import Number
-from gradcheck.result import FloatArray
 
 # numbers that are equally far-fetched, so that both are named
 _NEAR = 0.05

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck.check.result import CheckResult, FloatArray, ParameterResult
 from gradcheck.diagnosis.values import SAME, TINY
-from gradcheck.result import CheckResult, FloatArray, ParameterResult
 
 _ENOUGH, _LARGEST = 3, 1e-6
 _Change = Callable[[np.ndarray[Any, Any]], np.ndarray[Any, Any]]

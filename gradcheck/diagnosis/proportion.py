@@ -7,10 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck.check.result import FloatArray
 from gradcheck.diagnosis.factors import Source, source_of
 from gradcheck.diagnosis.sight import Sight
 from gradcheck.diagnosis.values import SAME, TINY, Values
-from gradcheck.result import FloatArray
 
 # a number explains a factor up to this, and up to what finite differences can tell, but never up to more than the last
 _NAMED, _ERRORS, _LOOSEST = 1e-6, 3.0, 1e-4

@@ -10,13 +10,13 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck.check.result import FloatArray
 from gradcheck.diagnosis.step import vanishing
-from gradcheck.repair.bench import Point, staged
-from gradcheck.result import FloatArray
-from gradcheck.script.leaves import leaves
-from gradcheck.script.names import loss_rank
-from gradcheck.script.record import Recording
-from gradcheck.script.understand import Subject
+from gradcheck.script.check.point import Point, staged
+from gradcheck.script.record.leaves import leaves
+from gradcheck.script.record.run import Recording
+from gradcheck.script.source.names import loss_rank
+from gradcheck.script.understand.subject import Subject
 
 # of a variable that holds many
 _MOST_LEAVES, _MOST_INDICES = 60, 100_000

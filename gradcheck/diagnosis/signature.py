@@ -6,13 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from gradcheck.check.result import CheckResult
+from gradcheck.check.verdict import Verdict
 from gradcheck.diagnosis.order import order_of
 from gradcheck.diagnosis.proportion import proportion
 from gradcheck.diagnosis.sight import Sight
 from gradcheck.diagnosis.some import some
 from gradcheck.diagnosis.values import TINY, Values
-from gradcheck.result import CheckResult
-from gradcheck.verdict import Verdict
 
 
 def signature(name: str, checks: Sequence[CheckResult], seen: Sight | None = None) -> str:

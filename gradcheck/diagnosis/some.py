@@ -7,11 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck.check.result import ParameterResult
+from gradcheck.check.verdict import Verdict
 from gradcheck.diagnosis.proportion import proportion
 from gradcheck.diagnosis.sight import Sight
 from gradcheck.diagnosis.values import Values
-from gradcheck.result import ParameterResult
-from gradcheck.verdict import Verdict
 
 _MOST_SHOWN = 6
 

@@ -10,14 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.repair.bench import Point, staged
-from gradcheck.result import ParameterResult
-from gradcheck.script.leaves import Leaf, Step, follow, leaves
-from gradcheck.script.names import base_name, is_step_size
-from gradcheck.script.record import Call, Recording
-from gradcheck.script.scale import Scale
-from gradcheck.script.understand import Subject
-from gradcheck.verdict import Verdict
+from gradcheck.check.result import ParameterResult
+from gradcheck.check.verdict import Verdict
+from gradcheck.script.check.point import Point, staged
+from gradcheck.script.record.leaves import Leaf, Step, follow, leaves
+from gradcheck.script.record.run import Call, Recording
+from gradcheck.script.source.names import base_name, is_step_size
+from gradcheck.script.understand.scale import Scale
+from gradcheck.script.understand.subject import Subject
 
 # how much smaller the step is made, and how much smaller the error has to become
 SMALLER, _VANISHED = 1e-3, 1e-2

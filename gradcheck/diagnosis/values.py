@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck.check.result import FloatArray, ParameterResult
+from gradcheck.check.verdict import Verdict
 from gradcheck.diagnosis.sight import Sight
-from gradcheck.result import FloatArray, ParameterResult
-from gradcheck.verdict import Verdict
 
 # of an entry, and of the largest one
 SAME, TINY = 1e-4, 1e-9

@@ -14,6 +14,8 @@ import pytest
 
 from gradcheck.api import prepare
 from gradcheck.batch import SUFFIXES, is_left_out
+from gradcheck.check.result import ParameterResult
+from gradcheck.check.verdict import Verdict
 from gradcheck.errors import GradientMismatch, UsageError
 from gradcheck.pytest_plugin.place import shown_path
 from gradcheck.pytest_plugin.record import note, note_nothing
@@ -21,9 +23,7 @@ from gradcheck.pytest_plugin.settings import of_command_line, of_ini_file
 from gradcheck.pytest_plugin.shared import examined_once
 from gradcheck.report.failing import about, failure_text, headline_about
 from gradcheck.report.text import sentence
-from gradcheck.result import ParameterResult
-from gradcheck.script.result import ScriptResult, Unchecked
-from gradcheck.verdict import Verdict
+from gradcheck.session.result import ScriptResult, Unchecked
 
 _OF_PYTEST = ("conftest.py", "__init__.py")
 # of a file that nobody has named, these say no more than that it has no gradients

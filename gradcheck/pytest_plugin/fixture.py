@@ -10,18 +10,18 @@ from typing import Any
 import pytest
 
 from gradcheck.api import prepare
-from gradcheck.config import Options
+from gradcheck.check.failure import failure_message
+from gradcheck.check.functions import check_grad, numerical_grad
+from gradcheck.check.result import CheckResult
 from gradcheck.errors import GradientMismatch, ScriptError
-from gradcheck.failure import failure_message
-from gradcheck.functions import check_grad, numerical_grad
 from gradcheck.pytest_plugin.place import shown_path
 from gradcheck.pytest_plugin.record import note
 from gradcheck.pytest_plugin.settings import from_values, of_command_line, of_ini_file, of_markers
 from gradcheck.report.failing import failure_text
-from gradcheck.report.record import Report
 from gradcheck.report.text import sentence
-from gradcheck.result import CheckResult
-from gradcheck.script.result import ScriptResult
+from gradcheck.session.report import Report
+from gradcheck.session.result import ScriptResult
+from gradcheck.settings import Options
 
 _OF_A_CHECK = ("rtol", "atol", "method", "points", "seed")
 
@@ -95,7 +95,7 @@ class Checker:
         path : str or Path
             The file; a relative one is looked for in the folder of the test, then in pytest's root folder.
         **settings
-            Fields of ``gradcheck.config.Options``: loss, backward, params, points and so on.
+            Fields of ``gradcheck.settings.Options``: loss, backward, params, points and so on.
 
         Returns
         -------

@@ -13,8 +13,8 @@ from gradcheck.errors import UsageError
 from gradcheck.pytest_plugin.record import Found
 from gradcheck.report import formats
 from gradcheck.report.formats import format_of
-from gradcheck.report.record import Report
-from gradcheck.script.result import ScriptResult
+from gradcheck.session.report import Report
+from gradcheck.session.result import ScriptResult
 
 
 def refuse_unwritable(target: Path, place: str) -> None:

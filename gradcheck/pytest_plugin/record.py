@@ -9,10 +9,10 @@ from typing import TypedDict
 
 import pytest
 
+from gradcheck.check.result import ParameterResult
+from gradcheck.check.verdict import Verdict
 from gradcheck.report.problems import UNCHECKED
-from gradcheck.result import ParameterResult
-from gradcheck.script.result import ScriptResult, Unchecked
-from gradcheck.verdict import Verdict
+from gradcheck.session.result import ScriptResult, Unchecked
 
 # worst first; "none" is a file without gradients
 VERDICTS = ("mismatch", "error", "inconclusive", UNCHECKED, "match", "none")
@@ -100,7 +100,7 @@ def _set_properties(item: pytest.Item, rows: Sequence[Row]) -> None:
     verdict = min((row["verdict"] for row in rows), key=VERDICTS.index)
     errors = [row["max_rel_error"] for row in rows if row["verdict"] not in _NOT_COMPARED]
     names = [row["parameter"] for row in rows if row["verdict"] != "error"]
-    properties: dict[str, str | float] = {"gradcheck.verdict": verdict}
+    properties: dict[str, str | float] = {"gradcheck.check.verdict": verdict}
     if errors:
         properties["gradcheck.max_rel_error"] = max(errors, key=lambda error: (math.isnan(error), error))
     if names:

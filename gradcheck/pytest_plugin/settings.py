@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from gradcheck.config import Options, from_texts
 from gradcheck.errors import UsageError
+from gradcheck.settings import Options, from_texts
 
 NAMES = ("rtol", "atol", "points", "seed", "method", "timeout")
 _LISTS = ("params", "select", "ignore", "argv")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from gradcheck.script.result import ScriptResult
+from gradcheck.session.result import ScriptResult
 
 FOLDER = "gradcheck_folder"
 _PAUSE_SECONDS = 0.02

@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.script.leaves import is_numeric
-from gradcheck.script.names import is_step_size
-from gradcheck.script.source import SourceFile
-from gradcheck.script.syntax import FunctionNode, called_name
+from gradcheck.script.record.leaves import is_numeric
+from gradcheck.script.source.file import SourceFile
+from gradcheck.script.source.names import is_step_size
+from gradcheck.script.source.syntax import FunctionNode, called_name
 
 _MOST_DERIVED, _MOST_LEAVES = 16, 12
 _STEPS, _LONGEST = 4, 40

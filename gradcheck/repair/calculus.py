@@ -9,7 +9,7 @@ from typing import Any, TypeGuard
 
 import numpy as np
 
-from gradcheck.script.syntax import called_name
+from gradcheck.script.source.syntax import called_name
 
 _ATOMS = (ast.Name, ast.Attribute, ast.Subscript, ast.Call, ast.Constant)
 _STEP, _SAME = 1e-5, 1e-5

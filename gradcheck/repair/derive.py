@@ -12,7 +12,7 @@ import numpy as np
 
 from gradcheck.repair.adjoints import is_derivative, numerical_slopes, proved_right
 from gradcheck.repair.atoms import Atom, atoms, slopes
-from gradcheck.repair.bench import Bench, Point, Trial
+from gradcheck.repair.bench import Bench, Trial
 from gradcheck.repair.budget import Share
 from gradcheck.repair.calculus import ONE, Setting, UnderivableError, added, pulled_back, same
 from gradcheck.repair.forward import Forward, Step, evaluated, intermediates, is_value, shape_of, unwatched
@@ -20,9 +20,10 @@ from gradcheck.repair.influence import Influence, influences
 from gradcheck.repair.level import Accepted, suspects
 from gradcheck.repair.rewrite import Rewrite
 from gradcheck.repair.taps import Site
-from gradcheck.repair.text import Splice, Text
 from gradcheck.repair.trials import Candidate, edited, holds_everywhere, loadable, outcome, wrong_at
-from gradcheck.script.syntax import called_name
+from gradcheck.script.check.point import Point
+from gradcheck.script.source.syntax import called_name
+from gradcheck.script.source.text import Splice, Text
 
 # how many lines, and through how many values of the way forward
 _MOST_LINES, _DEEPEST, _MOST_STEPS, _LONGEST = 12, 8, 5, 160

@@ -7,15 +7,16 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
-from gradcheck.diagnosis.finding import Confidence, Finding, Fix
 from gradcheck.diagnosis.registry import rules
-from gradcheck.repair.bench import Point, worst_error
+from gradcheck.repair.bench import worst_error
 from gradcheck.repair.influence import Influence
 from gradcheck.repair.judgement import Judgement
 from gradcheck.repair.level import Accepted
 from gradcheck.repair.rewrite import Rewrite
-from gradcheck.repair.text import edits_between, line_map
-from gradcheck.script.source import SourceFile, Span
+from gradcheck.script.check.point import Point
+from gradcheck.script.source.file import SourceFile, Span
+from gradcheck.script.source.finding import Confidence, Finding, Fix
+from gradcheck.script.source.text import edits_between, line_map
 
 _MOST_SUSPECTS = 2
 # what an entry's name has behind the vector's

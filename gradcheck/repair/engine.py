@@ -6,19 +6,20 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from gradcheck.diagnosis.finding import Finding
-from gradcheck.repair.bench import Bench, Point
+from gradcheck.check.result import CheckResult
+from gradcheck.check.verdict import Verdict
+from gradcheck.repair.bench import Bench
 from gradcheck.repair.budget import Budget
 from gradcheck.repair.derive import derived
 from gradcheck.repair.describe import findings
 from gradcheck.repair.judgement import Judge, Judgement
 from gradcheck.repair.search import Search
-from gradcheck.repair.text import with_text
-from gradcheck.result import CheckResult
-from gradcheck.script.record import Recording
-from gradcheck.script.understand import Subject
-from gradcheck.script.unpack import entry_names, split
-from gradcheck.verdict import Verdict
+from gradcheck.script.check.point import Point
+from gradcheck.script.record.run import Recording
+from gradcheck.script.source.finding import Finding
+from gradcheck.script.source.text import with_text
+from gradcheck.script.understand.subject import Subject
+from gradcheck.script.understand.unpack import entry_names, split
 
 _MOST_ENTRIES = 400
 # of the budget, for the search of edits; the rest is for deriving what no edit mends

@@ -8,8 +8,8 @@ from collections.abc import Iterator, Sequence
 
 from gradcheck.repair.atoms import Atom
 from gradcheck.repair.rewrite import Rewrite, Spot, Writer, bracketed, precedence_of, spots
-from gradcheck.script.names import is_derivative_function, is_step_size
-from gradcheck.script.syntax import called_name
+from gradcheck.script.source.names import is_derivative_function, is_step_size
+from gradcheck.script.source.syntax import called_name
 
 _PRODUCT, _SUM, _POWER = 7, 6, 9
 _DEPTH = 0.03

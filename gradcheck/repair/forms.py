@@ -6,8 +6,8 @@ import ast
 from collections.abc import Iterator, Sequence
 
 from gradcheck.repair.rewrite import Rewrite, Spot, Writer, spots
-from gradcheck.repair.text import Splice
-from gradcheck.script.syntax import called_name
+from gradcheck.script.source.syntax import called_name
+from gradcheck.script.source.text import Splice
 
 _ATOMIC, _UNARY, _PRODUCT, _SUM = 10, 8, 7, 6
 _DEPTH = 0.03

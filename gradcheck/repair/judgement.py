@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from gradcheck.script.source import SourceFile
+from gradcheck.script.source.file import SourceFile
 
 
 @dataclass(frozen=True)

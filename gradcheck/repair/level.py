@@ -6,13 +6,14 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from gradcheck.repair.bench import Bench, Point
+from gradcheck.repair.bench import Bench
 from gradcheck.repair.budget import Share
 from gradcheck.repair.influence import Influence
 from gradcheck.repair.rewrite import Rewrite
 from gradcheck.repair.statements import neighbours, restated
-from gradcheck.repair.text import Text
 from gradcheck.repair.trials import Candidate, Prober, edited, holds_everywhere, loadable, outcome, wrong_at
+from gradcheck.script.check.point import Point
+from gradcheck.script.source.text import Text
 
 # a candidate at a line that cannot explain all, or that also touches what is right, comes later
 _PARTLY, _TOUCHING, _UNKNOWN, _PROVED, _LATER, _BARE = 0.6, 0.4, 0.3, 0.4, 0.015, 0.1

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from gradcheck.repair.text import Splice, Text
+from gradcheck.script.source.text import Splice, Text
 
 
 @dataclass(frozen=True)

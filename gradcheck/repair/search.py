@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 
 from gradcheck.repair.adjoints import proved_right
-from gradcheck.repair.bench import Bench, Point
+from gradcheck.repair.bench import Bench
 from gradcheck.repair.budget import Share
 from gradcheck.repair.influence import Influence, influences
 from gradcheck.repair.judgement import Judgement
 from gradcheck.repair.level import Accepted, Known, Level, suspects
-from gradcheck.repair.text import spliced
 from gradcheck.repair.trials import loadable
+from gradcheck.script.check.point import Point
+from gradcheck.script.source.text import spliced
 
 _MOST_EDITS, _BRANCHES, _REFUSED = 5, 3, 4
 # after a verified edit, others are looked for: so many, and so much less natural

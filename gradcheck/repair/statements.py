@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from gradcheck.repair.forms import compared, shifted
 from gradcheck.repair.rewrite import Rewrite, Writer
-from gradcheck.repair.text import Splice, Text
-from gradcheck.script.syntax import FunctionNode
+from gradcheck.script.source.syntax import FunctionNode
+from gradcheck.script.source.text import Splice, Text
 
 _FARTHEST = 8
 _WHOLE = ("zeros_like", "ones_like", "empty_like", "full_like")

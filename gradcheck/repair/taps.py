@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
-from gradcheck.script.instrument import HOOK, instrument
-from gradcheck.script.source import SourceFile
-from gradcheck.script.syntax import FunctionNode
-from gradcheck.script.units import recorded, units_of
+from gradcheck.script.record.instrument import HOOK, instrument
+from gradcheck.script.replay.units import recorded, units_of
+from gradcheck.script.source.file import SourceFile
+from gradcheck.script.source.syntax import FunctionNode
 
 _COLUMNS = 10_000
 

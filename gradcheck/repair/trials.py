@@ -14,13 +14,14 @@ import numpy as np
 
 from gradcheck.errors import ScriptError
 from gradcheck.repair.atoms import atoms, shape_of, slopes
-from gradcheck.repair.bench import Bench, Point, Trial
+from gradcheck.repair.bench import Bench, Trial
 from gradcheck.repair.budget import Share
 from gradcheck.repair.exchanges import exchanges
 from gradcheck.repair.forms import forms
 from gradcheck.repair.influence import Influence
 from gradcheck.repair.rewrite import Rewrite, Writer
-from gradcheck.repair.text import Splice, Text, spliced, with_text
+from gradcheck.script.check.point import Point
+from gradcheck.script.source.text import Splice, Text, spliced, with_text
 
 # at which evaluations of a site its edits are looked at: in loops, the first ones may be special
 _LOOKED_AT, _DIGITS = frozenset({1, 2, 4, 9, 23}), 9

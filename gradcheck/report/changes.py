@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gradcheck.diagnosis.finding import Finding
 from gradcheck.report.problems import UNCHECKED
-from gradcheck.script.result import ScriptResult
+from gradcheck.script.source.finding import Finding
+from gradcheck.session.result import ScriptResult
 
 
 def changes(before: ScriptResult, after: ScriptResult) -> tuple[str, ...]:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from gradcheck.diagnosis.finding import Finding, Fix
+from gradcheck.check.result import CheckResult, ParameterResult, Verdict
 from gradcheck.report.problems import UNCHECKED, by_reason, names_of, sized
-from gradcheck.report.record import GRAVITY, Report
 from gradcheck.report.text import sentence
 from gradcheck.report.worst import worst_first
-from gradcheck.result import CheckResult, ParameterResult, Verdict
-from gradcheck.script.result import ScriptResult, Unchecked
+from gradcheck.script.source.finding import Finding, Fix
+from gradcheck.session.report import GRAVITY, Report
+from gradcheck.session.result import ScriptResult, Unchecked
 
 # of a whole output: a notebook keeps it in its file
 MOST_ROWS, MOST_FINDINGS = 60, 20

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from gradcheck.check.result import ParameterResult
 from gradcheck.report.json import certified_fields, parameter_fields, unchecked_fields
-from gradcheck.report.record import Report
 from gradcheck.report.table import csv_of
-from gradcheck.result import ParameterResult
-from gradcheck.script.result import ScriptResult
+from gradcheck.session.report import Report
+from gradcheck.session.result import ScriptResult
 
 _NUMBERS = (
     *("shape", "checked", "mismatched", "max_abs_error", "max_rel_error", "worst_index"),

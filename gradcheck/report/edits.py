@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from gradcheck.diagnosis.finding import Edit
-from gradcheck.repair.patch import new_lines
-from gradcheck.script.source import Span
+from gradcheck.script.source.file import Span
+from gradcheck.script.source.finding import Edit
+from gradcheck.script.source.patch import new_lines
 
 
 def regions(lines: Sequence[str], edits: Sequence[Edit]) -> Iterator[tuple[Span, str]]:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from gradcheck.check.result import ParameterResult
+from gradcheck.check.verdict import Verdict
 from gradcheck.report.snippet import show_line
 from gradcheck.report.text import in_plain_text, sentence, show_details
-from gradcheck.result import ParameterResult
-from gradcheck.script.result import ScriptResult
-from gradcheck.verdict import Verdict
+from gradcheck.session.result import ScriptResult
 
 if TYPE_CHECKING:
     from rich.console import Console

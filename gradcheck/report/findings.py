@@ -10,11 +10,11 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from gradcheck.diagnosis.finding import Confidence, Edit, Finding, Fix
-from gradcheck.repair.patch import new_lines, verified_edits
 from gradcheck.report.snippet import show_line, show_snippet
 from gradcheck.report.styles import plain
-from gradcheck.script.result import ScriptResult
+from gradcheck.script.source.finding import Confidence, Edit, Finding, Fix
+from gradcheck.script.source.patch import new_lines, verified_edits
+from gradcheck.session.result import ScriptResult
 
 _DIFF_STYLES = {"-": "red", "+": "green", "@": "blue"}
 _STYLES = {Confidence.VERIFIED: "green", Confidence.LIKELY: "yellow", Confidence.POSSIBLE: "dim"}

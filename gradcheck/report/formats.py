@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from gradcheck.errors import UsageError
 
 if TYPE_CHECKING:
-    from gradcheck.report.record import Report
+    from gradcheck.session.report import Report
 
 
 @dataclass(frozen=True)

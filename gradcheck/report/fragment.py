@@ -9,10 +9,10 @@ import html
 import re
 from collections.abc import Iterator
 
+from gradcheck.check.result import CheckResult
 from gradcheck.report.condensed import COLUMNS, Block, Mistake, block_of, blocks_of
-from gradcheck.report.record import Report
 from gradcheck.report.styles import plain
-from gradcheck.result import CheckResult
+from gradcheck.session.report import Report
 
 _BORDERS = {"match": "#0072b2", "inconclusive": "#e69f00", "mismatch": "#d55e00", "error": "#d55e00"}
 _QUOTED = re.compile("`([^`]+)`")

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from gradcheck.check.result import CheckResult
 from gradcheck.report.condensed import COLUMNS, Block, block_of, blocks_of
-from gradcheck.report.record import Report
 from gradcheck.report.styles import plain
-from gradcheck.result import CheckResult
+from gradcheck.session.report import Report
 
 _SIGNS = re.compile(r"([\\`*_{}\[\]<>|#~$&!])")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gradcheck.report.condensed import COLUMNS, Block, blocks_of
-from gradcheck.report.record import Report
 from gradcheck.report.styles import plain
+from gradcheck.session.report import Report
 
 
 def report_text(report: Report) -> str:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from gradcheck.report.problems import Level, Problem, lines_about, named, problems, remarks, span_in_file
-from gradcheck.report.record import Report
-from gradcheck.script.result import ScriptResult
+from gradcheck.session.report import Report
+from gradcheck.session.result import ScriptResult
 
 # GitHub shows as many of each level per step; one notice says how many there are beyond
 _LIMITS = {Level.ERROR: 10, Level.WARNING: 10, Level.NOTE: 9}

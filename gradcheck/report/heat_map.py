@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradcheck.arrays import BoolArray, FloatArray, IntArray
-from gradcheck.result import ParameterResult
+from gradcheck.check.result import ParameterResult
+from gradcheck.numerics.arrays import BoolArray, FloatArray, IntArray
 
 # more cells along an axis than this cannot be told apart in a picture beside others
 MOST_CELLS = 64

@@ -10,8 +10,8 @@ from gradcheck.report.page.comparison import comparison_view
 from gradcheck.report.page.limits import MOST_PICTURES, Limits
 from gradcheck.report.page.script import overview_sentence, script_view
 from gradcheck.report.page.template import fill
-from gradcheck.report.record import Report
-from gradcheck.script.result import ScriptResult
+from gradcheck.session.report import Report
+from gradcheck.session.result import ScriptResult
 
 
 def render(report: Report) -> str:

@@ -7,13 +7,13 @@ import math
 from typing import Any
 
 from gradcheck._version import __version__
-from gradcheck.certificate import Certificate
-from gradcheck.diagnosis.finding import Finding, Fix
+from gradcheck.check.certificate import Certificate
+from gradcheck.check.result import ParameterResult
 from gradcheck.errors import ScriptError
 from gradcheck.report.problems import UNCHECKED
-from gradcheck.report.record import Report
-from gradcheck.result import ParameterResult
-from gradcheck.script.result import ScriptResult, Unchecked
+from gradcheck.script.source.finding import Finding, Fix
+from gradcheck.session.report import Report
+from gradcheck.session.result import ScriptResult, Unchecked
 
 SCHEMA = 1
 

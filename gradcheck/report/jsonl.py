@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from gradcheck.report.json import heading, script_fields
-from gradcheck.report.record import Report
+from gradcheck.session.report import Report
 
 # JSON takes them as they are, but some readers take them for the end of a line
 _LINE_ENDS = {ord(letter): f"\\u{ord(letter):04x}" for letter in "\x7f\x85\u2028\u2029"}

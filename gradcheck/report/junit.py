@@ -8,11 +8,11 @@ from collections.abc import Iterable, Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from gradcheck._version import __version__
-from gradcheck.diagnosis.finding import Finding
+from gradcheck.check.result import ParameterResult, Verdict
 from gradcheck.report.problems import UNCHECKED, diff_of, finding_with_fix, fix_title, numbers_of, sentences_about
-from gradcheck.report.record import Report
-from gradcheck.result import ParameterResult, Verdict
-from gradcheck.script.result import ScriptResult
+from gradcheck.script.source.finding import Finding
+from gradcheck.session.report import Report
+from gradcheck.session.result import ScriptResult
 
 # XML 1.0 has no way to write them
 _ILLEGAL = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from gradcheck.diagnosis.finding import Finding, Fix
+from gradcheck.check.result import ParameterResult, Verdict
 from gradcheck.errors import ScriptError
 from gradcheck.report.problems import (
     UNCHECKED,
@@ -18,11 +18,11 @@ from gradcheck.report.problems import (
     sentences_about,
     wrong_entries,
 )
-from gradcheck.report.record import Report
 from gradcheck.report.styles import plain
 from gradcheck.report.text import sentence, summary
-from gradcheck.result import ParameterResult, Verdict
-from gradcheck.script.result import ScriptResult, Unchecked
+from gradcheck.script.source.finding import Finding, Fix
+from gradcheck.session.report import Report
+from gradcheck.session.result import ScriptResult, Unchecked
 
 # as much as GitHub takes for the summary of a step
 LIMIT = 2**20

@@ -9,9 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from gradcheck.report.problems import names_of
-from gradcheck.report.record import Report
 from gradcheck.report.styles import INDENT, STYLES, plain
-from gradcheck.script.result import ScriptResult
+from gradcheck.session.report import Report
+from gradcheck.session.result import ScriptResult
 
 # from the first to the last to give up where a terminal is too narrow for them
 _OPTIONAL = ("seconds", "details")

@@ -11,12 +11,12 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm, Normalize
 
-from gradcheck.arrays import FloatArray
+from gradcheck.check.result import ParameterResult, Verdict
+from gradcheck.check.step_curve import StepCurve
+from gradcheck.check.step_sweep import error_by_step
+from gradcheck.numerics.arrays import FloatArray
 from gradcheck.report.heat_map import ERROR_LIMITS, HeatMap
 from gradcheck.report.worst import shortened
-from gradcheck.result import ParameterResult, Verdict
-from gradcheck.step_curve import StepCurve
-from gradcheck.step_sweep import error_by_step
 
 # told apart by readers of all kinds of colour vision, and in grey by their shapes
 _BLUE, _RED, _YELLOW, _GREY = "#0072b2", "#d55e00", "#e69f00", "#b0b0b0"

@@ -7,6 +7,7 @@ from io import BytesIO
 
 from matplotlib.figure import Figure, SubFigure
 
+from gradcheck.check.result import ParameterResult
 from gradcheck.report.heat_map import heat_map
 from gradcheck.report.panels import (
     draw_errors,
@@ -19,7 +20,6 @@ from gradcheck.report.panels import (
     legible,
     unit_of,
 )
-from gradcheck.result import ParameterResult
 
 _WIDTH, _ROW, _HEAD = 3.0, 2.4, 0.5
 

@@ -7,12 +7,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from gradcheck.check.result import CheckResult
 from gradcheck.errors import UsageError
-from gradcheck.report.record import Report
 from gradcheck.report.text import sentence
 from gradcheck.report.worst import shortened, worst_first
-from gradcheck.result import CheckResult
-from gradcheck.script.result import ScriptResult
+from gradcheck.session.report import Report
+from gradcheck.session.result import ScriptResult
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -6,12 +6,12 @@ import enum
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from gradcheck.diagnosis.finding import Confidence, Finding, Fix
+from gradcheck.check.result import ParameterResult, Verdict
 from gradcheck.errors import ScriptError
-from gradcheck.repair.patch import new_lines
-from gradcheck.result import ParameterResult, Verdict
-from gradcheck.script.result import ScriptResult, Unchecked
-from gradcheck.script.source import Span
+from gradcheck.script.source.file import Span
+from gradcheck.script.source.finding import Confidence, Finding, Fix
+from gradcheck.script.source.patch import new_lines
+from gradcheck.session.result import ScriptResult, Unchecked
 
 # what a wrong or an undecided gradient is called where findings have their codes and errors their slugs
 MISMATCH, INCONCLUSIVE = Verdict.MISMATCH.value, Verdict.INCONCLUSIVE.value

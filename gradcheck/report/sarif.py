@@ -11,7 +11,6 @@ from typing import Any
 from urllib.parse import quote
 
 from gradcheck._version import __version__
-from gradcheck.diagnosis.finding import Fix
 from gradcheck.diagnosis.registry import rules
 from gradcheck.report.edits import regions
 from gradcheck.report.explanation import page
@@ -27,9 +26,10 @@ from gradcheck.report.problems import (
     remarks,
     span_in_file,
 )
-from gradcheck.report.record import Report
-from gradcheck.script.result import ScriptResult
-from gradcheck.script.source import Span
+from gradcheck.script.source.file import Span
+from gradcheck.script.source.finding import Fix
+from gradcheck.session.report import Report
+from gradcheck.session.result import ScriptResult
 
 _SCHEMA = "https://docs.oasis-open.org/sarif/sarif/v2.1.0/errata01/os/schemas/sarif-schema-2.1.0.json"
 _BASE = "SRCROOT"

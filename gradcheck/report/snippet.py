@@ -7,8 +7,8 @@ from rich.console import Console
 from rich.text import Text
 
 from gradcheck.report.styles import plain
-from gradcheck.script.result import ScriptResult
-from gradcheck.script.source import Span
+from gradcheck.script.source.file import Span
+from gradcheck.session.result import ScriptResult
 
 _CONTEXT_LINES = 1
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
-    from gradcheck.result import CheckResult, ParameterResult, Reason
+    from gradcheck.check.result import CheckResult, ParameterResult, Reason
 
 _ENTRY_COLUMNS = ["analytic", "numerical", "numerical_error", "abs_error", "rel_error", "verdict", "reason"]
 _DETAIL_COLUMNS = ["step", "evaluations", "noise", "kink", "kink_distance"]

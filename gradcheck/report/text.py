@@ -11,15 +11,15 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
+from gradcheck.check.result import ParameterResult, Verdict
 from gradcheck.report.findings import show_findings
 from gradcheck.report.overview import show_overview
 from gradcheck.report.problems import UNCHECKED, by_reason, entry_name, names_of, sized, wrong_entries
-from gradcheck.report.record import Report
 from gradcheck.report.snippet import show_line, show_snippet
 from gradcheck.report.styles import INDENT, LOG_WIDTH, STYLES
-from gradcheck.result import ParameterResult, Verdict
-from gradcheck.script.result import GradientSource, ScriptResult, Unchecked
-from gradcheck.script.source import Span
+from gradcheck.script.source.file import Span
+from gradcheck.session.report import Report
+from gradcheck.session.result import GradientSource, ScriptResult, Unchecked
 
 
 def render(report: Report, console: Console, *, verbosity: int = 0) -> None:

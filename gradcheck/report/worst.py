@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from gradcheck.result import ParameterResult
+from gradcheck.check.result import ParameterResult
 
 
 def worst_first(parameters: Iterable[ParameterResult]) -> list[ParameterResult]:

@@ -7,14 +7,14 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from gradcheck.config import Options
 from gradcheck.scaffold.draw import drawn, shortened
 from gradcheck.scaffold.importable import can_be_named, is_importable, top_level_names
 from gradcheck.scaffold.layout import WIDTH, Group, Item, as_group, expression, laid_out, quoted, unparsed
 from gradcheck.scaffold.target import Target, function_name
-from gradcheck.script.outputs import RESULT
-from gradcheck.script.source import SourceFile
-from gradcheck.script.usage import Place, Signature, Usage
+from gradcheck.script.replay.outputs import RESULT
+from gradcheck.script.source.file import SourceFile
+from gradcheck.session.usage import Place, Signature, Usage
+from gradcheck.settings import Options
 
 _PASSED_ON = ("points", "seed", "rtol", "atol", "method")
 # names that the test itself needs

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from gradcheck.scaffold.layout import Group, Item, quoted
-from gradcheck.script.samples import Kind, Literal, Numbers, Parts, Sample
+from gradcheck.session.samples import Kind, Literal, Numbers, Parts, Sample
 
 # longer axes than this are shortened, to lengths from the second number on
 _LONG, _SHORTEST = 8, 5

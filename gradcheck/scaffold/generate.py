@@ -7,19 +7,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gradcheck.api import Job, prepare
-from gradcheck.config import Options
+from gradcheck.check.result import CheckResult
+from gradcheck.check.verdict import Verdict
 from gradcheck.errors import ScriptError
-from gradcheck.report.record import GRAVITY
-from gradcheck.result import CheckResult
 from gradcheck.scaffold.direct import direct_tests
 from gradcheck.scaffold.pinned import Pins, pinned_test, possible_pins
 from gradcheck.scaffold.target import Target
-from gradcheck.script.isolate import Children, try_isolated
-from gradcheck.script.result import ScriptResult
-from gradcheck.script.source import SourceFile
-from gradcheck.script.trial import TrialRequest
-from gradcheck.script.usage import Usage
-from gradcheck.verdict import Verdict
+from gradcheck.script.source.file import SourceFile
+from gradcheck.session.isolate import Children, try_isolated
+from gradcheck.session.report import GRAVITY
+from gradcheck.session.result import ScriptResult
+from gradcheck.session.trial import TrialRequest
+from gradcheck.session.usage import Usage
+from gradcheck.settings import Options
 
 _DECIDED = (Verdict.MATCH, Verdict.MISMATCH)
 

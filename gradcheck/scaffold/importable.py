@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import sys
 
-from gradcheck.script.source import SourceFile
+from gradcheck.script.source.file import SourceFile
 
 _CONSTANT = (
     *(ast.Constant, ast.Name, ast.BinOp, ast.UnaryOp, ast.Tuple, ast.List, ast.Dict, ast.Set),

@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from gradcheck.config import Options
 from gradcheck.scaffold.layout import Group, Item, Quote, laid_out, names_tuple, quoted
 from gradcheck.scaffold.target import Target, function_name
-from gradcheck.script.usage import Usage
+from gradcheck.session.usage import Usage
+from gradcheck.settings import Options
 
 # what a test is handed as it is, where the user has said it
 _PASSED_ON = ("argv", "points", "seed", "rtol", "atol", "method", "timeout", "memory", "isolated")

@@ -1,1 +1,1 @@
-"""From a script's path to a checked subject: source, record, understand, replay, examine, isolate."""
+"""From the text of a script to its checked gradients: source, record, replay, understand, check."""

@@ -7,9 +7,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gradcheck.diagnosis.finding import Edit, Fix
-from gradcheck.repair.patch import new_lines
-from gradcheck.script.result import ScriptResult
+from gradcheck.script.source.finding import Edit, Fix
+from gradcheck.script.source.patch import new_lines
+from gradcheck.session.result import ScriptResult
 
 _AROUND = 2
 _WORD = re.compile(r"\w+|\s+|.", re.DOTALL)

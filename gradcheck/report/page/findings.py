@@ -5,13 +5,13 @@ from __future__ import annotations
 import shlex
 from dataclasses import dataclass
 
-from gradcheck.diagnosis.finding import Finding, Fix
 from gradcheck.diagnosis.registry import rules
-from gradcheck.repair.patch import verified_edits
 from gradcheck.report.page.diff import DiffRow, rows
 from gradcheck.report.page.prose import Piece, paragraphs, pieces
 from gradcheck.report.page.words import counted
-from gradcheck.script.result import ScriptResult
+from gradcheck.script.source.finding import Finding, Fix
+from gradcheck.script.source.patch import verified_edits
+from gradcheck.session.result import ScriptResult
 
 
 @dataclass(frozen=True)

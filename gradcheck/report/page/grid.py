@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from gradcheck.arrays import IntArray
+from gradcheck.check.result import ParameterResult, Verdict
+from gradcheck.numerics.arrays import IntArray
 from gradcheck.report.page.words import TIMES, counted, listed
-from gradcheck.result import ParameterResult, Verdict
 
 # how many lines a sentence names before it only counts them
 _NAMED = 6

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradcheck.arrays import FloatArray
+from gradcheck.check.result import ParameterResult
+from gradcheck.numerics.arrays import FloatArray
 from gradcheck.report.page.grid import Grid, where_wrong
 from gradcheck.report.page.palette import Scale
 from gradcheck.report.page.words import counted, place, rough, short
-from gradcheck.result import ParameterResult
 
 # of the picture on the page, in pixels
 _LARGEST, _SMALLEST_CELL, _LARGEST_CELL, _LONGEST_CELL = 240, 1, 32, 6

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradcheck.script.result import ScriptResult
+from gradcheck.session.result import ScriptResult
 
 MOST_PICTURES = 40
 # with more parameters than this, each has smaller pictures

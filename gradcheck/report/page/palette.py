@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from gradcheck.arrays import FloatArray
+from gradcheck.numerics.arrays import FloatArray
 from gradcheck.report.page.png import Colour, data_uri
 
 # the first two places of every palette: entries that were not checked (no colour), and values that are not finite

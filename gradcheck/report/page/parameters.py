@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from gradcheck.check.result import ParameterResult, Verdict
 from gradcheck.report.page.chart import Chart
 from gradcheck.report.page.heatmap import HeatMaps, heat_maps
 from gradcheck.report.page.limits import Limits
@@ -13,8 +14,7 @@ from gradcheck.report.page.scatter import scatter
 from gradcheck.report.page.sweep import sweep
 from gradcheck.report.page.words import bound, exact, place, rough, short, sized
 from gradcheck.report.problems import UNCHECKED
-from gradcheck.result import ParameterResult, Verdict
-from gradcheck.script.result import ScriptResult, Unchecked
+from gradcheck.session.result import ScriptResult, Unchecked
 
 _WORST = 10
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradcheck.arrays import FloatArray
+from gradcheck.check.result import ParameterResult, Verdict
+from gradcheck.numerics.arrays import FloatArray
 from gradcheck.report.page.axis import WIDE, Axis
 from gradcheck.report.page.chart import Chart, Frame, Line, Mark
 from gradcheck.report.page.words import counted, place, short
-from gradcheck.result import ParameterResult, Verdict
 
 _WIDTH, _HEIGHT = 320, 306
 # decades that are drawn below the largest derivative where they differ much

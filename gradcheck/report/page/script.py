@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from gradcheck.check.verdict import Verdict
 from gradcheck.report.overview import in_doubt
 from gradcheck.report.page.findings import FindingView, command, finding_views
 from gradcheck.report.page.limits import Limits
@@ -14,9 +15,8 @@ from gradcheck.report.page.source import Mark, Segment, segments
 from gradcheck.report.page.words import counted
 from gradcheck.report.problems import by_reason, shown_names
 from gradcheck.report.text import sentence
-from gradcheck.script.result import ScriptResult, Unchecked
-from gradcheck.script.source import Span
-from gradcheck.verdict import Verdict
+from gradcheck.script.source.file import Span
+from gradcheck.session.result import ScriptResult, Unchecked
 
 
 @dataclass(frozen=True)

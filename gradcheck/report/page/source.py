@@ -8,8 +8,8 @@ from itertools import pairwise
 
 from gradcheck.report.page.tokens import Stretch, stretches
 from gradcheck.report.page.words import counted
-from gradcheck.script.result import ScriptResult
-from gradcheck.script.source import Span
+from gradcheck.script.source.file import Span
+from gradcheck.session.result import ScriptResult
 
 # lines around what was found, the shortest stretch that is worth folding, and the longest mark and line
 _AROUND, _SHORTEST_FOLD, _LONGEST_MARK, _LONGEST_LINE = 3, 4, 12, 1000

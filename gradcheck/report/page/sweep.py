@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradcheck.arrays import FloatArray
+from gradcheck.check.result import ParameterResult, Verdict
+from gradcheck.check.step_curve import StepCurve
+from gradcheck.check.step_sweep import error_by_step
+from gradcheck.numerics.arrays import FloatArray
 from gradcheck.report.page.axis import Axis
 from gradcheck.report.page.chart import Chart, Frame, Label, Line
 from gradcheck.report.page.words import place, rough
-from gradcheck.result import ParameterResult, Verdict
-from gradcheck.step_curve import StepCurve
-from gradcheck.step_sweep import error_by_step
 
 _WIDTH, _HEIGHT, _TOP = 360, 330, 52
 # a difference of nothing has no logarithm; it is drawn at the round-off of a number

@@ -1,0 +1,1 @@
+"""The comparison of a gradient with differences: tolerance, entries, directions, verdicts."""

@@ -1,0 +1,1 @@
+"""The user's loss at displaced parameters: called, counted, spread over workers, and put back."""

@@ -1,0 +1,1 @@
+"""The magic for notebooks."""

@@ -1,0 +1,1 @@
+"""A derivative with a certified bound: arrays in, arrays out."""

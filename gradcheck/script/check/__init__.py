@@ -1,0 +1,1 @@
+"""A script's gradients compared with differences, at several points."""

@@ -1,0 +1,316 @@
+"""Run a script, understand it, and compare its gradients with differences at several points."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import Any, TextIO, cast
+
+import numpy as np
+
+from gradcheck.check.functions import check_grad
+from gradcheck.check.result import CheckResult
+from gradcheck.check.verdict import Verdict
+from gradcheck.errors import InputError, ScriptError
+from gradcheck.evaluate.forking import Forks
+from gradcheck.evaluate.tracking import Progress
+from gradcheck.script.check.coverage import by_coverage
+from gradcheck.script.check.fresh_data import FreshData
+from gradcheck.script.check.growth import before_growth, fitted, grown
+from gradcheck.script.check.point import Point
+from gradcheck.script.record.answers import Answers
+from gradcheck.script.record.kernel import stand_in_for_kernel
+from gradcheck.script.record.run import Call, Recording, record, script_raised
+from gradcheck.script.replay.perturb import assign, moved, put_back
+from gradcheck.script.replay.stage import Stage
+from gradcheck.script.replay.stale import computed_before
+from gradcheck.script.replay.units import recorded, units_of
+from gradcheck.script.request import Request
+from gradcheck.script.source.file import SourceFile
+from gradcheck.script.understand.clipping import clip_bounds, without_clipped
+from gradcheck.script.understand.guards import GuardlessSource
+from gradcheck.script.understand.optimized import understood as understood_with_optimizers
+from gradcheck.script.understand.subject import Subject
+
+# of the time limit; the rest is for understanding and checking
+_SHARE_OF_RUN = 0.5
+# of the losses in single and in double precision; further apart, the script does something else in double precision
+_SAME_LOSS = 1e-3
+# for a point where there is no time left: what is seen then is shown
+_LEAST_SECONDS = 0.1
+# what is spent at most, as a multiple of the check, to look for a moment at which something is wrong
+_LOOKING, _LEAST_LOOKING = 0.5, 100
+# how many constants are listed
+_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Examined:
+    """A script, or one of several models in it, that was recorded, understood and checked."""
+
+    recording: Recording
+    subject: Subject
+    stale: str | None
+    points: tuple[Point, ...]
+    evaluations: int
+
+    @property
+    def wrong(self) -> frozenset[str]:
+        """The names of the parameters whose gradients are wrong at some point."""
+        found = (parameter for point in self.points for parameter in point.result.parameters)
+        return frozenset(parameter.name for parameter in found if parameter.verdict is Verdict.MISMATCH)
+
+
+def checked(source: SourceFile, request: Request) -> list[Examined]:
+    """Record a script, understand it, and compare its gradients with differences; there is one result per model.
+
+    Parameters
+    ----------
+    source : SourceFile
+        The script.
+    request : Request
+        How to do that.
+
+    Raises
+    ------
+    ScriptError
+        If the script cannot be run or understood.
+    """
+    found = _checked(source, request)
+    guardless = GuardlessSource(source)
+    if not guardless.guards or not any(examined.wrong for examined in found):
+        return found
+    try:
+        others = _checked(guardless, replace(request, told=None))
+    except ScriptError:
+        return found
+    return [_unguarded(examined, others, guardless) for examined in found]
+
+
+def _checked(source: SourceFile, request: Request) -> list[Examined]:
+    recording, subjects = understood(source, request)
+    return [_examined(recording, subject, request) for subject in subjects]
+
+
+def _unguarded(examined: Examined, others: Sequence[Examined], source: GuardlessSource) -> Examined:
+    """Return what was found without small constants in the loss, where less is wrong then."""
+    for other in others:
+        is_same = set(other.subject.backward.names) == set(examined.subject.backward.names)
+        if is_same and other.subject.loss.text == examined.subject.loss.text and other.wrong < examined.wrong:
+            written = ", ".join(f"{guard.value:g} in line {guard.line}" for guard in source.guards[:_SHOWN])
+            remark = f"gradients are compared with those of the loss without its guard against zero ({written})"
+            return replace(other, subject=replace(other.subject, remark=remark))
+    return examined
+
+
+def understood(source: SourceFile, request: Request) -> tuple[Recording, tuple[Subject, ...]]:
+    """Record a script and understand it; there is one subject per model.
+
+    Parameters
+    ----------
+    source : SourceFile
+        The script.
+    request : Request
+        How to do that.
+
+    Raises
+    ------
+    ScriptError
+        If the script cannot be run or understood.
+    """
+    request.tell("running it")
+    rewind_input()
+    stand_in_for_kernel(source)
+    units = units_of(source, request.overrides.backward)
+    recording = record(source, request.argv, _SHARE_OF_RUN * request.seconds, recorded(source, units), set(units))
+    try:
+        return recording, understood_with_optimizers(recording, request.overrides)
+    except ScriptError as error:
+        # a script that broke off before its gradients explains itself better than what was not found then
+        reached = any(call.function in units for call in recording.calls) and error.slug != "no-gradient"
+        raise (recording.problem if recording.problem is not None and not reached else error) from None
+
+
+def rewind_input() -> None:
+    """Let the next run of a script read its standard input from the beginning."""
+    if isinstance(sys.stdin, Answers):
+        sys.stdin = cast(TextIO, sys.stdin.rewound())
+    elif sys.stdin is not None:
+        sys.stdin = cast(TextIO, Answers(sys.stdin))
+
+
+def _examined(recording: Recording, subject: Subject, request: Request) -> Examined:
+    stale = None if subject.backward.handed else computed_before(recording, subject.backward)
+    found = list(checks(recording, subject, request, perturb=stale is None))
+    if all(point.result.verdict is Verdict.MATCH for point, _ in found):
+        found += _astray(recording, subject, request, found)
+    evaluations = sum(count for _, count in found)
+    return Examined(recording, subject, stale, tuple(point for point, _ in found), evaluations)
+
+
+def _astray(
+    recording: Recording, subject: Subject, request: Request, found: Sequence[tuple[Point, int]]
+) -> list[tuple[Point, int]]:
+    """Check at the first recorded moment at which something seems wrong along random directions, if there is one.
+
+    Some mistakes show in few steps only: where a sample occurs twice, or units are no longer active.
+    """
+    backward = subject.backward
+    left = max(_LOOKING * sum(count for _, count in found), _LEAST_LOOKING)
+    if backward.is_narrow or grown(backward):
+        return []
+    known = {point.moment.number for point, _ in found}
+    for moment in [moment for moment in backward.moments if moment.number not in known]:
+        if left <= 0 or _is_late(request):
+            return []
+        try:
+            result = _along_directions(Stage(recording, backward, moment), subject, request.seed)
+            left -= result.evaluations
+            if result.verdict is Verdict.MISMATCH:
+                return list(checks(recording, subject, replace(request, points=1), perturb=False, moments=[moment]))
+        except Exception:  # noqa: BLE001 - the user's functions may raise anything
+            continue
+    return []
+
+
+def _along_directions(stage: Stage, subject: Subject, seed: int) -> CheckResult:
+    """Compare the slope of the loss along a random direction of each parameter with what the gradient says of it."""
+    raw, loss = stage.gradient()(stage.parameters), stage.loss(subject.loss)
+    rng, names = np.random.default_rng(seed), list(subject.backward.names)
+    with put_back(stage.parameters, names) as values:
+        ways = {name: rng.standard_normal(value.shape) for name, value in values.items()}
+        slopes = np.array([np.sum(np.asarray(raw[n], dtype=float) * ways[n]) / subject.scale.value for n in names])
+
+        def along(shifts: np.ndarray) -> Any:
+            for name, shift in zip(names, shifts, strict=True):
+                assign(stage.parameters, name, values[name] + shift * ways[name])
+            return loss(stage.parameters)
+
+        return check_grad(along, slopes, np.zeros(len(names)))
+
+
+def checks(
+    recording: Recording,
+    subject: Subject,
+    request: Request,
+    *,
+    perturb: bool,
+    start: int = 0,
+    fresh: FreshData | None = None,
+    moments: Sequence[Call] | None = None,
+) -> Iterator[tuple[Point, int]]:
+    """Check at recorded points and, with `perturb`, at perturbed ones, in turn, until there are enough.
+
+    Parameters
+    ----------
+    recording : Recording
+        What the script's run showed.
+    subject : Subject
+        What is checked.
+    request : Request
+        At how many points, with which seed and which tolerances.
+    perturb : bool
+        Whether parameters may be moved.
+    start : int
+        At which of the points to begin.
+    fresh : FreshData, optional
+        What changes the data where the parameters are moved.
+    moments : sequence of Call, optional
+        The recorded moments; by default all of them, in an order that shows most.
+
+    Returns
+    -------
+    iterator of (Point, int)
+        The points, with the number of evaluations.
+    """
+    backward = before_growth(subject.backward)
+    moments = by_coverage(recording, backward) if moments is None else moments
+    bounds = clip_bounds(recording.source, backward)
+    problem: ScriptError | None = None
+    done = 0
+
+    def point(moment: Call, seed: tuple[int, int], names: Sequence[str]) -> tuple[Point, int]:
+        with ExitStack() as changes:
+            if names and fresh is not None:
+                changes.enter_context(fresh.changed(moment, np.random.default_rng(seed)))
+            stage = Stage(recording, backward, moment)
+            changes.enter_context(moved(stage.parameters, names, np.random.default_rng(seed)))
+            result = _check(stage, subject, request, done)
+            told = without_clipped(result, bounds, subject.scale.value)
+            return Point(moment, seed if names else None, told), max(stage.evaluations, result.evaluations)
+
+    for number in range(start, 2 * len(moments)):
+        if done >= request.points or (done and _is_late(request)):
+            return
+        perturbed = backward.names if number % 2 else ()
+        if perturbed and not perturb:
+            continue
+        try:
+            found = point(moments[number // 2], (request.seed, number), perturbed)
+        except InputError as error:
+            problem = ScriptError(error.message, slug=error.slug, line=backward.function.line)
+        except Exception as error:  # noqa: BLE001 - the user's functions may raise anything
+            problem = script_raised(error, recording.source)
+        else:
+            done += 1
+            yield found
+    if not done and problem is not None and not start:
+        raise problem
+
+
+def _is_late(request: Request) -> bool:
+    return request.deadline is not None and time.monotonic() > request.deadline
+
+
+def _check(stage: Stage, subject: Subject, request: Request, done: int) -> CheckResult:
+    """Compare at the stage's parameters as they are; a float32 script's loss is differentiated in float64."""
+    raw, scale, growing = stage.gradient(), subject.scale.value, grown(subject.backward)
+
+    def gradient(values: Mapping[str, Any]) -> dict[str, Any]:
+        return fitted({name: np.asarray(value) / scale for name, value in raw(values).items()}, values, growing)
+
+    if subject.backward.is_narrow:
+        result = _check_in_double(stage, subject, request, done, gradient(stage.parameters))
+        if result is not None:
+            return result
+    return _compare(stage, subject, request, done, gradient)
+
+
+def _check_in_double(
+    stage: Stage, subject: Subject, request: Request, done: int, gradient: dict[str, Any]
+) -> CheckResult | None:
+    """Compare a gradient with differences in float64; None where the script cannot do without float32."""
+    single = stage.loss(subject.loss)(stage.parameters)
+    try:
+        with stage.in_double_precision():
+            double = np.asarray(stage.loss(subject.loss)(stage.parameters))
+            if double.dtype != np.float64 or not np.isclose(single, double, rtol=_SAME_LOSS):
+                return None
+            return _compare(stage, subject, request, done, gradient)
+    except Exception:  # noqa: BLE001 - code that insists on float32 may fail in any way
+        return None
+
+
+def _compare(stage: Stage, subject: Subject, request: Request, done: int, gradient: Any) -> CheckResult:
+    def tell(progress: Progress) -> None:
+        others = (request.points - done - 1) * (progress.elapsed + progress.remaining)
+        whole = replace(progress, remaining=progress.remaining + others)
+        request.tell(f"point {done + 1} of {request.points}, {whole}")
+
+    return check_grad(
+        stage.loss(subject.loss),
+        gradient,
+        stage.parameters,
+        rtol=request.rtol,
+        atol=request.atol,
+        method=request.method,
+        workers=Forks(request.workers) if request.workers > 1 else None,
+        max_evals=request.max_evals,
+        timeout=None if request.deadline is None else max(request.deadline - time.monotonic(), _LEAST_SECONDS),
+        resume=request.resume,
+        progress=False if request.told is None else tell,
+        seed=request.seed,
+    )

@@ -1,0 +1,1 @@
+"""The run of a script: calls and rounds as they happened, and the state around them."""

@@ -1,0 +1,179 @@
+"""Hooks in a copy of the user's syntax tree: functions report when they are entered and left, loops each round.
+
+In front of every statement that may change something there is a hook, too: a replay can stop there.
+
+Line numbers survive, so tracebacks and warnings still point at the user's own lines.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Sequence, Set
+from typing import Any, TypeVar, cast
+
+from gradcheck.script.source.file import SourceFile
+from gradcheck.script.source.syntax import Function, FunctionNode, flat_targets, loaded_names
+from gradcheck.script.source.updates import updates_of
+
+HOOK = "__gradcheck__"
+_Node = TypeVar("_Node", bound=ast.AST)
+_HARMLESS_DECORATORS = {"staticmethod", "classmethod"}
+
+
+def instrument(source: SourceFile, units: Set[str] = frozenset()) -> ast.Module:
+    """Return a copy of the script's tree in which the functions and loops that can be replayed call the hook.
+
+    Parameters
+    ----------
+    source : SourceFile
+        The script.
+    units : set of str
+        Names of the functions and loops whose statements call the hook as well.
+    """
+    tree = copied(source.tree)
+    own = [code for code in (*source.functions.values(), *source.loops) if code.name in units]
+    stops = {_place(statement) for code in own for statement in code.statements if may_change(statement)}
+    functions = {_place(f.node): f for f in source.functions.values() if can_be_replayed(f)}
+    loops = {
+        _place(loop.node): loop for loop in source.loops if loop.function is None or can_be_replayed(loop.function)
+    }
+    for node in ast.walk(tree):
+        if isinstance(node, ast.For | ast.While) and (loop := loops.get(_place(node))) is not None:
+            values = "{}" if loop.function is None else f"{HOOK}.locals()"
+            enter = f"if {HOOK}.enter({loop.name!r}): {HOOK}.record_round({loop.name!r}, {values})"
+            node.body = [_statement(enter, node.body[0]), *node.body]
+        elif isinstance(node, ast.FunctionDef) and (function := functions.get(_place(node))) is not None:
+            _hook(node, function.name)
+    stopping_tree: ast.Module = _Stops(stops).visit(tree)
+    return ast.fix_missing_locations(stopping_tree)
+
+
+def copied(node: _Node) -> _Node:
+    """Return a deep copy of a node, in a fraction of the time that ``copy.deepcopy`` takes."""
+    found = type(node)()
+    for name, value in vars(node).items():
+        setattr(found, name, _copied_part(value))
+    return found
+
+
+def _copied_part(value: Any) -> Any:
+    if isinstance(value, ast.AST):
+        # a `Load` or an `Add` has nothing of its own
+        return copied(value) if value._fields else value
+    return [_copied_part(item) for item in value] if isinstance(value, list) else value
+
+
+def stopping(statements: Sequence[ast.stmt]) -> list[ast.stmt]:
+    """Return copies of statements that call the hook in front of each one that may change something."""
+    below = [node for s in statements for node in ast.walk(s) if isinstance(node, ast.stmt)]
+    stops = {_place(node) for node in below if may_change(node)}
+    module = ast.Module(body=[copied(s) for s in statements], type_ignores=[])
+    found: list[ast.stmt] = _Stops(stops).visit(module).body
+    return found
+
+
+def definition(function: Function) -> ast.FunctionDef:
+    """Return a copy of a function's definition with all of its hooks."""
+    node = copied(function.node)
+    node.body = stopping(function.node.body)
+    if isinstance(node, ast.FunctionDef) and can_be_replayed(function):
+        _hook(node, function.name)
+    return cast(ast.FunctionDef, node)
+
+
+def may_change(statement: ast.stmt) -> bool:
+    """Whether a statement may change the contents of something that exists already, or move a variable by a step."""
+    match statement:
+        case ast.AugAssign():
+            return True
+        case ast.Assign(targets, value):
+            parts = [part for target in targets for part in flat_targets(target)]
+            held = any(isinstance(part, ast.Attribute | ast.Subscript) for part in parts)
+            names = {part.id for part in parts if isinstance(part, ast.Name)}
+            # `w = np.subtract(w, step)` and `w_old = w_new` move a variable, too
+            goes_on = isinstance(value, ast.Name) or bool(names & loaded_names(value))
+            return held or goes_on or any(True for _ in updates_of(statement))
+        case ast.Expr(ast.Call()):
+            return True
+    return False
+
+
+def can_be_replayed(function: Function) -> bool:
+    """Whether a function can be called again by itself.
+
+    Generators and coroutines cannot, nor functions with decorators that may compile or replace them.
+    """
+    node = function.node
+    return (
+        isinstance(node, ast.FunctionDef)
+        and function.decorators <= _HARMLESS_DECORATORS
+        and not any(isinstance(inner, ast.Yield | ast.YieldFrom) for inner in _walk_own(node))
+    )
+
+
+def _place(node: ast.stmt) -> tuple[int, int]:
+    return node.lineno, node.col_offset
+
+
+class _Stops(ast.NodeTransformer):
+    """Puts a hook in front of the statements at some places."""
+
+    def __init__(self, places: Set[tuple[int, int]]) -> None:
+        self._places = places
+
+    def visit(self, node: ast.AST) -> Any:
+        """Visit a node."""
+        changed = self.generic_visit(node)
+        if isinstance(node, ast.stmt) and _place(node) in self._places and may_change(node):
+            return [_statement(f"{HOOK}.at({node.lineno})", node), changed]
+        return changed
+
+
+def _hook(node: ast.FunctionDef, name: str) -> None:
+    returns = _Returns(name)
+    body = [cast(ast.stmt, returns.visit(statement)) for statement in node.body]
+    start = 1 if ast.get_docstring(node, clean=False) is not None else 0
+    enter = f"if {HOOK}.enter({name!r}): {HOOK}.record({name!r}, {HOOK}.locals())"
+    leave = f"{HOOK}.leave({name!r}, {HOOK}.locals(), None)"
+    first = body[start] if start < len(body) else body[-1]
+    node.body = [*body[:start], _statement(enter, first), *body[start:], _statement(leave, body[-1])]
+
+
+def _statement(text: str, place: ast.stmt) -> ast.stmt:
+    """Return a statement that stands, for tracebacks, where `place` does."""
+    statement = ast.parse(text).body[0]
+    for part in ast.walk(statement):
+        ast.copy_location(part, place)
+    return statement
+
+
+class _Returns(ast.NodeTransformer):
+    """Passes every value that a function returns through the hook; inner functions are left alone."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def visit(self, node: ast.AST) -> ast.AST:
+        """Visit a node."""
+        if isinstance(node, FunctionNode | ast.Lambda | ast.ClassDef):
+            return node
+        if isinstance(node, ast.Return):
+            return self._hooked(node)
+        return self.generic_visit(node)
+
+    def _hooked(self, node: ast.Return) -> ast.Return:
+        statement = _statement(f"{HOOK}.leave({self.name!r}, {HOOK}.locals(), None)", node)
+        call = statement.value if isinstance(statement, ast.Expr) else None
+        if isinstance(call, ast.Call) and node.value is not None:
+            call.args[2] = node.value
+        return ast.copy_location(ast.Return(call), node)
+
+
+def _walk_own(node: ast.AST) -> list[ast.AST]:
+    """All nodes below `node` that belong to the same function."""
+    found: list[ast.AST] = []
+    for child in ast.iter_child_nodes(node):
+        found.append(child)
+        if not isinstance(child, FunctionNode | ast.Lambda | ast.ClassDef):
+            found.extend(_walk_own(child))
+    return found

@@ -1,0 +1,382 @@
+"""Run a script as ``python script.py`` would, and keep real calls of its functions."""
+
+from __future__ import annotations
+
+import builtins
+import signal
+import sys
+import threading
+import time
+import traceback
+import types
+from collections.abc import Callable, Iterator, Sequence, Set
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from gradcheck.errors import ScriptError
+from gradcheck.evaluate.random_state import RandomState
+from gradcheck.script.record import implied
+from gradcheck.script.record.handed import Handed, HandedPairs, along, listening
+from gradcheck.script.record.instrument import HOOK, instrument
+from gradcheck.script.record.state import Copier, module_variables
+from gradcheck.script.source.file import SourceFile
+
+# early calls, because gradients near the optimum say nothing, and later ones for what goes wrong with time
+RECORDED_CALLS = frozenset({1, 2, 3, 5, 10, 20, 50, 100, 200, 500})
+QUIET_SECONDS = 1.5
+# a script that sleeps for so long will not go on
+PAUSE_SECONDS = 4.0
+# what a script uses of the processor even while it sleeps
+_ASLEEP_SECONDS = 0.03
+_TICK_SECONDS = 0.1
+
+
+@dataclass
+class Call:
+    """One call of one of the script's functions, or one round of a loop.
+
+    Attributes
+    ----------
+    function : str
+        Qualified name, or the name of the loop.
+    number : int
+        1 for the first call of this function or the first round of this loop.
+    arguments : dict
+        Copies of the arguments (of the local variables, for a loop in a function) at entry, by name.
+    variables : dict
+        Copies of the module's variables at entry; what they share with the arguments, the copies share.
+    random_state : RandomState
+        The global generators at entry.
+    result : object
+        Copy of the returned value.
+    local_variables : dict
+        Copies of the local variables on return.
+    """
+
+    function: str
+    number: int
+    arguments: dict[str, Any]
+    variables: dict[str, Any]
+    random_state: RandomState
+    result: Any = None
+    local_variables: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Recording:
+    """What running the script showed.
+
+    Attributes
+    ----------
+    source : SourceFile
+        The script.
+    module : types.ModuleType
+        The script's module as it was left; replays run in it.
+    recorder : Recorder
+        The object behind the hooks of that module.
+    calls : tuple of Call
+        The recorded calls that returned.
+    counts : dict
+        Number of calls by function.
+    problem : ScriptError or None
+        Why the script did not run to its end, where it did not.
+    """
+
+    source: SourceFile
+    module: types.ModuleType
+    recorder: Recorder
+    calls: tuple[Call, ...]
+    counts: dict[str, int]
+    problem: ScriptError | None
+
+    def of(self, name: str) -> tuple[Call, ...]:
+        """Return the recorded calls of a function or rounds of a loop."""
+        return tuple(call for call in self.calls if call.function == name)
+
+
+class StopScript(BaseException):
+    """Ends a script from which enough was seen; not an ``Exception``, so that ``except Exception`` lets it pass."""
+
+    def __init__(self, problem: ScriptError | None = None) -> None:
+        super().__init__()
+        self.problem = problem
+
+
+class Recorder:
+    """The object behind the hooks in the instrumented script.
+
+    Attributes
+    ----------
+    watched : str or None
+        While a replay runs: the function whose return is waited for.
+    returned : callable or None
+        While a replay runs: receives the local variables and the result of the watched function.
+    entered : callable or None
+        While a replay runs: receives the arguments of the watched function.
+    at : callable
+        Receives the line of every statement that may change something, before it is run.
+    overrides : dict
+        While a replay runs with taps: expressions that are evaluated in place of others, by the number of a place.
+    tap : callable
+        While a replay runs with taps: receives the number of a place and its value, and returns what takes its place.
+    """
+
+    locals = staticmethod(builtins.locals)
+    implied = implied
+    along = staticmethod(along)
+
+    def __init__(self, wanted: Set[str]) -> None:
+        self.calls: list[Call] = []
+        self.counts: dict[str, int] = {}
+        self.recording = True
+        self.busy = False
+        self.last_news = time.process_time()
+        self.namespace: dict[str, Any] = {}
+        self.watched: str | None = None
+        self.returned: Callable[[dict[str, Any], Any], object] | None = None
+        self.entered: Callable[[dict[str, Any]], object] | None = None
+        self.at: Callable[[int], object] = _pass
+        self.overrides: dict[int, types.CodeType] = {}
+        self.tap: Callable[[int, Any], Any] = untouched
+        self._open: list[tuple[Call, types.FrameType]] = []
+        self._copier = Copier()
+        self._wanted = wanted
+        self._handed, self._since = HandedPairs(), dict[str, int]()
+        self._thread = threading.get_ident()
+
+    def enter(self, function: str) -> bool:
+        """Count a call; True when it is to be recorded."""
+        if function == self.watched and self.entered is not None:
+            self.entered(sys._getframe(1).f_locals)
+        if not self.recording or threading.get_ident() != self._thread:
+            return False
+        count = self.counts[function] = self.counts.get(function, 0) + 1
+        since = count - self._since.get(function, 0)
+        return count == 1 or ((count in RECORDED_CALLS or since in RECORDED_CALLS) and function in self._wanted)
+
+    @property
+    def handed(self) -> list[Handed]:
+        """What was handed to optimizers."""
+        return self._handed.found
+
+    @property
+    def handing_lines(self) -> Set[tuple[str, int]]:
+        """The files and lines from which optimizers have been called with a derivative."""
+        return self._handed.places
+
+    def hand(self, handed: Handed) -> Callable[[], object] | None:
+        """Keep what an optimizer is handed, and record its calls; return what is to be called when it is done."""
+        if not self.recording or threading.get_ident() != self._thread:
+            return None
+        end = self._handed.add(handed, self.counts)
+        if end is None:
+            return None
+        if (name := handed.name) is not None:
+            self._wanted = {*self._wanted, name}
+            self._since[name] = self.counts.get(name, 0)
+        return lambda: end(self.counts)
+
+    def record(self, function: str, arguments: dict[str, Any]) -> None:
+        """Keep a call's arguments, the module's variables and the random states."""
+        with self._undisturbed():
+            self._open.append((self._call(function, arguments), sys._getframe(1)))
+
+    def record_round(self, loop: str, variables: dict[str, Any]) -> None:
+        """Keep the same at the beginning of a loop's round; a round is complete at once."""
+        with self._undisturbed():
+            self.calls.append(self._call(loop, variables))
+
+    def _call(self, function: str, arguments: dict[str, Any]) -> Call:
+        own, shared = self._copier.copy(arguments, module_variables(self.namespace))
+        return Call(function, self.counts[function], own, shared, RandomState.capture())
+
+    def other(self, place: int) -> Any:
+        """Return the value of what is evaluated in place of an expression, with the variables that it sees."""
+        frame = sys._getframe(1)
+        # one namespace, so that comprehensions see the local variables, too
+        return eval(self.overrides[place], {**frame.f_globals, **frame.f_locals})
+
+    def leave(self, function: str, local_variables: dict[str, Any], result: Any) -> Any:
+        """Keep a call's local variables and result, which is passed on."""
+        if function == self.watched and self.returned is not None:
+            self.returned(local_variables, result)
+        elif self.recording and self._open and threading.get_ident() == self._thread:
+            self._close(local_variables, result)
+        return result
+
+    def _close(self, local_variables: dict[str, Any], result: Any) -> None:
+        frame = sys._getframe(2)
+        position = next((i for i, (_, own) in enumerate(self._open) if own is frame), None)
+        if position is None:
+            return
+        with self._undisturbed():
+            call = self._open[position][0]
+            del self._open[position:]  # calls above it were left by an exception
+            copied = self._copier.copy({"result": result}, local_variables)
+            call.result, call.local_variables = copied[0]["result"], copied[1]
+            self.calls.append(call)
+            self.last_news = time.process_time()
+
+    @contextmanager
+    def _undisturbed(self) -> Iterator[None]:
+        # the alarm must not stop the script in the middle of a copy
+        self.busy = True
+        try:
+            yield
+        finally:
+            self.busy = False
+
+
+def record(source: SourceFile, argv: Sequence[str], seconds: float, wanted: Set[str], awaited: Set[str]) -> Recording:
+    """Run the script in this process and record the calls of its functions.
+
+    Parameters
+    ----------
+    source : SourceFile
+        The script.
+    argv : list of str
+        The script's own arguments.
+    seconds : float
+        How long the script may run.
+    wanted : set of str
+        The functions and loops to record; of the others, only the first call is.
+    awaited : set of str
+        Those that matter most. Once one of them was recorded, the script is stopped as soon as it has gone on for a
+        while without a call worth recording.
+
+    Returns
+    -------
+    Recording
+        The calls, and the problem that ended the script early, if one did.
+    """
+    recorder = Recorder(wanted)
+    module, problem = run_script(source, argv, seconds, recorder, wanted, awaited)
+    return Recording(source, module, recorder, tuple(recorder.calls), dict(recorder.counts), problem)
+
+
+def run_script(
+    source: SourceFile, argv: Sequence[str], seconds: float, recorder: Recorder, stops: Set[str], awaited: Set[str]
+) -> tuple[types.ModuleType, ScriptError | None]:
+    """Run a script in this process; return its module as it is left, and why it did not run to its end.
+
+    Parameters
+    ----------
+    source : SourceFile
+        The script.
+    argv : list of str
+        The script's own arguments.
+    seconds : float
+        How long it may run.
+    recorder : Recorder
+        What its hooks call.
+    stops : set of str
+        The functions and loops that replays may stop in: their statements have hooks, too.
+    awaited : set of str
+        Once one of these was recorded, a while without news ends the run.
+    """
+    module = types.ModuleType("__main__")
+    module.__file__ = str(source.path)
+    module.__dict__[HOOK] = recorder
+    recorder.namespace = module.__dict__
+    # dataclasses and pickles look their module up by its name
+    sys.modules["__main__"] = module
+    sys.argv = [str(source.path), *argv]
+    sys.path.insert(0, str(source.path.parent))
+    code = compile(instrument(source, stops), str(source.path), "exec")
+    problem: ScriptError | None = None
+    try:
+        with _alarm(recorder, seconds, awaited, source.path), listening(recorder.hand):
+            exec(code, module.__dict__)
+    except StopScript as stop:
+        problem = stop.problem
+    except SystemExit as error:
+        problem = _exited(error, source)
+    except BaseException as error:  # noqa: BLE001 - whatever a user's script raises is reported
+        problem = script_raised(error, source)
+    finally:
+        recorder.recording = False
+    return module, problem
+
+
+def _pass(_: int) -> None:
+    """Let a statement be run."""
+
+
+def untouched(_: int, value: Any) -> Any:
+    """Return a value as it is."""
+    return value
+
+
+@contextmanager
+def _alarm(recorder: Recorder, seconds: float, awaited: Set[str], path: Path) -> Iterator[None]:
+    """Stop the script after its time, or when it has shown nothing new for a while."""
+    if not hasattr(signal, "setitimer"):  # elsewhere the parent's limit holds alone
+        yield
+        return
+    began = time.monotonic()
+    active = began, time.process_time()
+
+    def tick(_signal: int, frame: types.FrameType | None) -> None:
+        nonlocal active
+        if recorder.busy:
+            return
+        now = time.monotonic()
+        if now - began > seconds:
+            line = line_in(path, frame)
+            message = f"{timeout_message(seconds, line)}, half of which is the script's"
+            raise StopScript(ScriptError(message, slug="timeout", line=line))
+        # time of the processor: a short pause of the script, or a busy machine, is no sign that all was seen
+        used = time.process_time()
+        if used - active[1] > _ASLEEP_SECONDS:
+            active = now, used
+        is_quiet = used - recorder.last_news > QUIET_SECONDS or now - active[0] > PAUSE_SECONDS
+        if is_quiet and any(call.function in awaited for call in recorder.calls):
+            raise StopScript
+
+    before = signal.signal(signal.SIGALRM, tick)
+    signal.setitimer(signal.ITIMER_REAL, _TICK_SECONDS, _TICK_SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def timeout_message(seconds: float, line: int | None) -> str:
+    """Say where a script hung."""
+    place = f", in line {line}" if line else ""
+    return f"the script was still running after {seconds:.3g} s{place}; give it more time with --timeout SECONDS"
+
+
+def line_in(path: Path, frame: types.FrameType | None) -> int | None:
+    """Return the line of the innermost frame that runs code of `path`."""
+    while frame is not None and frame.f_code.co_filename != str(path):
+        frame = frame.f_back
+    return frame.f_lineno if frame else None
+
+
+def script_raised(error: BaseException, source: SourceFile) -> ScriptError:
+    """Describe an exception of the user's code by its line in the user's file."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame.lineno for frame in frames if frame.filename == str(source.path)]
+    line = own[-1] if own else None
+    if isinstance(error, EOFError) and line and "input" in source.lines[line - 1]:
+        return ScriptError(
+            "the script asks for input, and nothing (more) was piped in; pipe its answers: "
+            f"printf 'first\\nsecond\\n' | gradcheck run {source.path.name}",
+            slug="needs-input",
+            line=line,
+        )
+    if isinstance(error, MemoryError):
+        return ScriptError("the script ran out of memory", slug="memory", line=line)
+    # the last line of a traceback, made by the standard library because an exception's own text may fail
+    text = "".join(traceback.format_exception_only(error)).strip()
+    return ScriptError(f"the script raised {text}", slug="script-raised", line=line)
+
+
+def _exited(error: SystemExit, source: SourceFile) -> ScriptError:
+    code = 0 if error.code is None else error.code
+    said = f"with exit code {code}" if isinstance(code, int) else f"and said: {code}"
+    return ScriptError(f"the script ended itself {said}", slug="script-exited", line=script_raised(error, source).line)

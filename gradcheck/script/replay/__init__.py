@@ -1,0 +1,1 @@
+"""A recorded moment, played again with other parameters."""

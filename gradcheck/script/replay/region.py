@@ -1,0 +1,184 @@
+"""Where a replay starts: the function itself, or the function or loop round around its call.
+
+A backward function is often handed what a forward function computed before: activations, a cache. A replay must
+compute these again for every change of a parameter, so it starts as far up as the loop that calls both.
+"""
+
+from __future__ import annotations
+
+import ast
+import copy
+import inspect
+import sys
+import types
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from gradcheck.script.record.instrument import HOOK, can_be_replayed, definition, stopping
+from gradcheck.script.source.file import SourceFile
+from gradcheck.script.source.syntax import Function, Loop
+
+Region = Function | Loop
+_NAME = "__gradcheck_round__"
+_DEPTH = 4
+
+
+def regions(source: SourceFile, function: Function) -> Iterator[Region]:
+    """Return where a replay of `function` may start, the best first: loops around its calls, callers, itself.
+
+    The search goes up from call to caller until it meets a loop.
+    """
+    if function.outer is None:
+        yield from _above(source, function, _DEPTH)
+    else:
+        # its variables are those of the function around it, which only loops in there share
+        inside = [loop for loop in source.loops if loop.function == function.outer]
+        yield from (loop for loop in inside if function.short_name in loop.round_calls)
+    yield function
+
+
+def _above(source: SourceFile, function: Function, depth: int) -> Iterator[Region]:
+    for loop in source.loops:
+        if function.short_name in loop.round_calls and (loop.function is None or can_be_replayed(loop.function)):
+            yield loop
+    callers = [f for f in source.functions.values() if function.short_name in f.calls and f is not function]
+    for caller in callers:
+        if depth and can_be_replayed(caller) and not _in_a_loop(source, caller, function):
+            yield from _above(source, caller, depth - 1)
+            yield caller
+
+
+def _in_a_loop(source: SourceFile, caller: Function, function: Function) -> bool:
+    return any(loop.function is caller and function.short_name in loop.round_calls for loop in source.loops)
+
+
+@dataclass(frozen=True)
+class Body:
+    """Something to run again.
+
+    Attributes
+    ----------
+    run : callable
+        Runs it.
+    variables : callable
+        Returns its local variables while it runs.
+    """
+
+    run: Callable[[], object]
+    variables: Callable[[], dict[str, Any]]
+
+
+def body_of(source: SourceFile, region: Region, namespace: dict[str, Any], arguments: dict[str, Any]) -> Body:
+    """Return what runs a region with the variables in `arguments`, looked up anew at each run.
+
+    Parameters
+    ----------
+    source : SourceFile
+        The script.
+    region : Function or Loop
+        A function, which is called, or a loop, of which one round is run.
+    namespace : dict
+        The variables of the script's module.
+    arguments : dict
+        The function's arguments, or the local variables at the beginning of the loop's round.
+    """
+    if isinstance(region, Function) and region.outer is not None:
+        inner = region.outer
+        call = ast.parse(f"{region.short_name}({', '.join(_passed(region))})").body
+        return _round_in_function(source, inner, call, namespace, arguments)
+    if isinstance(region, Function):
+        target = _function(region, namespace, arguments)
+        return Body(lambda: _call(target, arguments), lambda: _frame_variables(target.__code__))
+    if region.function is None:
+        code = source.compiled_once(region.node, lambda: _compiled(source, _round(region)))
+        return Body(lambda: exec(code, namespace), dict)
+    return _round_in_function(source, region.function, _round(region), namespace, arguments)
+
+
+def _round(loop: Loop) -> list[ast.stmt]:
+    """Return one round of a loop, and the hook that tells that it has ended."""
+    body = ast.For(
+        target=ast.Name(_NAME, ast.Store()),
+        iter=ast.Tuple([ast.Constant(0)], ast.Load()),
+        body=stopping(loop.node.body),
+        orelse=[],
+    )
+    return [body, *ast.parse(f"{HOOK}.leave({loop.name!r}, {HOOK}.locals(), None)").body]
+
+
+def _round_in_function(
+    source: SourceFile, function: Function, body: list[ast.stmt], namespace: dict[str, Any], arguments: dict[str, Any]
+) -> Body:
+    """Return a body that runs the round as a function of its local variables, so that closures find them.
+
+    Functions that are defined inside of the function are defined again, so that they see these variables, too.
+    """
+    outer: list[ast.stmt] = [copy.deepcopy(s) for s in function.statements if isinstance(s, ast.Global)]
+    outer += [definition(f) for f in source.functions.values() if f.outer == function]
+    foreign = {name for s in outer if isinstance(s, ast.Global) for name in s.names}
+    names = [name for name in arguments if name.isidentifier() and name not in foreign]
+    head = ast.parse(f"def {_NAME}({', '.join(names)}): pass").body[0]
+    if isinstance(head, ast.FunctionDef):
+        head.body = [*outer, *body]
+    # inside a class of the same name, private attributes (`self.__w`) keep their meaning
+    owner = (function.owner or "_").rsplit(".", 1)[-1]
+    holder = ast.parse(f"class {owner}: pass").body[0]
+    if isinstance(holder, ast.ClassDef):
+        holder.body = [head]
+    scope: dict[str, Any] = {}
+    exec(_compiled(source, [holder]), namespace, scope)
+    target = vars(scope[owner])[_NAME]
+    return Body(lambda: target(*(arguments[name] for name in names)), lambda: _frame_variables(target.__code__))
+
+
+def _passed(function: Function) -> list[str]:
+    """Return what a function is called with, each argument under its own name."""
+    a = function.node.args
+    found = [arg.arg for arg in [*a.posonlyargs, *a.args]]
+    found += [f"*{a.vararg.arg}"] if a.vararg else []
+    found += [f"{arg.arg}={arg.arg}" for arg in a.kwonlyargs]
+    return [*found, *([f"**{a.kwarg.arg}"] if a.kwarg else [])]
+
+
+def _compiled(source: SourceFile, body: list[ast.stmt]) -> types.CodeType:
+    module = source.prepared(ast.fix_missing_locations(ast.Module(body=body, type_ignores=[])))
+    return compile(module, str(source.path), "exec")
+
+
+def _frame_variables(code: types.CodeType) -> dict[str, Any]:
+    frame = sys._getframe()
+    while frame.f_back is not None and frame.f_code is not code:
+        frame = frame.f_back
+    return dict(frame.f_locals) if frame.f_code is code else {}
+
+
+def _function(function: Function, namespace: dict[str, Any], arguments: dict[str, Any]) -> types.FunctionType:
+    """Return the plain function behind a function, method, static or class method."""
+    if function.owner is None:
+        found = namespace[function.short_name]
+    else:
+        first = arguments.get(function.arguments[0]) if function.arguments else None
+        owner = namespace.get(function.owner)
+        holder = owner if isinstance(owner, type) else first if isinstance(first, type) else type(first)
+        found = inspect.getattr_static(holder, function.short_name)
+    found = getattr(found, "__func__", found)
+    if not isinstance(found, types.FunctionType):
+        raise TypeError(f"`{function.name}` is no longer the function that the script defined")
+    return found
+
+
+def _call(target: types.FunctionType, arguments: dict[str, Any]) -> object:
+    """Call a function with the variables that it had at entry, each passed in the way of its kind."""
+    positional: list[Any] = []
+    keywords: dict[str, Any] = {}
+    for name, parameter in inspect.signature(target).parameters.items():
+        if parameter.kind is parameter.VAR_POSITIONAL:
+            positional.extend(arguments[name])
+        elif parameter.kind is parameter.VAR_KEYWORD:
+            keywords |= arguments[name]
+        elif parameter.kind is parameter.KEYWORD_ONLY:
+            keywords[name] = arguments[name]
+        else:
+            positional.append(arguments[name])
+    return target(*positional, **keywords)

@@ -1,0 +1,522 @@
+"""Play a recorded moment of the script again: with other parameters, the same data, and the same random numbers."""
+
+from __future__ import annotations
+
+import math
+import signal
+import sys
+import threading
+import time
+import types
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
+from dataclasses import dataclass
+from io import StringIO
+from typing import Any, cast
+
+import numpy as np
+
+from gradcheck.errors import ScriptError
+from gradcheck.evaluate.random_state import RandomState
+from gradcheck.numerics.arrays import same_bits
+from gradcheck.script.record.leaves import Leaf, follow, is_numeric
+from gradcheck.script.record.run import Call, Recording
+from gradcheck.script.record.state import Undo
+from gradcheck.script.replay.backward import Backward
+from gradcheck.script.replay.outputs import RESULT, Kind
+from gradcheck.script.replay.pairing import Slot
+from gradcheck.script.replay.region import body_of
+from gradcheck.script.replay.widen import widened
+
+
+@dataclass(frozen=True)
+class LossExpression:
+    """A scalar that is taken for the loss: an expression over what is in sight when the backward function returns.
+
+    Attributes
+    ----------
+    text : str
+        The expression, over the function's variables, those of the loop or function that calls it, the module's, and
+        ``result``, what the function returned.
+    shown : str
+        How it is shown to the user.
+    line : int
+        Where it stands in the script.
+    name : str
+        The name that makes it a loss: of the variable or of the called function.
+    evidence : str
+        How it was seen.
+    near : bool
+        Whether it is of the same data for sure: computed with the gradients, or from all that the function is given.
+        Another loss has to agree with a gradient, up to a factor, to be taken.
+    is_implied : bool
+        Whether the script does not write it down.
+    at_entry : bool
+        Whether it is of what the function is called with, rather than of its variables when it returns.
+    """
+
+    text: str
+    shown: str
+    line: int
+    name: str
+    evidence: str
+    near: bool = True
+    is_implied: bool = False
+    at_entry: bool = False
+
+
+# the first replays, and now and then a later one, are looked at for what they change
+_LEARNING, _LEARNING_AGAIN = 4, 64
+# how long a guessed call may sleep, and what it uses of the processor even then
+_WAIT_SECONDS, _ASLEEP_SECONDS = 2.0, 0.01
+
+
+class NotReachedError(ScriptError):
+    """A replayed moment ended without a call of the backward function."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"`{name}` was not called again when its surroundings were replayed", slug="not-repeatable")
+
+
+class _Reached(BaseException):
+    """Ends a replay when the backward function has returned; what follows would only move the parameters."""
+
+
+# called with the variables and the result
+Read = Callable[[dict[str, Any], Any], Any]
+
+
+@dataclass(frozen=True)
+class Stop:
+    """A statement, by its line and by how many times it is met until then."""
+
+    line: int
+    count: int
+
+    def counting(self, act: Callable[[], object]) -> Callable[[int], None]:
+        """Return a function that is told of every statement, and acts at this one."""
+        met = 0
+
+        def at(line: int) -> None:
+            nonlocal met
+            met += line == self.line
+            if met == self.count and line == self.line:
+                act()
+
+        return at
+
+
+def _pass(_: int) -> None:
+    """Let a statement be run."""
+
+
+class Stage:
+    """A recorded moment, set up to be played again and again, up to the return of the backward function.
+
+    Parameters
+    ----------
+    recording : Recording
+        What the script's run showed.
+    backward : Backward
+        The backward function, its parameters, and where a replay starts.
+    moment : Call
+        One of the backward function's moments.
+
+    Attributes
+    ----------
+    parameters : dict
+        The parameters by name, ready to be perturbed: arrays and lists are those that the script's code sees.
+    evaluations : int
+        How often the moment was played.
+    """
+
+    def __init__(self, recording: Recording, backward: Backward, moment: Call) -> None:
+        self.evaluations = 0
+        self._random_state = moment.random_state
+        self._pairs, self._turned = backward.pairs, backward.turned
+        self._beside = backward.beside
+        self._watched = backward.function
+        self._is_region = backward.region is backward.function
+        self._recorder = recording.recorder
+        self._namespace = recording.module.__dict__
+        # the recorded variables themselves: what a replay changes in them is undone after each
+        self._arguments = dict(moment.arguments)
+        self._namespace.update(moment.variables)
+        self._body = body_of(recording.source, backward.region, self._namespace, self._arguments)
+        self._draws = False
+        self._first_change: Stop | None = None
+        self._random_state.restore()
+        self._bind()
+        self._was_searched = False
+
+    def _bind(self) -> None:
+        """Take the parameters, and what has to be undone after a replay, from where they lie now."""
+        self.parameters: dict[str, Any] = {}
+        for pair in self._pairs:
+            value = _differentiable(self._value(pair.slot))
+            self.parameters[pair.slot.name] = value
+            self._put(pair.slot, value)
+        # where a number lies in an object of the recorded moment, that is to stay as it was recorded
+        self._bound = dict(self.parameters)
+        keep = {id(self._recorder), *_containers(self.parameters.values())}
+        self._undo = Undo([self._arguments, self._namespace], keep)
+
+    @contextmanager
+    def in_double_precision(self) -> Iterator[None]:
+        """Play in float64 for the time of the block, from the parameters as they are now."""
+        bound = self._bound
+        for pair in self._pairs:
+            self._put(pair.slot, self.parameters[pair.slot.name])
+        try:
+            with widened([self._arguments, self._namespace], keep=[self._recorder]):
+                self._bind()
+                yield
+        finally:
+            self._bind()
+            self._bound = bound
+            for pair in self._pairs:
+                self._put(pair.slot, bound[pair.slot.name])
+
+    @contextmanager
+    def exchanged(self, slot: Slot, value: Any) -> Iterator[None]:
+        """Play with another value in a place, of data for instance, for the time of the block."""
+        saved = self._value(slot)
+        self._put(slot, value)
+        try:
+            yield
+        finally:
+            self._put(slot, saved)
+
+    def loss(self, expression: LossExpression) -> Callable[[Mapping[str, Any]], Any]:
+        """Return the loss as a function of the parameters: as they are before the script moves them."""
+        code = compile(expression.text, "<loss>", "eval")
+        if expression.at_entry:
+            return lambda parameters: self.look_at_entry(parameters, lambda variables, _: eval(code, variables))
+        self._find_first_change()
+        return lambda parameters: self._play(
+            parameters,
+            lambda variables, result: eval(code, _with_result(self._as_put(variables), result)),
+            self._first_change,
+        )
+
+    def losses(self, expressions: Sequence[LossExpression]) -> Callable[[Mapping[str, Any]], list[Any]]:
+        """Return the values of expressions, or the exceptions that they raise, as a function of the parameters."""
+        codes = [compile(expression.text, "<loss>", "eval") for expression in expressions]
+        self._find_first_change()
+
+        def read(variables: dict[str, Any], result: Any) -> list[Any]:
+            roots, state = _with_result(self._as_put(variables), result), RandomState.capture()
+            values: list[Any] = [None] * len(codes)
+            # what is only read comes first, as a call may change what another reads
+            for number in sorted(range(len(codes)), key=lambda k: "(" in expressions[k].text):
+                try:
+                    with _not_waiting():
+                        values[number] = eval(codes[number], dict(roots))
+                except Exception as error:  # noqa: BLE001 - a guessed call may fail in any way
+                    values[number] = error
+                state.restore()
+            return values
+
+        return lambda parameters: cast(list[Any], self._play(parameters, read, self._first_change))
+
+    def _as_put(self, variables: dict[str, Any]) -> dict[str, Any]:
+        """Return the variables with the parameters that were put in, where their names were bound anew since."""
+        changed = {}
+        for local, name in self._handed.items():
+            now, before = variables.get(local), self._before[name]
+            if (
+                now is not None
+                and is_numeric(now)
+                and not np.array_equal(np.ravel(now), np.ravel(before), equal_nan=True)
+            ):
+                changed[local] = before.tolist() if isinstance(now, list) or before.shape == () else before
+        return {**variables, **changed} if changed else variables
+
+    def gradient(self) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
+        """Return the script's own gradients, by parameter, as a function of the parameters."""
+        return lambda parameters: cast(dict[str, Any], self._play(parameters, self._gradients))
+
+    def settle(self, largest: float = math.inf) -> None:
+        """Put back whatever has changed since the start: edited code may change what the script's own does not.
+
+        Parameters
+        ----------
+        largest : float
+            Arrays of more bytes are not looked at.
+        """
+        self._undo.settle(largest)
+
+    def look(self, read: Read) -> Any:
+        """Play once, and return what `read` makes of the variables and of the result at the end."""
+        return self._play(self.parameters, read)
+
+    def look_before_change(self, read: Read) -> Any:
+        """Play once up to the first change of a parameter; return what `read` makes of the variables there."""
+        self._find_first_change()
+        return self._play(self.parameters, read, self._first_change)
+
+    def look_at_entry(self, parameters: Mapping[str, Any], read: Read) -> Any:
+        """Play with these parameters up to the call of the watched function; return what `read` makes of it."""
+        return self._play(parameters, read, at_entry=True)
+
+    def _gradients(self, variables: dict[str, Any], result: Any) -> dict[str, Any]:
+        roots = _with_result(variables, result)
+        found = {}
+        for pair in self._pairs:
+            if pair.output.kind is Kind.CHANGE:
+                before = self._before[pair.slot.name]
+                value = np.asarray(self.now(pair.slot, variables)) - before
+                if pair.decay is not None:
+                    value = value - np.where(value != 0, eval(pair.decay, dict(roots)) * before, 0.0)
+            else:
+                value = follow(roots[pair.output.variable], pair.output.leaf.path)
+                value = value if pair.project is None else pair.project(value)
+            own = shaped(value, pair.slot.leaf)
+            found[pair.slot.name] = -own if pair.slot.name in self._turned else own
+        return found
+
+    def now(self, slot: Slot, variables: Mapping[str, Any]) -> Any:
+        """Return what lies in a slot, in the middle of a replay.
+
+        Parameters
+        ----------
+        slot : Slot
+            The place.
+        variables : mapping
+            The variables of the code that runs; the region's own may have moved on from what it was handed.
+        """
+        return follow(self.root(slot, variables), slot.path)
+
+    def root(self, slot: Slot, variables: Mapping[str, Any]) -> Any:
+        """Return the variable that a slot lies in, in the middle of a replay."""
+        own = self._is_region and slot.is_argument and slot.variable in variables
+        return (variables if own else self._root(slot))[slot.variable]
+
+    def _play(
+        self, parameters: Mapping[str, Any], read: Read, stop: Stop | None = None, *, at_entry: bool = False
+    ) -> Any:
+        """Run the moment with these parameters; return what `read` makes of the variables and the result.
+
+        Parameters
+        ----------
+        parameters : mapping
+            Their values.
+        read : callable
+            Called with the variables and the result when the watched code has ended.
+        stop : Stop, optional
+            Where to read instead.
+        at_entry : bool
+            Whether to read when the watched function is called.
+        """
+        self.evaluations += 1
+        for pair in self._pairs:
+            self._put(pair.slot, parameters[pair.slot.name])
+        self._before = {name: np.array(value) for name, value in parameters.items()}
+        self._before_beside = [np.array(self._value(pair.slot)) for pair in self._beside]
+        items = {name: _items(value) for name, value in parameters.items()}
+        found: list[Any] = []
+
+        def reached(variables: dict[str, Any], result: Any) -> None:
+            if not found:  # once more where the script has swallowed the end of an earlier replay
+                self._recorder.watched, self._recorder.entered, self._recorder.at = None, None, _pass
+                found.append(read(variables, result))
+            raise _Reached
+
+        def returned(local_variables: dict[str, Any], result: Any) -> None:
+            reached({**self._namespace, **self._body.variables(), **local_variables}, result)
+
+        self._recorder.watched, self._recorder.returned = self._watched.name, returned
+        self._handed: dict[str, str] = {}
+        if at_entry:
+            self._recorder.entered = lambda arguments: returned(arguments, None)
+        else:
+            self._recorder.entered = lambda arguments: self._handed.update(_handed(arguments, parameters))
+        if stop is not None:
+            self._recorder.at = stop.counting(lambda: reached(self._variables(), None))
+        try:
+            with redirect_stdout(StringIO()), np.errstate(all="ignore"):
+                self._body.run()
+        except _Reached:
+            pass
+        finally:
+            self._recorder.watched = self._recorder.returned = self._recorder.entered = None
+            self._recorder.at = _pass
+            self._draws = self._draws or (self._learning() and self._random_state != RandomState.capture())
+            if self._draws:
+                self._random_state.restore()
+            self._undo.restore()
+            for name, value in parameters.items():
+                _write_back(value, items[name])
+            for pair in self._pairs:
+                self._put(pair.slot, self._bound[pair.slot.name])
+        if not found:
+            raise NotReachedError(self._watched.name)
+        return found[0]
+
+    def _find_first_change(self) -> None:
+        """Find the statement that is the first to change a parameter: a loss has to be read before it."""
+        if self._was_searched:
+            return
+        self._was_searched = True
+        counts: dict[int, int] = {}
+        last: Stop | None = None
+
+        def at(line: int) -> None:
+            nonlocal last
+            if self._first_change is None and last is not None and self._has_moved(self._variables()):
+                self._first_change = last
+            counts[line] = counts.get(line, 0) + 1
+            last = Stop(line, counts[line])
+
+        def end(variables: dict[str, Any], _: Any) -> None:
+            if self._first_change is None and self._has_moved(variables):
+                self._first_change = last
+
+        self._recorder.at = at
+        self._play(self.parameters, end)
+
+    def _has_moved(self, variables: dict[str, Any]) -> bool:
+        places = [(pair, self._before[pair.slot.name]) for pair in self._pairs]
+        for pair, before in [*places, *zip(self._beside, self._before_beside, strict=True)]:
+            try:
+                if not np.array_equal(self.now(pair.slot, variables), before, equal_nan=True):
+                    return True
+            except (AttributeError, IndexError, KeyError, TypeError):
+                continue
+        return False
+
+    def _variables(self) -> dict[str, Any]:
+        """Return the variables that the watched code sees at this moment."""
+        frame: types.FrameType | None = sys._getframe()
+        while frame is not None and not self._is_watched(frame.f_code):
+            frame = frame.f_back
+        return {**self._namespace, **self._body.variables(), **(frame.f_locals if frame is not None else {})}
+
+    def _is_watched(self, code: types.CodeType) -> bool:
+        return code.co_name == self._watched.short_name and code.co_firstlineno == self._watched.line
+
+    def _learning(self) -> bool:
+        """Whether to look if this replay has drawn random numbers; looking costs as much as a small network."""
+        return self.evaluations <= _LEARNING or self.evaluations % _LEARNING_AGAIN == 0
+
+    def _value(self, slot: Slot) -> Any:
+        return follow(self._root(slot)[slot.variable], slot.path)
+
+    def _root(self, slot: Slot) -> dict[str, Any]:
+        return self._arguments if slot.is_argument else self._namespace
+
+    def _put(self, slot: Slot, value: Any) -> None:
+        root = self._root(slot)
+        if not slot.path:
+            root[slot.variable] = value
+            return
+        container = follow(root[slot.variable], slot.path[:-1])
+        if slot.path[-1].of(container) is not value:
+            slot.path[-1].put(container, value)
+
+
+class WaitingError(Exception):
+    """A guessed call waits for something, a lock that its surroundings hold for instance."""
+
+
+@contextmanager
+def _not_waiting() -> Iterator[None]:
+    """End the block if it sleeps: one that computes has all the time that it needs."""
+    if not hasattr(signal, "setitimer") or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    used = time.process_time()
+
+    def tick(_signal: int, _frame: types.FrameType | None) -> None:
+        nonlocal used
+        now = time.process_time()
+        if now - used < _ASLEEP_SECONDS:
+            raise WaitingError("it waits for something")
+        used = now
+
+    before = signal.signal(signal.SIGALRM, tick)
+    signal.setitimer(signal.ITIMER_REAL, _WAIT_SECONDS, _WAIT_SECONDS)
+    try:
+        yield
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
+def _with_result(variables: dict[str, Any], result: Any) -> dict[str, Any]:
+    """Return the variables with what was returned, if anything was: a script may have a variable of that name."""
+    return variables if result is None else {**variables, RESULT: result}
+
+
+def _handed(arguments: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, str]:
+    """Return which arguments of a call are parameters: the same object, or a number that no other parameter is."""
+    found = {}
+    for local, value in arguments.items():
+        if isinstance(value, np.ndarray | list):
+            same = [name for name, own in parameters.items() if own is value]
+        else:
+            numbers = {name: own for name, own in parameters.items() if isinstance(own, float)}
+            same = [name for name, own in numbers.items() if isinstance(value, float) and own == value]
+        if len(same) == 1:
+            found[local] = same[0]
+    return found
+
+
+def _differentiable(value: Any) -> Any:
+    """Return a parameter's value with floats for integers, because a derivative needs room on both sides."""
+    if isinstance(value, np.ndarray):
+        return value if value.dtype.kind == "f" else value.astype(float)
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            value[index] = _differentiable(item)
+        return value
+    return float(value)
+
+
+def shaped(gradient: Any, leaf: Leaf) -> Any:
+    """Return a gradient as a float array in its parameter's shape, as the script's own update would use it.
+
+    Axes of length one are dropped or added, and a single number is broadcast; other shapes come back unchanged, for
+    the checker to refuse.
+    """
+    array = np.array(gradient, dtype=np.result_type(np.asarray(gradient).dtype, np.float16))
+    if array.shape == leaf.shape:
+        return array
+    if array.size == 1:
+        return np.full(leaf.shape, array.reshape(-1)[0])
+    if [n for n in array.shape if n != 1] == [n for n in leaf.shape if n != 1]:
+        return array.reshape(leaf.shape)
+    return array
+
+
+def _containers(values: Iterable[Any]) -> set[int]:
+    """Return the identities of the parameters' arrays and lists: the checker perturbs them, so they are not undone."""
+    found: set[int] = set()
+    pending = list(values)
+    while pending:
+        value = pending.pop()
+        if isinstance(value, np.ndarray | list):
+            found.add(id(value))
+        if isinstance(value, list):
+            pending.extend(item for item in value if isinstance(item, list))
+    return found
+
+
+def _items(value: Any) -> Any:
+    """Return a copy of an array, or a copy of a nested list with the same items; anything else as it is."""
+    if isinstance(value, np.ndarray):
+        return value.copy()
+    return [_items(item) for item in value] if isinstance(value, list) else value
+
+
+def _write_back(value: Any, items: Any) -> None:
+    """Give a parameter that a replay has changed in place its values back."""
+    if isinstance(value, np.ndarray):
+        if not same_bits(value, items):
+            np.copyto(value, items)
+    elif isinstance(value, list):
+        for index, item in enumerate(items):
+            if isinstance(item, list):
+                _write_back(value[index], item)
+            elif value[index] is not item:
+                value[index] = item

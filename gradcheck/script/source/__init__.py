@@ -1,0 +1,1 @@
+"""A script as text: its files, its syntax, its names, and edits of it."""

@@ -1,0 +1,94 @@
+"""What is wrong with a script's gradients, where, and what edit mends it: plain records for every report."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+
+from gradcheck.script.source.file import Span
+
+
+class Confidence(enum.StrEnum):
+    """How sure a finding is."""
+
+    VERIFIED = "verified"
+    LIKELY = "likely"
+    POSSIBLE = "possible"
+
+
+@dataclass(frozen=True)
+class Edit:
+    """One source line that is replaced.
+
+    Attributes
+    ----------
+    line : int
+        Its number, counted from 1.
+    old : str
+        The line as it is, without its line end.
+    new : str
+        What replaces it: one line, several with line feeds between them, or an empty string that takes it away.
+    """
+
+    line: int
+    old: str
+    new: str
+
+
+@dataclass(frozen=True)
+class Fix:
+    """Edits that belong together.
+
+    Attributes
+    ----------
+    edits : tuple of Edit
+        In ascending order of their lines.
+    verified : bool
+        Whether the edited script was examined from its beginning, and its gradients match at fresh points.
+    points : int
+        The number of these points.
+    alternatives : tuple of Fix
+        Others that were verified in the same way and are as short; each is complete.
+    remark : str or None
+        What the user should know before he makes the edits.
+    """
+
+    edits: tuple[Edit, ...]
+    verified: bool
+    points: int
+    alternatives: tuple[Fix, ...] = ()
+    remark: str | None = None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A mistake: a root cause, not one of its consequences.
+
+    Attributes
+    ----------
+    code : str
+        Stable code of its rule: ``GC201``.
+    name : str
+        Name of the rule: ``wrong-variable``.
+    message : str
+        The cause in one sentence, with the user's names.
+    parameters : tuple of str
+        The parameters whose gradients it makes wrong.
+    span : Span
+        Where it stands.
+    confidence : Confidence
+        How sure it is.
+    evidence : tuple of str
+        The numbers that tell so, a sentence each.
+    fix : Fix or None
+        What mends it. A fix of several findings together stands at the first of them.
+    """
+
+    code: str
+    name: str
+    message: str
+    parameters: tuple[str, ...]
+    span: Span
+    confidence: Confidence
+    evidence: tuple[str, ...] = ()
+    fix: Fix | None = None

@@ -1,0 +1,139 @@
+"""The user's text: where the nodes of its syntax tree stand, and the text with some of its characters replaced."""
+
+from __future__ import annotations
+
+import ast
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+
+from gradcheck.script.source.file import ScriptText, SourceFile
+from gradcheck.script.source.finding import Edit
+from gradcheck.script.source.place import Cells
+
+
+@dataclass(frozen=True, order=True)
+class Splice:
+    """Characters that are replaced.
+
+    Attributes
+    ----------
+    start, end : int
+        The stretch of the text, counted from 0; the end is exclusive.
+    new : str
+        What takes its place.
+    """
+
+    start: int
+    end: int
+    new: str
+
+
+class Text:
+    """A script's text with the offsets of its lines.
+
+    Parameters
+    ----------
+    code : str
+        The text.
+    """
+
+    def __init__(self, code: str) -> None:
+        self.code = code
+        self.lines = code.split("\n")
+
+    @cached_property
+    def _starts(self) -> list[int]:
+        starts = [0]
+        for line in self.lines:
+            starts.append(starts[-1] + len(line) + 1)
+        return starts
+
+    def offset(self, line: int, column: int) -> int:
+        """Return the place of a column, which counts bytes as ``ast`` does."""
+        text = self.lines[line - 1]
+        if not text.isascii():
+            column = len(text.encode()[:column].decode(errors="replace"))
+        return self._starts[line - 1] + column
+
+    def start(self, node: ast.expr | ast.stmt) -> int:
+        """Return where a node begins."""
+        return self.offset(node.lineno, node.col_offset)
+
+    def end(self, node: ast.expr | ast.stmt) -> int:
+        """Return where a node ends."""
+        return self.offset(node.end_lineno or node.lineno, node.end_col_offset or 0)
+
+    def of(self, node: ast.expr | ast.stmt) -> str:
+        """Return the text of a node."""
+        return self.code[self.start(node) : self.end(node)]
+
+    def line_start(self, line: int) -> int:
+        """Return where a line begins."""
+        return self._starts[line - 1]
+
+    def indentation(self, line: int) -> str:
+        """Return what stands in front of a line's first word."""
+        text = self.lines[line - 1]
+        return text[: len(text) - len(text.lstrip())]
+
+
+def spliced(code: str, splices: Iterable[Splice]) -> str:
+    """Return a text with some stretches replaced, which must not overlap."""
+    for splice in sorted(splices, reverse=True):
+        code = code[: splice.start] + splice.new + code[splice.end :]
+    return code
+
+
+def edits_between(shown: Iterable[str], old: str, new: str) -> tuple[Edit, ...]:
+    """Return what makes one text of the other, line by line.
+
+    Parameters
+    ----------
+    shown : iterable of str
+        The lines of the old text as their author sees them.
+    old, new : str
+        The texts.
+    """
+    before, after, own = old.split("\n"), new.split("\n"), list(shown)
+    found: dict[int, list[str]] = {}
+    for tag, a, b, c, d in difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+        if tag == "equal":
+            continue
+        if a == b == 0:  # and in front of everything, with the first line
+            found[1] = [*after[c:d], own[0]]
+        elif a == b:  # inserted lines go with the line above
+            found.setdefault(a, [own[a - 1]]).extend(after[c:d])
+        for position in range(a, b):
+            last = position == b - 1
+            taken = after[c + position - a : d if last else c + position - a + 1] if c + position - a < d else []
+            found[position + 1] = taken
+    return tuple(Edit(line, own[line - 1], "\n".join(lines)) for line, lines in sorted(found.items()))
+
+
+def line_map(old: str, new: str) -> dict[int, int]:
+    """Return for each line of the new text the line of the old one that it was, or stands at."""
+    before, after = old.split("\n"), new.split("\n")
+    found: dict[int, int] = {}
+    for _, a, b, c, d in difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
+        for position in range(c, d):
+            found[position + 1] = min(a + position - c, max(b - 1, 0)) + 1
+    return found
+
+
+def with_text(source: SourceFile, code: str) -> SourceFile:
+    """Return a script with another text, parsed.
+
+    Raises
+    ------
+    ScriptError
+        If it is no Python.
+    """
+    cells = source.cells
+    lines = tuple(code.removesuffix("\n").split("\n"))
+    if cells is not None:
+        moved = line_map(code, source.text)
+        starts = tuple(moved.get(start, start) for start in cells.starts)
+        cells = Cells(starts, len(lines))
+    return ScriptText(source.path, code, lines, cells).parse()

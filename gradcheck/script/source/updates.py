@@ -1,0 +1,197 @@
+"""How a script moves its parameters: the statements that add a step to something, and what was seen to happen."""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from gradcheck.script.source.names import is_step_size
+from gradcheck.script.source.syntax import called_name, loaded_names
+
+
+@dataclass(frozen=True)
+class Update:
+    """A statement that moves a parameter: ``w -= rate * grad`` or ``w = w - rate * grad``.
+
+    Attributes
+    ----------
+    target : str
+        What is moved, as written.
+    sources : frozenset of str
+        The names that the step is a product or sum of, step sizes left out.
+    adds : bool
+        Whether the step is added.
+    bare : bool
+        Whether the step is one name alone, with no factor.
+    steps : bool
+        Whether a step size or a number is in it.
+    line : int
+        Where it stands.
+    step : ast.expr
+        What is added.
+    exact : bool
+        Whether the step is added to the target as it is: not to a part of it, nor to each of its elements.
+    decay : str or None
+        By what the target itself is multiplied and added to the step: ``-rate * weight_decay``.
+    """
+
+    target: str
+    sources: frozenset[str]
+    adds: bool
+    bare: bool
+    steps: bool
+    line: int
+    step: ast.expr
+    exact: bool = True
+    decay: str | None = None
+
+    @property
+    def counts(self) -> bool:
+        """Whether the step is a plain number, as that of a counter is."""
+        return all(isinstance(part, ast.Constant) for part in factors(self.step))
+
+
+@dataclass(frozen=True)
+class Motion:
+    """A parameter's change from one recorded moment to the next, against the gradient returned in between.
+
+    Attributes
+    ----------
+    sign : int
+        1 where it moved along what was returned, -1 against it, 0 where neither was to be seen.
+    factor : float or None
+        The change as a multiple of what was returned; None where it was none.
+    is_value : bool
+        Whether what was returned is the parameter itself, as it was afterwards.
+    """
+
+    sign: int = 0
+    factor: float | None = None
+    is_value: bool = False
+
+    @property
+    def is_bare(self) -> bool:
+        """Whether just what was returned was added or subtracted."""
+        return self.factor is not None and math.isclose(abs(self.factor), 1, rel_tol=1e-6)
+
+
+def updates_in(tree: ast.AST) -> tuple[Update, ...]:
+    """Return all statements of a script that add a step to something, or subtract it."""
+    return tuple(update for node in ast.walk(tree) for update in updates_of(node) if update.exact)
+
+
+def moves_in(tree: ast.AST) -> tuple[Update, ...]:
+    """Return also the statements that add a step to a part of something, or to each of its elements."""
+    return tuple(update for node in ast.walk(tree) for update in updates_of(node))
+
+
+def updates_of(node: ast.AST) -> Iterator[Update]:
+    """Return what a statement moves by a step."""
+    if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add | ast.Sub):
+        yield _update(node.target, node.value, isinstance(node.op, ast.Add), node.lineno)
+    elif isinstance(node, ast.Assign) and len(node.targets) == 1:
+        targets, values = [node.targets[0]], [node.value]
+        if isinstance(node.targets[0], ast.Tuple) and isinstance(node.value, ast.Tuple):
+            targets, values = node.targets[0].elts, node.value.elts
+        for target, value in zip(targets, values, strict=False):
+            yield from _assigned(target, value, node.lineno)
+
+
+def _assigned(target: ast.expr, value: ast.expr, line: int) -> Iterator[Update]:
+    """Return the update that an assignment is: of the target itself, shrunk perhaps, or of each of its elements."""
+    match value:
+        case ast.BinOp(left, ast.Add() | ast.Sub() as sign, right):
+            if any(ast.unparse(factor) == ast.unparse(target) for factor in factors(left)):
+                shrunk = None if ast.unparse(left) == ast.unparse(target) else left
+                yield _update(target, right, isinstance(sign, ast.Add), line, shrunk)
+        case ast.ListComp(element, [loop]) | ast.DictComp(_, element, [loop]):
+            yield from _comprehended(target, element, loop, line)
+
+
+def _comprehended(target: ast.expr, element: ast.expr, loop: ast.comprehension, line: int) -> Iterator[Update]:
+    """Return the update that a comprehension is: ``[w - rate * g for w, g in zip(weights, grads)]``."""
+    match element:
+        case ast.BinOp(left, ast.Add() | ast.Sub() as sign, right):
+            pass
+        case _:
+            return
+    walked = _walked(loop)
+    exact = walked.get(ast.unparse(left)) == ast.unparse(target)
+    read = loaded_names(right)
+    sources = frozenset(source for name, source in walked.items() if name in read and not is_step_size(source))
+    if not walked:
+        sources = frozenset(loaded_names(loop.iter)) - {ast.unparse(target)}
+    yield Update(ast.unparse(target), sources, isinstance(sign, ast.Add), False, True, line, right, exact)
+
+
+def _walked(loop: ast.comprehension) -> dict[str, str]:
+    """Return what each variable of a comprehension over ``zip`` runs through."""
+    match loop.iter, loop.target:
+        case ast.Call(ast.Name("zip"), arguments), ast.Tuple(names) if len(arguments) == len(names):
+            return {ast.unparse(name): ast.unparse(argument) for name, argument in zip(names, arguments, strict=True)}
+    return {}
+
+
+def _update(target: ast.expr, step: ast.expr, adds: bool, line: int, shrunk: ast.expr | None = None) -> Update:
+    terms = set(_terms(step))
+    sources = frozenset(name for name in terms if not is_step_size(name))
+    bare = isinstance(step, ast.Name | ast.Attribute | ast.Subscript | ast.Call)
+    steps = terms != sources or any(isinstance(part, ast.Constant) for part in factors(step))
+    decay = _decay(target, step, adds, shrunk)
+    return Update(ast.unparse(target), sources, adds, bare, steps, line, step, shrunk is None, decay)
+
+
+def _decay(target: ast.expr, step: ast.expr, adds: bool, shrunk: ast.expr | None) -> str | None:
+    """Return the coefficient of the target in its own change; None where it is not in there."""
+    in_step = _coefficient(step, ast.unparse(target))
+    parts = [] if in_step is None else [f"{'+' if adds else '-'}({ast.unparse(in_step)})"]
+    if shrunk is not None and (kept := _coefficient(shrunk, ast.unparse(target))) is not None:
+        parts.append(f"+({ast.unparse(kept)}) - 1")
+    return " ".join(parts) or None
+
+
+def _coefficient(expression: ast.expr, name: str) -> ast.expr | None:
+    """Return what a name is multiplied by in an expression that is linear in it; None where it is not in there."""
+    if ast.unparse(expression) == name:
+        return ast.Constant(1)
+    match expression:
+        case ast.UnaryOp(ast.USub(), inner):
+            found = _coefficient(inner, name)
+            return None if found is None else ast.UnaryOp(ast.USub(), found)
+        case ast.BinOp(left, ast.Add() | ast.Sub() as sign, right):
+            one, other = _coefficient(left, name), _coefficient(right, name)
+            if one is None or other is None:
+                alone = other if isinstance(sign, ast.Add) or other is None else ast.UnaryOp(ast.USub(), other)
+                return alone if one is None else one
+            return ast.BinOp(one, sign, other)
+        case ast.BinOp(left, ast.Mult() | ast.Div() as sign, right):
+            if (found := _coefficient(left, name)) is not None:
+                return ast.BinOp(found, sign, right)
+            found = _coefficient(right, name) if isinstance(sign, ast.Mult) else None
+            return None if found is None else ast.BinOp(left, sign, found)
+    return None
+
+
+def _terms(step: ast.expr) -> Iterator[str]:
+    """Return the names that a step is a product, quotient or sum of; what is inside dot products is not."""
+    for factor in factors(step):
+        if isinstance(factor, ast.Name | ast.Attribute | ast.Subscript):
+            yield ast.unparse(factor)
+        elif isinstance(factor, ast.Call):
+            yield f"{called_name(factor)}()"
+
+
+def factors(step: ast.expr, *, dots: bool = False) -> Iterator[ast.expr]:
+    """Return what an expression is a product, quotient or sum of, also within dot products where `dots` is set."""
+    if isinstance(step, ast.BinOp) and isinstance(step.op, _ARITHMETIC if not dots else (*_ARITHMETIC, ast.MatMult)):
+        yield from factors(step.left, dots=dots)
+        yield from factors(step.right, dots=dots)
+    elif isinstance(step, ast.UnaryOp):
+        yield from factors(step.operand, dots=dots)
+    else:
+        yield step
+
+
+_ARITHMETIC = (ast.Mult, ast.Div, ast.Add, ast.Sub)

@@ -1,0 +1,134 @@
+"""With how many parameters a loss agrees: numerical gradients beside what the script has, at several points."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from gradcheck.check.result import CheckResult
+from gradcheck.numerics.arrays import FloatArray
+from gradcheck.script.replay.backward import Backward
+
+_AGREEMENT = 1e-4
+# values that can agree up to a factor by more than chance
+_ENOUGH = 3
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """Which parameters a factor explains.
+
+    Attributes
+    ----------
+    names : frozenset of str
+        Those whose gradients are the factor times the numerical ones at all points.
+    silent : frozenset of str
+        Those of which both are zero at all points: nothing speaks for or against them.
+    of : int
+        How many parameters there are.
+    """
+
+    names: frozenset[str]
+    silent: frozenset[str]
+    of: int
+
+    @property
+    def count(self) -> int:
+        """For how many parameters it holds."""
+        return len(self.names)
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is left unexplained."""
+        return bool(self.names) and len(self.names | self.silent) == self.of
+
+
+def agreement(backward: Backward, scale: float, probes: Sequence[CheckResult]) -> Agreement:
+    """Return which parameters' gradients are `scale` times the numerical ones at all probes."""
+    agreeing = frozenset(name for name in backward.names if _agrees(name, scale, probes))
+    silent = frozenset(name for name in backward.names if _is_silent(name, probes))
+    return Agreement(agreeing, silent, len(backward.names))
+
+
+def common_constant(backward: Backward, probes: Sequence[CheckResult]) -> tuple[float, Agreement]:
+    """Return the constant ratio on which most parameters agree, and which do."""
+    best, most = 1.0, Agreement(frozenset(), frozenset(), len(backward.names))
+    for name in backward.names:
+        constant = _ratio(name, probes)
+        if np.isfinite(constant) and constant != 0:
+            seen = agreement(backward, constant, probes)
+            if seen.count > most.count:
+                best, most = constant, seen
+    return best, most
+
+
+def own_ratio(name: str, probes: Sequence[CheckResult]) -> bool:
+    """Whether what the script has for one parameter is its gradient times any one factor."""
+    constant = _ratio(name, probes)
+    return bool(np.isfinite(constant)) and _agrees(name, constant, probes)
+
+
+def common_ratio(backward: Backward, probes: Sequence[CheckResult]) -> bool:
+    """Whether some parameter's analytic gradient is a constant times the numerical one, over several values."""
+    constant, seen = common_constant(backward, probes)
+    return seen.count > 0 and enough_values(backward, probes) and bool(np.isfinite(constant))
+
+
+def enough_values(backward: Backward, probes: Sequence[CheckResult]) -> bool:
+    """Whether agreement up to a factor is no matter of course: a single number always agrees."""
+    return any(_values(name, probes)[0].size > 1 for name in backward.names)
+
+
+def is_of_another_function(backward: Backward, probes: Sequence[CheckResult]) -> bool:
+    """Whether all gradients are proportional at each probe, with a factor that changes: of a function of the loss."""
+    factors, errors = [], []
+    for single in probes:
+        constant, seen = common_constant(backward, [single])
+        if seen.count < len(backward.names) or sum(_values(n, [single])[0].size for n in backward.names) < _ENOUGH:
+            return False
+        factors.append(constant)
+        values = [_values(name, [single]) for name in backward.names]
+        numerical, error = (np.concatenate([each[k] for each in values]) for k in (1, 2))
+        errors.append(abs(constant) * float(np.linalg.norm(error) / np.linalg.norm(numerical)))
+    return any(
+        abs(factor - factors[0]) > _AGREEMENT * abs(factors[0]) + error + errors[0]
+        for factor, error in zip(factors, errors, strict=True)
+    )
+
+
+def _ratio(name: str, probes: Sequence[CheckResult]) -> float:
+    """Return what the script has for a parameter as a multiple of its numerical gradient, by least squares."""
+    analytic, numerical, _ = _values(name, probes)
+    norm = float(numerical @ numerical)
+    return float(analytic @ numerical) / norm if norm > 0 else float("nan")
+
+
+def likeness(name: str, probes: Sequence[CheckResult]) -> float:
+    """Return the cosine between what the script has for a parameter and the numerical gradient, over all probes."""
+    analytic, numerical, _ = _values(name, probes)
+    size = float(np.linalg.norm(analytic) * np.linalg.norm(numerical))
+    return float(analytic @ numerical) / size if analytic.size >= _ENOUGH and size > 0 else 0.0
+
+
+def _values(name: str, probes: Sequence[CheckResult]) -> tuple[FloatArray, FloatArray, FloatArray]:
+    found = [p for probe in probes for p in probe.parameters if p.name == name]
+    return (
+        np.concatenate([p.analytic for p in found]),
+        np.concatenate([p.numerical for p in found]),
+        np.concatenate([p.numerical_error for p in found]),
+    )
+
+
+def _agrees(name: str, scale: float, probes: Sequence[CheckResult]) -> bool:
+    analytic, numerical, error = _values(name, probes)
+    expected = scale * numerical
+    size = np.maximum(np.abs(analytic), np.abs(expected))
+    allowed = _AGREEMENT * size + abs(scale) * error + 1e-9 * np.max(size, initial=0.0)
+    return bool(np.any(np.abs(expected) > abs(scale) * error) and np.all(np.abs(analytic - expected) <= allowed))
+
+
+def _is_silent(name: str, probes: Sequence[CheckResult]) -> bool:
+    analytic, numerical, error = _values(name, probes)
+    return bool(np.all(analytic == 0) and np.all(np.abs(numerical) <= error))

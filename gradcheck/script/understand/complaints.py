@@ -1,0 +1,87 @@
+"""What is told where a script was not understood: what was seen, and which flag or comment settles it."""
+
+from __future__ import annotations
+
+from gradcheck.errors import ScriptError
+from gradcheck.script.record.run import Recording
+from gradcheck.script.replay.backward import Backward
+from gradcheck.script.request import Overrides
+from gradcheck.script.source.syntax import Function
+from gradcheck.script.understand.loss_choice import Rejected
+
+_SHOWN = 4
+
+
+def no_gradient(recording: Recording, overrides: Overrides) -> ScriptError:
+    """Say that no code was found that computes gradients."""
+    source = recording.source
+    named = next((f for n, f in source.functions.items() if overrides.backward in (n, f.short_name)), None)
+    if overrides.backward and named is None:
+        known = ", ".join(source.functions) or "none"
+        text = f"the script has no function `{overrides.backward}` at module or class level; its functions: {known}"
+        return ScriptError(text, slug="no-gradient")
+    if named is not None and named.name not in recording.counts:
+        return ScriptError(f"`{named.name}` was not called while the script ran", slug="no-gradient", line=named.line)
+    return ScriptError(
+        f"found no gradients: {_seen(recording)}. Looked for are numbers named after parameters (dW for W, grad_b for "
+        "b) that a function returns or the code stores, and parameters that are moved step by step (w -= ...). Name "
+        "the function with --backward NAME and its parameters, in the order of its results, with --params A,B, or with "
+        "a comment in the script: # gradcheck: backward=NAME, params=A,B",
+        slug="no-gradient",
+    )
+
+
+def _seen(recording: Recording) -> str:
+    source = recording.source
+    counts = {name: recording.counts[name] for name in source.functions if name in recording.counts}
+    if counts:
+        shown = [f"`{name}` ({count} {'call' if count == 1 else 'calls'})" for name, count in counts.items()]
+        return f"saw {', '.join(shown[:8])}{' and others' if len(shown) > 8 else ''}"
+    if source.functions:
+        return (
+            f"the script defines {', '.join(f'`{name}`' for name in list(source.functions)[:8])}, but calls none of it"
+        )
+    return "the script defines no function at module or class level"
+
+
+def not_repeatable(functions: dict[str, Function]) -> ScriptError:
+    """Say that a function does not return the same gradients twice."""
+    name, function = next(iter(functions.items()))
+    return ScriptError(
+        f"`{name}` returns gradients, but called again with the same arguments, variables and random state it does "
+        "not return the same twice: it depends on something that was not recorded (a random generator of its own, a "
+        "file, the time)",
+        slug="not-repeatable",
+        line=function.line,
+    )
+
+
+def no_loss(backward: Backward, rejected: Rejected) -> ScriptError:
+    """Say that no scalar was found that the gradients belong to, and what was tried."""
+    function = backward.function
+    if rejected.slug == "bad-input":
+        return ScriptError(next(iter(rejected.grave.values())), slug=rejected.slug, line=function.line)
+    # what only perhaps is a loss explains nothing where there is one of that name
+    tried = [f"`{shown}` {reason}" for shown, reason in (rejected.grave or rejected.reasons).items()]
+    listed = "; ".join(tried[:_SHOWN]) + (f"; and {len(tried) - _SHOWN} more" if len(tried) > _SHOWN else "")
+    text = f"`{function.name}` returns gradients of {', '.join(backward.names)}, but "
+    if rejected.slug == "loss-not-finite":
+        text += f"the loss is not finite: {listed}. Start from values at which it is"
+    elif rejected.slug == "loss-not-scalar":
+        text += f"the loss is not a scalar: {listed}. Reduce it with a mean or a sum, or name another: --loss NAME"
+    else:
+        text += f"no loss was found that they belong to{f' (tried: {listed})' if listed else ''}. "
+        text += "Name it with --loss NAME, or with a comment in the script: # gradcheck: loss=NAME"
+    return ScriptError(text, slug=rejected.slug, line=function.line)
+
+
+def several_objects(backward: Backward) -> ScriptError:
+    """Say that a function is called for several sets of parameters at once, of which only one could be checked."""
+    function = backward.function
+    where = f"`{backward.region.name}`" if isinstance(backward.region, Function) else backward.region.name
+    return ScriptError(
+        f"`{function.name}` is called several times in {where}, for different parameters (layers, or several nets); "
+        "only the first call could be checked, so nothing is said. Check a function that returns all gradients at once",
+        slug="ambiguous",
+        line=function.line,
+    )

@@ -1,0 +1,489 @@
+"""Which of the possible losses is the one: tried at the recorded point, by dependence, name and agreement."""
+
+from __future__ import annotations
+
+import ast
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from gradcheck.check.functions import check_grad
+from gradcheck.check.result import CheckResult
+from gradcheck.errors import InputError, ScriptError
+from gradcheck.script.record.leaves import is_numeric
+from gradcheck.script.record.run import Recording
+from gradcheck.script.replay.backward import Backward
+from gradcheck.script.replay.outputs import Kind
+from gradcheck.script.replay.pairing import GradientMap
+from gradcheck.script.replay.perturb import assign, moved
+from gradcheck.script.replay.stage import LossExpression, Stage
+from gradcheck.script.replay.stale import computed_before
+from gradcheck.script.replay.units import moved_base
+from gradcheck.script.source.names import fold, loss_rank, parameter_of
+from gradcheck.script.source.syntax import loaded_names
+from gradcheck.script.understand.agreement import (
+    Agreement,
+    agreement,
+    common_constant,
+    common_ratio,
+    is_of_another_function,
+    likeness,
+)
+from gradcheck.script.understand.in_turn import follows_in_turn
+from gradcheck.script.understand.scale import Scale, powers, read_scale
+
+_PROBED_MOMENTS, _PROBED_ENTRIES = 3, 6
+# how many of these are also probed with moved parameters, and how far, as a share of a usual move
+_PROBED_ASIDE, _ASIDE = 2, 0.5
+_SMALL_MOVE = 1e-3
+# losses that are equal, and by how much gradients of other data point elsewhere
+_SAME_LOSS, _OTHER_WAY = 1e-12, 1e-6
+# cosine from which on a gradient is nearly that of a loss
+_NEARLY = 0.95
+
+
+@dataclass
+class Rejected:
+    """Why the losses that were tried do not do.
+
+    Attributes
+    ----------
+    reasons : dict
+        A sentence by loss.
+    slug : str
+        The gravest kind: ``no-loss``, ``loss-not-scalar``, ``loss-not-finite`` or ``bad-input``.
+    grave : dict
+        Those of the reasons that are of that kind.
+    is_named : bool
+        Whether the user has named the loss.
+    """
+
+    reasons: dict[str, str] = field(default_factory=dict)
+    slug: str = "no-loss"
+    grave: dict[str, str] = field(default_factory=dict)
+    is_named: bool = False
+
+    def add(self, loss: LossExpression, reason: str, slug: str | None = None) -> None:
+        """Note why a loss does not do."""
+        self.reasons[loss.shown] = reason
+        # what is only perhaps a loss may be anything
+        if slug is not None and (self.is_named or loss_rank(loss.name) > 1):
+            self.grave = {**(self.grave if slug == self.slug else {}), loss.shown: reason}
+            self.slug = slug
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A loss that may be the one, with the factor between its gradient and what the script has.
+
+    Attributes
+    ----------
+    backward : Backward
+        The code, with the parameters that the loss depends on.
+    loss : LossExpression
+        The loss.
+    scale : Scale or None
+        What the gradients are multiplied by; None if they seem to be no multiple of the gradient.
+    seen : Agreement
+        Which parameters' gradients agree, up to that factor.
+    proportional : Agreement
+        Which agree up to any one factor, be it wrong: such a loss is the one that was meant.
+    probes : tuple of CheckResult
+        The gradients at a few points.
+    aside : tuple of (GradientMap, str)
+        Parameters that seem to follow another loss, or to be moved after others, with how that was seen.
+    """
+
+    backward: Backward
+    loss: LossExpression
+    scale: Scale | None
+    seen: Agreement
+    proportional: Agreement
+    probes: tuple[CheckResult, ...] = ()
+    aside: tuple[tuple[GradientMap, str], ...] = ()
+
+    @classmethod
+    def of(cls, backward: Backward, loss: LossExpression, probes: list[CheckResult]) -> Choice:
+        """Find the factor, and what agrees with it."""
+        scale = read_scale(backward, loss, probes)
+        nothing = Agreement(frozenset(), frozenset(), len(backward.names))
+        seen = nothing if scale is None else agreement(backward, scale.value, probes)
+        return cls(backward, loss, scale, seen, common_constant(backward, probes)[1], tuple(probes))
+
+    @property
+    def agreement(self) -> int:
+        """For how many parameters the gradients agree."""
+        return self.seen.count
+
+    @property
+    def evidence(self) -> tuple[bool, int, bool, bool]:
+        """How much the numbers speak for it: is all explained, how much, by what the script shows, up to a factor."""
+        plain = self.scale is not None and self.scale.constant == 1
+        return self.seen.is_whole, self.agreement, plain and bool(self.agreement), self.proportional.is_whole
+
+    @property
+    def prior(self) -> tuple[int, bool]:
+        """How much its name and place speak for it."""
+        return loss_rank(self.loss.name), self.loss.near
+
+
+def choose_loss(
+    recording: Recording, backward: Backward, losses: Sequence[LossExpression], rejected: Rejected
+) -> Choice | None:
+    """Choose among the losses that depend on most parameters: by the numbers, and by names where these do not tell.
+
+    A loss that explains the gradients of all parameters is taken, whatever it is called; then the one that explains
+    most of them. Where none explains any, the loss is the one that is called so, or that is alone.
+
+    Returns
+    -------
+    Choice or None
+        None, with the reasons in `rejected`, where no loss does.
+
+    Raises
+    ------
+    ScriptError
+        With slug ``ambiguous`` if neither numbers nor names decide.
+    """
+    usable = dependences(recording, backward, losses, rejected)
+    if not usable:
+        return None
+    most = max(len(names) for names, _ in usable)
+    different: list[tuple[Backward, LossExpression, list[CheckResult]]] = []
+    for names, loss in usable:
+        if len(names) < most:
+            continue
+        own = _with_moments(recording, _depending(backward, names), loss)
+        for way in _with_and_without_decay(own):
+            try:
+                probes = probe(recording, way, loss)
+            except ScriptError as error:
+                rejected.add(loss, error.message, error.slug if error.slug == "bad-input" else None)
+                continue
+            if not any(_same_gradients(probes, others) for _, _, others in different):
+                different.append((way, loss, probes))
+    different = [choice for choice in different if _is_plausible(*choice, rejected)]
+    choices = _wholes(backward, [Choice.of(*one) for one in different])
+    # of all that may be a parameter, half have to speak for a loss that is not written down
+    reached = {name for names, _ in usable for name in names}
+    choices = [choice for choice in choices if not choice.loss.is_implied or 2 * _speaking(choice) >= len(reached)]
+    if not choices:
+        return None
+    every = choices
+    evidence = max(choice.evidence for choice in choices)
+    choices = [choice for choice in choices if choice.evidence == evidence]
+    if not evidence[1] and not evidence[3]:
+        choices = [choice for choice in choices if _is_supported(choice, len(backward.names), alone=len(choices) == 1)]
+        choices = [
+            choice
+            for choice in choices
+            if _is_of_the_same_data(recording, choice, rejected) and _is_of_the_same_noise(recording, choice, rejected)
+        ]
+        if not choices:
+            return None
+    prior = max(choice.prior for choice in choices)
+    winners = [choice for choice in choices if choice.prior == prior]
+    # what explains the same parameters leads to the same answer; what is not written down comes in the order of use
+    disagree = len({choice.seen.names for choice in winners}) > 1 or not evidence[1]
+    texts = {choice.loss.text for choice in winners}
+    if disagree and len(texts) > 1 and not all(choice.loss.is_implied for choice in winners):
+        raise _ambiguous(backward, [choice.loss for choice in winners])
+    return _without_followers_of_others(recording, winners[0], every)
+
+
+def _speaking(choice: Choice) -> int:
+    """Return how many parameters speak for a loss that is not written down."""
+    both = max((choice.seen.names, choice.proportional.names), key=len)
+    return len([pair for pair in choice.backward.pairs if pair.slot.name in both and not _proves_itself(choice, pair)])
+
+
+def _proves_itself(choice: Choice, pair: GradientMap) -> bool:
+    """Whether a step is the very difference that a loss is made of, with its own parameter in it."""
+    if pair.update is None:
+        return False
+    parts = [part for part, _ in powers(pair.update.step, 1)]
+    for name in [part.id for part in parts if isinstance(part, ast.Name)]:
+        parts += [s.value for s in choice.backward.function.assignments(name) if s.value is not None]
+    for part in parts:
+        if isinstance(part, ast.BinOp) and isinstance(part.op, ast.Sub):
+            left, right = ast.unparse(part.left), ast.unparse(part.right)
+            shown = choice.loss.shown
+            is_loss = f"`{left} - {right}`" in shown or (f"`{left}`" in shown and f"`{right}`" in shown)
+            if is_loss and moved_base(pair.update.target) in map(moved_base, _mentioned(part)):
+                return True
+    return False
+
+
+def _mentioned(expression: ast.expr) -> set[str]:
+    nodes = ast.walk(expression)
+    return {ast.unparse(node) for node in nodes if isinstance(node, ast.Name | ast.Attribute | ast.Subscript)}
+
+
+def _without_followers_of_others(recording: Recording, choice: Choice, every: Sequence[Choice]) -> Choice:
+    """Return a choice without the parameters that another loss or moment nearly explains, and this one does not.
+
+    Two models that are trained in turn have a loss each, and the second sees what the first has just moved. Parameters
+    of one model may be moved one after the other, too, each along the gradient at the new values of those before it.
+    """
+    aside = []
+    scale = 1.0 if choice.scale is None else choice.scale.value
+    way = math.copysign(1.0, scale)
+    losses = [choice.loss, *(other.loss for other in every if other.loss.text != choice.loss.text)]
+    for pair in choice.backward.pairs:
+        name = pair.slot.name
+        if not choice.seen.names or name in choice.seen.names | choice.seen.silent:
+            continue
+        turn = follows_in_turn(recording, choice.backward, pair, losses, scale)
+        if turn is not None:
+            aside.append((pair, f"it is moved after others, along the gradient of `{turn.shown}` at their new values"))
+            continue
+        others = [o for o in every if o.loss.name != choice.loss.name and name in o.backward.names]
+        likest = max(others, key=lambda o: way * likeness(name, o.probes), default=None)
+        if likest is not None and way * likeness(name, likest.probes) > _NEARLY > way * likeness(name, choice.probes):
+            aside.append((pair, f"its steps are nearly, but not quite, along the gradient of `{likest.loss.shown}`"))
+    if not aside:
+        return choice
+    left = tuple(pair for pair in choice.backward.pairs if all(pair is not other for other, _ in aside))
+    seen = Agreement(choice.seen.names, choice.seen.silent, len(left))
+    beside = (*choice.backward.beside, *(pair for pair, _ in aside))
+    return replace(choice, backward=replace(choice.backward, pairs=left, beside=beside), seen=seen, aside=tuple(aside))
+
+
+def _is_supported(choice: Choice, parameters: int, *, alone: bool) -> bool:
+    """Whether a loss that agrees with no gradient may be the one: it is called so, or is the only one of the step."""
+    function = choice.backward.function.short_name
+    # a function that is called ``df`` says what it is the derivative of
+    if loss_rank(choice.loss.name) > 1 or fold(choice.loss.name) in map(fold, parameter_of(function)):
+        return True
+    written = loss_rank(choice.loss.name) > 0 and "(" not in choice.loss.text
+    return alone and written and choice.loss.near and len(choice.backward.names) == parameters
+
+
+def _is_of_the_same_data(recording: Recording, choice: Choice, rejected: Rejected) -> bool:
+    """Whether a loss changes from one moment to the next, at the same parameters, if the gradients do.
+
+    Gradients of a batch are not those of a loss of all data, and nothing can be said about them by it.
+    """
+    backward, loss = choice.backward, choice.loss
+    try:
+        first, second = (Stage(recording, backward, moment) for moment in backward.moments[:2])
+        values = {name: np.array(value) for name, value in first.parameters.items()}
+        seen = []
+        for stage in (first, second):
+            for name, value in values.items():
+                assign(stage.parameters, name, value)
+            gradients = stage.gradient()(stage.parameters)
+            flat = np.concatenate([np.ravel(gradients[name]) for name in backward.names])
+            seen.append((float(np.asarray(stage.loss(loss)(stage.parameters)).reshape(-1)[0]), flat))
+    except Exception:  # noqa: BLE001 - there may be one moment only, and the user's functions may raise anything
+        return True
+    (one, here), (other, there) = seen
+    size = float(np.linalg.norm(here) * np.linalg.norm(there))
+    if math.isclose(one, other, rel_tol=_SAME_LOSS) and size > 0 and abs(float(here @ there)) < (1 - _OTHER_WAY) * size:
+        rejected.add(loss, "stays the same from step to step while the gradients change: it is of other data")
+        return False
+    return True
+
+
+def _is_of_the_same_noise(recording: Recording, choice: Choice, rejected: Rejected) -> bool:
+    """Whether a loss that has to be computed anew has the same value again: its noise is that of the step, then."""
+    loss = choice.loss
+    stage = Stage(recording, choice.backward, choice.backward.moments[0])
+    try:
+        one, other = stage.loss(replace(loss, text=f"({loss.text}), ({loss.text})"))(stage.parameters)
+        # what is never the same twice, whatever is put back, is left to the check, which says so
+        again = stage.loss(loss)(stage.parameters)
+        same = np.array_equal(one, other, equal_nan=True) or not np.array_equal(one, again, equal_nan=True)
+    except Exception:  # noqa: BLE001 - the user's functions may raise anything
+        return True
+    if not same:
+        rejected.add(loss, "is random, and has other noise when it is computed anew")
+    return same
+
+
+def _with_and_without_decay(backward: Backward) -> list[Backward]:
+    """Return the backward, and where its updates let parameters decay, also with that left out of their changes."""
+    decays = [_shrinking(backward, pair) for pair in backward.pairs]
+    if backward.kind is not Kind.CHANGE or not any(decays):
+        return [backward]
+    pairs = tuple(replace(pair, decay=decay) for pair, decay in zip(backward.pairs, decays, strict=True))
+    return [backward, replace(backward, pairs=pairs)]
+
+
+def _shrinking(backward: Backward, pair: GradientMap) -> str | None:
+    """Return by what a parameter is multiplied in its own update, if that makes it smaller: nothing else is a decay."""
+    if pair.update is None or pair.update.decay is None:
+        return None
+    call = backward.example
+    try:
+        value = eval(pair.update.decay, {**call.variables, **call.arguments, **call.local_variables})
+    except Exception:  # noqa: BLE001 - what it is made of may be out of sight
+        return pair.update.decay
+    return pair.update.decay if is_numeric(value) and np.all(np.asarray(value) <= 0) else None
+
+
+def _depending(backward: Backward, names: Sequence[str]) -> Backward:
+    """Return the backward without what is moved like a parameter, but is none: the state of an optimizer, a counter."""
+    if backward.kind is Kind.RETURNED:
+        return backward
+    return replace(backward, pairs=tuple(pair for pair in backward.pairs if pair.slot.name in names))
+
+
+def _is_plausible(backward: Backward, loss: LossExpression, probes: list[CheckResult], rejected: Rejected) -> bool:
+    """Whether a loss may be the one that the gradients belong to; the reason is noted where it cannot."""
+    if is_of_another_function(backward, probes):
+        rejected.add(loss, "has gradients that are proportional at each point, but by a factor that changes")
+        return False
+    if not loss.near and not common_ratio(backward, probes):
+        rejected.add(loss, "agrees with none of the gradients, up to a factor")
+        return False
+    return True
+
+
+def _with_moments(recording: Recording, backward: Backward, loss: LossExpression) -> Backward:
+    """Return the backward without the moments at which the loss is not computed, but left over from another."""
+    kept = [m for m in backward.moments if dependences(recording, replace(backward, moments=(m,)), [loss], Rejected())]
+    return replace(backward, moments=tuple(kept)) if kept else backward
+
+
+def _wholes(backward: Backward, choices: list[Choice]) -> list[Choice]:
+    """Drop a variable that is only a part of another choice, as ``data_loss`` is of ``loss``."""
+    own = [{choice.loss.shown, choice.loss.text} for choice in choices]
+    # a total is made of its own last value
+    parts = {name for names in own for name in backward.function.feeds(names) - names}
+    totals = {text for names in own for text in names}
+    sums = [s for s in backward.function.statements if isinstance(s, ast.AugAssign) and ast.unparse(s.target) in totals]
+    parts |= {ast.unparse(statement.value) for statement in sums}
+    # what is returned may be made of a variable that is called the same
+    texts = {choice.loss.text for choice in choices}
+    returned = [o.expression for o in backward.outputs if o.leaf.name in texts and o.expression is not None]
+    inner = {name for expression in returned for name in loaded_names(expression)}
+    return [c for c in choices if c.loss.shown not in parts and c.loss.text not in inner] or choices
+
+
+def dependences(
+    recording: Recording, backward: Backward, losses: Sequence[LossExpression], rejected: Rejected
+) -> list[tuple[list[str], LossExpression]]:
+    """Return the parameters that each loss depends on, with the loss; why a loss is none is noted.
+
+    All of them are evaluated in the same few replays.
+    """
+    stage = Stage(recording, backward, backward.moments[0])
+    evaluate = stage.losses(losses)
+    usable: list[int] = []
+    for number, value in enumerate(evaluate(stage.parameters)):
+        reason = _why_no_loss(value, backward)
+        if reason is None:
+            usable.append(number)
+        else:
+            rejected.add(losses[number], *reason)
+    found: dict[int, set[str]] = {number: set() for number in usable}
+    kept = [losses[number] for number in usable]
+    for moment in backward.moments[:_PROBED_MOMENTS] if kept else ():
+        missing = {name for name in backward.names if any(name not in names for names in found.values())}
+        if missing:
+            more = _dependent(Stage(recording, backward, moment), kept, missing)
+            found = {number: found[number] | names for number, names in zip(usable, more, strict=True)}
+    for number in usable:
+        if not found[number]:
+            rejected.add(losses[number], f"does not depend on {', '.join(backward.names)}")
+    return [
+        ([name for name in backward.names if name in found[number]], losses[number])
+        for number in usable
+        if found[number]
+    ]
+
+
+def _why_no_loss(value: Any, backward: Backward) -> tuple[str] | tuple[str, str] | None:
+    if isinstance(value, Exception):
+        return (f"raises {type(value).__name__}: {value}",)
+    if not is_numeric(value) or np.size(value) != 1:
+        kind = f"has shape {np.shape(value)}" if is_numeric(value) else f"is a {type(value).__name__}"
+        return f"{kind}, not one number", "loss-not-scalar"
+    base = float(np.asarray(value).reshape(-1)[0])
+    if not np.isfinite(base):
+        return f"is {base} at the first recorded call of `{backward.function.name}`", "loss-not-finite"
+    return None
+
+
+def _dependent(stage: Stage, losses: Sequence[LossExpression], names: Iterable[str]) -> list[set[str]]:
+    """Return which of the parameters each loss depends on, at a moment: data may be zero at the first."""
+    evaluate = stage.losses(losses)
+    found: list[set[str]] = [set() for _ in losses]
+    try:
+        base = evaluate(stage.parameters)
+    except Exception:  # noqa: BLE001 - the moment may not be played again
+        return found
+    for name in names:
+        with moved(stage.parameters, [name], np.random.default_rng(0), size=_SMALL_MOVE):
+            try:
+                values = evaluate(stage.parameters)
+            except Exception:  # noqa: BLE001 - even a small move may leave the domain
+                continue
+        for own, before, after in zip(found, base, values, strict=True):
+            if not _is_equal(before, after):
+                own.add(name)
+    return found
+
+
+def _is_equal(one: Any, other: Any) -> bool:
+    try:
+        return np.array_equal(np.asarray(one, dtype=float), np.asarray(other, dtype=float), equal_nan=True)
+    except (TypeError, ValueError):
+        return isinstance(one, Exception)
+
+
+def probe(recording: Recording, backward: Backward, loss: LossExpression) -> list[CheckResult]:
+    """Return numerical and unscaled analytic gradients of a few entries, at recorded points and away from them.
+
+    At equal weights and zero biases, and where there is one sample, many losses have proportional gradients.
+
+    Raises
+    ------
+    ScriptError
+        If the checker refuses the loss or the gradients at all of them.
+    """
+    results = []
+    refused: ScriptError | None = None
+    aside = backward.moments[:_PROBED_ASIDE] if computed_before(recording, backward) is None else ()
+    points = [
+        *((moment, 0.0) for moment in backward.moments[:_PROBED_MOMENTS]),
+        *((moment, _ASIDE) for moment in aside),
+    ]
+    for number, (moment, size) in enumerate(points):
+        stage = Stage(recording, backward, moment)
+        names = backward.names if size else ()
+        try:
+            with moved(stage.parameters, names, np.random.default_rng(number), size=size):
+                loss_function, gradient = stage.loss(loss), stage.gradient()
+                results.append(check_grad(loss_function, gradient, stage.parameters, entries=_PROBED_ENTRIES))
+        except InputError as error:
+            refused = ScriptError(error.message, slug=error.slug, line=backward.function.line)
+        except Exception as error:  # noqa: BLE001 - the user's functions may raise anything at other parameters
+            refused = ScriptError(f"raises {type(error).__name__}: {error}", slug="script-raised")
+    if refused is not None and not results:
+        raise refused
+    return results
+
+
+def _same_gradients(one: list[CheckResult], other: list[CheckResult]) -> bool:
+    return len(one) == len(other) and all(
+        p.name == q.name
+        and np.array_equal(p.analytic, q.analytic, equal_nan=True)
+        and np.allclose(p.numerical, q.numerical, rtol=1e-5, atol=1e-12 + float(np.max(p.numerical_error, initial=0)))
+        for a, b in zip(one, other, strict=True)
+        for p, q in zip(a.parameters, b.parameters, strict=True)
+    )
+
+
+def _ambiguous(backward: Backward, losses: Sequence[LossExpression]) -> ScriptError:
+    shown = "; ".join(f"`{loss.shown}` in line {loss.line} ({loss.evidence})" for loss in losses)
+    return ScriptError(
+        f"{len(losses)} scalars could be the loss of `{backward.function.name}`: {shown}. Say which with --loss NAME, "
+        "or with a comment in the script: # gradcheck: loss=NAME",
+        slug="ambiguous",
+        line=backward.function.line,
+    )

@@ -1,0 +1,472 @@
+"""What a stretch of code leaves behind: gradients that it stores, parameters that it moves; seen in a replay."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from gradcheck.numerics.arrays import FloatArray
+from gradcheck.script.record.leaves import Leaf, follow, leaves
+from gradcheck.script.record.run import Call, Recording
+from gradcheck.script.replay.backward import Backward
+from gradcheck.script.replay.outputs import Kind, Output
+from gradcheck.script.replay.pairing import GradientMap, Slot, fits, slots
+from gradcheck.script.replay.perturb import moved
+from gradcheck.script.replay.region import regions
+from gradcheck.script.replay.stage import Stage
+from gradcheck.script.replay.units import Unit, moved_base, moved_by
+from gradcheck.script.source.file import SourceFile
+from gradcheck.script.source.names import base_name, fold, is_gradient_word, loss_rank, parameter_of
+from gradcheck.script.source.syntax import Function, Loop, assigned_names, flat_targets
+from gradcheck.script.source.updates import Motion, Update, moves_in, updates_of
+from gradcheck.script.understand.candidates import is_handed_nothing_computed
+from gradcheck.script.understand.drivers import drivers, roles
+from gradcheck.script.understand.motion import compared
+
+# numbers beyond it are data, not parameters of a script that is checked within a minute
+_MOST_LEAVES = 400
+_LOOKED_AT = 3
+
+
+@dataclass(frozen=True)
+class Sight:
+    """What was seen at the end of a replay.
+
+    Attributes
+    ----------
+    names : dict
+        How the code calls the places that may hold parameters, by their number.
+    kept : tuple of (Leaf, str)
+        What it stores under names of gradients, with the variable that each lies in.
+    fresh : frozenset of str
+        The names of those that were not there before, or with another value.
+    changed : frozenset of int
+        Numbers of the places whose contents have changed.
+    floats : frozenset of int
+        Numbers of those that do not hold whole numbers then.
+    moves : dict
+        By how much they have changed, by their number, in one dimension.
+    variables : dict
+        Its variables.
+    """
+
+    names: dict[int, str]
+    kept: tuple[tuple[Leaf, str], ...]
+    fresh: frozenset[str]
+    changed: frozenset[int]
+    floats: frozenset[int]
+    moves: dict[int, FloatArray]
+    variables: dict[str, Any]
+
+
+def observed(recording: Recording, units: Mapping[str, Unit], read: frozenset[str]) -> Iterator[Backward]:
+    """Return the stretches of code that store gradients, or that move parameters.
+
+    Parameters
+    ----------
+    recording : Recording
+        What the script's run showed.
+    units : mapping of str to Function or Loop
+        Where to look.
+    read : frozenset of str
+        The module variables that functions of the script read.
+    """
+    for unit in units.values():
+        for region in regions(recording.source, unit) if isinstance(unit, Function) else [unit]:
+            moments = recording.of(region.name)
+            if not moments:
+                continue
+            found = list(_in_region(recording, Backward(unit, moments[0], (), (), region, moments), read))
+            if found and region is not unit and is_handed_nothing_computed(recording, found[0]):
+                # started further up, what else is moved there would follow the parameters
+                own = recording.of(unit.name)
+                found = list(_in_region(recording, Backward(unit, own[0], (), (), unit, own), read)) or found
+            yield from found
+            if found:
+                break
+
+
+def _in_region(recording: Recording, blank: Backward, read: frozenset[str]) -> Iterator[Backward]:
+    places = [slot for slot in slots(blank.region, blank.moments[0], read) if _may_be_parameter(slot)]
+    if len(places) > _MOST_LEAVES:
+        places = [slot for slot in places if np.size(slot.leaf.value) > 1][:_MOST_LEAVES]
+    try:
+        sight = _look(recording, blank, places)
+        for moment in blank.moments[1:_LOOKED_AT]:
+            # a gradient that is zero by chance moves nothing
+            later = _look(recording, replace(blank, moments=(moment,)), slots_again(places, moment))
+            sight = replace(sight, changed=sight.changed | later.changed, floats=sight.floats | later.floats)
+    except Exception:  # noqa: BLE001 - code that cannot be replayed from here may fail in any way
+        return
+    example = replace(_example(blank, sight.variables))
+    blank = replace(blank, example=example, updates=moves_in(recording.source.tree))
+    unmoved = _stepped_without_moving(blank, places, sight)
+    sight = replace(sight, changed=sight.changed | unmoved if sight.changed else sight.changed)
+    names = frozenset(sight.names.get(number, places[number].name) for number in unmoved)
+    moving = _moving(recording, replace(blank, pairs=_changed(recording, places, sight)), names)
+    for way in (replace(blank, pairs=_kept(recording, blank, places, sight)), moving):
+        if way.pairs and (backward := _living(recording, way, sight.fresh, names)) is not None:
+            yield backward
+
+
+def _stepped_without_moving(blank: Backward, places: Sequence[Slot], sight: Sight) -> frozenset[int]:
+    """Return the places that each round steps, from its text, and that have not moved: their steps are all zero."""
+    always = [update for s in _unconditional(blank.function.node.body) for update in updates_of(s)]
+    steps = {update.target for update in always if update.exact and not update.counts}
+    return frozenset(
+        number
+        for number, slot in enumerate(places)
+        if number not in sight.changed
+        and np.asarray(slot.leaf.value).dtype.kind == "f"
+        and steps & {sight.names.get(number, ""), slot.name}
+    )
+
+
+def _unconditional(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+    """Return the statements of a body that run each time: those in its loops and contexts, and in no branch."""
+    for statement in body:
+        if isinstance(statement, ast.For | ast.With):
+            yield from _unconditional(statement.body)
+        elif isinstance(statement, ast.Assign | ast.AugAssign):
+            yield statement
+        elif any(isinstance(node, ast.Return | ast.Break | ast.Continue) for node in ast.walk(statement)):
+            return
+
+
+def _moving(recording: Recording, backward: Backward, unmoved: Set[str]) -> Backward:
+    """Return the code without what it makes anew in each step, and without totals: what drives nothing.
+
+    What no update names is kept if it is seen to be moved by small steps, or stands beside what is. What is in
+    `unmoved` is stepped by nothing, and kept if it drives the others.
+    """
+    found = roles(recording, backward) if backward.pairs else {}
+    if not found:
+        return replace(backward, pairs=tuple(pair for pair in backward.pairs if pair.update is not None))
+    kept = drivers(found, backward.names)
+    # a gradient may be the same at all parameters; what a step size moves is no total
+    stepped = {p.slot.name for p in backward.pairs if p.update is not None and (p.update.steps or not p.update.adds)}
+    kept |= {name for name in stepped if found[name].is_carried}
+    kept |= {name for name in unmoved if name in found and found[name].drives}
+    pairs = [pair for pair in backward.pairs if pair.slot.name in kept]
+    small = {_container(p.slot) for p in pairs if p.slot.path and found[p.slot.name].is_step}
+    return replace(
+        backward,
+        pairs=tuple(
+            pair
+            for pair in pairs
+            if pair.update is not None or found[pair.slot.name].is_step or _container(pair.slot) in small
+        ),
+        driving=frozenset(name for name in kept if found[name].drives),
+    )
+
+
+def _container(slot: Slot) -> object:
+    """Return what a place is a member of, if that is a list, a tuple or a mapping; objects may hold anything."""
+    is_member = slot.path and not slot.path[-1].attribute
+    return (slot.variable, slot.is_argument, slot.path[:-1]) if is_member else slot.name
+
+
+def _may_be_parameter(slot: Slot) -> bool:
+    # what begins as a whole number may be moved by fractions
+    return np.asarray(slot.leaf.value).dtype.kind in "fiu"
+
+
+def slots_again(places: Sequence[Slot], moment: Call) -> list[Slot]:
+    """Return the same places with what lay in them at another moment.
+
+    Parameters
+    ----------
+    places : sequence of Slot
+        The places.
+    moment : Call
+        The moment.
+    """
+    found = []
+    for slot in places:
+        root = moment.arguments if slot.is_argument else moment.variables
+        found.append(replace(slot, leaf=replace(slot.leaf, value=follow(root[slot.variable], slot.path))))
+    return found
+
+
+def _look(recording: Recording, blank: Backward, places: Sequence[Slot]) -> Sight:
+    stage = Stage(recording, blank, blank.moments[0])
+    before = [np.array(slot.leaf.value) for slot in places]
+    assigned = _assigned(recording.source, blank)
+    first = blank.moments[0]
+    roots = {**first.variables, **first.arguments}
+    old = {
+        leaf.name: np.array(leaf.value)
+        for name, value in roots.items()
+        for leaf in leaves(name, value)
+        if _looks_like_gradient(leaf.name)
+    }
+
+    around = blank.function.function if isinstance(blank.function, Loop) else blank.function
+    own = () if around is None else around.arguments
+
+    def preference(variable: str) -> int:
+        """Return how late a name comes: after those that the code is handed, and those that stay what they are."""
+        return 0 if variable in own else 2 if variable in assigned else 1
+
+    def read(variables: dict[str, Any], _: Any) -> Sight:
+        tokens: dict[object, int] = {}
+        moves, floats = {}, set[int]()
+        for number, slot in enumerate(places):
+            try:
+                holder = follow(stage.root(slot, variables), slot.path[:-1]) if slot.path else None
+                value = stage.now(slot, variables)
+            except (AttributeError, IndexError, KeyError, TypeError):
+                continue
+            tokens |= dict.fromkeys(_tokens(slot.variable, holder, slot.leaf, value), number)
+            if np.shape(value) == before[number].shape and not np.array_equal(value, before[number], equal_nan=True):
+                moves[number] = np.asarray(value - before[number], dtype=float).reshape(-1)
+                if np.asarray(value).dtype.kind == "f":
+                    floats.add(number)
+        names, kept = _named(variables, tokens, preference)
+        fresh = {leaf.name for leaf, _ in kept if leaf.name not in old or not _equal(old[leaf.name], leaf.value)}
+        return Sight(names, kept, frozenset(fresh), frozenset(moves), frozenset(floats), moves, variables)
+
+    sight: Sight = stage.look(read)
+    return sight
+
+
+def _named(
+    variables: Mapping[str, Any], tokens: Mapping[object, int], preference: Callable[[str], int]
+) -> tuple[dict[int, str], tuple[tuple[Leaf, str], ...]]:
+    names: dict[int, str] = {}
+    roots: dict[int, str] = {}
+    kept: list[tuple[Leaf, str]] = []
+    for variable, value in variables.items():
+        if variable.startswith("__"):
+            continue
+        for leaf in leaves(variable, value):
+            holder = follow(value, leaf.path[:-1]) if leaf.path else None
+            number = next((tokens[t] for t in _tokens(variable, holder, leaf, leaf.value) if t in tokens), None)
+            if number is not None and (number not in names or preference(variable) < preference(roots[number])):
+                names[number], roots[number] = leaf.name, variable
+            if _looks_like_gradient(leaf.name):
+                kept.append((replace(leaf, value=np.array(leaf.value)), variable))
+    return names, tuple(kept)
+
+
+def _equal(one: np.ndarray, other: np.ndarray) -> bool:
+    return one.shape == other.shape and np.array_equal(one, other, equal_nan=True)
+
+
+def _assigned(source: SourceFile, blank: Backward) -> set[str]:
+    """Return the variables that are no more than passing names: of loops, and of what the code itself assigns."""
+    loops = {
+        ast.unparse(part) for s in ast.walk(source.tree) if isinstance(s, ast.For) for part in flat_targets(s.target)
+    }
+    own = [s for s in blank.function.statements if isinstance(s, ast.Assign)]
+    return loops | {name for s in own for name in assigned_names(s)}
+
+
+def _tokens(variable: str, holder: object, leaf: Leaf, value: object) -> Iterator[object]:
+    """Return what tells that two ways lead to the same place: its holder and key, its variable, or itself."""
+    yield (id(holder), str(leaf.path[-1].key)) if leaf.path else variable
+    if isinstance(value, np.ndarray | list):
+        yield id(value)
+
+
+def _looks_like_gradient(name: str) -> bool:
+    holders = name.replace("]", "").replace("[", ".").split(".")
+    return bool(parameter_of(name)) or any(is_gradient_word(part) for part in holders)
+
+
+# -- gradients that are kept ------------------------------------------------------------------------------------------
+
+
+def _kept(recording: Recording, blank: Backward, places: Sequence[Slot], sight: Sight) -> tuple[GradientMap, ...]:
+    """Pair what is stored under the names of gradients with parameters."""
+    targets = {fold(base_name(update.target)) for update in moves_in(recording.source.tree)}
+    found: dict[int, list[GradientMap]] = {}
+    own = {update.target for update in moved_by(blank.function)}
+    for leaf, variable in sight.kept:
+        if _goes_on(recording.source, blank, base_name(leaf.name)):
+            continue
+        number, update = _parameter_for(leaf, places, sight.names, blank.updates, own)
+        if number is not None:
+            output = Output(leaf, (leaf.name,), None, variable, Kind.KEPT)
+            motion = _motion(sight.moves.get(number), leaf)
+            pair = GradientMap(places[number], output, update, f"`{leaf.name}`, which it stores", motion)
+            found.setdefault(number, []).append(pair.called(sight.names[number]))
+    # what has the parameter's letters is its gradient; what it is moved by may be a step of an optimizer
+    pairs = {n: min(several, key=lambda pair: pair.update is not None) for n, several in found.items()}
+    moving = {n: p for n, p in pairs.items() if n in sight.changed or _base(p.slot.name) in targets}
+    return tuple((moving or pairs).values())
+
+
+def _motion(change: FloatArray | None, gradient: Leaf) -> Motion:
+    """Return how a parameter is moved with what is stored as its gradient, if that is done by then."""
+    value = np.asarray(gradient.value, dtype=float).reshape(-1)
+    return Motion() if change is None or change.size != value.size else compared(change, value)
+
+
+def _goes_on(source: SourceFile, blank: Backward, base: str) -> bool:
+    """Whether what a loop stores is used when the loop has ended, in a loop around it: a part of the gradient, then."""
+    loop = blank.function
+    if not isinstance(loop, Loop):
+        return False
+    lines = [u.line for u in blank.updates if any(base_name(source) == base for source in u.sources)]
+    around = [other.node for other in source.loops if other is not loop and loop.node in ast.walk(other.node)]
+    own = range(loop.node.lineno, (loop.node.end_lineno or loop.node.lineno) + 1)
+    return any(
+        line not in own and node.lineno <= line <= (node.end_lineno or node.lineno) for line in lines for node in around
+    ) and not any(line in own for line in lines)
+
+
+def _parameter_for(
+    leaf: Leaf, places: Sequence[Slot], names: Mapping[int, str], updates: Sequence[Update], own: Set[str]
+) -> tuple[int | None, Update | None]:
+    """Return the place that a gradient's name belongs to: by its letters, then by the script's update.
+
+    Of several, it is the one in the same object, and then the one that the same code moves, which is in `own`.
+    """
+    base = base_name(leaf.name)
+    by_update = [(u.target, u) for u in updates if any(base_name(source) == base for source in u.sources)]
+    holder = leaf.name[: len(leaf.name) - len(leaf.path[-1].text)] if leaf.path else ""
+    wanted: list[tuple[str, Update | None]] = [*((name, None) for name in parameter_of(leaf.name)), *by_update]
+    if leaf.path and not leaf.path[-1].attribute and is_gradient_word(base_name(holder)):
+        wanted.append((f"[{leaf.path[-1].key!r}]", None))
+    for name, update in wanted:
+        fitting = [
+            number
+            for number, called in names.items()
+            if called != leaf.name
+            and _is_called(called, name)
+            and np.size(leaf.value) == np.size(places[number].leaf.value)
+            and fits(leaf.value, places[number].leaf.shape)
+        ]
+        fitting.sort(key=lambda number: (-_common(names[number], leaf.name), names[number] not in own))
+        if fitting:
+            return fitting[0], update
+    return None, None
+
+
+def _is_called(own: str, name: str) -> bool:
+    if name.startswith("["):
+        return own.endswith(name) and not is_gradient_word(base_name(own[: -len(name)]))
+    if _base(own) == _base(name):
+        return True
+    base, _, index = base_name(own).partition("[")
+    short, _, position = base_name(name).partition("[")
+    return bool(index) and index == position and bool(short) and fold(base).startswith(fold(short))
+
+
+def _base(name: str) -> str:
+    return fold(base_name(name))
+
+
+def _common(one: str, other: str) -> int:
+    """Return how many steps two names have in common from the start: a layer's gradient belongs to its own weight."""
+    steps = [part.replace("[", ".[").split(".") for part in (one, other)]
+    count = 0
+    for a, b in zip(*steps, strict=False):
+        if a != b:
+            break
+        count += 1
+    return count
+
+
+# -- parameters that are moved ----------------------------------------------------------------------------------------
+
+
+def _changed(recording: Recording, places: Sequence[Slot], sight: Sight) -> tuple[GradientMap, ...]:
+    """Return what was moved by a step, with the change as its gradient."""
+    moves = moves_in(recording.source.tree)
+    bases = {_base(name) for name in sight.names.values()}
+    targets = {moved_base(update.target) for update in moves}
+    # a step may be added under another name: for p, g in zip(params, grads): p -= rate * g
+    aliased = any(target not in bases for target in targets)
+    set_anew = _set_anew(recording.source)
+    pairs = []
+    for number in sorted(sight.changed):
+        slot = places[number]
+        name = sight.names.get(number, slot.name)
+        own = [update for called in (name, slot.name) for update in moves if _moves(update, called)]
+        is_named = own or (aliased and _base(name) not in set_anew)
+        if (is_named or number in sight.moves) and number in sight.floats and not loss_rank(name):
+            leaf = replace(slot.leaf, name=name)
+            output = Output(leaf, (name,), None, slot.variable, Kind.CHANGE)
+            line = f"line {own[0].line}: " if own else ""
+            pairs.append(GradientMap(slot, output, own[0] if own else None, f"{line}it is moved").called(name))
+    return tuple(pairs)
+
+
+def _moves(update: Update, name: str) -> bool:
+    """Whether an update moves what is called so: ``weights[i]`` may be ``weights[1]``, and ``weights[0]`` is not."""
+    if moved_base(update.target) != moved_base(name):
+        return False
+    index = re.compile(r"\[\d+\]$")
+    return not (index.search(update.target) and index.search(name)) or _base(update.target) == _base(name)
+
+
+def _set_anew(source: SourceFile) -> set[str]:
+    """Return the base names of what functions and loops give new values that are no steps from the old ones."""
+    found: set[str] = set()
+    for code in [*source.functions.values(), *source.loops]:
+        if code.short_name != "__init__":
+            for statement in code.statements:
+                if isinstance(statement, ast.Assign) and not any(True for _ in updates_of(statement)):
+                    targets = [part for target in statement.targets for part in flat_targets(target)]
+                    found |= {_base(ast.unparse(t)) for t in targets if isinstance(t, ast.Name | ast.Attribute)}
+    return found
+
+
+# -- both -------------------------------------------------------------------------------------------------------------
+
+
+def _living(
+    recording: Recording, backward: Backward, fresh: frozenset[str], unmoved: frozenset[str]
+) -> Backward | None:
+    """Return the backward with the gradients that follow the parameters; None if none does, or not twice the same.
+
+    Beside these, a gradient that is always zero is one, too, where the script steps by it.
+    """
+    # what was just made is no leftover, even where it is the same at all parameters
+    made = {p.slot.name for p in backward.pairs if p.output.kind is Kind.KEPT and p.output.leaf.name in fresh}
+    living: set[str] = set(made) if len(made) < len(backward.pairs) else set()
+    for moment in backward.moments[:_LOOKED_AT]:
+        try:
+            stage = Stage(recording, backward, moment)
+            first, second = (stage.gradient()(stage.parameters) for _ in range(2))
+            with moved(stage.parameters, backward.names, np.random.default_rng(0), size=1e-2):
+                elsewhere = stage.gradient()(stage.parameters)
+        except Exception:  # noqa: BLE001 - code that cannot be replayed from here may fail in any way
+            return None
+        if any(not np.array_equal(first[name], second[name], equal_nan=True) for name in backward.names):
+            return None
+        living |= {name for name in backward.names if not np.array_equal(first[name], elsewhere[name])}
+        if living:
+            living |= {p.slot.name for p in backward.pairs if _is_moved_unevenly(p, first[p.slot.name])}
+            living |= unmoved & set(backward.names)
+            # a step that is the same at all parameters may be a wrong one
+            living |= {p.slot.name for p in backward.pairs if _is_step(p)}
+    pairs = tuple(pair for pair in backward.pairs if pair.slot.name in living)
+    return replace(backward, pairs=pairs) if pairs else None
+
+
+def _is_step(pair: GradientMap) -> bool:
+    update = pair.update
+    if update is None or pair.output.kind is not Kind.CHANGE:
+        return False
+    return update.exact and update.steps and not update.counts
+
+
+def _is_moved_unevenly(pair: GradientMap, change: Any) -> bool:
+    """Whether a step moves the entries of an array by different amounts: what decays or is counted moves as a whole."""
+    own = pair.output.kind is Kind.CHANGE and pair.update is not None and not pair.update.counts
+    return own and np.size(change) > 1 and bool(np.ptp(change) > 0)
+
+
+def _example(blank: Backward, variables: dict[str, Any]) -> Call:
+    """Return a call that shows the local variables at the end."""
+    first = blank.moments[0]
+    local = {name: value for name, value in variables.items() if name not in first.variables}
+    return Call(blank.function.name, first.number, first.arguments, first.variables, first.random_state, None, local)

@@ -1,0 +1,437 @@
+"""From a recording to a subject: which function computes gradients, of which parameters, of which loss."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from gradcheck.errors import ScriptError
+from gradcheck.script.record.run import Recording
+from gradcheck.script.replay.backward import Backward
+from gradcheck.script.replay.outputs import Kind, Output
+from gradcheck.script.replay.stage import LossExpression
+from gradcheck.script.replay.units import Unit, moved_bases, moved_by, units_of
+from gradcheck.script.request import Overrides
+from gradcheck.script.source.file import SourceFile
+from gradcheck.script.source.names import base_name, fold, is_gradient_word, is_maximised, loss_rank
+from gradcheck.script.source.syntax import Function, Loop
+from gradcheck.script.understand.agreement import likeness, own_ratio
+from gradcheck.script.understand.candidates import find_backwards, missing, narrowed, not_found, read_variables
+from gradcheck.script.understand.complaints import no_gradient, no_loss, not_repeatable, several_objects
+from gradcheck.script.understand.loss_choice import Choice, Rejected, choose_loss
+from gradcheck.script.understand.losses import (
+    implied_candidates,
+    loss_candidates,
+    named_loss,
+    reached,
+    unique_losses,
+    unnamed_candidates,
+)
+from gradcheck.script.understand.observe import observed
+from gradcheck.script.understand.scale import Scale
+from gradcheck.script.understand.trend import course_of
+from gradcheck.script.understand.unchecked import Unchecked, left_out, other_parameters, standing_still
+
+# rank of a name that people give to nothing but a loss
+_CERTAIN = 2
+# parameters that agree by more than chance
+_SEVERAL = 2
+# cosine from which on a step is along something
+_ALONG = 0.9
+# of a factor below which steps are too small to get anywhere
+_SMALL = 0.26
+# a factor that differs from 1 by less is 1
+_ROUND = 1e-6
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What is checked.
+
+    Attributes
+    ----------
+    backward : Backward
+        The backward function, its recorded calls, and its gradients.
+    loss : LossExpression
+        The loss.
+    scale : Scale
+        What the gradients are multiplied by.
+    forward : str or None
+        The function that computes the prediction, for display.
+    agreement : int
+        With how many of the gradients the loss agrees.
+    unchecked : tuple of Unchecked
+        What else the script moves.
+    remark : str or None
+        What was noticed about its gradients beside all this.
+    seen : frozenset of str
+        The names of the parameters whose gradients agreed when the loss was chosen.
+    left_out : tuple of str
+        What is handed to optimizers and could not be checked, a sentence each.
+    """
+
+    backward: Backward
+    loss: LossExpression
+    scale: Scale
+    forward: str | None
+    agreement: int = 0
+    unchecked: tuple[Unchecked, ...] = ()
+    remark: str | None = None
+    seen: frozenset[str] = frozenset()
+    left_out: tuple[str, ...] = ()
+
+    @property
+    def unpaired(self) -> list[Output]:
+        """What the backward function also returned: neither a parameter's gradient nor the loss nor handed to it."""
+        backward = self.backward
+        paired = {pair.output.leaf.path for pair in backward.pairs}
+        handed = {*backward.function.arguments, self.loss.name, self.loss.shown}
+        return [
+            output
+            for output in backward.outputs
+            if output.leaf.path not in paired
+            and output.leaf.name != self.loss.text
+            and not handed.intersection(output.labels)
+            and not any(loss_rank(label) for label in output.labels)
+        ]
+
+    @property
+    def convention(self) -> str | None:
+        """What the values that are shown are multiplied by, and which loss was inferred, in words."""
+        name = self.backward.function.name
+        if self.loss.is_implied and not self.scale.applied:
+            times = f"{self.scale.value:.6g} times " if abs(self.scale.value - 1) > _ROUND else ""
+            return (
+                f"the loss was inferred from the output error, as the script does not write it down: {name} "
+                f"{self.backward.kind.value} the gradients of {times}{self.loss.shown}"
+            )
+        if self.loss.is_implied:
+            return f"{self.scale.sentence(name)}; the loss was inferred from the output error: {self.loss.shown}"
+        return None if self.scale.value == 1 else self.scale.sentence(name)
+
+    @property
+    def evidence(self) -> tuple[str, ...]:
+        """How all this was seen, a sentence each."""
+        function = self.backward.function
+        return (
+            f"backward: `{function.name}` in line {function.line}, replayed from {_where(self.backward)}",
+            *(f"parameter: `{pair.slot.name}`, by {pair.evidence}" for pair in self.backward.pairs),
+            f"loss: `{self.loss.shown}` in line {self.loss.line}, {self.loss.evidence}",
+            *([f"scale: {self.scale.value:.6g}"] if self.scale.value != 1 else []),
+        )
+
+
+def _where(backward: Backward) -> str:
+    if backward.region is backward.function:
+        return "its own call"
+    return backward.region.name if isinstance(backward.region, Loop) else f"the call of `{backward.region.name}`"
+
+
+def understand(recording: Recording, overrides: Overrides) -> tuple[Subject, ...]:
+    """Find the code that computes gradients, its parameters and the loss, from what was observed.
+
+    There are several where a script trains several models, or computes the gradients of its parameters apart.
+
+    Raises
+    ------
+    ScriptError
+        With slug ``no-gradient``, ``no-loss``, ``loss-not-scalar``, ``loss-not-finite`` or ``ambiguous``; the message
+        says what was seen and which flag or comment settles it.
+    """
+    unrepeatable: dict[str, Function] = {}
+    units = units_of(recording.source, overrides.backward)
+    candidates = list(find_backwards(recording, overrides, unrepeatable))
+    returned = narrowed(candidates, overrides.params)
+    search = _Search(recording, overrides, moved_bases(recording.source))
+    subjects = search.best(returned)
+    chosen = {name: unit for name, unit in units.items() if overrides.backward in (None, name, unit.short_name)}
+    more = list(observed(recording, chosen, read_variables(recording.source)))
+    if wanted := missing([*candidates, *more], overrides.params) if candidates or more else []:
+        raise not_found([*candidates, *more], wanted)
+    others = narrowed(more, overrides.params)
+    is_enough = subjects and not missing(returned, overrides.params) and not subjects[0].loss.is_implied
+    if not is_enough or search.rank(subjects[0].backward)[0] < search.most_moved(units):
+        search.bases |= {_base(name) for b in others if b.kind is Kind.CHANGE for name in b.names}
+        again = [subject.backward for subject in subjects if not subject.loss.is_implied]
+        subjects = _better(subjects, search.best([*again, *others]))
+    if not subjects:
+        unfit = [one for one in search.refused if one[1].slug == "bad-input"]
+        if unfit:
+            raise no_loss(*unfit[0])
+        if search.problems:
+            raise search.problems[0]
+        if search.refused:
+            raise no_loss(*search.refused[0])
+        raise not_repeatable(unrepeatable) if unrepeatable else no_gradient(recording, overrides)
+    first = subjects[0].backward
+    if first.shared:
+        raise several_objects(first)
+    if overrides.backward and not missing([first], overrides.params):
+        return (subjects[0],)
+    found = _with_one_constant(search.beside(subjects[0], [*returned, *others]))
+    if wanted := missing([subject.backward for subject in found], overrides.params):
+        raise not_found([subject.backward for subject in found], wanted)
+    if overrides.backward or overrides.params:
+        return tuple(found)
+    found = _with_one_constant(search.second(found, returned))
+    moving = [backward for backward in others if backward.kind is Kind.CHANGE]
+    found = [_with_steps_that_follow(recording, subject, moving) for subject in found]
+    covered = [pair for subject in found for pair in subject.backward.pairs]
+    still = tuple(row for subject in found for row in standing_still(recording, subject.backward, subject.loss))
+    left = still + left_out(recording, covered, [subject.loss for subject in found], moving)
+    told = {row.name for subject in found for row in subject.unchecked}
+    left = tuple(row for row in left if row.name not in told)
+    return (replace(found[0], unchecked=(*found[0].unchecked, *left)), *found[1:])
+
+
+def _with_one_constant(found: Sequence[Subject]) -> list[Subject]:
+    """Return subjects in which a constant is only excused if it is the same for all of them."""
+    if len({subject.scale.constant for subject in found}) < 2:
+        return list(found)
+    remark = "{}, and others have another factor: that is the mistake"
+    return [
+        replace(s, scale=s.scale.without_constant, remark=remark.format(s.scale.factor)) if s.scale.constant != 1 else s
+        for s in found
+    ]
+
+
+def _with_steps_that_follow(recording: Recording, subject: Subject, moving: Sequence[Backward]) -> Subject:
+    """Return a subject without the parameters whose steps are not along their gradients, though those of others are.
+
+    What is applied is what counts: a right gradient that is not used is no match.
+    """
+    backward = subject.backward
+    if backward.kind is Kind.CHANGE or backward.handed:
+        return subject
+    for way in moving:
+        names = {name for name in way.names if name in backward.names}
+        if way.function is not backward.function or len(names) < len(backward.pairs):
+            continue
+        try:
+            choice = choose_loss(recording, way, [subject.loss], Rejected())
+        except ScriptError:
+            continue
+        if choice is None or not choice.agreement:
+            continue
+        right = names & subject.seen - choice.seen.names - choice.seen.silent
+        # a step that decays or clips as well still points nearly along the gradient
+        astray = [n for n in right if not own_ratio(n, choice.probes) and likeness(n, choice.probes) > -_ALONG]
+        kept = tuple(pair for pair in backward.pairs if pair.slot.name not in astray)
+        if astray and kept:
+            gone = [pair.slot for pair in backward.pairs if pair.slot.name in astray]
+            reason = "what is taken for its gradient is not what it is moved along, though others follow theirs"
+            rows = tuple(Unchecked(slot.name, slot.leaf.shape, reason) for slot in gone)
+            beside = (*backward.beside, *(pair for pair in backward.pairs if pair.slot.name in astray))
+            left = replace(backward, pairs=kept, beside=beside)
+            return replace(subject, backward=left, unchecked=(*subject.unchecked, *rows))
+    return subject
+
+
+def _better(returned: list[Subject], moved: list[Subject]) -> list[Subject]:
+    """Return what more gradients agree with: what is returned is not given up for something that moves more only.
+
+    A loss that is written down for the step that is applied comes before one that is only inferred for a part of it.
+    """
+    if returned and moved and returned[0].loss.is_implied and not moved[0].loss.is_implied and moved[0].agreement:
+        return moved
+    if not moved or (returned and moved[0].agreement <= returned[0].agreement and returned[0].agreement):
+        return returned
+    return moved
+
+
+@dataclass
+class _Search:
+    """The search for the subject among several candidates.
+
+    Attributes
+    ----------
+    recording : Recording
+        What the script's run showed.
+    overrides : Overrides
+        What the user said.
+    bases : frozenset of str
+        The base names of what the script moves by a step.
+    refused : list of (Backward, Rejected)
+        The candidates without a loss.
+    problems : list of ScriptError
+        Why the loss of others could not be decided.
+    """
+
+    recording: Recording
+    overrides: Overrides
+    bases: frozenset[str]
+    refused: list[tuple[Backward, Rejected]] = field(default_factory=list)
+    problems: list[ScriptError] = field(default_factory=list)
+
+    def rank(self, backward: Backward) -> tuple[int, int, int, bool]:
+        """Return how good a candidate is: by the parameters that the script moves, then by all of them."""
+        bases = [_base(name) for name in backward.names]
+        moved = sum(base in self.bases for base in bases) if self.bases else len(bases)
+        kind = [Kind.CHANGE, Kind.KEPT, Kind.RETURNED].index(backward.kind)
+        return moved, kind, len(bases), is_gradient_word(backward.function.short_name)
+
+    def most_moved(self, units: Mapping[str, Unit]) -> int:
+        """Return how many parameters there may be: what the units move by a step."""
+        return len({fold(base_name(update.target)) for unit in units.values() for update in moved_by(unit)})
+
+    def best(self, candidates: Sequence[Backward]) -> list[Subject]:
+        """Return the subjects of the highest rank, the best first."""
+        subjects: list[Subject] = []
+        for backward in sorted(candidates, key=self._order):
+            if subjects and self.rank(backward) < self.rank(subjects[0].backward):
+                break
+            rejected = Rejected(is_named=self.overrides.loss is not None)
+            try:
+                subject = _subject(self.recording, backward, self.overrides, rejected)
+            except ScriptError as error:
+                if error.slug not in ("ambiguous", "not-repeatable"):
+                    raise
+                self.problems.append(error)
+                continue
+            if subject is None:
+                self.refused.append((backward, rejected))
+            else:
+                subjects.append(subject)
+                # what the loss does not depend on is no parameter
+                subjects.sort(key=lambda s: (*self._order(s.backward)[:4], -s.agreement, *self._order(s.backward)[4:]))
+        return [s for s in subjects if self.rank(s.backward) == self.rank(subjects[0].backward)]
+
+    def beside(self, first: Subject, candidates: Sequence[Backward]) -> list[Subject]:
+        """Return a subject with those of other parameters: a second model, or one function for each gradient.
+
+        Parameters
+        ----------
+        first : Subject
+            The subject.
+        candidates : sequence of Backward
+            All code that was found to compute gradients.
+        """
+        found = [first]
+        for backward in sorted(candidates, key=self._order):
+            covered = [pair for subject in found for pair in subject.backward.pairs]
+            if backward.shared or len(other_parameters(backward, covered, self.bases)) < len(backward.pairs):
+                continue
+            try:
+                subject = _subject(self.recording, backward, self.overrides, Rejected())
+            except ScriptError:
+                continue
+            if subject is not None and (subject.agreement or loss_rank(subject.loss.name)):
+                found.append(subject)
+        return found
+
+    def second(self, found: Sequence[Subject], returned: Sequence[Backward]) -> list[Subject]:
+        """Return the subjects with those of further functions that return gradients, of whatever parameters.
+
+        What cannot be judged is named.
+        """
+        source, subjects, notes = self.recording.source, list(found), []
+        for backward in sorted(returned, key=self._order):
+            function = backward.function
+            others = [subject.backward.function for subject in subjects]
+            if backward.shared or any(
+                function is other or function.name in reached(source, other) or other.name in reached(source, function)
+                for other in others
+            ):
+                continue
+            try:
+                subject = _subject(self.recording, backward, self.overrides, Rejected())
+            except ScriptError:
+                subject = None
+            if subject is not None and subject.agreement:
+                subjects.append(subject)
+            else:
+                names = ", ".join(f"`{name}`" for name in backward.names)
+                notes.append(f"not checked: `{function.name}`, which returns gradients of {names} as well")
+        subjects[0] = replace(subjects[0], left_out=(*subjects[0].left_out, *notes))
+        return subjects
+
+    def _order(self, backward: Backward) -> tuple[Any, ...]:
+        is_loop = isinstance(backward.function, Loop)
+        # a method that calls the one that it replaces adds to it
+        inherits = f"super().{backward.function.short_name}" not in backward.function.names
+        size = len(backward.function.statements)
+        return (*(-int(part) for part in self.rank(backward)), is_loop, inherits, size)
+
+
+def _base(name: str) -> str:
+    return fold(base_name(name)).partition("[")[0]
+
+
+def _subject(recording: Recording, backward: Backward, overrides: Overrides, rejected: Rejected) -> Subject | None:
+    source = recording.source
+    if overrides.loss:
+        choice = choose_loss(recording, backward, named_loss(source, backward, overrides.loss), rejected)
+    else:
+        written = unique_losses([*loss_candidates(source, backward), *unnamed_candidates(source, backward)])
+        choice = choose_loss(recording, backward, written, rejected)
+        is_certain = choice is not None and loss_rank(choice.loss.name) >= _CERTAIN
+        # what is called a loss and is none has to be said, not passed over
+        is_open = rejected.slug == "no-loss" if choice is None else not choice.seen.is_whole
+        # gradients that are proportional to those of a loss, but by no factor that makes sense, are of its kin
+        is_kin = choice is not None and choice.proportional.is_whole and not choice.agreement
+        if is_kin or (not is_certain and is_open):
+            implied = _implied_loss(recording, backward)
+            if not is_certain or (implied is not None and implied.seen.is_whole):
+                choice = _more_plausible(choice, implied)
+    if choice is None:
+        return None
+    if choice.scale is None:
+        rejected.add(choice.loss, "has no gradient that the parameters are moved along by plain steps")
+        return None
+    scale, remark = choice.scale, None
+    if scale.constant != 1 and choice.seen.is_whole:
+        if not _is_harmless(recording, choice, scale):
+            what = "diverges" if abs(scale.constant) > 1 else "hardly gets anywhere"
+            remark = f"{scale.factor}, and the training {what}: that factor is the mistake"
+            scale = scale.without_constant
+        elif overrides.strict:
+            remark = f"{scale.factor}: harmless for plain descent, a mistake for --strict"
+            scale = scale.without_constant
+    forward = _forward(source, choice.backward)
+    aside = tuple(Unchecked(pair.slot.name, pair.slot.leaf.shape, reason) for pair, reason in choice.aside)
+    return Subject(
+        choice.backward, choice.loss, scale, forward, choice.agreement, aside, remark=remark, seen=choice.seen.names
+    )
+
+
+def _is_harmless(recording: Recording, choice: Choice, scale: Scale) -> bool:
+    """Whether a constant that all gradients have in common is no more than another step size.
+
+    It is a mistake where it is so large that the training diverges, or so small that it hardly gets anywhere.
+    """
+    if _SMALL < abs(scale.constant) <= 1:
+        return True
+    upwards = is_maximised(choice.loss.name) or scale.upwards or (scale.applied and scale.value > 0)
+    course = course_of(recording, choice.backward, choice.loss, upwards=upwards)
+    return not course.diverges if abs(scale.constant) > 1 else not course.creeps
+
+
+def _more_plausible(written: Choice | None, implied: Choice | None) -> Choice | None:
+    """Return a loss that the script does not write down where it explains enough, and more than what it does."""
+    if implied is None or not (implied.proportional.is_whole or _is_enough(implied)):
+        return written
+    return implied if written is None or written.agreement < implied.agreement else written
+
+
+def _is_enough(implied: Choice) -> bool:
+    """Whether an inferred loss explains so much that this is no chance: half of the parameters, or several."""
+    return 2 * implied.agreement >= implied.seen.of or implied.agreement >= _SEVERAL
+
+
+def _implied_loss(recording: Recording, backward: Backward) -> Choice | None:
+    try:
+        return choose_loss(recording, backward, implied_candidates(recording.source, backward), Rejected())
+    except ScriptError:
+        return None
+
+
+def _forward(source: SourceFile, backward: Backward) -> str | None:
+    """Return the function of the parameters that the backward function calls for its prediction, if it calls one."""
+    variables = {pair.slot.name.split(".")[0].split("[")[0] for pair in backward.pairs}
+    for name, other in source.functions.items():
+        word = other.short_name
+        predicts = word in backward.function.calls and not is_gradient_word(word) and not loss_rank(word)
+        if predicts and variables & ({*other.arguments} | other.names):
+            return name
+    return None

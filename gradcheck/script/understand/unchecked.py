@@ -1,0 +1,195 @@
+"""What the script moves like a parameter, but what was not checked: a report must not pass over it in silence."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence, Set
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from gradcheck.script.record.leaves import follow, leaves
+from gradcheck.script.record.run import Recording
+from gradcheck.script.replay.backward import Backward
+from gradcheck.script.replay.outputs import Kind
+from gradcheck.script.replay.pairing import GradientMap, Slot
+from gradcheck.script.replay.stage import LossExpression
+from gradcheck.script.source.names import base_name, fold, is_gradient_word, loss_rank, parameter_of
+from gradcheck.script.understand.loss_choice import Rejected, dependences
+from gradcheck.script.understand.losses import loss_candidates
+
+# what people call the memory of an optimizer
+_STATE = re.compile(
+    r"^(?-i:[mvs](?:_|[A-Z]))|cache|mem|state|moment|veloc|accum|hist|running|avg|baseline", re.IGNORECASE
+)
+
+
+# entries of an array; single numbers in a list may be anything
+_MANY = 2
+
+
+@dataclass(frozen=True)
+class Unchecked:
+    """What the training of a script moves, and what could not be checked.
+
+    Attributes
+    ----------
+    name : str
+        The script's own name.
+    shape : tuple of int
+        Its shape; () for a number.
+    reason : str
+        Why it was not checked, as a sentence without a full stop.
+    """
+
+    name: str
+    shape: tuple[int, ...]
+    reason: str
+
+
+def left_out(
+    recording: Recording, chosen: Sequence[GradientMap], losses: Sequence[LossExpression], moving: Iterable[Backward]
+) -> tuple[Unchecked, ...]:
+    """Return what else the script moves that a loss depends on and that decides how things move.
+
+    Parameters
+    ----------
+    recording : Recording
+        What the script's run showed.
+    chosen : sequence of GradientMap
+        The parameters that are checked.
+    losses : sequence of LossExpression
+        The losses that their gradients are compared with.
+    moving : iterable of Backward
+        The code that was seen to move anything, with what it moves.
+    """
+    known = list(chosen)
+    found = []
+    for backward in moving:
+        new = [
+            pair
+            for pair in backward.pairs
+            if (pair.slot.name in backward.driving or _is_stepped(pair))
+            and not _is_known(pair, known)
+            and not _is_state(pair.slot.name)
+        ]
+        if not new:
+            continue
+        written = [*losses, *loss_candidates(recording.source, backward)]
+        blank = replace(backward, pairs=tuple(new))
+        by: dict[str, str] = {}
+        for names, loss in dependences(recording, blank, written, Rejected()):
+            by |= {name: loss.shown for name in names if name not in by}
+        for pair in new:
+            if pair.slot.name in by and not _is_known(pair, known):
+                known.append(pair)
+                shown = by[pair.slot.name]
+                reason = f"the script moves it, and `{shown}` depends on it, but no gradient of it was recognised"
+                found.append(Unchecked(pair.slot.name, pair.slot.leaf.shape, reason))
+        # what drives something, and no loss depends on, is a step size or the memory of an optimizer
+        for pair in new:
+            if pair.slot.name not in backward.driving and not _is_known(pair, known):
+                known.append(pair)
+                reason = "the script moves it by a step, but no loss that was found depends on it"
+                found.append(Unchecked(pair.slot.name, pair.slot.leaf.shape, reason))
+    return tuple(found)
+
+
+def _is_stepped(pair: GradientMap) -> bool:
+    """Whether an update takes a step off something, which is no gradient that is summed up."""
+    name = pair.slot.name
+    is_gradient = is_gradient_word(name) or bool(parameter_of(name))
+    return pair.update is not None and pair.update.exact and not pair.update.adds and not is_gradient
+
+
+def standing_still(recording: Recording, backward: Backward, loss: LossExpression) -> Iterator[Unchecked]:
+    """Return what is not moved in the lists and dictionaries that hold parameters, though the loss depends on it."""
+    known = {(pair.slot.variable, pair.slot.path) for pair in backward.pairs}
+    moment = backward.moments[0]
+    containers = {}
+    for pair in backward.pairs:
+        # objects may hold anything
+        depth = max((n + 1 for n, step in enumerate(pair.slot.path) if step.attribute), default=0)
+        if depth < len(pair.slot.path):
+            containers[pair.slot.variable, pair.slot.path[:depth]] = pair
+    for (variable, path), pair in containers.items():
+        root = (moment.arguments if pair.slot.is_argument else moment.variables)[variable]
+        beside = "".join([variable, *(step.text for step in path)])
+        for leaf in leaves(beside, follow(root, path)):
+            whole = (variable, (*path, *leaf.path))
+            if any(step.attribute for step in leaf.path) or whole in known or leaf.size < _MANY:
+                continue
+            slot = Slot(replace(leaf, path=whole[1]), variable, pair.slot.is_argument)
+            blank = replace(backward, pairs=(replace(pair, slot=slot),))
+            if dependences(recording, blank, [loss], Rejected()):
+                reason = (
+                    f"the script does not move it, though `{loss.shown}` depends on it, as on what stands beside it"
+                )
+                yield Unchecked(leaf.name, leaf.shape, reason)
+
+
+def _is_state(name: str) -> bool:
+    """Whether a name says that something is remembered from step to step, as a loss may depend on that, too."""
+    return any(_STATE.search(part) for part in (base_name(name), re.split(r"[.\[]", name)[0]))
+
+
+def _is_known(pair: GradientMap, known: Sequence[GradientMap]) -> bool:
+    """Whether a place is one of those that are known, perhaps under another name: by its value, or else by its name."""
+    name = fold(base_name(pair.slot.name))
+    for other in known:
+        if pair.slot.name == other.slot.name:
+            return True
+        if _tells(pair.slot):
+            if _is_same(pair.slot, other.slot):
+                return True
+        elif fold(base_name(other.slot.name)) == name:
+            return True
+    return False
+
+
+def other_parameters(backward: Backward, chosen: Sequence[GradientMap], moved: Set[str]) -> list[GradientMap]:
+    """Return the parameters of a piece of code that are none of those that were chosen, as far as that shows.
+
+    Two names and two moments may hide one place: it shows in values that no other place has. A single number or a
+    constant array tells nothing; it belongs to what it stands beside.
+
+    Parameters
+    ----------
+    backward : Backward
+        The code.
+    chosen : sequence of GradientMap
+        The parameters that were chosen.
+    moved : set of str
+        Base names of what the script moves by a step.
+    """
+    names = {own.slot.name for own in chosen}
+    bases = {fold(base_name(name)) for name in names}
+    own = [p for p in backward.pairs if _is_parameter(p, bases, moved) and p.slot.name not in names]
+    others = [p for p in own if _tells(p.slot) and not any(_is_same(p.slot, other.slot) for other in chosen)]
+    known = len(others) < sum(_tells(p.slot) for p in backward.pairs)
+    mute = [p for p in own if not _tells(p.slot)]
+    apart = [p for p in mute if fold(base_name(p.slot.name)) not in bases]
+    return [*others, *(mute if others and not known else apart)]
+
+
+def _is_parameter(pair: GradientMap, bases: set[str], moved: Set[str]) -> bool:
+    name, base = pair.slot.name, base_name(pair.slot.name)
+    # a local variable that is moved is a parameter only by what it holds
+    passing = pair.output.kind is Kind.CHANGE and pair.slot.is_argument and not pair.slot.path
+    is_gradient = any(is_gradient_word(word) for word in re.findall(r"\w+", name))
+    is_gradient = is_gradient or any(fold(parameter) in bases for parameter in parameter_of(base))
+    other = loss_rank(base) or _STATE.search(base) or is_gradient
+    if pair.update is None:
+        own = bool(moved & {fold(word) for word in re.findall(r"\w+", name)})
+    else:
+        own = pair.update.exact and not pair.update.counts
+    return own and not passing and not other
+
+
+def _tells(slot: Slot) -> bool:
+    value = np.asarray(slot.leaf.value, dtype=float)
+    return value.size > 1 and bool(np.any(value != value.flat[0]))
+
+
+def _is_same(one: Slot, other: Slot) -> bool:
+    return one.leaf.shape == other.leaf.shape and np.array_equal(one.leaf.value, other.leaf.value)

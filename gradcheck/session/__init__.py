@@ -1,0 +1,1 @@
+"""One examination, from a path to a report."""

@@ -1,0 +1,52 @@
+"""How the differences of a script's worst entries depend on their steps: for pictures, where they are asked for."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from dataclasses import replace
+
+import numpy as np
+
+from gradcheck.check.step_sweep import COST, MOST_CURVES, with_step_curves
+from gradcheck.evaluate.objective import Objective
+from gradcheck.script.check.point import Point, staged
+from gradcheck.script.check.points import Examined
+
+# unit round-off below which a loss was computed in double precision
+_DOUBLE = 1e-12
+
+
+def with_curves(examined: Examined, seconds: float) -> Examined:
+    """Return what was examined, with curves at its gravest point; without them where something speaks against it.
+
+    Parameters
+    ----------
+    examined : Examined
+        A script that was checked.
+    seconds : float
+        The time that the curves may take.
+    """
+    points = list(examined.points)
+    gravest = max(range(len(points)), key=lambda k: points[k].result.verdict.severity)
+    try:
+        points[gravest] = _with_curves(examined, points[gravest], seconds)
+    except Exception:  # noqa: BLE001 - the script's functions may raise anything, and a picture is not worth a verdict
+        return examined
+    return replace(examined, points=tuple(points))
+
+
+def _with_curves(examined: Examined, point: Point, seconds: float) -> Point:
+    subject = examined.subject
+    with ExitStack() as stack:
+        stage = stack.enter_context(staged(examined.recording, subject.backward, point))
+        if subject.backward.is_narrow and point.result.noise.unit_roundoff < _DOUBLE:
+            stack.enter_context(stage.in_double_precision())
+        objective = Objective(stage.loss(subject.loss), stage.parameters, ())
+        stack.callback(objective.restore)
+        began = time.perf_counter()
+        objective.reference(objective.start())
+        each = (time.perf_counter() - began) / objective.evaluations
+        most = int(min(seconds / (COST * each), MOST_CURVES))
+        with np.errstate(all="ignore"):
+            return replace(point, result=with_step_curves(objective, point.result, most))

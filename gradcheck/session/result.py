@@ -1,0 +1,178 @@
+"""What is known about a script after it was examined: the record that every report is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from gradcheck.check.result import CheckResult, ParameterResult, Verdict
+from gradcheck.errors import ScriptError
+from gradcheck.script.source.finding import Finding
+from gradcheck.script.source.place import Cells, Place
+from gradcheck.script.understand.origin import GradientSource as GradientSource
+from gradcheck.script.understand.unchecked import Unchecked as Unchecked
+from gradcheck.session.usage import Usage
+
+
+@dataclass(frozen=True)
+class EntryPoints:
+    """The parts of a script that were found.
+
+    Attributes
+    ----------
+    backward : str
+        The function that returns the gradients.
+    forward : str or None
+        The function that computes the prediction.
+    loss : str
+        The loss, as an expression of the script.
+    parameters : tuple of str
+        The script's own names of the parameters.
+    backward_line, loss_line : int
+        Where they stand.
+    """
+
+    backward: str
+    forward: str | None
+    loss: str
+    parameters: tuple[str, ...]
+    backward_line: int
+    loss_line: int
+
+    @classmethod
+    def joined(cls, parts: Sequence[EntryPoints]) -> EntryPoints:
+        """Return those of several models as one; the lines are those of the first.
+
+        Parameters
+        ----------
+        parts : sequence of EntryPoints
+            At least one.
+        """
+        names = {
+            field: ", ".join(dict.fromkeys(name for part in parts if (name := getattr(part, field))))
+            for field in ("backward", "forward", "loss")
+        }
+        parameters = tuple(name for part in parts for name in part.parameters)
+        return cls(
+            names["backward"],
+            names["forward"] or None,
+            names["loss"],
+            parameters,
+            parts[0].backward_line,
+            parts[0].loss_line,
+        )
+
+
+@dataclass(frozen=True)
+class ScriptResult:
+    """The examination of one script.
+
+    Attributes
+    ----------
+    path : str
+        As the user gave it.
+    check : CheckResult or None
+        The comparison at all points; None where there was an error.
+    entry_points : EntryPoints or None
+        What was found in the script.
+    sources : tuple of GradientSource
+        Where the gradients are computed.
+    signatures : dict
+        What is wrong with a mismatching gradient, in numbers, by parameter.
+    findings : tuple of Finding
+        The root causes of what is wrong, best first.
+    notes : tuple of str
+        Conventions that were recognised and other things the user should know.
+    evidence : tuple of str
+        How the script was understood.
+    usages : tuple of Usage
+        How it uses what is checked, for each model; empty unless that was asked for.
+    lines : tuple of str
+        The source, for snippets.
+    cells : Cells or None
+        For a notebook: where its cells begin in these lines.
+    seconds : float
+        Wall time.
+    evaluations : int
+        Calls of the script's functions for the check.
+    error : ScriptError or None
+        Why there is no check.
+    unchecked : tuple of Unchecked
+        What the training moves besides the parameters of the check; with any of it, a script is no match. Empty
+        where there was an error.
+    """
+
+    path: str
+    check: CheckResult | None = None
+    entry_points: EntryPoints | None = None
+    sources: tuple[GradientSource, ...] = ()
+    signatures: tuple[tuple[str, str], ...] = ()
+    findings: tuple[Finding, ...] = ()
+    notes: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
+    usages: tuple[Usage, ...] = ()
+    lines: tuple[str, ...] = ()
+    cells: Cells | None = None
+    seconds: float = 0.0
+    evaluations: int = 0
+    error: ScriptError | None = None
+    unchecked: tuple[Unchecked, ...] = ()
+
+    def place(self, line: int) -> Place:
+        """Return where a line of the source stands; in a notebook, in which cell."""
+        return Place(self.path, line) if self.cells is None else self.cells.place(self.path, line)
+
+    def extent(self, line: int) -> tuple[int, int]:
+        """Return the first and the last line of what belongs together around a line: the script, or the cell."""
+        return (1, len(self.lines)) if self.cells is None else self.cells.extent(line)
+
+    def in_cells(self, cells: Cells | None) -> ScriptResult:
+        """Return this result with everything that it says about lines said about lines of cells.
+
+        Parameters
+        ----------
+        cells : Cells or None
+            Where the notebook's cells begin; None for a script, which changes nothing. A result that speaks of cells
+            already is returned as it is.
+        """
+        if cells is None or self.cells is not None:
+            return self
+        error, points = self.error, self.entry_points
+        return replace(
+            self,
+            cells=cells,
+            error=error and ScriptError(cells.reword(error.message), slug=error.slug, line=error.line),
+            entry_points=points and replace(points, backward=cells.reword(points.backward)),
+            notes=tuple(map(cells.reword, self.notes)),
+            evidence=tuple(map(cells.reword, self.evidence)),
+            signatures=tuple((name, cells.reword(said)) for name, said in self.signatures),
+            unchecked=tuple(replace(row, reason=cells.reword(row.reason)) for row in self.unchecked),
+        )
+
+    @property
+    def verdict(self) -> str:
+        """``match``, ``mismatch``, ``inconclusive`` or ``error``; what was not checked is no match."""
+        if self.check is None:
+            return "error"
+        found = self.check.verdict
+        return (Verdict.INCONCLUSIVE if found is Verdict.MATCH and self.unchecked else found).value
+
+    @property
+    def parameters(self) -> tuple[ParameterResult, ...]:
+        """The comparison per parameter; empty where there was an error."""
+        return () if self.check is None else self.check.parameters
+
+    @property
+    def rows(self) -> tuple[ParameterResult | Unchecked, ...]:
+        """What a report lists: the comparisons, and after them what was not checked."""
+        return (*self.parameters, *self.unchecked)
+
+    @property
+    def mismatching(self) -> tuple[str, ...]:
+        """Names of the parameters whose gradients are wrong."""
+        return tuple(p.name for p in self.parameters if p.verdict is Verdict.MISMATCH)
+
+    @property
+    def undecided(self) -> tuple[str, ...]:
+        """Names of the parameters whose gradients could not be decided."""
+        return tuple(p.name for p in self.parameters if p.verdict is Verdict.INCONCLUSIVE)
