@@ -1,6 +1,6 @@
 """The documentation says what the program does: its examples are run, and its lists are complete.
 
-``python tests/test_docs.py`` writes the screens of the pages anew from what ``gradcheck`` prints now.
+``PYTHONPATH=tests/support python tests/test_docs.py`` writes the screens of the pages anew from what ``gradcheck`` prints now.
 """
 
 from __future__ import annotations
@@ -42,9 +42,8 @@ from gradcheck.script.source.place import Cells
 from gradcheck.session.report import ExitCode, Report
 from gradcheck.session.result import ScriptResult
 from notebooks import notebook
+from pages import DOCS, JSON_PAGE, ROOT, table
 
-ROOT = Path(__file__).parent.parent
-DOCS = ROOT / "docs"
 # of those that are made, the pages of the rules are tested with the rules
 MADE = {"_build", "findings"}
 PAGES = [ROOT / "README.md", *(page for page in sorted(DOCS.rglob("*.md")) if not MADE & set(page.parts))]
@@ -228,7 +227,7 @@ def test_screen_is_what_is_printed(block, tmp_path):
         advice = ""
         for (command, shown), (out, err) in zip(block.screens, outputs(block, folder), strict=True):
             if shown and not same_screen(shown, out) and not same_screen(shown, out + err):
-                advice += f"{block.label}: {command}\n(python tests/test_docs.py writes the screens anew)\n{out}{err}"
+                advice += f"{block.label}: {command}\n(PYTHONPATH=tests/support python tests/test_docs.py writes the screens anew)\n{out}{err}"
         if not advice:
             return
     pytest.fail(advice)
@@ -303,15 +302,6 @@ def test_reference_shows_all_commands():
     page = (DOCS / "reference" / "cli.md").read_text()
     assert ".. click:: gradcheck.cli:cli" in page
     assert ":nested: full" in page
-
-
-def table(page: Path, heading: str = "") -> list[list[str]]:
-    """Return the rows of the first table of a page, or of the section with that heading."""
-    text = page.read_text(encoding="utf-8")
-    text = text[text.index(f"\n{heading}\n") :] if heading else text
-    (rows,) = re.findall(r"(?:^\|.*\n)+", text, flags=re.MULTILINE)[:1]
-    cells = [[cell.strip() for cell in line.strip("|").split("|")] for line in rows.splitlines()]
-    return cells[2:]
 
 
 @pytest.mark.parametrize("page", [ROOT / "README.md", DOCS / "reference" / "cli.md"], ids=lambda page: page.name)
@@ -398,8 +388,6 @@ def test_every_reason_is_explained(reason):
 
 
 # -- JSON ---------------------------------------------------------------------------------------------------------
-
-JSON_PAGE = DOCS / "reference" / "json.md"
 
 
 def json_from(*paths: str) -> Any:

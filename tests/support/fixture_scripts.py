@@ -17,7 +17,7 @@ from gradcheck.api import examine_script
 from gradcheck.session.result import ScriptResult
 from gradcheck.settings import Options
 
-FIXTURES = Path(__file__).parent.parent / "fixtures"
+FIXTURES = Path(__file__).parents[2] / "fixtures"
 # a file of zero bytes has no room for a comment
 WITHOUT_COMMENT = {"empty.py": "empty"}
 _EXPECT = re.compile(r"# expect: (match|mismatch|error)(?: (.+))?")

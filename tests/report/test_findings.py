@@ -10,7 +10,7 @@ from gradcheck.script.source.file import Span
 from gradcheck.script.source.finding import Confidence, Edit, Finding, Fix
 from gradcheck.script.source.place import Cells
 from gradcheck.session.report import Report
-from test_report_text import ESCAPES, result, shown
+from terminal_reports import ESCAPES, result, shown
 
 LINES = ("def f(w):", "    dw = 3 * w", "    return dw")
 SPAN = Span(2, 10, 2, 15)

@@ -526,7 +526,7 @@ def test_nothing_imports_jax_before_it_is_needed():
 
 # -- the documentation ----------------------------------------------------------------------------------------------
 
-PAGE = Path(__file__).parent.parent / "docs" / "how-to" / "check-jax.md"
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "check-jax.md"
 
 
 def test_the_table_of_the_page_is_what_comes_out():

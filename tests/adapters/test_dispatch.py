@@ -188,7 +188,7 @@ def test_torch():
 
 # -- the documentation ----------------------------------------------------------------------------------------------
 
-HOW_TO = Path(__file__).parent.parent / "docs" / "how-to"
+HOW_TO = Path(__file__).parents[2] / "docs" / "how-to"
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -31,7 +31,7 @@ from notebooks import write_notebook
 from script_runs import write
 from small_scripts import DATA, PAIRS
 
-TESTS = Path(__file__).parent
+ROOT = Path(__file__).parents[2]
 # what the fixture of the plugin does, with examinations in forks
 CONFTEST = """
 import pytest
@@ -204,7 +204,11 @@ def outcomes(folder):
     run = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-rA", "--tb=no", "-p", "no:cacheprovider", "-c", os.devnull, "."],
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": f"{TESTS.parent}{os.pathsep}{TESTS}", "PYTHONDONTWRITEBYTECODE": "1"},
+        env={
+            **os.environ,
+            "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests' / 'support'}",
+            "PYTHONDONTWRITEBYTECODE": "1",
+        },
         capture_output=True,
         text=True,
         check=False,

@@ -533,7 +533,7 @@ def test_the_demo_does_not_overwrite_without_force(tmp_path):
 def test_the_demo_is_the_fixture_without_its_comments():
     from gradcheck.demo import TEXT
 
-    fixture = Path(__file__).parent.parent / "fixtures" / "buggy" / "one_neuron_deltas.py"
+    fixture = Path(__file__).parents[2] / "fixtures" / "buggy" / "one_neuron_deltas.py"
     lines = [line for line in fixture.read_text(encoding="utf-8").splitlines() if not line.startswith("# expect:")]
     assert TEXT.splitlines() == [re.sub(r"\s*# bug:.*$", "", line) for line in lines]
 

@@ -10,7 +10,7 @@ from script_runs import check, verdicts
 
 pytestmark = pytest.mark.usefixtures("forked")
 
-NETWORKS = Path(__file__).parents[1] / "benchmarks" / "mutants" / "networks"
+NETWORKS = Path(__file__).parents[2] / "benchmarks" / "mutants" / "networks"
 PLANTED = [
     ("next_word", "dlogits = (p - onehot) / n", "dlogits = (p) / n", "GC210"),
     ("wind_tanh", "dout = 2 * (out - Y) / Y.size", "dout = 2 * (out) / Y.size", "GC210"),

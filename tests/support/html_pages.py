@@ -19,7 +19,7 @@ from gradcheck.session.report import Report
 from gradcheck.session.result import EntryPoints, Unchecked
 from report_records import AWKWARD, UNCHECKED, edit, finding, mixed, parameter, script
 
-FIXTURE = Path(__file__).parent.parent / "fixtures" / "buggy" / "one_neuron_deltas.py"
+FIXTURE = Path(__file__).parents[2] / "fixtures" / "buggy" / "one_neuron_deltas.py"
 # a text may say anything, and a source may hold what looks like the end of the page
 HOSTILE = (
     "</script><script>alert(1)</script>",

@@ -14,7 +14,7 @@ from typing import TypeVar
 import pytest
 from packaging.requirements import Requirement
 
-PROJECT = Path(__file__).parent.parent / "pyproject.toml"
+PROJECT = Path(__file__).parents[2] / "pyproject.toml"
 # set by tox where the frameworks are installed
 REQUIRE = "REQUIRE_FRAMEWORKS"
 # where a distribution is not named like its package

@@ -16,8 +16,8 @@ from gradcheck.check.result import Verdict
 from gradcheck.report.json import SCHEMA, render
 from gradcheck.script.source.finding import Fix
 from gradcheck.session.report import Report
+from pages import JSON_PAGE, ROOT, table
 from report_records import UNCHECKED, edit, failed, finding, mixed, notebook, parameter, script, wrong
-from test_docs import JSON_PAGE, ROOT, table
 
 TEXT = files("gradcheck.report").joinpath("report.schema.json").read_text(encoding="utf-8")
 VALIDATOR = Draft202012Validator(json.loads(TEXT))

@@ -1158,7 +1158,7 @@ def test_statistics_drift_in_the_original_and_not_here():
 
 # -- the documentation ------------------------------------------------------------------------------------------------
 
-PAGE = Path(__file__).parent.parent / "docs" / "how-to" / "check-pytorch.md"
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "check-pytorch.md"
 
 
 def test_the_examples_of_the_page_work(capsys):

@@ -28,8 +28,8 @@ from gradcheck.session.report import Report
 from gradcheck.session.result import Unchecked
 from report_readers import annotations, rows_of
 from report_records import UNCHECKED, failed, parameter, script, wrong
+from sarif_logs import log_of, results
 from script_runs import write
-from test_report_sarif import log_of, results
 
 RIGHT = script("net.py", parameter("W1", [[0.1, 0.2]]), parameter("b1", 1.0))
 PARTLY = replace(RIGHT, unchecked=UNCHECKED)

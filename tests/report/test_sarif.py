@@ -3,41 +3,18 @@
 from __future__ import annotations
 
 import copy
-import json
-from functools import cache
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from jsonschema import Draft4Validator, ValidationError
+from jsonschema import ValidationError
 
 from gradcheck.diagnosis.registry import rules
-from gradcheck.report.sarif import render
 from gradcheck.script.source.file import Span
 from gradcheck.script.source.finding import Confidence, Fix
 from gradcheck.script.source.patch import apply_edits
-from gradcheck.session.report import Report
 from report_records import edit, failed, finding, mixed, notebook, parameter, script, wrong
-
-SCHEMA = Path(__file__).parent / "data" / "sarif-2.1.0-rtm.5.json"
-
-
-@cache
-def validator() -> Draft4Validator:
-    schema = json.loads(SCHEMA.read_text(encoding="utf-8"))
-    Draft4Validator.check_schema(schema)
-    return Draft4Validator(schema)
-
-
-def log_of(*scripts: Any) -> dict[str, Any]:
-    log = json.loads(render(Report(scripts)))
-    validator().validate(log)
-    return log
-
-
-def results(*scripts: Any) -> list[dict[str, Any]]:
-    return log_of(*scripts)["runs"][0]["results"]
+from sarif_logs import log_of, results, validator
 
 
 def physical(result: dict[str, Any]) -> dict[str, Any]:

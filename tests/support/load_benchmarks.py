@@ -9,7 +9,7 @@ import importlib.util
 import sys
 from pathlib import Path
 
-FOLDER = Path(__file__).parent.parent / "benchmarks"
+FOLDER = Path(__file__).parents[2] / "benchmarks"
 
 spec = importlib.util.spec_from_file_location(
     "benchmarks", FOLDER / "__init__.py", submodule_search_locations=[str(FOLDER)]
