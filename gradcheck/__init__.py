@@ -14,12 +14,12 @@ from gradcheck._version import __version__ as __version__
 if TYPE_CHECKING:
     from gradcheck.adapters.dispatch import check as check
     from gradcheck.api import check_script as check_script
-    from gradcheck.check.functions import assert_grad as assert_grad
-    from gradcheck.check.functions import check_grad as check_grad
-    from gradcheck.check.functions import numerical_grad as numerical_grad
-    from gradcheck.check.result import CheckResult as CheckResult
-    from gradcheck.check.result import ParameterResult as ParameterResult
-    from gradcheck.check.result import Verdict as Verdict
+    from gradcheck.checker.functions import assert_grad as assert_grad
+    from gradcheck.checker.functions import check_grad as check_grad
+    from gradcheck.checker.functions import numerical_grad as numerical_grad
+    from gradcheck.checker.result import CheckResult as CheckResult
+    from gradcheck.checker.result import ParameterResult as ParameterResult
+    from gradcheck.checker.result import Verdict as Verdict
     from gradcheck.errors import GradcheckError as GradcheckError
     from gradcheck.errors import GradientMismatch as GradientMismatch
     from gradcheck.errors import InputError as InputError
@@ -29,21 +29,21 @@ if TYPE_CHECKING:
     from gradcheck.session.report import Report as Report
 
 _HOME = {
-    "CheckResult": "gradcheck.check.result",
+    "CheckResult": "gradcheck.checker.result",
     "GradcheckError": "gradcheck.errors",
     "GradientMismatch": "gradcheck.errors",
     "InputError": "gradcheck.errors",
-    "ParameterResult": "gradcheck.check.result",
+    "ParameterResult": "gradcheck.checker.result",
     "Progress": "gradcheck.evaluate.tracking",
     "Report": "gradcheck.session.report",
     "ScriptError": "gradcheck.errors",
     "UsageError": "gradcheck.errors",
-    "Verdict": "gradcheck.check.result",
-    "assert_grad": "gradcheck.check.functions",
+    "Verdict": "gradcheck.checker.result",
+    "assert_grad": "gradcheck.checker.functions",
     "check": "gradcheck.adapters.dispatch",
-    "check_grad": "gradcheck.check.functions",
+    "check_grad": "gradcheck.checker.functions",
     "check_script": "gradcheck.api",
-    "numerical_grad": "gradcheck.check.functions",
+    "numerical_grad": "gradcheck.checker.functions",
 }
 
 __all__ = [

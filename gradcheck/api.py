@@ -47,13 +47,7 @@ def check_script(path: str | Path, options: Options | None = None) -> Report:
 
 
 def options_of_comment(source: SourceFile) -> Options:
-    """Return the settings of the script's ``# gradcheck:`` comments.
-
-    Raises
-    ------
-    ScriptError
-        If a setting is unknown or has a wrong value.
-    """
+    """Return the settings of the script's ``# gradcheck:`` comments."""
     try:
         return from_texts(source.directive, "the # gradcheck: comment")
     except UsageError as error:
@@ -66,12 +60,8 @@ class Job:
 
     Attributes
     ----------
-    path : str
-        As the user gave it.
     request : Request or None
         What to examine; None for a script that cannot be read.
-    error : ScriptError or None
-        Why it cannot be read.
     cells : Cells or None
         For a notebook: where its cells begin.
     options : Options
@@ -90,17 +80,7 @@ class Job:
         children: Children | None = None,
         told: Callable[[str], object] | None = None,
     ) -> ScriptResult:
-        """Check the script.
-
-        Parameters
-        ----------
-        output : callable, optional
-            Receives what the script prints.
-        children : Children, optional
-            Knows its process while it runs.
-        told : callable, optional
-            Is told now and then what is being done.
-        """
+        """Check the script."""
         if self.request is None:
             result = ScriptResult(self.path, error=self.error)
         else:
@@ -110,24 +90,7 @@ class Job:
 
 
 def prepare(path: str | Path, options: Options, *, content: str | None = None, beside: Options | None = None) -> Job:
-    """Read one script and settle its settings; nothing of it is run.
-
-    Parameters
-    ----------
-    path : str or Path
-        The script, or the notebook.
-    options : Options
-        Settings that win over all others.
-    content : str, optional
-        What the file would hold, where there is none.
-    beside : Options, optional
-        Settings of another file than pyproject.toml; they win over that.
-
-    Raises
-    ------
-    UsageError
-        If a setting is wrong.
-    """
+    """Read one script and settle its settings; nothing of it is run."""
     shown, place = str(path), Path(path).absolute()
     cells: Cells | None = None
     try:

@@ -43,11 +43,6 @@ def scripts_below(folder: Path) -> list[Path]:
     """Return the scripts and notebooks in a folder and all that is below it, in the order of their paths.
 
     Hidden folders and files, ``__pycache__``, ``site-packages`` and virtual environments are left out.
-
-    Parameters
-    ----------
-    folder : Path
-        Where to look; this folder itself may be hidden or an environment.
     """
     found = []
     for place, folders, names in os.walk(folder):
@@ -63,22 +58,7 @@ def is_left_out(folder: Path) -> bool:
 
 
 def run_all(jobs: Sequence[Job], workers: int, watcher: Watcher) -> tuple[ScriptResult, ...]:
-    """Check scripts, some of them at the same time, each in a process of its own.
-
-    Parameters
-    ----------
-    jobs : sequence of Job
-        The scripts.
-    workers : int
-        How many at the same time. Scripts that run together get no standard input.
-    watcher : Watcher
-        Is told how it gets on.
-
-    Returns
-    -------
-    tuple of ScriptResult
-        In the order of the jobs.
-    """
+    """Check scripts, some of them at the same time, each in a process of its own."""
     workers = min(workers, len(jobs))
     children = Children(share_input=workers <= 1)
 
@@ -105,27 +85,7 @@ def run_all(jobs: Sequence[Job], workers: int, watcher: Watcher) -> tuple[Script
 
 
 def run_elsewhere(jobs: Sequence[Job], workers: Any) -> tuple[ScriptResult, ...]:
-    """Check scripts by something that works like ``map``: a pool, or a cluster.
-
-    Parameters
-    ----------
-    jobs : sequence of Job
-        The scripts; they have to lie at the same place there.
-    workers : callable or object with a method ``map``
-        What runs them.
-
-    Returns
-    -------
-    tuple of ScriptResult
-        In the order of the jobs.
-
-    Raises
-    ------
-    UsageError
-        If it is no such thing.
-    WorkerError
-        If it gives no results.
-    """
+    """Check scripts by something that works like ``map``: a pool, or a cluster."""
     try:
         mapped, _ = map_like(workers)
     except InputError as error:

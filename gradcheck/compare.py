@@ -19,31 +19,7 @@ def compare_script(
     before_run: Callable[[], object] | None = None,
     output: Callable[[bytes], object] | None = None,
 ) -> Comparison:
-    """Train a script as it is, with its verified fix, and beside the reference.
-
-    Parameters
-    ----------
-    path : str
-        The script, or the notebook.
-    options : Options
-        Settings, as for ``check_script``; they also say which findings are shown.
-    choices : Choices, optional
-        What is said about the data and the reference.
-    before_run : callable, optional
-        Called before each run of the script.
-    output : callable, optional
-        Receives what the script prints.
-
-    Returns
-    -------
-    Comparison
-        With an error where the script cannot be read, run or understood.
-
-    Raises
-    ------
-    UsageError
-        If a setting is wrong.
-    """
+    """Train a script as it is, with its verified fix, and beside the reference."""
     # what is hidden from a report is still wrong
     job = replace(prepare(path, replace(options, fix=True)), options=Options())
     result = job.run(output)

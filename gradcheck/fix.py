@@ -23,14 +23,8 @@ class Mended:
 
     Attributes
     ----------
-    path : Path
-        The script, or the notebook.
-    result : ScriptResult
-        Its examination.
     edits : tuple of Edit
         The lines to replace; empty where no edit was verified.
-    before, after : bytes
-        The file without and with them.
     """
 
     path: Path
@@ -53,24 +47,7 @@ class Mended:
 
 
 def find_fix(path: str | Path, options: Options, output: Callable[[bytes], object] | None = None) -> Mended:
-    """Check a script, and return what mends it; its file stays as it is.
-
-    Parameters
-    ----------
-    path : str or Path
-        The script, or the notebook.
-    options : Options
-        Settings, as for ``check_script``. A fix is searched for and shown whatever they say about findings.
-    output : callable, optional
-        Receives what the script prints.
-
-    Raises
-    ------
-    UsageError
-        If a setting is wrong.
-    FixError
-        If the file is no longer what was checked, or cannot hold the edits.
-    """
+    """Check a script, and return what mends it; its file stays as it is."""
     place = Path(path)
     before = place.read_bytes() if place.is_file() else b""
     # what is hidden from a report is still wrong
@@ -85,28 +62,7 @@ def find_fix(path: str | Path, options: Options, output: Callable[[bytes], objec
 
 
 def write_fix(mended: Mended, options: Options, output: Callable[[bytes], object] | None = None) -> ScriptResult:
-    """Write the edits into the file, check it again, and take them back if its gradients are not right then.
-
-    Parameters
-    ----------
-    mended : Mended
-        What to write.
-    options : Options
-        The settings that it was found with.
-    output : callable, optional
-        Receives what the script prints.
-
-    Returns
-    -------
-    ScriptResult
-        The examination of the edited file.
-
-    Raises
-    ------
-    FixError
-        If the file has changed since, if it cannot be written, or if its gradients are not right with the edits. The
-        file is as it was then.
-    """
+    """Write the edits into the file, check it again, and take them back if its gradients are not right then."""
     target = mended.path.resolve()  # a link stays a link
     if target.read_bytes() != mended.before:
         raise FixError(f"{mended.path} has changed since it was checked; it is left as it is")
@@ -133,20 +89,7 @@ def write_fix(mended: Mended, options: Options, output: Callable[[bytes], object
 
 
 def replace_file(target: Path, content: bytes) -> None:
-    """Replace a file in one step: whoever reads it sees the old content or the new one, never a part.
-
-    Parameters
-    ----------
-    target : Path
-        The file; it keeps its permissions.
-    content : bytes
-        What it holds from now on.
-
-    Raises
-    ------
-    FixError
-        If it cannot be written.
-    """
+    """Replace a file in one step: whoever reads it sees the old content or the new one, never a part."""
     temporary: Path | None = None
     try:
         handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)

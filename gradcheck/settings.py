@@ -26,28 +26,18 @@ class Options:
     ----------
     loss : str, optional
         The loss: a variable of the backward function, a function, or an expression.
-    backward : str, optional
-        The function that returns the gradients.
-    params : tuple of str, optional
-        The parameters to check.
     points : int, optional
         At how many points to check; 4 by default.
     seed : int, optional
         Seed of the perturbed points; 0 by default.
     rtol, atol : float, optional
         Tolerances; by default they follow the precision of the gradients.
-    method : str, optional
-        ``auto``, ``central`` or ``complex``.
-    timeout : float, optional
-        Seconds per script; 60 by default.
     memory : int, optional
         Address space of the script's process in MiB; unlimited by default.
     fix : bool, optional
         Whether to search for what mends a wrong gradient; true by default.
     select, ignore : tuple of str, optional
         Codes of findings to show and to leave out, or the beginnings of codes; all are shown by default.
-    argv : tuple of str
-        The script's own arguments.
     isolated : bool
         Whether to leave environment variables and pyproject.toml aside.
     curves : bool
@@ -60,11 +50,6 @@ class Options:
         In how many processes to evaluate the loss of a script; 1 by default.
     resume : str, optional
         A file that evaluations are written into, and from which those of an earlier run are taken.
-
-    Raises
-    ------
-    UsageError
-        If a value is out of its range.
     """
 
     loss: str | None = None
@@ -153,24 +138,7 @@ _KIND_NAMES: dict[Callable[[str], Any], str] = {int: "a whole number", float: "a
 
 
 def resolve(flags: Options, comment: Options, script: Path, beside: Options | None = None) -> Options:
-    """Return the options for one script, each from the first place that says something about it.
-
-    Parameters
-    ----------
-    flags : Options
-        From the command line or the caller.
-    comment : Options
-        From the script's ``# gradcheck:`` comments.
-    script : Path
-        The script; the nearest pyproject.toml above it counts.
-    beside : Options, optional
-        From another file, which wins over pyproject.toml.
-
-    Raises
-    ------
-    UsageError
-        If a setting is unknown or has a wrong value; the message says where it stands.
-    """
+    """Return the options for one script, each from the first place that says something about it."""
     options = flags.over(comment)
     if flags.isolated:
         return options
@@ -178,13 +146,7 @@ def resolve(flags: Options, comment: Options, script: Path, beside: Options | No
 
 
 def from_texts(settings: Mapping[str, str], place: str) -> Options:
-    """Return options from texts, as comments, environment variables and files give them.
-
-    Raises
-    ------
-    UsageError
-        If a setting is unknown or its value is not of its kind.
-    """
+    """Return options from texts, as comments, environment variables and files give them."""
     values: dict[str, Any] = {}
     for key, text in settings.items():
         if key not in _KINDS:

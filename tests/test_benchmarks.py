@@ -21,7 +21,7 @@ from benchmarks.speed import network, one_entry_wrong
 from benchmarks.tables import by_error, by_group, by_label, markdown, totals
 from benchmarks.tally import Tally, examine
 from benchmarks.training import LOOPED, RATE, _looped_step, drawn_problem, reference_epochs, rows_of_training
-from gradcheck.check.tolerance import Tolerance
+from gradcheck.checker.tolerance import Tolerance
 from gradcheck.reference import SGD, Network
 from gradcheck.reference.losses import loss_function
 from gradcheck.reference.network import Workspace

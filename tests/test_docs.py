@@ -1,6 +1,6 @@
 """The documentation says what the program does: its examples are run, and its lists are complete.
 
-``PYTHONPATH=tests/support python tests/test_docs.py`` writes the screens of the pages anew from what ``gradcheck`` prints now.
+``PYTHONPATH=tests/support python tests/test_docs.py`` writes the screens of the pages anew.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ import pytest
 
 import gradcheck
 from gradcheck import settings as config
-from gradcheck.check.result import Reason
+from gradcheck.checker.result import Reason
 from gradcheck.cli import cli
 from gradcheck.demo import FILE_NAME, TEXT
 from gradcheck.errors import ScriptError
@@ -48,6 +48,7 @@ from pages import DOCS, JSON_PAGE, ROOT, table
 MADE = {"_build", "findings"}
 PAGES = [ROOT / "README.md", *(page for page in sorted(DOCS.rglob("*.md")) if not MADE & set(page.parts))]
 CUT = "..."
+ANEW = "PYTHONPATH=tests/support python tests/test_docs.py"
 # pytest finds the plugin by itself where gradcheck is installed, which a checkout is not
 IS_INSTALLED = importlib.metadata.entry_points(group="pytest11", name="gradcheck")
 PLUGIN = () if IS_INSTALLED else ("-p", "_gradcheck_pytest")
@@ -227,7 +228,7 @@ def test_screen_is_what_is_printed(block, tmp_path):
         advice = ""
         for (command, shown), (out, err) in zip(block.screens, outputs(block, folder), strict=True):
             if shown and not same_screen(shown, out) and not same_screen(shown, out + err):
-                advice += f"{block.label}: {command}\n(PYTHONPATH=tests/support python tests/test_docs.py writes the screens anew)\n{out}{err}"
+                advice += f"{block.label}: {command}\n({ANEW} writes the screens anew)\n{out}{err}"
         if not advice:
             return
     pytest.fail(advice)

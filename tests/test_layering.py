@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+import gradcheck
+
 PACKAGE = Path(__file__).parent.parent / "gradcheck"
 
 # the rooms, from the top to the bottom: each imports only what stands below it, and what lies in it
@@ -37,7 +39,7 @@ ROOMS = (
     "script.source",
     "script.request",
     "adapters",
-    "check",
+    "checker",
     "evaluate",
     "numerics",
     "reference",
@@ -47,7 +49,7 @@ ROOMS = (
     "_version",
 )
 # the numeric core and the trainer need nothing but NumPy, and the trainer nothing of the checker either
-NUMPY_ONLY = {"check", "evaluate", "numerics", "reference", "settings", "errors"}
+NUMPY_ONLY = {"checker", "evaluate", "numerics", "reference", "settings", "errors"}
 # libraries that only these modules may import, or those of these packages, wherever the import stands
 ONLY_IN = {
     "pandas": {"gradcheck.report.table"},
@@ -213,6 +215,12 @@ def test_imports_point_downwards():
     assert violations(modules(PACKAGE)) == []
 
 
+def test_no_module_hides_a_public_name():
+    """A module that is imported becomes an attribute of its package, in the place of what is loaded on first use."""
+    names = {name.removeprefix("gradcheck.") for name in modules(PACKAGE)}
+    assert names & set(gradcheck.__all__) == set()
+
+
 def test_there_is_no_import_cycle():
     assert cycle(imports(modules(PACKAGE))) == []
 
@@ -229,14 +237,17 @@ def test_every_module_of_the_package_is_seen():
 @pytest.mark.parametrize(
     ("sources", "complaint"),
     [
-        ({"check__functions": "import pandas"}, "functions:1 imports pandas: only for gradcheck.report.table"),
-        ({"check__functions": "def f():\n    import pandas as pd"}, "gradcheck.check.functions:2 imports pandas"),
-        ({"check__functions": "import scipy.optimize"}, "check needs numpy and the standard library only"),
-        ({"check__functions": "from gradcheck.script.record import run"}, "check must not import script.record"),
-        ({"check__functions": "from ..script.record.run import Call"}, "check must not import script.record"),
-        ({"check__functions": "from gradcheck import check_grad"}, "check must not import None"),
-        ({"check__result": "from gradcheck.report.table import frame"}, "check must not import report"),
-        ({"check__result": "def f():\n    from gradcheck.report.table import frame"}, "check must not import report"),
+        ({"checker__functions": "import pandas"}, "functions:1 imports pandas: only for gradcheck.report.table"),
+        ({"checker__functions": "def f():\n    import pandas as pd"}, "gradcheck.checker.functions:2 imports pandas"),
+        ({"checker__functions": "import scipy.optimize"}, "checker needs numpy and the standard library only"),
+        ({"checker__functions": "from gradcheck.script.record import run"}, "checker must not import script.record"),
+        ({"checker__functions": "from ..script.record.run import Call"}, "checker must not import script.record"),
+        ({"checker__functions": "from gradcheck import check_grad"}, "checker must not import None"),
+        ({"checker__result": "from gradcheck.report.table import frame"}, "checker must not import report"),
+        (
+            {"checker__result": "def f():\n    from gradcheck.report.table import frame"},
+            "checker must not import report",
+        ),
         ({"numerics__levels": "from gradcheck.evaluate.loss import Loss"}, "numerics must not import evaluate"),
         ({"script__record__run": "from ...report import text"}, "script.record must not import report"),
         ({"script__record__run": "from gradcheck.script.replay.stage import Stage"}, "must not import script.replay"),
@@ -248,7 +259,7 @@ def test_every_module_of_the_package_is_seen():
         ({"report__html": "import jinja2"}, "only for gradcheck.report.page.template"),
         ({"api": "import click"}, "only for gradcheck.cli"),
         ({"api": "from gradcheck.cli import cli"}, "api must not import cli"),
-        ({"settings": "from gradcheck.check.functions import check_grad"}, "settings must not import check"),
+        ({"settings": "from gradcheck.checker.functions import check_grad"}, "settings must not import check"),
         ({"reference__network": "from gradcheck.settings import Options"}, "the trainer stands alone"),
         ({"adapters__torch": "import torch"}, "import it in the function"),
         ({"api": "if TYPE_CHECKING:\n    from gradcheck.cli import cli"}, "gradcheck.api:2 imports gradcheck.cli"),
@@ -263,7 +274,7 @@ def test_an_offending_module_is_found(sources, complaint):
 @pytest.mark.parametrize(
     "sources",
     [
-        {"check__result": "if TYPE_CHECKING:\n    import pandas as pd"},
+        {"checker__result": "if TYPE_CHECKING:\n    import pandas as pd"},
         {"settings": "from gradcheck.errors import UsageError"},
         {"adapters__torch": "def load():\n    import torch"},
         {"report__table": "import pandas as pd\nimport numpy as np"},

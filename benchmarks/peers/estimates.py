@@ -13,7 +13,7 @@ import numpy as np
 
 from benchmarks.checkers import Answer, Verdict, raised
 from benchmarks.problems import CountedLoss, Problem, flattened
-from gradcheck.check.tolerance import Tolerance, make_tolerance
+from gradcheck.checker.tolerance import Tolerance, make_tolerance
 
 RULE = "match where |gradient - value| <= its error estimate + the tolerance of gradcheck"
 Estimate = tuple[np.ndarray, np.ndarray]

@@ -8,9 +8,9 @@ from typing import Any
 from gradcheck.adapters.autograd_function import Arguments, AutogradFunction
 from gradcheck.adapters.compare import available, examine
 from gradcheck.adapters.problem import Settings, settled_argnums, settled_modes
-from gradcheck.check.failure import failure_message
-from gradcheck.check.options import EntriesOption
-from gradcheck.check.result import CheckResult
+from gradcheck.checker.failure import failure_message
+from gradcheck.checker.options import EntriesOption
+from gradcheck.checker.result import CheckResult
 from gradcheck.errors import GradientMismatch, InputError
 from gradcheck.evaluate.tracking import Progress
 

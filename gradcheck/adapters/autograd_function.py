@@ -18,17 +18,8 @@ class Arguments:
 
     Parameters
     ----------
-    function : callable
-        The user's.
     args : sequence
         What it is called with: arrays, numbers, and lists, tuples and dicts of these.
-    argnums : sequence of int
-        Which arguments are differentiated.
-
-    Raises
-    ------
-    InputError
-        If there is nothing to differentiate.
     """
 
     def __init__(self, function: Any, args: Sequence[Any], argnums: Sequence[int]) -> None:
@@ -61,30 +52,14 @@ class Arguments:
 
 @dataclass(frozen=True)
 class AutogradFunction:
-    """A function of a tuple of real arrays that returns one vector, of all outputs.
-
-    Parameters
-    ----------
-    flat : callable
-        It.
-    names : list of str
-        What the user calls its arguments.
-    """
+    """A function of a tuple of real arrays that returns one vector, of all outputs."""
 
     flat: Callable[[Any], Any]
     names: list[str]
 
     @classmethod
     def of(cls, function: Callable[..., Any], arguments: Arguments) -> AutogradFunction:
-        """Return the user's function as a function of real arrays.
-
-        Parameters
-        ----------
-        function : callable
-            The user's.
-        arguments : Arguments
-            What it is called with.
-        """
+        """Return the user's function as a function of real arrays."""
 
         def flat(parts: Any) -> Any:
             return _vector(function(*arguments.filled(parts)))

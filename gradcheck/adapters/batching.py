@@ -19,15 +19,7 @@ _ROUNDINGS = 1e4
 
 
 def two_points(arrays: Arrays, seed: int) -> list[Arrays]:
-    """Return arrays as they are, and moved a little.
-
-    Parameters
-    ----------
-    arrays : dict of arrays
-        Where the function is checked.
-    seed : int
-        Seed of the direction.
-    """
+    """Return arrays as they are, and moved a little."""
     rng = np.random.default_rng([seed, 11])
     moved = {
         name: (array + _NUDGE * (np.abs(array) + 1e-3) * cotangent(array.shape, rng)).astype(array.dtype)
@@ -39,17 +31,7 @@ def two_points(arrays: Arrays, seed: int) -> list[Arrays]:
 def objection(
     points: Sequence[Arrays], alone: Sequence[Sequence[Array]], together: Callable[[Arrays], Sequence[Array]]
 ) -> str | None:
-    """Return why a function is not evaluated in batches; None if it can be.
-
-    Parameters
-    ----------
-    points : sequence of dict of arrays
-        Where to try it.
-    alone : sequence of sequences of arrays
-        The outputs at each of them.
-    together : callable
-        Returns the outputs at stacked arrays.
-    """
+    """Return why a function is not evaluated in batches; None if it can be."""
     stacks = {name: np.stack([point[name] for point in points]) for name in points[0]}
     try:
         found = together(stacks)

@@ -22,13 +22,6 @@ class Bounds:
     ----------
     given : object
         ``scipy.optimize.Bounds``, a pair per entry (None for no bound), a tuple of lower and upper bounds, or None.
-    size : int
-        How many entries there are.
-
-    Raises
-    ------
-    InputError
-        If they do not fit.
     """
 
     def __init__(self, given: Any, size: int) -> None:
@@ -48,18 +41,7 @@ class Bounds:
         return bool(np.all(self.lower <= point) and np.all(point <= self.upper))
 
     def inward(self, x: FloatArray) -> tuple[FloatArray, list[str]]:
-        """Return a point with room around it, and what is to be told.
-
-        Parameters
-        ----------
-        x : float array
-            A point inside.
-
-        Raises
-        ------
-        InputError
-            If it lies outside.
-        """
+        """Return a point with room around it, and what is to be told."""
         if not self.contain(x):
             raise InputError("`x0` lies outside of `bounds`, where nothing may be evaluated: pass a point inside.")
         width = self.upper - self.lower

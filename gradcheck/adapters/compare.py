@@ -10,9 +10,9 @@ import numpy as np
 from gradcheck.adapters.batching import not_batched
 from gradcheck.adapters.cotangent import cotangent
 from gradcheck.adapters.problem import Array, Arrays, Problem, Settings, Weighted, require_outputs
-from gradcheck.check.functions import check_grad
-from gradcheck.check.result import CheckResult
-from gradcheck.check.verdict import Verdict
+from gradcheck.checker.functions import check_grad
+from gradcheck.checker.result import CheckResult
+from gradcheck.checker.verdict import Verdict
 from gradcheck.errors import InputError
 
 # inputs of no more entries are compared entry by entry in forward mode too, others along so many directions
@@ -22,26 +22,7 @@ _BASIS, _DIRECTIONS = 32, 3
 def examine(
     problem: Problem, settings: Settings, *, modes: Sequence[str] = ("rev",), order: int = 1, notes: Sequence[str] = ()
 ) -> CheckResult:
-    """Compare all derivatives of a function up to an order.
-
-    Parameters
-    ----------
-    problem : Problem
-        The function.
-    settings : Settings
-        Options of the core.
-    modes : sequence of {"rev", "fwd"}
-        Which modes are compared.
-    order : int
-        2 compares also the derivatives of the first derivatives, and so on.
-    notes : sequence of str
-        What is to be told besides.
-
-    Raises
-    ------
-    InputError
-        If the function cannot be checked. What the user's code raises comes through unchanged.
-    """
+    """Compare all derivatives of a function up to an order."""
     parts: list[CheckResult] = []
     for level in range(1, order + 1):
         # further points are those of the function itself
@@ -121,19 +102,7 @@ def _notes(weighted: Weighted) -> list[str]:
 
 
 def reverse(problem: Problem, weighted: Weighted, weights: Sequence[Array], settings: Settings) -> CheckResult:
-    """Compare the gradient of the weighted outputs with differences.
-
-    Parameters
-    ----------
-    problem : Problem
-        The function.
-    weighted : Weighted
-        Its outputs.
-    weights : sequence of arrays
-        Their weights.
-    settings : Settings
-        Options of the core.
-    """
+    """Compare the gradient of the weighted outputs with differences."""
 
     def loss(values: Arrays, /) -> float | np.float32 | Array:
         return (weighted.losses if settings.vectorized else weighted.loss)(values, weights)
@@ -155,12 +124,8 @@ class _Along:
     ----------
     name, label : str
         What the input, and its row of the table, are called.
-    directions : list of arrays
-        One per entry of the row.
     start : array
         Where the row begins: the input itself, if it is moved entry by entry, or zeros.
-    is_entry_by_entry : bool
-        Which of the two it is.
     """
 
     name: str
@@ -188,19 +153,7 @@ class _Along:
 
 
 def forward(problem: Problem, weighted: Weighted, settings: Settings, most: int = _BASIS) -> CheckResult:
-    """Compare derivatives along single entries, or along random directions where there are many, with differences.
-
-    Parameters
-    ----------
-    problem : Problem
-        A function with a forward mode.
-    weighted : Weighted
-        Its outputs.
-    settings : Settings
-        Options of the core.
-    most : int
-        Up to how many entries an input is moved entry by entry.
-    """
+    """Compare derivatives along single entries, or along random directions where there are many, with differences."""
     if problem.push is None:
         raise InputError("forward mode is not available here: use modes=('rev',).")
     push, weights, rng = problem.push, weighted.weights(0), np.random.default_rng([settings.seed, 5])
@@ -226,26 +179,7 @@ def forward(problem: Problem, weighted: Weighted, settings: Settings, most: int 
 def available(
     problem: Problem, modes: Sequence[str], missing: Callable[[Exception], bool], why: str, *, strict: bool
 ) -> tuple[tuple[str, ...], list[str]]:
-    """Call the derivatives once; return the modes that there are, with a note on the one that is not.
-
-    Parameters
-    ----------
-    problem : Problem
-        The function.
-    modes : sequence of {"rev", "fwd"}
-        Which modes are wanted.
-    missing : callable
-        Tells whether an error means that there is no forward mode.
-    why : str
-        Why there may be none.
-    strict : bool
-        Whether such errors are to come through.
-
-    Raises
-    ------
-    InputError
-        If only forward mode is wanted and there is none. What the user's code raises comes through unchanged.
-    """
+    """Call the derivatives once; return the modes that there are, with a note on the one that is not."""
     outputs = problem.outputs(problem.arrays)
     require_outputs(outputs)
     if "rev" in modes:

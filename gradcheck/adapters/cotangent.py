@@ -10,13 +10,5 @@ from gradcheck.numerics.arrays import FloatArray
 
 
 def cotangent(shape: Sequence[int], rng: np.random.Generator) -> FloatArray:
-    """Return weights of either sign, none of them so small that it would hide an entry.
-
-    Parameters
-    ----------
-    shape : sequence of int
-        Shape of what is to be weighted.
-    rng : Generator
-        Where they are drawn from.
-    """
+    """Return weights of either sign, none of them so small that it would hide an entry."""
     return np.asarray(rng.uniform(0.5, 1.5, shape) * rng.choice([-1.0, 1.0], shape), dtype=np.float64)

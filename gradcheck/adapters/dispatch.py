@@ -10,7 +10,7 @@ from importlib import import_module
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
-from gradcheck.check.result import CheckResult
+from gradcheck.checker.result import CheckResult
 from gradcheck.errors import InputError
 from gradcheck.evaluate.containers import children
 

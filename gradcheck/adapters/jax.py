@@ -10,8 +10,8 @@ from gradcheck.adapters.jax_dropin import check_jvp as check_jvp
 from gradcheck.adapters.jax_dropin import check_vjp as check_vjp
 from gradcheck.adapters.jax_subject import Plan, examined
 from gradcheck.adapters.problem import Settings
-from gradcheck.check.options import EntriesOption
-from gradcheck.check.result import CheckResult
+from gradcheck.checker.options import EntriesOption
+from gradcheck.checker.result import CheckResult
 from gradcheck.evaluate.tracking import Progress
 
 

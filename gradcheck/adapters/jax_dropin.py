@@ -11,8 +11,8 @@ from gradcheck.adapters.jax_function import JaxFunction
 from gradcheck.adapters.jax_subject import Plan, examined, in_best_precision
 from gradcheck.adapters.jax_tree import Tree, cotangents_like, real_outputs
 from gradcheck.adapters.problem import Array, Arrays, Problem, Settings
-from gradcheck.check.failure import failure_message
-from gradcheck.check.result import CheckResult
+from gradcheck.checker.failure import failure_message
+from gradcheck.checker.result import CheckResult
 from gradcheck.errors import GradientMismatch, InputError
 
 

@@ -38,12 +38,6 @@ class JaxFunction:
 
     Parameters
     ----------
-    flat : callable
-        It.
-    names : list of str
-        What the user calls its arguments.
-    whose : callable
-        The user's function, for messages.
     forward_only : bool
         Whether derivatives of derivatives are made in forward mode.
     """
@@ -55,17 +49,7 @@ class JaxFunction:
 
     @classmethod
     def of(cls, function: Callable[..., Any], tree: Tree, forward_only: bool) -> JaxFunction:
-        """Return the user's function as a function of real arrays.
-
-        Parameters
-        ----------
-        function : callable
-            The user's.
-        tree : Tree
-            Its arguments.
-        forward_only : bool
-            Whether only forward mode is to be used.
-        """
+        """Return the user's function as a function of real arrays."""
 
         def flat(parts: list[Any]) -> list[Any]:
             return real_outputs(function(*tree.args(parts)))[0]
@@ -141,13 +125,7 @@ class JaxFunction:
 
 @contextlib.contextmanager
 def explained(function: Any) -> Iterator[None]:
-    """Say in one sentence what a backward pass returns that does not fit, in place of JAX's error.
-
-    Parameters
-    ----------
-    function : callable
-        The user's, whose arguments are named.
-    """
+    """Say in one sentence what a backward pass returns that does not fit, in place of JAX's error."""
     try:
         yield
     except (TypeError, ValueError) as error:

@@ -12,7 +12,7 @@ from gradcheck.adapters.compare import available, examine
 from gradcheck.adapters.jax_function import JaxFunction, double_precision, is_without_forward_mode
 from gradcheck.adapters.jax_tree import Tree, real_outputs
 from gradcheck.adapters.problem import Problem, Settings, settled_argnums, settled_modes
-from gradcheck.check.result import CheckResult
+from gradcheck.checker.result import CheckResult
 from gradcheck.errors import InputError
 
 
@@ -22,12 +22,6 @@ class Plan:
 
     Parameters
     ----------
-    settings : Settings
-        Options of the core.
-    modes : tuple of {"rev", "fwd"}
-        What is compared.
-    order : int
-        Up to which order.
     argnums : int, sequence of int or None
         Which arguments are differentiated; None for all.
     strict : bool
@@ -42,22 +36,7 @@ class Plan:
 
 
 def examined(function: Callable[..., Any], args: Sequence[Any], plan: Plan) -> CheckResult:
-    """Check a JAX function.
-
-    Parameters
-    ----------
-    function : callable
-        The user's.
-    args : sequence
-        What it is called with.
-    plan : Plan
-        What to check.
-
-    Raises
-    ------
-    InputError
-        If it cannot be checked. What the user's code raises comes through unchanged.
-    """
+    """Check a JAX function."""
     if not callable(function):
         raise InputError(f"`function` must be callable, got {type(function).__name__}.")
     modes = settled_modes(plan.modes, plan.order)
@@ -77,17 +56,7 @@ def in_best_precision(
     problem_at: Callable[[Any], Problem],
     attempt: Callable[[Problem], tuple[Plan, list[str]]],
 ) -> CheckResult:
-    """Compare in float64, or in the function's own precision where it raises in float64.
-
-    Parameters
-    ----------
-    tree : Tree
-        The arguments.
-    problem_at : callable
-        Makes what is compared at arrays.
-    attempt : callable
-        Evaluates everything once; returns what remains to be compared, and notes.
-    """
+    """Compare in float64, or in the function's own precision where it raises in float64."""
     with double_precision():
         problem = problem_at(tree.arrays(double=True))
         try:

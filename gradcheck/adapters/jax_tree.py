@@ -22,12 +22,6 @@ class Leaf:
     ----------
     name : str
         What the user calls it, in Python syntax.
-    position : int
-        Which of all leaves it is.
-    value : object
-        What the user has passed.
-    dtype : dtype
-        What JAX makes of it.
     """
 
     name: str
@@ -46,13 +40,7 @@ class Leaf:
         return [f"{self.name}.real", f"{self.name}.imag"] if self.is_complex else [self.name]
 
     def arrays(self, double: bool) -> Arrays:
-        """Return private copies of its real parts, in double precision or as they are.
-
-        Raises
-        ------
-        InputError
-            If it is to stay as it is, in less than single precision.
-        """
+        """Return private copies of its real parts, in double precision or as they are."""
         content = np.asarray(self.value)
         if not double and self.dtype.itemsize < 4:
             raise InputError(f"`{self.name}` is {self.dtype}, too coarse to be checked: pass float32 or float64.")
@@ -63,22 +51,7 @@ class Leaf:
 
 
 class Tree:
-    """The structure of the arguments, and where in it the parameters stand.
-
-    Parameters
-    ----------
-    function : callable
-        The user's.
-    args : sequence
-        What it is called with: pytrees.
-    argnums : sequence of int
-        Which arguments are differentiated.
-
-    Raises
-    ------
-    InputError
-        If there is nothing to differentiate.
-    """
+    """The structure of the arguments, and where in it the parameters stand."""
 
     def __init__(self, function: Any, args: Sequence[Any], argnums: Sequence[int]) -> None:
         import jax
@@ -103,13 +76,7 @@ class Tree:
         return [name for leaf in self.leaves for name in leaf.names]
 
     def arrays(self, double: bool) -> Arrays:
-        """Return private copies of all real arrays.
-
-        Parameters
-        ----------
-        double : bool
-            Whether in double precision.
-        """
+        """Return private copies of all real arrays."""
         return {name: array for leaf in self.leaves for name, array in leaf.arrays(double).items()}
 
     def args(self, parts: Sequence[Any]) -> tuple[Any, ...]:

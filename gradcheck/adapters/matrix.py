@@ -11,8 +11,8 @@ import numpy as np
 from gradcheck.adapters.compare import first_unless_worse, reverse, side_by_side
 from gradcheck.adapters.cotangent import cotangent
 from gradcheck.adapters.problem import Array, Arrays, Problem, Settings, Weighted
-from gradcheck.check.functions import check_grad
-from gradcheck.check.result import CheckResult, ParameterResult
+from gradcheck.checker.functions import check_grad
+from gradcheck.checker.result import CheckResult, ParameterResult
 from gradcheck.errors import InputError
 from gradcheck.numerics.arrays import FloatArray
 
@@ -27,8 +27,6 @@ class Matrix:
 
     Parameters
     ----------
-    outputs : callable
-        The function.
     jacobian : callable or None
         Returns the matrix: dense, sparse or a linear operator.
     role : str
@@ -53,13 +51,7 @@ class Matrix:
         return np.asarray(matrix.T @ weights, dtype=np.float64).reshape(-1)
 
     def at(self, x: FloatArray, rows: int) -> Any:
-        """Return the matrix.
-
-        Raises
-        ------
-        InputError
-            If it is of another shape.
-        """
+        """Return the matrix."""
         matrix: Any = self.jacobian(x) if self.jacobian is not None else None
         if not hasattr(matrix, "T") or not hasattr(matrix, "shape"):
             matrix = np.asarray(matrix)
@@ -74,17 +66,7 @@ class Matrix:
 
 
 def compare_matrix(matrix: Matrix, x: FloatArray, settings: Settings) -> CheckResult:
-    """Compare a matrix with differences.
-
-    Parameters
-    ----------
-    matrix : Matrix
-        The function and its matrix.
-    x : float array
-        Where.
-    settings : Settings
-        Options of the core.
-    """
+    """Compare a matrix with differences."""
     if matrix.product is not None:
         return _product(matrix, x, settings)
     outputs = _Remembered(matrix.outputs)

@@ -10,15 +10,7 @@ _PLAIN = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEY
 
 
 def argument_names(function: Callable[..., Any], count: int) -> list[str]:
-    """Return the names that a function's signature gives to its positional arguments.
-
-    Parameters
-    ----------
-    function : callable
-        The user's.
-    count : int
-        How many arguments there are.
-    """
+    """Return the names that a function's signature gives to its positional arguments."""
     parameters = _parameters(function)
     names = [parameter.name for parameter in parameters if parameter.kind in _PLAIN][:count]
     rest = next((p.name for p in parameters if p.kind is inspect.Parameter.VAR_POSITIONAL), "args")

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from gradcheck.adapters.batching import objection, two_points
 from gradcheck.adapters.cotangent import cotangent
-from gradcheck.check.options import EntriesOption
+from gradcheck.checker.options import EntriesOption
 from gradcheck.errors import InputError
 from gradcheck.evaluate.tracking import Progress
 

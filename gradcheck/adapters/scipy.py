@@ -13,10 +13,10 @@ from gradcheck.adapters.compare import side_by_side
 from gradcheck.adapters.matrix import Matrix, compare_matrix
 from gradcheck.adapters.names import argument_names
 from gradcheck.adapters.problem import Settings
-from gradcheck.check.functions import check_grad as core_check_grad
-from gradcheck.check.functions import numerical_grad
-from gradcheck.check.options import EntriesOption
-from gradcheck.check.result import CheckResult
+from gradcheck.checker.functions import check_grad as core_check_grad
+from gradcheck.checker.functions import numerical_grad
+from gradcheck.checker.options import EntriesOption
+from gradcheck.checker.result import CheckResult
 from gradcheck.errors import InputError
 from gradcheck.evaluate.tracking import Progress
 from gradcheck.numerics.arrays import FloatArray
@@ -175,8 +175,6 @@ class _Subject:
 
     Parameters
     ----------
-    fun, jac : callable
-        Both of `x` alone.
     users : tuple of callables
         What the user has passed, and what is called with the further arguments.
     """

@@ -14,9 +14,9 @@ from gradcheck.adapters.cotangent import cotangent
 from gradcheck.adapters.problem import Settings
 from gradcheck.adapters.sklearn_linear import linear_model
 from gradcheck.adapters.sklearn_own import GRADIENTS, OwnMethods, Pair
-from gradcheck.check.functions import check_grad
-from gradcheck.check.options import EntriesOption
-from gradcheck.check.result import CheckResult
+from gradcheck.checker.functions import check_grad
+from gradcheck.checker.options import EntriesOption
+from gradcheck.checker.result import CheckResult
 from gradcheck.errors import InputError
 from gradcheck.evaluate.tracking import Progress
 

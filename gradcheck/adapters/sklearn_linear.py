@@ -14,20 +14,7 @@ _SOLVERS = ("lbfgs", "newton-cg", "newton-cholesky")
 
 
 def linear_model(estimator: Any, X: Any, y: Any) -> Pair | None:
-    """Return loss and gradient of a logistic regression or a generalized linear model; None of anything else.
-
-    Parameters
-    ----------
-    estimator : estimator
-        A fitted one.
-    X, y : array_like
-        Data.
-
-    Raises
-    ------
-    InputError
-        If it is not fitted, its gradient is not used in fitting, or this scikit-learn keeps it elsewhere.
-    """
+    """Return loss and gradient of a logistic regression or a generalized linear model; None of anything else."""
     from sklearn.linear_model import LogisticRegression
 
     try:
@@ -64,21 +51,7 @@ def _logistic(estimator: Any, X: Any, y: Any) -> Pair:
 
 
 class _Linear:
-    """A linear model's loss for other coefficients.
-
-    Parameters
-    ----------
-    estimator : estimator
-        A fitted one.
-    loss : object
-        scikit-learn's loss of single samples.
-    X, y : array_like
-        Data.
-    strength : float
-        Weight of the penalty.
-    weight : array or None
-        Weights of the samples.
-    """
+    """A linear model's loss for other coefficients."""
 
     def __init__(self, estimator: Any, loss: Any, X: Any, y: Any, strength: float, weight: Any) -> None:
         from sklearn.linear_model._linear_loss import LinearModelLoss

@@ -18,19 +18,7 @@ _RECORDS = {"classes_", "loss_", "loss_curve_", "best_loss_", "validation_scores
 
 @dataclass(frozen=True)
 class Pair:
-    """Loss and gradient of an estimator as functions of its parameters.
-
-    Parameters
-    ----------
-    params : dict
-        Fitted attributes by name; private arrays.
-    loss, gradient : callable
-        Functions of such a dict.
-    is_at_optimum : bool
-        Whether the gradient vanishes at `params`.
-    notes : tuple of str
-        What is to be told.
-    """
+    """Loss and gradient of an estimator as functions of its parameters."""
 
     params: dict[str, Any]
     loss: Callable[[dict[str, Any]], Any]
@@ -40,15 +28,7 @@ class Pair:
 
 
 class OwnMethods:
-    """A twin of the user's estimator that computes with other parameters.
-
-    Parameters
-    ----------
-    estimator : object
-        The user's.
-    X, y : object
-        Data, as the methods take them.
-    """
+    """A twin of the user's estimator that computes with other parameters."""
 
     def __init__(self, estimator: Any, X: Any, y: Any) -> None:
         self._twin, self._data = copy.copy(estimator), (X,) if y is None else (X, y)
@@ -61,13 +41,7 @@ class OwnMethods:
         return has["loss_gradient"] or (has["loss"] and (has["gradient"] or has["grad"]))
 
     def pair(self) -> Pair:
-        """Return loss and gradient.
-
-        Raises
-        ------
-        InputError
-            If there are no parameters, or it is not clear which the gradient belongs to.
-        """
+        """Return loss and gradient."""
         fitted = {name: value for name, value in vars(self._twin).items() if name.endswith("_") and name[0] != "_"}
         found = {name: _copied(value) for name, value in fitted.items() if name not in _RECORDS and _is_real(value)}
         if not found:

@@ -18,10 +18,6 @@ class Slots:
     ----------
     args : sequence
         The arguments: leaves, and lists, tuples, dicts and dataclasses of these.
-    names : sequence of str
-        What they are called.
-    is_parameter : callable
-        Tells which leaves are parameters.
     argnums : sequence of int, optional
         In which arguments; by default in all.
 
@@ -74,14 +70,6 @@ def is_float(node: Any) -> bool:
 
 
 def nothing_to_differentiate(args: Sequence[Any], expected: str) -> InputError:
-    """Return the error for arguments without parameters.
-
-    Parameters
-    ----------
-    args : sequence
-        What was received.
-    expected : str
-        What was expected.
-    """
+    """Return the error for arguments without parameters."""
     kinds = ", ".join(type(arg).__name__ for arg in args) or "no argument"
     return InputError(f"there is nothing to differentiate: expected {expected}, got {kinds}.")

@@ -10,8 +10,8 @@ import numpy as np
 from gradcheck.adapters.compare import examine
 from gradcheck.adapters.problem import Settings
 from gradcheck.adapters.tensorflow_subject import Subject, in_float64
-from gradcheck.check.options import EntriesOption
-from gradcheck.check.result import CheckResult
+from gradcheck.checker.options import EntriesOption
+from gradcheck.checker.result import CheckResult
 from gradcheck.errors import InputError
 from gradcheck.evaluate.tracking import Progress
 

@@ -13,22 +13,7 @@ from gradcheck.adapters.slots import Slots, nothing_to_differentiate
 
 
 class Subject:
-    """A function at the point that is checked.
-
-    Parameters
-    ----------
-    function : callable
-        The user's.
-    inputs : sequence
-        What it is called with.
-    double : bool
-        Whether tensors are to be float64.
-
-    Raises
-    ------
-    InputError
-        If there is nothing to differentiate.
-    """
+    """A function at the point that is checked."""
 
     def __init__(self, function: Any, inputs: Sequence[Any], *, double: bool) -> None:
         self._function, self._double = function, double

@@ -9,8 +9,8 @@ from gradcheck.adapters.problem import Settings
 from gradcheck.adapters.torch_check import Plan, examine
 from gradcheck.adapters.torch_dropin import gradcheck as gradcheck
 from gradcheck.adapters.torch_dropin import gradgradcheck as gradgradcheck
-from gradcheck.check.options import EntriesOption
-from gradcheck.check.result import CheckResult
+from gradcheck.checker.options import EntriesOption
+from gradcheck.checker.result import CheckResult
 from gradcheck.errors import InputError
 from gradcheck.evaluate.tracking import Progress
 

@@ -24,9 +24,9 @@ from gradcheck.adapters.torch_special import (
 )
 from gradcheck.adapters.torch_state import Lent, Reached
 from gradcheck.adapters.torch_subject import Subject, Target, reached_by, tensors_in, unchecked
-from gradcheck.check.result import CheckResult, ParameterResult
-from gradcheck.check.tolerance import Tolerance
-from gradcheck.check.verdict import Verdict
+from gradcheck.checker.result import CheckResult, ParameterResult
+from gradcheck.checker.tolerance import Tolerance
+from gradcheck.checker.verdict import Verdict
 from gradcheck.errors import InputError
 
 
@@ -36,12 +36,8 @@ class Plan:
 
     Parameters
     ----------
-    settings : Settings
-        Options of the core.
     order : {1, 2}
         Whether to check second derivatives too.
-    backward : bool
-        Whether to check reverse mode.
     forward : bool or "auto"
         Whether to check forward mode; "auto" where a Function defines it.
     nondet_tol : float, optional
@@ -69,24 +65,7 @@ class Plan:
 
 
 def examine(what: Any, inputs: Sequence[Any], loss: Any, plan: Plan) -> CheckResult:
-    """Check a function in double precision, or in its own where it does not work in that.
-
-    Parameters
-    ----------
-    what : callable
-        The function.
-    inputs : sequence
-        What it is called with.
-    loss : callable or None
-        What makes one number of its outputs.
-    plan : Plan
-        What to check.
-
-    Raises
-    ------
-    InputError
-        If it cannot be checked. What the user's code raises comes through unchanged.
-    """
+    """Check a function in double precision, or in its own where it does not work in that."""
     target = Target.of(what)
     reached = reached_by(what, inputs, loss)
     notes = unchecked(target, reached, inputs)

@@ -16,10 +16,10 @@ from gradcheck.adapters.cotangent import cotangent
 from gradcheck.adapters.problem import Settings
 from gradcheck.adapters.torch_products import Arrays, Outputs, as_arrays, gradients, value, values
 from gradcheck.adapters.torch_subject import Subject
-from gradcheck.check.functions import check_grad
-from gradcheck.check.result import CheckResult, ParameterResult
-from gradcheck.check.tolerance import Tolerance
-from gradcheck.check.verdict import Verdict
+from gradcheck.checker.functions import check_grad
+from gradcheck.checker.result import CheckResult, ParameterResult
+from gradcheck.checker.tolerance import Tolerance
+from gradcheck.checker.verdict import Verdict
 from gradcheck.errors import InputError
 
 _NUDGE = 1e-3
@@ -30,12 +30,8 @@ class Backward:
 
     Parameters
     ----------
-    subject : Subject
-        The function.
     outputs : Outputs
         Those of its outputs that are differentiated.
-    settings : Settings
-        Options of the core.
     is_single : bool
         Whether the function computes in single precision, whatever its types say.
     """
@@ -104,17 +100,7 @@ def _on_host(tensor: Any) -> npt.NDArray[Any]:
 
 
 def computes_in_single(subject: Subject, outputs: Outputs, seed: int) -> bool:
-    """Tell whether outputs that move with the inputs have no more bits than single precision has.
-
-    Parameters
-    ----------
-    subject : Subject
-        The function.
-    outputs : Outputs
-        Its outputs.
-    seed : int
-        Seed of a small move of all inputs.
-    """
+    """Tell whether outputs that move with the inputs have no more bits than single precision has."""
     import torch
 
     before = [output.detach().clone() for output in outputs.now()]
@@ -132,21 +118,7 @@ def computes_in_single(subject: Subject, outputs: Outputs, seed: int) -> bool:
 def along_inputs(
     subject: Subject, outputs: Outputs, weights: Sequence[Any], settings: Settings, backward: Arrays | None
 ) -> CheckResult | None:
-    """Compare forward-mode derivatives with differences along one random direction per input, and with the gradient.
-
-    Parameters
-    ----------
-    subject : Subject
-        The function.
-    outputs : Outputs
-        Its outputs.
-    weights : sequence of Tensor
-        Their weights.
-    settings : Settings
-        Options of the core.
-    backward : dict of arrays or None
-        The gradient of the weighted outputs, if that was computed.
-    """
+    """Compare forward-mode derivatives with differences along one random direction per input, and with the gradient."""
     plain = replace(settings, points=1, curves=False, vectorized=False)
     results = []
     for number, variable in enumerate(subject.variables):
@@ -221,17 +193,7 @@ def _with_product(result: CheckResult, name: str, forward: float, backward: floa
 
 
 def disagreements(one: Arrays, other: Arrays, tolerance: Tolerance, suffix: str) -> list[ParameterResult]:
-    """Return what is to be shown of two gradients that should be the same: those parameters in which they differ.
-
-    Parameters
-    ----------
-    one, other : dict of arrays
-        The gradient in question, and what it should be.
-    tolerance : Tolerance
-        What differences are allowed.
-    suffix : str
-        What the names are followed by.
-    """
+    """Return what is to be shown of two gradients that should be the same: those parameters in which they differ."""
     found = []
     for name, analytic in one.items():
         flat, expected = (np.asarray(array, dtype=np.float64).reshape(-1) for array in (analytic, other[name]))

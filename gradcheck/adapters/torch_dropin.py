@@ -11,7 +11,7 @@ from gradcheck.adapters.torch_check import Plan, examine
 from gradcheck.adapters.torch_products import BackwardError
 from gradcheck.adapters.torch_state import Lent
 from gradcheck.adapters.torch_subject import reached_by, tensors_in
-from gradcheck.check.failure import failure_message
+from gradcheck.checker.failure import failure_message
 from gradcheck.errors import GradientMismatch, InputError
 
 

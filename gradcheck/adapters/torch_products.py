@@ -26,19 +26,10 @@ class Outputs:
 
     Parameters
     ----------
-    subject : Subject
-        The function.
-    seed : int
-        Seed of the weights.
     balanced : bool
         Whether several outputs are brought to one magnitude.
     every : bool
         Whether outputs that no gradient leads back from are to be compared as well, as constants.
-
-    Raises
-    ------
-    InputError
-        If there are no outputs that can be differentiated.
     """
 
     def __init__(self, subject: Subject, seed: int, *, balanced: bool = True, every: bool = False) -> None:
@@ -62,13 +53,7 @@ class Outputs:
         return len(self._chosen)
 
     def now(self, swapped: Any = None) -> list[Any]:
-        """Call the function; return the outputs that are differentiated.
-
-        Raises
-        ------
-        InputError
-            If their number or their shapes are not what they were.
-        """
+        """Call the function; return the outputs that are differentiated."""
         found = self._subject.outputs() if swapped is None else self._subject.outputs(swapped)
         shapes = [found[i].shape for i in self._chosen] if len(found) == self._count else []
         if shapes != self._shapes:
@@ -84,13 +69,7 @@ class Outputs:
         return [found[i] for i in self._chosen]
 
     def weights(self, number: int) -> list[Any]:
-        """Return random weights, one tensor per output.
-
-        Parameters
-        ----------
-        number : int
-            Which ones; number 0 is just 1 where the function returns one number.
-        """
+        """Return random weights, one tensor per output."""
         import torch
 
         rng = np.random.default_rng([self._seed, number])
@@ -125,24 +104,7 @@ def values(outputs: Sequence[Any], weights: Sequence[Any]) -> npt.NDArray[Any]:
 def gradients(
     subject: Subject, outputs: Sequence[Any], weights: Sequence[Any], leaves: Sequence[Any] = (), **options: Any
 ) -> list[Any]:
-    """Return the gradient of the weighted sum with respect to each variable; None where the graph does not lead.
-
-    Parameters
-    ----------
-    subject : Subject
-        The function.
-    outputs, weights : sequence of Tensor
-        What it has returned, and how that is weighted.
-    leaves : sequence of Tensor
-        What stood in place of the leaves of the variables; by default these.
-    **options
-        Further options of ``torch.autograd.grad``.
-
-    Raises
-    ------
-    BackwardError
-        If a backward pass returns something that does not fit the inputs.
-    """
+    """Return the gradient of the weighted sum with respect to each variable; None where the graph does not lead."""
     import torch
 
     # the backward pass gets weights of its own, as it may write to what it is handed

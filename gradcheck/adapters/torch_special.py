@@ -12,33 +12,14 @@ from gradcheck.adapters.torch_compare import disagreements
 from gradcheck.adapters.torch_products import Arrays, BackwardError, Outputs, as_arrays, gradients
 from gradcheck.adapters.torch_subject import Subject
 from gradcheck.adapters.torch_tensors import Variable
-from gradcheck.check.result import ParameterResult
-from gradcheck.check.tolerance import Tolerance
+from gradcheck.checker.result import ParameterResult
+from gradcheck.checker.tolerance import Tolerance
 
 
 def undefined_outputs(
     subject: Subject, outputs: Outputs, weights: Sequence[Any], tolerance: Tolerance, *, alone: bool
 ) -> tuple[list[ParameterResult], list[str]]:
-    """Compare backward passes in which an output has no gradient with those in which it has zeros.
-
-    Parameters
-    ----------
-    subject : Subject
-        The function.
-    outputs : Outputs
-        Its outputs.
-    weights : sequence of Tensor
-        Their weights.
-    tolerance : Tolerance
-        What differences are allowed.
-    alone : bool
-        Whether to look also at the case that no output has a gradient.
-
-    Returns
-    -------
-    tuple
-        What disagrees, and notes about it.
-    """
+    """Compare backward passes in which an output has no gradient with those in which it has zeros."""
     import torch
 
     count = len(outputs)
@@ -83,17 +64,7 @@ def _without_gradient() -> Any:
 
 
 def forbid_other_batched(subject: Subject, outputs: Outputs, number: int = 3) -> None:
-    """Raise BackwardError unless a backward pass under ``torch.vmap`` gives what single ones give.
-
-    Parameters
-    ----------
-    subject : Subject
-        The function.
-    outputs : Outputs
-        Its outputs.
-    number : int
-        How many weights to stack.
-    """
+    """Raise BackwardError unless a backward pass under ``torch.vmap`` gives what single ones give."""
     import torch
 
     several = [outputs.weights(k) for k in range(1, number + 1)]
@@ -108,17 +79,7 @@ def forbid_other_batched(subject: Subject, outputs: Outputs, number: int = 3) ->
 
 
 def forbid_other_batched_forward(subject: Subject, outputs: Outputs, number: int = 2) -> None:
-    """Raise BackwardError unless forward mode under ``torch.vmap`` gives what single calls give.
-
-    Parameters
-    ----------
-    subject : Subject
-        The function.
-    outputs : Outputs
-        Its outputs.
-    number : int
-        How many directions to stack.
-    """
+    """Raise BackwardError unless forward mode under ``torch.vmap`` gives what single calls give."""
     import torch
 
     for variable in subject.variables:
@@ -150,17 +111,7 @@ def _forbid_difference(found: Arrays, expected: Arrays, place: str) -> None:
 
 
 def second_order(subject: Subject, outputs: Outputs, weights: Sequence[Any]) -> Subject:
-    """Return the gradient of weighted outputs as a function of the variables and of the weights.
-
-    Parameters
-    ----------
-    subject : Subject
-        The function.
-    outputs : Outputs
-        Its outputs.
-    weights : sequence of Tensor
-        Where to differentiate with respect to them.
-    """
+    """Return the gradient of weighted outputs as a function of the variables and of the weights."""
     leaves = [weight.detach().clone().requires_grad_() for weight in weights]
     names = [f"grad_outputs[{k}]" for k in range(len(leaves))] if len(leaves) > 1 else ["grad_output"]
 

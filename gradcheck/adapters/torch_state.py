@@ -27,14 +27,8 @@ class Reached:
 
     Parameters
     ----------
-    modules : list of Module
-        The outermost modules, each once.
     tensors : list of Tensor
         Floating-point and complex tensors that belong to no module and come out of no computation.
-    generators : list of Generator
-        PyTorch's random generators.
-    roots : list
-        Where the look began.
     """
 
     modules: list[Any]
@@ -109,8 +103,6 @@ class Lent(AbstractContextManager["Lent"]):
 
     Parameters
     ----------
-    reached : Reached
-        What the user's functions compute with.
     double : bool
         Whether they are to compute in double precision.
     """

@@ -23,16 +23,8 @@ class Target:
 
     Parameters
     ----------
-    call : callable
-        It.
-    described_by : callable
-        What its signature is read from.
     skipped : int
         How many parameters of that are not the user's to pass.
-    module : Module or None
-        Whose parameters are differentiated.
-    function : type or None
-        The ``torch.autograd.Function``, if it is one.
     """
 
     call: Callable[..., Any]
@@ -43,13 +35,7 @@ class Target:
 
     @classmethod
     def of(cls, what: Any) -> Target:
-        """Recognise a Function or its ``apply``, a module or a method of one, and any other callable.
-
-        Raises
-        ------
-        InputError
-            If it cannot be called.
-        """
+        """Recognise a Function or its ``apply``, a module or a method of one, and any other callable."""
         import torch
 
         bound: Any = getattr(what, "__self__", None)
@@ -83,16 +69,10 @@ class Subject:
     ----------
     call : callable
         Takes what to pass in place of the leaf of a variable, and returns what the function returns.
-    variables : list of Variable
-        The tensors that are differentiated.
-    lent : Lent
-        What calls may change.
     slots : list of str
         Names of the tensors that a Function is called with, in order.
     notes : list of str
         What the user should know about it.
-    module : Module or None
-        Whose parameters are among the variables.
     """
 
     call: Callable[[Callable[[Any], Any]], Any]
@@ -104,26 +84,7 @@ class Subject:
 
     @classmethod
     def of(cls, target: Target, inputs: Sequence[Any], loss: Any, lent: Lent, double: bool) -> Subject:
-        """Return the user's function at copies of its inputs.
-
-        Parameters
-        ----------
-        target : Target
-            The user's function.
-        inputs : sequence
-            What it is called with.
-        loss : callable or None
-            What makes one number of its outputs.
-        lent : Lent
-            The modules.
-        double : bool
-            Whether the inputs are to be in double precision.
-
-        Raises
-        ------
-        InputError
-            If there is nothing to differentiate, or entries share memory.
-        """
+        """Return the user's function at copies of its inputs."""
         import torch
 
         names = input_names(target.described_by, len(inputs), target.skipped)
@@ -163,26 +124,14 @@ class Subject:
             self.notes.append(sentence)
 
     def outputs(self, swapped: Callable[[Any], Any] = lambda leaf: leaf) -> list[Any]:
-        """Call the function at the tensors as they stand; return the floating-point tensors among its outputs.
-
-        Parameters
-        ----------
-        swapped : callable
-            What to pass in place of the leaf of a variable.
-        """
+        """Call the function at the tensors as they stand; return the floating-point tensors among its outputs."""
         for variable in self.variables:
             variable.push()
         self.lent.rewind()
         return tensors_in(self.call(swapped))
 
     def stacked_outputs(self, stacks: Sequence[Any]) -> list[Any]:
-        """Call the function once under ``torch.vmap``; return its outputs, each with a new first axis.
-
-        Parameters
-        ----------
-        stacks : sequence of Tensor
-            What to pass in place of each variable, stacked along a new first axis.
-        """
+        """Call the function once under ``torch.vmap``; return its outputs, each with a new first axis."""
         import torch
 
         buffers = [] if self.module is None else list(self.module.buffers())
@@ -224,13 +173,7 @@ def unchecked(target: Target, reached: Reached, inputs: Sequence[Any]) -> list[s
 
 
 def reached_by(what: Any, inputs: Sequence[Any], loss: Any) -> Reached:
-    """Return what takes part in a call besides the tensors that it is handed.
-
-    Raises
-    ------
-    InputError
-        If a module has not got its parameters yet.
-    """
+    """Return what takes part in a call besides the tensors that it is handed."""
     import torch
 
     handed = [node for node in inputs if not isinstance(node, torch.Tensor)]

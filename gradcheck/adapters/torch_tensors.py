@@ -34,13 +34,6 @@ def working_copy(tensor: Any, double: bool) -> Any:
 class Variable:
     """One tensor that is differentiated, wherever it lives.
 
-    Parameters
-    ----------
-    name : str
-        How the user's code calls it.
-    leaf : Tensor
-        What the function computes with.
-
     Notes
     -----
     Where NumPy can share the tensor's memory it does. Otherwise entries are moved in a copy on the host, and only
@@ -135,8 +128,6 @@ class Inputs:
     ----------
     inputs : sequence
         What the function is called with: tensors, containers of tensors, and anything else.
-    names : sequence of str
-        One for each.
     double : bool
         Whether the copies are in double precision.
 
@@ -144,13 +135,6 @@ class Inputs:
     ----------
     variables : list of Variable
         The copies of those that require a gradient.
-    constants : list of Tensor
-        The copies of the others.
-
-    Raises
-    ------
-    InputError
-        If entries of a tensor that requires a gradient share memory, with one another or with those of another one.
     """
 
     def __init__(self, inputs: Sequence[Any], names: Sequence[str], double: bool) -> None:
@@ -162,13 +146,7 @@ class Inputs:
         forbid_overlap(self._originals)
 
     def values(self, swapped: Callable[[Any], Any] = lambda leaf: leaf) -> list[Any]:
-        """Return the arguments of a call.
-
-        Parameters
-        ----------
-        swapped : callable
-            What to pass in place of the leaf of a variable.
-        """
+        """Return the arguments of a call."""
         leaves = {id(variable.leaf) for variable in self.variables}
 
         def build(node: Any) -> Any:
@@ -209,17 +187,7 @@ def _rebuilt(node: Any, triples: list[tuple[Any, Any, Any]]) -> Any:
 
 
 def input_names(function: Any, count: int, skipped: int = 0) -> list[str]:
-    """Return how a function calls its positional arguments; ``inputs[i]`` where it has no name for one.
-
-    Parameters
-    ----------
-    function : callable
-        The user's.
-    count : int
-        Number of arguments.
-    skipped : int
-        How many of its parameters to leave out.
-    """
+    """Return how a function calls its positional arguments; ``inputs[i]`` where it has no name for one."""
     try:
         parameters = list(inspect.signature(function).parameters.values())[skipped:]
     except (TypeError, ValueError):
@@ -233,13 +201,7 @@ def input_names(function: Any, count: int, skipped: int = 0) -> list[str]:
 
 
 def forbid_overlap(tensors: Sequence[tuple[str, Any]]) -> None:
-    """Raise InputError if an entry of a tensor cannot be moved alone.
-
-    Parameters
-    ----------
-    tensors : sequence of (str, Tensor)
-        Tensors with their names.
-    """
+    """Raise InputError if an entry of a tensor cannot be moved alone."""
     dense = [(name, tensor) for name, tensor in tensors if is_strided(tensor) and tensor.numel()]
     for name, tensor in dense:
         if _overlaps(tensor):

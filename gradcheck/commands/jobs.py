@@ -39,19 +39,7 @@ def targets_in(paths: tuple[str, ...], only: str | None) -> list[Target]:
 def check(
     targets: Sequence[Target], options: Options, flags: dict[str, Any], *, lenient: bool = False
 ) -> tuple[ScriptResult, ...]:
-    """Check scripts, with their progress on a terminal.
-
-    Parameters
-    ----------
-    targets : sequence of Target
-        The scripts.
-    options : Options
-        Settings of the command line.
-    flags : dict
-        The flags.
-    lenient : bool
-        Whether a wrong setting is an error of its script, and not of the command.
-    """
+    """Check scripts, with their progress on a terminal."""
     from gradcheck.batch import run_all, run_elsewhere
     from gradcheck.commands.progress import Progress
 
@@ -65,13 +53,7 @@ def check(
 
 
 def resumed(options: Options, file: Path | None, targets: Sequence[Target]) -> Options:
-    """Return settings with the file of evaluations.
-
-    Raises
-    ------
-    click.UsageError
-        If there are several scripts.
-    """
+    """Return settings with the file of evaluations."""
     if file is None:
         return options
     if len(targets) > 1:
@@ -92,13 +74,7 @@ def _job(target: Target, options: Options, *, lenient: bool) -> Job:
 
 
 def workers_of(text: str) -> Any:
-    """Return a number of processes, or what an import path names.
-
-    Raises
-    ------
-    click.UsageError
-        If it is neither.
-    """
+    """Return a number of processes, or what an import path names."""
     module, _, name = text.partition(":")
     if text.isdecimal() and int(text) > 0:
         return int(text)

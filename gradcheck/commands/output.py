@@ -23,13 +23,7 @@ _STEP_SUMMARY = "GITHUB_STEP_SUMMARY"
 
 
 def chosen_format(flags: dict[str, Any]) -> str:
-    """Return the output format that the flags ask for.
-
-    Raises
-    ------
-    click.UsageError
-        If the name of the file stands for none.
-    """
+    """Return the output format that the flags ask for."""
     target: Path | None = flags["output"]
     if flags["form"] or target is None:
         return flags["form"] or "text"
@@ -37,13 +31,7 @@ def chosen_format(flags: dict[str, Any]) -> str:
 
 
 def write_report(report: Report, flags: dict[str, Any]) -> None:
-    """Write a report where the flags say, and the counts to standard error.
-
-    Raises
-    ------
-    click.UsageError
-        If the file cannot be written.
-    """
+    """Write a report where the flags say, and the counts to standard error."""
     from gradcheck.report import text as text_report
 
     target: Path | None = flags["output"]

@@ -24,10 +24,6 @@ class Progress(Watcher):
 
     Parameters
     ----------
-    console : rich.console.Console
-        Standard error.
-    total : int
-        Number of scripts.
     workers : int
         How many are checked at the same time; with more than one, what a script prints is shown when it is done.
     show_output : bool

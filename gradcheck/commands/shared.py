@@ -76,13 +76,7 @@ def console(**settings: Any) -> Console:
 
 
 def refuse_unwritable(target: Path | None) -> None:
-    """Say at once that a file could not be written, not after a minute's work.
-
-    Raises
-    ------
-    click.UsageError
-        If its folder is none that can be written.
-    """
+    """Say at once that a file could not be written, not after a minute's work."""
     if target is None:
         return
     folder = target.absolute().parent
@@ -105,13 +99,7 @@ def arguments_at_dashes(context: click.Context, merged: tuple[str, ...]) -> tupl
 
 
 def options_of(flags: dict[str, Any], argv: tuple[str, ...]) -> Options:
-    """Return the settings that flags ask for.
-
-    Raises
-    ------
-    click.UsageError
-        If a value is out of its range.
-    """
+    """Return the settings that flags ask for."""
     lists: dict[str, Any] = {name: names_in(flags[name]) for name in _LISTS if flags.get(name) is not None}
     try:
         return Options(
@@ -135,13 +123,7 @@ def narrowed(options: Options, function: str | None) -> Options:
 
 
 def widths(_context: click.Context, _parameter: click.Parameter, text: str | None) -> tuple[int, ...] | None:
-    """Read the widths of hidden layers, ``8,4``, or ``none``.
-
-    Raises
-    ------
-    click.BadParameter
-        If they are no positive whole numbers.
-    """
+    """Read the widths of hidden layers, ``8,4``, or ``none``."""
     if text is None:
         return None
     try:

@@ -13,13 +13,7 @@ _READERS = (b"input(", b"stdin")
 
 
 def keep(path: str) -> None:
-    """Make what is piped in readable twice, if a script reads it.
-
-    Parameters
-    ----------
-    path : str
-        The script; nothing is read for one that has no word of standard input in it.
-    """
+    """Make what is piped in readable twice, if a script reads it."""
     if sys.stdin is None or sys.stdin.isatty() or not Path(path).is_file():
         return
     text = Path(path).read_bytes()

@@ -28,8 +28,6 @@ class Round:
 
     Attributes
     ----------
-    saved : tuple of str
-        The scripts that were checked again.
     gone : tuple of str
         The scripts whose files are no longer there.
     changed : tuple of str
@@ -52,8 +50,6 @@ class Watch:
     ----------
     targets : callable
         Returns the scripts that there are now.
-    check : callable
-        Checks some of them.
     """
 
     targets: Callable[[], Sequence[Target]]
@@ -107,14 +103,7 @@ class Watch:
 
 
 def stamps_of(script: Path) -> dict[Path, Stamp]:
-    """Return the files that an examination depends on, each with what tells that it was saved.
-
-    Parameters
-    ----------
-    script : Path
-        The script. Beside it, these are the local modules that it imports, and the ``pyproject.toml`` that may hold
-        its settings.
-    """
+    """Return the files that an examination depends on, each with what tells that it was saved."""
     place = script.absolute()
     files = [place, *local_modules(place)]
     for folder in place.parents:
@@ -138,13 +127,7 @@ def _shown(target: Target) -> str:
 
 
 def require_watchfiles() -> None:
-    """Make sure, before a minute's work, that files can be watched.
-
-    Raises
-    ------
-    UsageError
-        If the library that does so is not installed.
-    """
+    """Make sure, before a minute's work, that files can be watched."""
     try:
         import watchfiles  # noqa: F401 - it is only looked for
     except ImportError:
@@ -154,18 +137,7 @@ def require_watchfiles() -> None:
 
 
 def rounds(watch: Watch) -> Iterator[Round]:
-    """Check everything, and then what is saved, without end.
-
-    Parameters
-    ----------
-    watch : Watch
-        What is watched.
-
-    Raises
-    ------
-    KeyboardInterrupt
-        On Ctrl-C.
-    """
+    """Check everything, and then what is saved, without end."""
     from watchfiles import watch as notices
 
     first = watch.look()

@@ -22,17 +22,7 @@ _RULE = 80
 
 
 def check_again_and_again(paths: tuple[str, ...], options: Options, flags: dict[str, Any]) -> None:
-    """Check all scripts, and then those that are saved; it ends with Ctrl-C, or at once where there are none.
-
-    Parameters
-    ----------
-    paths : tuple of str
-        As they were given.
-    options : Options
-        Settings of the command line.
-    flags : dict
-        The flags.
-    """
+    """Check all scripts, and then those that are saved; it ends with Ctrl-C, or at once where there are none."""
     from gradcheck.commands import standard_input
     from gradcheck.commands.watch import Watch, require_watchfiles, rounds
     from gradcheck.session.report import Report

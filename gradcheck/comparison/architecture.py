@@ -61,10 +61,6 @@ class Architecture:
     ----------
     widths : tuple of int
         Inputs, units of each hidden layer, outputs.
-    hidden, output : str
-        The activations.
-    layout : Layout
-        Of the script's data.
     names : tuple of str
         The script's parameters, in the order in which `indices` counts their entries.
     indices : ndarray of int
@@ -109,13 +105,7 @@ def as_rows(values: Array, layout: str) -> Array:
 
 
 def find_architecture(samples: Sequence[Sample]) -> Architecture | None:
-    """Return the network that predicts what the script has predicted; None if there is none.
-
-    Parameters
-    ----------
-    samples : sequence of Sample
-        What happened at some moments; the first one decides on shapes.
-    """
+    """Return the network that predicts what the script has predicted; None if there is none."""
     first = samples[0]
     names = tuple(sorted(first.parameters, key=_natural))
     if len(names) > _MOST_LEAVES and any(first.parameters[name].size > 1 for name in names):
@@ -244,10 +234,6 @@ def used_rows(architecture: Architecture, sample: Sample, X: Array, Y: Array) ->
 
     Parameters
     ----------
-    architecture : Architecture
-        The network.
-    sample : Sample
-        The moment.
     X, Y : ndarray of shape (samples, width)
         Its inputs and targets.
     """

@@ -32,8 +32,6 @@ class Choices:
 
     Attributes
     ----------
-    inputs, targets : str or None
-        The variables that hold the data.
     hidden : tuple of int or None
         Units of the hidden layers of the wider reference.
     """
@@ -76,26 +74,7 @@ def compare(
     before_run: Callable[[], object] | None = None,
     output: Output | None = None,
 ) -> Comparison:
-    """Train a script as it is and with its fix, and the reference on the same data.
-
-    Parameters
-    ----------
-    result : ScriptResult
-        The check of its gradients.
-    request : Request
-        How it was checked.
-    choices : Choices, optional
-        What the user said.
-    before_run : callable, optional
-        Called before each run of the script.
-    output : callable, optional
-        Receives what the script prints.
-
-    Returns
-    -------
-    Comparison
-        With an error where there is nothing to compare.
-    """
+    """Train a script as it is and with its fix, and the reference on the same data."""
     began = time.perf_counter()
     try:
         found = _compare(result, _Runner(request, choices or Choices(), before_run, output))

@@ -23,10 +23,6 @@ class Losses:
 
     Parameters
     ----------
-    setting : Setting
-        What was compared.
-    runs : sequence of Run
-        The trainings.
     is_learned_by_heart : bool
         Whether what a wider network gains is of no use for samples that it has not seen.
     """
@@ -65,13 +61,7 @@ class Losses:
         return is_short and not self.is_learned_by_heart
 
     def is_better_fresh(self, same: float, wider: float) -> bool:
-        """Whether a wider network gains twice as much on samples that were put aside, too.
-
-        Parameters
-        ----------
-        same, wider : float
-            The losses there.
-        """
+        """Whether a wider network gains twice as much on samples that were put aside, too."""
         return self.baseline - same < _TOO_SMALL * (self.baseline - wider)
 
     def is_well(self, loss: float) -> bool:
@@ -91,21 +81,7 @@ class Losses:
 def conclude(
     losses: Losses, setting: Setting, runs: Sequence[Run], wrong: int, total: int, steps: Steps | None
 ) -> list[Conclusion]:
-    """Return what follows from the trainings, the cause that matters most first.
-
-    Parameters
-    ----------
-    losses : Losses
-        The losses at the end.
-    setting : Setting
-        What was compared.
-    runs : sequence of Run
-        The trainings.
-    wrong, total : int
-        How many of the gradients are wrong.
-    steps : Steps or None
-        What came of other steps, if they were tried.
-    """
+    """Return what follows from the trainings, the cause that matters most first."""
     best = min((run for run in runs if run.name == "wider"), key=lambda run: run.final)
     same = next(run for run in runs if run.name == "reference")
     found = list(_conclusions(losses, setting, same, best, wrong, total, steps))

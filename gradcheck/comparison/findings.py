@@ -38,14 +38,6 @@ class Evidence:
     ----------
     course : Course
         The training as it is, or with its fix.
-    architecture : Architecture
-        Its network.
-    task : Task
-        Its samples.
-    losses : Losses
-        What the trainings have come to.
-    steps : Steps or None
-        What came of other steps.
     """
 
     course: Course
@@ -61,15 +53,7 @@ class Evidence:
 
 
 def find_training_mistakes(evidence: Evidence, uses: Sequence[Use]) -> tuple[Finding, ...]:
-    """Return what is wrong with a training, beside its gradients.
-
-    Parameters
-    ----------
-    evidence : Evidence
-        What was measured.
-    uses : sequence of Use
-        Where the script as it is asks its network.
-    """
+    """Return what is wrong with a training, beside its gradients."""
     found = [*_outside(evidence, uses), *_out_of_reach(evidence)]
     if not evidence.losses.is_well(evidence.losses.own):
         found += [*_flat(evidence), *_stepping(evidence)]
@@ -184,8 +168,6 @@ def is_out_of_reach(output: str, Y: Array) -> bool:
 
     Parameters
     ----------
-    output : str
-        The activation.
     Y : ndarray of shape (samples, outputs)
         The targets.
     """

@@ -32,8 +32,6 @@ class Task:
         The different inputs.
     Y : ndarray of shape (samples, outputs)
         Their targets.
-    loss : Loss
-        By which all trainings are measured.
     baseline : float
         The loss of the best constant prediction.
     """
@@ -57,13 +55,7 @@ class Task:
 
 
 def task_of(course: Course, architecture: Architecture) -> Task:
-    """Return all samples that a script was trained on, and by what its trainings are measured.
-
-    Raises
-    ------
-    ScriptError
-        With slug ``no-data`` if the samples do not fit together.
-    """
+    """Return all samples that a script was trained on, and by what its trainings are measured."""
     pairs = [architecture.layout.rows(inputs, targets) for inputs, targets in course.batches]
     fitting = [(X, Y) for X, Y in pairs if len(X) == len(Y) and X.shape[1] == architecture.widths[0]]
     if not fitting:
@@ -115,17 +107,7 @@ def _baseline(loss: Loss, Y: Array) -> float:
 
 
 def losses_of(course: Course, architecture: Architecture, task: Task) -> tuple[float, ...]:
-    """Return the losses over all samples at the moments of a training.
-
-    Parameters
-    ----------
-    course : Course
-        The training.
-    architecture : Architecture
-        Its network.
-    task : Task
-        The samples and the measure.
-    """
+    """Return the losses over all samples at the moments of a training."""
     network: Any = architecture.network(course.snapshots[0])
     found = []
     for parameters in course.snapshots:

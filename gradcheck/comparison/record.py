@@ -27,15 +27,7 @@ class Cause(enum.StrEnum):
 
 @dataclass(frozen=True)
 class Conclusion:
-    """A cause, and the sentence that says what was measured.
-
-    Attributes
-    ----------
-    cause : Cause
-        The cause.
-    sentence : str
-        What tells so.
-    """
+    """A cause, and the sentence that says what was measured."""
 
     cause: Cause
     sentence: str
@@ -47,18 +39,12 @@ class Run:
 
     Attributes
     ----------
-    name : str
-        Stable: ``script``, ``fixed``, ``reference``, ``wider``.
     title : str
         How it is called in a report.
     widths : tuple of int
         Inputs, hidden units, outputs.
-    hidden, output : str
-        The activations.
     steps : tuple of int
         At which calls, or after which epochs, the losses were taken.
-    losses : tuple of float
-        The losses over all samples.
     unit : str
         What the steps count: ``call`` or ``epoch``.
     note : str
@@ -94,8 +80,6 @@ class Setting:
     ----------
     inputs, targets, prediction : str
         What they are called in the script.
-    samples : int
-        The number of different samples.
     measure : str
         What the losses are: ``squared error`` or ``cross-entropy``, a mean over the samples.
     baseline : float
@@ -116,12 +100,8 @@ class Comparison:
 
     Attributes
     ----------
-    result : ScriptResult
-        The check of the script's gradients.
     setting : Setting or None
         What was compared; None where there was an error.
-    runs : tuple of Run
-        The trainings.
     conclusions : tuple of Conclusion
         What follows, the cause that matters most first.
     findings : tuple of Finding
@@ -130,10 +110,6 @@ class Comparison:
         What the user should know about the comparison.
     seed : int
         Decides all that is random in it.
-    seconds : float
-        Wall time.
-    error : ScriptError or None
-        Why there is no comparison.
     """
 
     result: ScriptResult

@@ -28,14 +28,10 @@ class Trial:
     ----------
     factor : float
         How many times the script's own step its steps are.
-    rate : float
-        The step size.
     scaled : bool
         Whether inputs had mean 0 and spread 1.
     final : float
         The loss at the end; infinite where it diverged.
-    updates : int
-        The number of steps.
     """
 
     factor: float
@@ -66,17 +62,7 @@ class Steps:
 
 
 def first_step(course: Course, architecture: Architecture, task: Task) -> tuple[float | None, int]:
-    """Return the script's step size, and of how many samples its first step was.
-
-    Parameters
-    ----------
-    course : Course
-        The training.
-    architecture : Architecture
-        Its network.
-    task : Task
-        The measure.
-    """
+    """Return the script's step size, and of how many samples its first step was."""
     sample, before, after = course.samples[0], course.snapshots[0], course.snapshots[1]
     X, Y = architecture.layout.rows(sample.inputs, sample.targets)
     used = used_rows(architecture, sample, X, Y)
@@ -98,21 +84,7 @@ def first_step(course: Course, architecture: Architecture, task: Task) -> tuple[
 
 
 def try_steps(course: Course, architecture: Architecture, task: Task, *, good: float, seed: int) -> Steps:
-    """Train the script's network by other steps, and on scaled inputs, until a loss is good enough.
-
-    Parameters
-    ----------
-    course : Course
-        The training.
-    architecture : Architecture
-        Its network.
-    task : Task
-        The samples.
-    good : float
-        The loss that is good enough.
-    seed : int
-        Of the order of the samples.
-    """
+    """Train the script's network by other steps, and on scaled inputs, until a loss is good enough."""
     rate, batch = first_step(course, architecture, task)
     if rate is None or not math.isfinite(rate):
         return Steps(None)

@@ -39,19 +39,6 @@ def best_of(task: Task, kind: Kind, *, seed: int, name: str, title: str, good: f
 
     Inputs are scaled to mean 0 and spread 1, and so are targets where outputs are not bounded: this changes nothing in
     what a network can represent, and makes it easier to train.
-
-    Parameters
-    ----------
-    task : Task
-        The samples.
-    kind : Kind
-        The network.
-    seed : int
-        Of the starting values.
-    name, title : str
-        What the run is called.
-    good : float
-        A loss that ends the trials early, as do a solved task and the time.
     """
     began = time.monotonic()
     best: Run | None = None
@@ -113,21 +100,8 @@ def wider(task: Task, kind: Kind, *, seed: int, good: float, hidden: tuple[int, 
 
     Parameters
     ----------
-    task : Task
-        The samples.
-    kind : Kind
-        The script's network.
-    seed : int
-        Of the starting values.
-    good : float
-        The loss that is good enough.
     hidden : tuple of int, optional
         The units of the hidden layers, if they are chosen.
-
-    Returns
-    -------
-    list of Run
-        The best training for each width that was tried.
     """
     widest, layers = max(kind.widths[1:-1], default=0), max(len(kind.widths) - 2, 1)
     widths = [width for width in _WIDTHS if width > widest] or [2 * widest]
@@ -148,17 +122,7 @@ def wider(task: Task, kind: Kind, *, seed: int, good: float, hidden: tuple[int, 
 
 
 def held_out(task: Task, kind: Kind, *, seed: int) -> float:
-    """Train on three quarters of the samples; return the lowest loss that the others have had on the way.
-
-    Parameters
-    ----------
-    task : Task
-        The samples.
-    kind : Kind
-        The network.
-    seed : int
-        Of the starting values, and of who is put aside.
-    """
+    """Train on three quarters of the samples; return the lowest loss that the others have had on the way."""
     scaled = _scaled(task, kind.output)
     kept, aside = split(len(scaled.X), 0.25, seed)
     network = Network(kind.widths, hidden=kind.hidden, output=kind.output, seed=seed)
@@ -178,23 +142,7 @@ def held_out(task: Task, kind: Kind, *, seed: int) -> float:
 
 
 def descend(task: Task, network: Network, *, rate: float, batch: int, updates: int, seed: int) -> float:
-    """Train a network by plain steps, as scripts do, from the parameters that it has; return its loss at the end.
-
-    Parameters
-    ----------
-    task : Task
-        The samples.
-    network : Network
-        Where to start; it is changed.
-    rate : float
-        The step size.
-    batch : int
-        Samples per step.
-    updates : int
-        The number of steps.
-    seed : int
-        Of the order of the samples.
-    """
+    """Train a network by plain steps, as scripts do, from the parameters that it has; return its loss at the end."""
     began, done, rows = time.monotonic(), 0, len(task.X)
     per_epoch = max(1, -(-rows // batch))
     optimizer = SGD(rate)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.check.result import FloatArray
+from gradcheck.checker.result import FloatArray
 from gradcheck.diagnosis.sight import Number
 
 # numbers that are equally far-fetched, so that both are named
@@ -24,8 +24,6 @@ class Source:
 
     Attributes
     ----------
-    form : str
-        With places for the numbers: ``1/{}``.
     numbers : tuple of Number
         One or two of them, 2 among them.
     sign : int
@@ -90,8 +88,6 @@ def source_of(factor: FloatArray, numbers: Sequence[Number], tolerance: FloatArr
     ----------
     factor : float array, shape (points,)
         The factor at each point.
-    numbers : sequence of Number
-        The numbers in sight.
     tolerance : float array, shape (points,)
         How far, relatively, a number may be off.
     """

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.check.result import CheckResult, FloatArray, ParameterResult
+from gradcheck.checker.result import CheckResult, FloatArray, ParameterResult
 from gradcheck.diagnosis.values import SAME, TINY
 
 _ENOUGH, _LARGEST = 3, 1e-6
@@ -15,15 +15,7 @@ _Change = Callable[[np.ndarray[Any, Any]], np.ndarray[Any, Any]]
 
 
 def order_of(found: Sequence[ParameterResult], checks: Sequence[CheckResult]) -> str:
-    """Say where the right numbers are; empty where they are nowhere.
-
-    Parameters
-    ----------
-    found : sequence of ParameterResult
-        The parameter at the points.
-    checks : sequence of CheckResult
-        The checks that it is from.
-    """
+    """Say where the right numbers are; empty where they are nowhere."""
     if not all(_is_whole(p) for p in found):
         return ""
     shape = found[0].shape

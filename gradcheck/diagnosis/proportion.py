@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.check.result import FloatArray
+from gradcheck.checker.result import FloatArray
 from gradcheck.diagnosis.factors import Source, source_of
 from gradcheck.diagnosis.sight import Sight
 from gradcheck.diagnosis.values import SAME, TINY, Values
@@ -31,10 +31,6 @@ class _Factor:
     ----------
     points : int array
         The points at which there is something to see of it.
-    values : float array
-        The factor there.
-    tolerance : float array
-        How exactly it is known, relatively.
     """
 
     points: np.ndarray[Any, Any]
@@ -52,19 +48,7 @@ class _Factor:
 
 
 def proportion(values: Values, seen: Sight, name: str, where: str) -> str:
-    """Say what is proportional to what; empty where nothing is.
-
-    Parameters
-    ----------
-    values : Values
-        The gradient.
-    seen : Sight
-        What is in sight.
-    name : str
-        The parameter.
-    where : str
-        For which entries that is said: ``in every entry, at every point``.
-    """
+    """Say what is proportional to what; empty where nothing is."""
     return _ratio(values, seen, where) or _multiple(values, seen, name, where) or _step(values, seen, name, where)
 
 

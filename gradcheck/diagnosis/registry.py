@@ -19,12 +19,6 @@ class Rule:
 
     Attributes
     ----------
-    code : str
-        Stable: ``GC201``.
-    name : str
-        Stable: ``wrong-variable``.
-    summary : str
-        What is wrong, in one sentence.
     explanation : str
         Why it is wrong, how it comes about, and what one sees of it: Markdown.
     evidence : str
@@ -64,13 +58,7 @@ def rules() -> dict[str, Rule]:
 
 
 def rule(wanted: str) -> Rule:
-    """Return the rule of a code or of a name, in upper or lower case.
-
-    Raises
-    ------
-    UsageError
-        If there is none.
-    """
+    """Return the rule of a code or of a name, in upper or lower case."""
     known = rules()
     by_name = {r.name: r for r in known.values()}
     found = known.get(wanted.upper()) or by_name.get(wanted.lower())

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.check.result import FloatArray
+from gradcheck.checker.result import FloatArray
 from gradcheck.diagnosis.step import vanishing
 from gradcheck.script.check.point import Point, staged
 from gradcheck.script.record.leaves import leaves
@@ -37,8 +37,6 @@ class Number:
         As the user would write it: ``LEARNING_RATE``, ``len(X)``, ``X.shape[1]``.
     values : float array, shape (points,)
         What it is at each point.
-    rank : float
-        How far-fetched it is.
     line : int or None
         For a number that the script writes without a name: where it stands.
     """
@@ -65,16 +63,12 @@ class Sight:
 
     Attributes
     ----------
-    numbers : tuple of Number
-        Scalars and the lengths of axes.
     parameters : dict
         The values of each parameter, flat, at each point.
     indices : dict
         Arrays of whole numbers by their names, flat, at each point.
     vanishing : frozenset of str
         The parameters whose gradients become right when the script's step is made small.
-    step : str
-        What the script calls its step.
     """
 
     numbers: tuple[Number, ...] = ()
@@ -85,17 +79,7 @@ class Sight:
 
 
 def sight(recording: Recording, subject: Subject, points: Sequence[Point]) -> Sight:
-    """Return what is in sight when the gradients have been computed.
-
-    Parameters
-    ----------
-    recording : Recording
-        What the script's run showed.
-    subject : Subject
-        What was understood of it.
-    points : sequence of Point
-        The points, each of which is played once more.
-    """
+    """Return what is in sight when the gradients have been computed."""
     tree = recording.source.tree
     here = _read_in(subject.backward.function.statements)
     ranks = {**dict.fromkeys(_read_in([tree]), _ELSEWHERE), **dict.fromkeys(here, 0.0)}
@@ -160,19 +144,7 @@ class _Look:
     indices: dict[str, np.ndarray[Any, Any]] = field(default_factory=dict)
 
     def take(self, name: str, value: Any, made: float, ranks: Mapping[str, float]) -> None:
-        """Add what lies in a variable.
-
-        Parameters
-        ----------
-        name : str
-            The variable.
-        value : object
-            What lies in it.
-        made : float
-            How far-fetched that is for the way in which it came there.
-        ranks : mapping of str to float
-            How far-fetched a name is for where it is read.
-        """
+        """Add what lies in a variable."""
         if isinstance(value, list | tuple) and len(value) > 1:
             self._add(f"len({name})", len(value), made + ranks.get(name, _NOWHERE))
         for leaf in islice(leaves(name, value), _MOST_LEAVES):

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from gradcheck.check.result import CheckResult
-from gradcheck.check.verdict import Verdict
+from gradcheck.checker.result import CheckResult
+from gradcheck.checker.verdict import Verdict
 from gradcheck.diagnosis.order import order_of
 from gradcheck.diagnosis.proportion import proportion
 from gradcheck.diagnosis.sight import Sight
@@ -16,17 +16,7 @@ from gradcheck.diagnosis.values import TINY, Values
 
 
 def signature(name: str, checks: Sequence[CheckResult], seen: Sight | None = None) -> str:
-    """Say in one sentence how a gradient differs from the numerical one at all points; empty where it does not.
-
-    Parameters
-    ----------
-    name : str
-        The parameter.
-    checks : sequence of CheckResult
-        The checks at the points, each with that parameter.
-    seen : Sight, optional
-        What is in sight at these points.
-    """
+    """Say in one sentence how a gradient differs from the numerical one at all points; empty where it does not."""
     seen = seen or Sight()
     found = [p for check in checks for p in check.parameters if p.name == name]
     if all(p.verdict is not Verdict.MISMATCH for p in found):

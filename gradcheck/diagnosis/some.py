@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.check.result import ParameterResult
-from gradcheck.check.verdict import Verdict
+from gradcheck.checker.result import ParameterResult
+from gradcheck.checker.verdict import Verdict
 from gradcheck.diagnosis.proportion import proportion
 from gradcheck.diagnosis.sight import Sight
 from gradcheck.diagnosis.values import Values
@@ -17,17 +17,7 @@ _MOST_SHOWN = 6
 
 
 def some(found: Sequence[ParameterResult], values: Values, seen: Sight) -> str:
-    """Say which entries are wrong; empty where all are.
-
-    Parameters
-    ----------
-    found : sequence of ParameterResult
-        The parameter at the points.
-    values : Values
-        Its entries.
-    seen : Sight
-        What is in sight.
-    """
+    """Say which entries are wrong; empty where all are."""
     if any(not np.array_equal(p.indices, found[0].indices) for p in found):
         return ""
     wrong = np.array([[v is Verdict.MISMATCH for v in p.verdicts] for p in found])

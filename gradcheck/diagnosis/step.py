@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.check.result import ParameterResult
-from gradcheck.check.verdict import Verdict
+from gradcheck.checker.result import ParameterResult
+from gradcheck.checker.verdict import Verdict
 from gradcheck.script.check.point import Point, staged
 from gradcheck.script.record.leaves import Leaf, Step, follow, leaves
 from gradcheck.script.record.run import Call, Recording
@@ -24,17 +24,7 @@ SMALLER, _VANISHED = 1e-3, 1e-2
 
 
 def vanishing(recording: Recording, subject: Subject, points: Sequence[Point]) -> frozenset[str]:
-    """Return the parameters whose gradients are right when the script's step is made small.
-
-    Parameters
-    ----------
-    recording : Recording
-        What the script's run showed.
-    subject : Subject
-        What was understood of it.
-    points : sequence of Point
-        The points, each of which is played once more.
-    """
+    """Return the parameters whose gradients are right when the script's step is made small."""
     scale, backward = subject.scale, subject.backward
     wrong = {p.name for point in points for p in point.result.parameters if p.verdict is Verdict.MISMATCH}
     if not scale.applied:

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.check.result import FloatArray, ParameterResult
-from gradcheck.check.verdict import Verdict
+from gradcheck.checker.result import FloatArray, ParameterResult
+from gradcheck.checker.verdict import Verdict
 from gradcheck.diagnosis.sight import Sight
 
 # of an entry, and of the largest one
@@ -24,12 +24,8 @@ class Values:
     ----------
     analytic, numerical, error : float array
         The gradients and the errors of the numerical one.
-    wrong : bool array
-        Whether they differ for sure.
     point : int array
         At which point each of them is.
-    parameter : float array or None
-        The parameter's own values.
     """
 
     analytic: FloatArray

@@ -14,11 +14,6 @@ class Arguments:
     """A backup of the arrays in arguments, and in the containers among them.
 
     Containers themselves are the caller's business: to fill a cache that is handed over is what it is for.
-
-    Parameters
-    ----------
-    args : sequence of object
-        The arguments.
     """
 
     def __init__(self, args: Sequence[object]) -> None:

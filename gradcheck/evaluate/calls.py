@@ -25,12 +25,6 @@ class Call:
 
     Parameters
     ----------
-    function : callable
-        The user's.
-    form : Form
-        How it takes the parameters.
-    args : tuple
-        What it is called with besides.
     keywords : tuple of str
         Names of `args`, where the parameters are passed by keyword.
     """
@@ -49,13 +43,7 @@ class Call:
         return self.function(**dict(tree), **dict(zip(self.keywords, self.args, strict=True)))
 
     def names(self, tree: object) -> tuple[str, list[str] | None]:
-        """Return the name of the structure and those of its children, as the signature has them.
-
-        Parameters
-        ----------
-        tree : object
-            The structure of parameters.
-        """
+        """Return the name of the structure and those of its children, as the signature has them."""
         signature = _signature(self.function)
         plain = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
         found = [p.name for p in signature.parameters.values() if p.kind in plain] if signature else []
@@ -65,24 +53,7 @@ class Call:
 
 
 def resolve_call(function: Any, role: str, tree: object, args: Sequence[object]) -> Call:
-    """Return how `function` is to be called.
-
-    Parameters
-    ----------
-    function : callable
-        The user's.
-    role : str
-        What it is to the user: ``loss`` or ``grad``.
-    tree : object
-        The structure of parameters.
-    args : sequence
-        Further positional arguments.
-
-    Raises
-    ------
-    InputError
-        If `function` is not callable, or if no form fits its signature.
-    """
+    """Return how `function` is to be called."""
     if not callable(function):
         raise InputError(f"`{role}` must be callable, got {type(function).__name__} {function!r}.")
     signature = _signature(function)

@@ -62,15 +62,7 @@ def set_children(container: Any, saved: Children) -> None:
 
 
 def like(container: Any, renewed: Children) -> Any:
-    """Return a copy of a container with other children.
-
-    Parameters
-    ----------
-    container : object
-        A mapping, list, tuple, namedtuple or dataclass instance.
-    renewed : list of (Step, object)
-        One child for each of the container's own, in their order.
-    """
+    """Return a copy of a container with other children."""
     contents = [child for _, child in renewed]
     if isinstance(container, Mapping):
         items = {step.key: child for step, child in renewed}

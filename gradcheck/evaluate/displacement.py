@@ -40,10 +40,6 @@ class Pair(NamedTuple):
     ----------
     owner : int
         Position of its parameter among the probe's.
-    entry : int
-        Its flat (C order) index there.
-    step : float
-        How far it is moved.
     """
 
     owner: int
@@ -98,8 +94,6 @@ class Stretch(NamedTuple):
         Position of the parameter among the probe's.
     where : int array or slice
         Flat (C order) indices; `WHOLE` for all.
-    direction : float array
-        One number for each.
     """
 
     owner: int
@@ -112,8 +106,6 @@ class Along(NamedTuple):
 
     Attributes
     ----------
-    stretches : sequence of Stretch
-        The direction.
     positions : tuple of float
         How many times the direction to go.
     """
@@ -157,12 +149,6 @@ Displacement = Pair | Along
 
 
 def everywhere(probe: Parameters) -> Along:
-    """Return a displacement of no entry and one of all: it shows whether two ways to evaluate a loss are the same.
-
-    Parameters
-    ----------
-    probe : Parameters
-        The parameters.
-    """
+    """Return a displacement of no entry and one of all: it shows whether two ways to evaluate a loss are the same."""
     stretches = [Stretch(k, WHOLE, _NUDGE * parameter_scale(leaf.values())) for k, leaf in enumerate(probe.leaves)]
     return Along(stretches, (0.0, 1.0))

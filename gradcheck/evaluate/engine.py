@@ -34,14 +34,6 @@ class Means(NamedTuple):
 
     Attributes
     ----------
-    workers : Workers, Forks or None
-        Where they are sent.
-    is_vectorized : bool
-        Whether the loss takes stacked parameters.
-    limits : Limits
-        How much they may cost.
-    journal : Journal or None
-        Where they are written down.
     tracker : Tracker or None
         Who is told how far it is.
     """
@@ -56,17 +48,8 @@ class Means(NamedTuple):
 class Engine:
     """Evaluates the loss at displaced parameters, by the means that there are.
 
-    Parameters
-    ----------
-    loss : Loss
-        The loss.
-    means : Means
-        What the user has given.
-
     Attributes
     ----------
-    seconds : float
-        How long one evaluation takes.
     floor : float
         How far two values at the same parameters may be apart.
     is_spent : bool
@@ -80,15 +63,7 @@ class Engine:
         self.is_spent = False
 
     def begin(self, place: CountingPlace, origin: float) -> None:
-        """Take note of a new point.
-
-        Parameters
-        ----------
-        place : Place
-            The parameters.
-        origin : float
-            The loss there.
-        """
+        """Take note of a new point."""
         self._is_settled = False
         if self._means.journal is not None:
             self._means.journal.begin(place.probe, origin)
@@ -102,13 +77,6 @@ class Engine:
 
     def evaluate(self, place: CountingPlace, displacements: Sequence[Displacement]) -> list[tuple[float, ...]]:
         """Evaluate a round.
-
-        Parameters
-        ----------
-        place : CountingPlace
-            The parameters, and the loss at them in this process.
-        displacements : sequence of Displacement
-            How they are moved.
 
         Returns
         -------
@@ -169,15 +137,7 @@ class Engine:
             self._means.tracker.close()
 
     def forbid_mixing(self, place: Place, epsilon: float) -> None:
-        """Raise InputError if parameters that are stacked have other losses than each has alone.
-
-        Parameters
-        ----------
-        place : Place
-            The parameters, and a loss that is vectorized.
-        epsilon : float
-            Machine epsilon of the loss.
-        """
+        """Raise InputError if parameters that are stacked have other losses than each has alone."""
         trial = everywhere(place.probe)
         alone, (together,) = trial(place), self._loss.evaluate(place, [trial])
         if not np.allclose(together, alone, rtol=min(_ROUNDINGS * epsilon, _COARSEST), atol=0, equal_nan=True):

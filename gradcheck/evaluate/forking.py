@@ -41,18 +41,7 @@ class Forks:
         seconds: float,  # noqa: ARG002 - all forks begin at once
         place: Place,
     ) -> list[tuple[float, ...]]:
-        """Evaluate a round.
-
-        Parameters
-        ----------
-        displacements : sequence of Displacement
-            What to evaluate.
-        seconds : float
-            How long one evaluation takes.
-        place : Place
-            The parameters, and the loss at them. What a fork could not do is done here, where the user sees what the
-            loss raises.
-        """
+        """Evaluate a round."""
         count = min(self.expected, len(displacements))
         ends = [len(displacements) * k // count for k in range(count + 1)]
         shares = [displacements[a:b] for a, b in itertools.pairwise(ends)]
@@ -69,13 +58,7 @@ class Forks:
 
 
 def _start(place: Place, share: Sequence[Displacement], threads: int) -> tuple[int, int]:
-    """Start a fork that has so many threads for linear algebra.
-
-    Returns
-    -------
-    int, int
-        Its process, and the end of a pipe that its values come from; there are none if it fails.
-    """
+    """Start a fork that has so many threads for linear algebra."""
     source, sink = os.pipe()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of threads, which a numerical library has

@@ -21,13 +21,7 @@ _LONG = 1000
 
 @dataclass(frozen=True)
 class Generators:
-    """Generators with the states they were in.
-
-    Parameters
-    ----------
-    states : tuple of (generator, state)
-        ``random.Random``, ``numpy.random.Generator`` or ``numpy.random.RandomState`` objects.
-    """
+    """Generators with the states they were in."""
 
     states: tuple[tuple[Any, Any], ...] = ()
 
@@ -37,11 +31,6 @@ class Generators:
 
         Looked at are the globals that a function's code names, its closure and defaults, the attributes of the object
         that a method belongs to, and what stands in containers. No code of the user is run: properties are not read.
-
-        Parameters
-        ----------
-        roots : iterable of object
-            Where to begin.
         """
         return cls(tuple((generator, _read(generator)) for generator in _search(roots)))
 

@@ -32,21 +32,7 @@ class Gradient(NamedTuple):
 
 
 def match_gradient(parameters: Parameters, gradient: object) -> Gradient:
-    """Match a gradient in the user's structure to the parameters.
-
-    Parameters
-    ----------
-    parameters : Parameters
-        What the gradient belongs to.
-    gradient : object
-        The structure of the parameters. Names may be decorated, all in the same way: dW, d_W, gradW, grad_W or
-        W_grad.
-
-    Raises
-    ------
-    InputError
-        If structure, shape or type do not fit; the message names the parameter.
-    """
+    """Match a gradient in the user's structure to the parameters."""
     found = list(_collect(parameters, parameters.original, gradient, ()))
     return Gradient([flat for flat, _ in found], [dtype for _, dtype in found])
 

@@ -10,13 +10,7 @@ from typing import Any
 
 @contextmanager
 def limited_to(count: int) -> Iterator[None]:
-    """Let linear algebra use no more than so many threads for a while, if threadpoolctl is there to arrange that.
-
-    Parameters
-    ----------
-    count : int
-        Largest number of threads.
-    """
+    """Let linear algebra use no more than so many threads for a while, if threadpoolctl is there to arrange that."""
     controller = prepared()
     if controller is None:
         yield

@@ -21,18 +21,7 @@ _HEAD = b'{"gradcheck": "evaluations", "version": 1}\n'
 
 
 class Journal:
-    """A file of values; it is made where there is none.
-
-    Parameters
-    ----------
-    path : str or Path
-        The file.
-
-    Raises
-    ------
-    InputError
-        If it is the file of something else, or cannot be read or written.
-    """
+    """A file of values; it is made where there is none."""
 
     def __init__(self, path: str | Path) -> None:
         self._path = Path(path)
@@ -58,15 +47,7 @@ class Journal:
         return known
 
     def begin(self, parameters: Parameters, loss: float) -> None:
-        """Take note of the point that is checked now.
-
-        Parameters
-        ----------
-        parameters : Parameters
-            As they stand.
-        loss : float
-            The loss there.
-        """
+        """Take note of the point that is checked now."""
         digest = hashlib.blake2b(loss.hex().encode())
         for leaf in parameters.leaves:
             digest.update(f"{leaf.name} {leaf.shape} {leaf.dtype}".encode())

@@ -22,16 +22,10 @@ class Leaf:
     ----------
     name : str
         How the user's code calls the parameter.
-    path : Path
-        Where it sits in the structure.
-    shape : tuple of int
-        Its shape; () for a number.
     dtype : dtype
         Type in which the entries are stored.
     array : array, optional
         The array, if the parameter is one.
-    cells : sequence of (container, key)
-        Where each entry is found otherwise.
     rebuilt : bool
         True if the cells are private, so that the structure must be built anew around them.
     """
@@ -85,13 +79,7 @@ class Leaf:
         container[key] = stored
 
     def take(self, where: IntArray | slice) -> Any:
-        """Return the stored objects of several entries, to be handed to `give`.
-
-        Parameters
-        ----------
-        where : int array or slice
-            Flat (C order) indices.
-        """
+        """Return the stored objects of several entries, to be handed to `give`."""
         return [self.get(i) for i in self._positions(where)] if self._flat is None else self._flat[where]
 
     def give(self, where: IntArray | slice, stored: Any) -> None:

@@ -19,11 +19,6 @@ class Limits:
         Largest number of evaluations of the loss; None for any.
     seconds : float or None
         Largest time; None for any.
-
-    Raises
-    ------
-    InputError
-        If one of them is no positive number.
     """
 
     evaluations: int | None = None

@@ -16,15 +16,7 @@ _BLOCK = 2**16
 
 
 def random_direction(rng: np.random.Generator, scale: FloatArray) -> FloatArray:
-    """Return a direction with random signs, and with magnitudes between 0.6 and 1 of the natural scale of each entry.
-
-    Parameters
-    ----------
-    rng : Generator
-        Where the signs and magnitudes come from.
-    scale : float array
-        Natural scale of each entry.
-    """
+    """Return a direction of random signs, with magnitudes between 0.6 and 1 of the natural scale of each entry."""
     direction = rng.uniform(0.6, 1.0, scale.size)
     direction *= scale
     for first in range(0, scale.size, _BLOCK):
@@ -38,10 +30,6 @@ class Line:
 
     Parameters
     ----------
-    objective : Objective
-        The loss, with its probe chosen.
-    rng : Generator
-        Where the direction comes from.
     scales : sequence of float array, optional
         Natural scale of each entry, where it is known.
     """

@@ -23,12 +23,6 @@ class Loss:
 
     Parameters
     ----------
-    call : Call
-        The user's function.
-    randomness : Randomness
-        What it draws from.
-    with_gradient : bool
-        Whether it returns ``(value, gradient)``.
     is_vectorized : bool
         Whether it takes stacked parameters, and returns one number for each.
     """
@@ -46,13 +40,7 @@ class Loss:
         return split_pair(returned)[0] if self.with_gradient else returned
 
     def value_at(self, parameters: Parameters) -> float:
-        """Return the loss at parameters as they stand.
-
-        Raises
-        ------
-        InputError
-            If it is not one real number.
-        """
+        """Return the loss at parameters as they stand."""
         return scalar(self.at_tree(parameters.tree()))
 
     def evaluate(self, place: Place, displacements: Sequence[Displacement]) -> list[tuple[float, ...]]:

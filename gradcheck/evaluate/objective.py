@@ -42,12 +42,6 @@ class Objective:
 
     Parameters
     ----------
-    loss : callable
-        The user's loss.
-    params : object
-        The caller's structure of parameters.
-    args : sequence
-        Further arguments of the user's functions.
     means : Means
         By what means the loss is evaluated.
 
@@ -55,19 +49,12 @@ class Objective:
     ----------
     parameters, probe : Parameters
         The caller's, and those that differences are taken on.
-    evaluations : int
-        How often the loss was called.
     dtype : dtype
         Type of the loss at the probe.
     gradient_from : {"loss", "grad", None}
         The user's function that gives the gradient, if one does.
     notes : list of str
         What the user should know about the functions.
-
-    Raises
-    ------
-    InputError
-        If `loss` cannot be called with the parameters, or these cannot be checked.
     """
 
     def __init__(self, loss: Any, params: object, args: Sequence[object], means: Means = _HERE) -> None:
@@ -89,15 +76,7 @@ class Objective:
     def with_gradient(
         cls, loss: Any, grad: object, params: object, args: Sequence[object], means: Means = _HERE
     ) -> Objective:
-        """Validate everything that can be validated without an evaluation.
-
-        Parameters
-        ----------
-        loss, params, args, means
-            As for the class.
-        grad : callable, True or gradient
-            The user's gradient; True if `loss` returns ``(value, gradient)``.
-        """
+        """Validate everything that can be validated without an evaluation."""
         objective = cls(loss, params, args, means)
         if grad is None:
             raise InputError("`grad` must be a callable, True (`loss` returns both) or a gradient, got None.")
@@ -116,13 +95,7 @@ class Objective:
     # -- evaluation ---------------------------------------------------------------------------------------------
 
     def start(self) -> float:
-        """Return the loss at the point, after a first call under supervision.
-
-        Raises
-        ------
-        InputError
-            If the loss is not a finite scalar, or changes the parameters.
-        """
+        """Return the loss at the point, after a first call under supervision."""
         functions = [call.function for call in (self._loss.call, self._gradient) if isinstance(call, Call)]
         self._randomness.reach([*functions, *self._loss.call.args])
         first = self.at_tree(self.parameters.tree())
@@ -140,18 +113,7 @@ class Objective:
         return origin
 
     def first_gradient(self, origin: float) -> Gradient:
-        """Return the analytic gradient at the caller's parameters, after a first call under supervision.
-
-        Parameters
-        ----------
-        origin : float
-            The loss there.
-
-        Raises
-        ------
-        InputError
-            If the gradient does not fit the parameters, or the function changes what it is given.
-        """
+        """Return the analytic gradient at the caller's parameters, after a first call under supervision."""
         if self.gradient_from is None:
             # nobody knows what it was computed with
             self._randomness.is_frozen = False
@@ -184,11 +146,6 @@ class Objective:
         """Choose the probe; return the loss there and how far its values may be off.
 
         Float64 copies of the parameters are the probe where any parameter is coarser and the copies can stand in.
-
-        Parameters
-        ----------
-        origin : float
-            The loss at the caller's parameters.
         """
         dtypes = [leaf.dtype for leaf in self.parameters.leaves]
         if coarsest_epsilon(dtypes) > np.finfo(np.float64).eps:
@@ -219,13 +176,7 @@ class Objective:
         return scalar(self.at_tree(parameters.tree()))
 
     def evaluate(self, displacements: Sequence[Displacement]) -> list[tuple[float, ...]]:
-        """Return what the loss gives at displaced parameters.
-
-        Parameters
-        ----------
-        displacements : sequence of Displacement
-            How the probe's entries are moved; afterwards they are as they were.
-        """
+        """Return what the loss gives at displaced parameters."""
         return self._engine.evaluate(self, displacements)
 
     def begin(self, origin: float) -> None:
@@ -312,13 +263,7 @@ class Objective:
     # -- the parameters -----------------------------------------------------------------------------------------
 
     def move(self, values: Sequence[FloatArray]) -> None:
-        """Set all parameters, the caller's and the probe's.
-
-        Parameters
-        ----------
-        values : sequence of float array
-            Flat values, one array per leaf.
-        """
+        """Set all parameters, the caller's and the probe's."""
         for leaf, twin, flat in zip(self.parameters.leaves, self.probe.leaves, values, strict=True):
             leaf.write(flat)
             if twin is not leaf:

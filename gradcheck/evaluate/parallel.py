@@ -57,12 +57,8 @@ class Task(NamedTuple):
 
     Attributes
     ----------
-    key : str
-        Names the replica.
     replica : bytes or None
         The replica itself, where the worker may not have it.
-    displacements : tuple of Displacement
-        What to evaluate.
     origin : int or None
         The process that has sent it, if other processes are to use one thread each for linear algebra.
     """
@@ -78,8 +74,6 @@ class Answer(NamedTuple):
 
     Attributes
     ----------
-    values : list of tuple of float, or None
-        One tuple for each displacement.
     problem : str or None
         What was raised; None without values means that the worker has no replica of that name.
     """
@@ -94,13 +88,7 @@ _turn = threading.Lock()
 
 
 def run_task(task: Task) -> Answer:
-    """Evaluate a share of a round; this is what runs in the worker.
-
-    Parameters
-    ----------
-    task : Task
-        The share.
-    """
+    """Evaluate a share of a round; this is what runs in the worker."""
     kept: dict[str, Replica] = _replicas.__dict__
     try:
         replica = kept.get(task.key)
@@ -121,18 +109,7 @@ def run_task(task: Task) -> Answer:
 
 
 class Workers:
-    """Where evaluations are sent.
-
-    Parameters
-    ----------
-    workers : int, callable or object with a method ``map``
-        As the user gave it.
-
-    Raises
-    ------
-    InputError
-        If it is none of these, or a library is missing that is needed to send functions.
-    """
+    """Where evaluations are sent."""
 
     def __init__(self, workers: Any) -> None:
         self._map, self._processes = map_like(workers)
@@ -148,26 +125,7 @@ class Workers:
         return seconds * count >= _ROUND_SECONDS
 
     def settle(self, place: Place, loss: Loss, seconds: float, floor: float) -> None:
-        """Send the loss with its parameters as they stand, and make sure that a worker gets the values of this process.
-
-        Parameters
-        ----------
-        place : Place
-            Where the loss is evaluated in this process.
-        loss : Loss
-            The loss.
-        seconds : float
-            How long one evaluation takes.
-        floor : float
-            How far two values at the same parameters may be apart.
-
-        Raises
-        ------
-        InputError
-            If the loss cannot be sent.
-        WorkerError
-            If the values differ.
-        """
+        """Send the loss with its parameters as they stand; make sure that a worker gets the values of this process."""
         self._replica = by_value(Replica(loss, place.probe))
         self._key, self._is_known = hashlib.blake2b(self._replica, digest_size=16).hexdigest(), False
         # what a worker does not see moving shows
@@ -188,22 +146,7 @@ class Workers:
         seconds: float,
         place: Place,
     ) -> list[tuple[float, ...]]:
-        """Evaluate a round.
-
-        Parameters
-        ----------
-        displacements : sequence of Displacement
-            What to evaluate.
-        seconds : float
-            How long one evaluation takes.
-        place : Place
-            Where what fails in a worker is tried, so that the user sees what the loss raises.
-
-        Raises
-        ------
-        WorkerError
-            If the workers give no answer, or cannot evaluate what can be evaluated here.
-        """
+        """Evaluate a round."""
         shares = self._shares(displacements, seconds)
         # joblib limits inner threads by itself
         origin = os.getpid() if self._processes is None else None

@@ -33,11 +33,6 @@ class Parameters:
     names : sequence of str, optional
         Names of the children of the structure, in order; by default made from `root` or from a mapping's keys.
 
-    Raises
-    ------
-    InputError
-        If the structure holds no parameter, one of a type that cannot be checked, or the same memory twice.
-
     Attributes
     ----------
     hands_out_copies : bool
@@ -73,18 +68,7 @@ class Parameters:
         return self._rebuild(self.original, ()) if self._rebuilt else self.original
 
     def assemble(self, values: Sequence[FloatArray]) -> Any:
-        """Return a new structure like the caller's, with other contents.
-
-        Parameters
-        ----------
-        values : sequence of float array
-            Flat values, one array per leaf; complex ones serve as well.
-
-        Returns
-        -------
-        object
-            Arrays stay arrays, numbers become floats, and lists of numbers lists of floats.
-        """
+        """Return a new structure like the caller's, with other contents."""
         contents = {leaf.path: flat.reshape(leaf.shape) for leaf, flat in zip(self.leaves, values, strict=True)}
         return _fill(self.original, (), contents)
 

@@ -18,18 +18,7 @@ MapLike = Callable[[Callable[[Any], Any], Iterable[Any]], Iterable[Any]]
 
 
 def map_like(workers: Any) -> tuple[MapLike, int | None]:
-    """Return what maps a function over tasks, and how many processes it has where that is known.
-
-    Parameters
-    ----------
-    workers : int, callable or object with a method ``map``
-        As the user gave it: a number goes to joblib, and with it to the backend that is set there.
-
-    Raises
-    ------
-    InputError
-        If it is none of these, or a library is missing.
-    """
+    """Return what maps a function over tasks, and how many processes it has where that is known."""
     if find_spec("cloudpickle") is None:
         raise InputError("`workers` needs cloudpickle, which is not installed: pip install 'gradcheck[parallel]'.")
     if isinstance(workers, (int, np.integer)) and not isinstance(workers, bool):
@@ -63,18 +52,7 @@ def _joblib_map(count: int) -> tuple[MapLike, int | None]:
 
 
 def by_value(what: object) -> bytes:
-    """Return an object as bytes; what stands in the user's own modules travels along, as workers may not find these.
-
-    Parameters
-    ----------
-    what : object
-        The object.
-
-    Raises
-    ------
-    InputError
-        If something in it cannot be sent.
-    """
+    """Return an object as bytes; what stands in the user's own modules travels along, as workers may not find these."""
     import cloudpickle
 
     own = [module for name, module in list(sys.modules.items()) if _is_own(name, module)]

@@ -20,19 +20,7 @@ from gradcheck.numerics.step_size import parameter_scale
 def float64_shadow(
     parameters: Parameters, loss: Callable[[Parameters], float], origin: float, epsilon: float
 ) -> Parameters | None:
-    """Return float64 copies of the parameters on which the loss is the same function, or None if it is not.
-
-    Parameters
-    ----------
-    parameters : Parameters
-        The caller's.
-    loss : callable
-        The loss at the parameters that it is handed.
-    origin : float
-        The loss at `parameters`.
-    epsilon : float
-        Machine epsilon of the coarsest type that takes part.
-    """
+    """Return float64 copies of the parameters on which the loss is the same function, or None if it is not."""
     shadow = Parameters(parameters.assemble([leaf.values() for leaf in parameters.leaves]))
     shadow.hands_out_copies = parameters.hands_out_copies
     try:

@@ -17,13 +17,7 @@ _MOST_ROWS, _MOST_BYTES = 256, 2**26
 
 
 def stacked(tree: Any) -> Any:
-    """Return a structure with a new first axis of length 1 in each of its parameters.
-
-    Parameters
-    ----------
-    tree : object
-        Array, number, or nested containers of these.
-    """
+    """Return a structure with a new first axis of length 1 in each of its parameters."""
     if isinstance(tree, np.ndarray):
         return tree[None]
     below = children(tree)
@@ -35,31 +29,12 @@ def stacked(tree: Any) -> Any:
 
 
 def one_value(returned: Any) -> Any:
-    """Return the loss of a stack of one.
-
-    Raises
-    ------
-    InputError
-        If that is not what was returned.
-    """
+    """Return the loss of a stack of one."""
     return values_of(returned, 1)[0]
 
 
 def values_of(returned: Any, count: int) -> npt.NDArray[Any]:
-    """Return the losses of a stack, one for each row.
-
-    Parameters
-    ----------
-    returned : object
-        What the loss has returned.
-    count : int
-        The number of rows.
-
-    Raises
-    ------
-    InputError
-        If it is anything else than one number for each.
-    """
+    """Return the losses of a stack, one for each row."""
     values = np.asarray(returned)
     if values.shape != (count,) or values.dtype.kind not in "fiuc":
         raise InputError(
@@ -70,15 +45,7 @@ def values_of(returned: Any, count: int) -> npt.NDArray[Any]:
 
 
 def evaluate_stacked(place: Place, displacements: Sequence[Displacement]) -> list[tuple[float, ...]]:
-    """Return what the loss gives at displaced parameters, several of them in each call.
-
-    Parameters
-    ----------
-    place : Place
-        The parameters, and a loss that is vectorized.
-    displacements : sequence of Displacement
-        How they are moved.
-    """
+    """Return what the loss gives at displaced parameters, several of them in each call."""
     rows = _rows_of(place)
     found: list[tuple[float, ...]] = []
     batch: list[Displacement] = []

@@ -100,15 +100,6 @@ class Tracker:
     ----------
     progress : bool or callable
         Who is told: a function that takes a `Progress`; True for a line on a terminal, False for nobody.
-    points : int
-        Number of points that are checked.
-    limits : Limits
-        How much the check may cost.
-
-    Raises
-    ------
-    InputError
-        If `progress` is none of these.
     """
 
     def __init__(self, progress: Any, points: int, limits: Limits) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from gradcheck.api import prepare
-from gradcheck.check.result import ParameterResult, Verdict
+from gradcheck.checker.result import ParameterResult, Verdict
 from gradcheck.errors import UsageError
 from gradcheck.report.problems import by_reason, names_of
 from gradcheck.script.source.notebook import SUFFIX
@@ -26,13 +26,7 @@ _OPTIONS = ("loss", "backward", "params", "points", "seed", "rtol", "atol", "met
 
 
 def register(shell: Any) -> None:
-    """Give a shell the magic.
-
-    Parameters
-    ----------
-    shell : IPython.core.interactiveshell.InteractiveShell
-        The shell.
-    """
+    """Give a shell the magic."""
     magic = Magic(shell)
     shell.register_magic_function(magic.check_cell, magic_kind="cell", magic_name=_MAGIC.lstrip("%"))
     shell.events.register("post_run_cell", magic.ran)
@@ -89,18 +83,7 @@ class Magic:
 
 
 def options_of(line: str) -> Options:
-    """Return the settings that stand behind the magic.
-
-    Parameters
-    ----------
-    line : str
-        The rest of its line.
-
-    Raises
-    ------
-    UsageError
-        If an option is unknown, lacks its value, or has a wrong one.
-    """
+    """Return the settings that stand behind the magic."""
     try:
         words = iter(shlex.split(line))
     except ValueError as error:
@@ -131,15 +114,7 @@ def _notebook(cells: Sequence[str]) -> str:
 
 
 def within_cell(result: ScriptResult, number: int) -> ScriptResult:
-    """Return a result with what is said about the gradients that one cell computes, if it computes any.
-
-    Parameters
-    ----------
-    result : ScriptResult
-        On all cells.
-    number : int
-        The cell.
-    """
+    """Return a result with what is said about the gradients that one cell computes, if it computes any."""
     own = {source.parameter for source in result.sources if result.place(source.span.line).cell == number}
     others = [parameter for parameter in result.parameters if parameter.name not in own]
     if result.check is None or not own or not others:

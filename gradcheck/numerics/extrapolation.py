@@ -17,14 +17,10 @@ class Extrapolation(NamedTuple):
 
     Parameters
     ----------
-    value : float array
-        The derivatives.
     error : float array
         Bound of the error; infinite for a way that cannot be trusted.
     noise, suspect, truncation : float array
         Parts of the error: round-off, what looks like a kink, and what the finite step leaves.
-    step : float array
-        The largest step used.
     is_regular : bool array
         Whether the steps were seen to obey the law of the truncation error.
     """

@@ -35,8 +35,6 @@ class Derivative:
         The derivatives; NaN where the loss was not finite.
     error : float array
         Bound of the error: truncation, kink and round-off. After two evaluations only it is an estimate.
-    evaluations : int array
-        Number of evaluations spent.
     step : float array
         Largest step that `value` was formed with.
     kink : float array
@@ -114,10 +112,6 @@ def differentiate(
 
     Parameters
     ----------
-    sample : Sampler
-        Evaluates the loss.
-    origin : float
-        The loss at x.
     steps : float array, shape (entries,)
         First step per entry.
     size : float array, shape (entries,)
@@ -128,24 +122,12 @@ def differentiate(
         A step that suits the other entries of the same parameter, tried where the own one drowns in round-off.
     largest : float array, shape (entries,)
         Steps are not enlarged beyond it.
-    noise : Noise
-        Error of single values of the loss.
-    goal : Goal
-        Decides after each round which entries need no more.
     hint : float array, shape (entries,), optional
         Steps that are to be tried, if only larger ones were, before an entry is given up.
     reach : float array, shape (entries,), optional
         Distance up to which a kink is looked for beside x.
     claim : float array, shape (entries,), optional
         Magnitudes of the derivatives under test.
-    scatter : callable, optional
-        Measures the scatter of the loss; called once with the one that is expected, if any entry needs more than one
-        round and it is not known.
-
-    Returns
-    -------
-    Derivative
-        The best derivative of each entry with its error bound.
     """
     record = _Record(sample, origin, size, noise)
     everything = np.arange(steps.size)
@@ -221,8 +203,6 @@ def _first_estimate(levels: Levels, noise_of_loss: Noise, explored: BoolArray) -
     ----------
     levels : Levels
         Arrays of shape (1, entries).
-    noise_of_loss : Noise
-        How far single values of the loss may be off.
     explored : bool array, shape (entries,)
         See `Derivative`.
     """

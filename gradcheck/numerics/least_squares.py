@@ -27,11 +27,6 @@ def polynomial_fits(levels: Levels) -> Extrapolation | None:
     In the notation of `gradcheck.numerics.levels`, D is fitted by ``c0 + c1 h^2`` and by ``c0 + c1 h^2 + c2 h^4`` over
     all steps up to a largest one, weighted by ``1 / n^2``. A fit needs residuals within the round-off, no
     single step that decides it alone, and an S that fits an odd polynomial: it does not where there are kinks.
-
-    Parameters
-    ----------
-    levels : Levels
-        What is known of the entries.
     """
     rows = len(levels.step)
     # of each step, there or at finer ones
@@ -79,12 +74,8 @@ class _Fitted(NamedTuple):
 
     Parameters
     ----------
-    constant : float array
-        The coefficient of the first column.
     uncertainty : float array
         Its standard deviation, in units of that of a value of weight 1.
-    residual : float array
-        The largest weighted residual.
     leverage : float array
         The largest share that any value has in its own fit.
     """

@@ -48,21 +48,7 @@ class Round(NamedTuple):
 
     @classmethod
     def of(cls, samples: Samples, origin: float, entries: IntArray, h: FloatArray, size: int) -> Round:
-        """Form the differences of one round.
-
-        Parameters
-        ----------
-        samples : Samples
-            The loss at one step for each of `entries`.
-        origin : float
-            The loss at x.
-        entries : int array
-            Positions among all entries.
-        h : float array
-            The steps that were asked for.
-        size : int
-            Number of all entries.
-        """
+        """Form the differences of one round."""
         plus, minus, width = samples
         with np.errstate(all="ignore"):
             central = (plus - minus) / (2 * width)
@@ -93,19 +79,7 @@ class Levels:
 
     @classmethod
     def of(cls, rounds: Sequence[Round], entries: IntArray, size: FloatArray, noise: Noise) -> Levels:
-        """Order all rounds of some entries by descending step, those that are not finite last.
-
-        Parameters
-        ----------
-        rounds : sequence of Round
-            At least one.
-        entries : int array
-            Positions among all entries.
-        size : float array
-            Magnitude of each of `entries`.
-        noise : Noise
-            Error of single values of the loss.
-        """
+        """Order all rounds of some entries by descending step, those that are not finite last."""
         step, central, spread, magnitude = (
             np.array([part[entries] for part in parts]) for parts in zip(*rounds, strict=True)
         )

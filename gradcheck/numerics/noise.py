@@ -54,11 +54,6 @@ class Noise:
         """Return the noise that the bits of `values` of the loss tell of.
 
         Values whose mantissas end in zeros were computed in a coarser type than the one they are returned in.
-
-        Parameters
-        ----------
-        values : float array
-            The loss at several points. Where it is one round number at all of them, somebody has written it down.
         """
         telling = values[np.isfinite(values) & (values != 0)]
         if not telling.size:

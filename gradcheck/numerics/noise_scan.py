@@ -28,20 +28,6 @@ def scatter(along: Callable[[Sequence[float]], FloatArray], origin: float, expec
     like scatter, but not at every distance: what exceeds the expected scatter is measured again on the other side of
     the point and closer to it. Points that stand too close for the loss to tell them apart are moved apart.
 
-    Parameters
-    ----------
-    along : callable
-        The loss at several positions on a line; 1 is the natural scale of the parameters, 0 the point.
-    origin : float
-        The loss at 0.
-    expected : float
-        What is no surprise.
-
-    Returns
-    -------
-    float
-        0 where the loss is not finite nearby, or the same at all points.
-
     References
     ----------
     .. [1] J. J. More, S. M. Wild, Estimating computational noise, SIAM J. Sci. Comput. 33 (2011), 1292-1314.

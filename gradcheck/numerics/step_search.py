@@ -112,22 +112,7 @@ class StepSearch:
         return np.asarray(seen | (finest <= 4 * self._smallest[entries]), dtype=bool)
 
     def propose(self, entries: IntArray, levels: Levels, target: FloatArray) -> tuple[FloatArray, BoolArray]:
-        """Choose the next step of some entries.
-
-        Parameters
-        ----------
-        entries : int array
-            Positions among all entries.
-        levels : Levels
-            What is known of them.
-        target : float array
-            The error that is wanted of each.
-
-        Returns
-        -------
-        float array, bool array
-            The steps, not finite for an entry that is given up; and whether a finer companion belongs to a step.
-        """
+        """Choose the next step of some entries."""
         with np.errstate(all="ignore"):
             finite = np.where(np.isfinite(levels.central), levels.step, np.nan)
             finest = np.fmin.reduce(finite, axis=0)

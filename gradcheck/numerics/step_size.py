@@ -22,56 +22,26 @@ _OFF_DYADIC = 0.9
 
 
 def working_dtype(dtype: npt.DTypeLike) -> np.dtype[Any]:
-    """Return the coarser of `dtype` and float64: derivatives are formed in float64 whatever the parameter is.
-
-    Parameters
-    ----------
-    dtype : dtype
-        A real floating-point type.
-    """
+    """Return the coarser of `dtype` and float64: derivatives are formed in float64 whatever the parameter is."""
     kind: np.dtype[Any] = np.dtype(dtype)
     return kind if np.finfo(kind).eps > np.finfo(np.float64).eps else np.dtype(np.float64)
 
 
 def coarser(one: np.dtype[Any], other: np.dtype[Any]) -> np.dtype[Any]:
-    """Return the floating type with the larger machine epsilon; `one` where `other` is not a floating type.
-
-    Parameters
-    ----------
-    one, other : dtype
-        `one` is a floating type.
-    """
+    """Return the floating type with the larger machine epsilon; `one` where `other` is not a floating type."""
     if not np.issubdtype(other, np.floating):
         return one
     return one if np.finfo(one).eps >= np.finfo(other).eps else other
 
 
 def coarsest_epsilon(dtypes: Iterable[np.dtype[Any]]) -> float:
-    """Return the largest machine epsilon of the floating types among `dtypes`, at least that of float64.
-
-    Parameters
-    ----------
-    dtypes : iterable of dtype
-        Others than floating types are passed over.
-    """
+    """Return the largest machine epsilon of the floating types among `dtypes`, at least that of float64."""
     floats = [dtype for dtype in dtypes if np.issubdtype(dtype, np.floating)]
     return max(float(np.finfo(dtype).eps) for dtype in [*floats, np.dtype(np.float64)])
 
 
 def relative_step(dtype: npt.DTypeLike, scheme: str = "ladder") -> float:
     """Return the step for a parameter of size 1.
-
-    Parameters
-    ----------
-    dtype : dtype
-        The coarsest floating-point type that takes part: of the parameter or of the loss.
-    scheme : {"ladder", "central", "forward"}
-        What the step is for.
-
-    Returns
-    -------
-    float
-        ``0.9 * eps ** p`` with p = 1/4, 1/3 or 1/2.
 
     References
     ----------
@@ -86,28 +56,14 @@ def relative_step(dtype: npt.DTypeLike, scheme: str = "ladder") -> float:
 
 
 def typical_scale(values: FloatArray) -> float:
-    """Return the median magnitude of the non-zero `values` of one parameter, 1 where there is none.
-
-    Parameters
-    ----------
-    values : float array
-        All entries of one parameter.
-    """
+    """Return the median magnitude of the non-zero `values` of one parameter, 1 where there is none."""
     magnitudes = values[(values != 0) & np.isfinite(values)]
     np.abs(magnitudes, out=magnitudes)
     return float(np.median(magnitudes, overwrite_input=True)) if magnitudes.size else 1.0
 
 
 def parameter_scale(values: FloatArray, typical: float | None = None) -> FloatArray:
-    """Return the natural scale of each entry: its magnitude; for zeros the typical one of the parameter.
-
-    Parameters
-    ----------
-    values : float array
-        Entries of one parameter.
-    typical : float, optional
-        Typical magnitude of the whole parameter; by default that of `values`.
-    """
+    """Return the natural scale of each entry: its magnitude; for zeros the typical one of the parameter."""
     fallback = typical_scale(values) if typical is None else typical
     scale = np.abs(values)
     scale[scale == 0] = fallback
@@ -126,24 +82,6 @@ def absolute_step(
 
     The step is ``relative * scale``, rounded such that ``x + step`` and ``x`` differ by exactly ``step`` in the
     parameter's own type, and never less than eight units in the last place of x.
-
-    Parameters
-    ----------
-    values : float array
-        Entries of one parameter.
-    dtype : dtype
-        Type in which the parameter is stored.
-    scheme : str
-        See `relative_step`.
-    relative : float, optional
-        Step for an entry of size 1, in place of the one of `scheme`: a loss may be coarser than its parameter.
-    typical : float, optional
-        Typical magnitude of the whole parameter; by default that of `values`.
-
-    Returns
-    -------
-    float array
-        Positive steps (the sign of zero counts as +1), of the shape of `values`.
     """
     kind = working_dtype(dtype)
     wanted = (relative_step(kind, scheme) if relative is None else relative) * parameter_scale(values, typical)

@@ -14,8 +14,8 @@ import pytest
 
 from gradcheck.api import prepare
 from gradcheck.batch import SUFFIXES, is_left_out
-from gradcheck.check.result import ParameterResult
-from gradcheck.check.verdict import Verdict
+from gradcheck.checker.result import ParameterResult
+from gradcheck.checker.verdict import Verdict
 from gradcheck.errors import GradientMismatch, UsageError
 from gradcheck.pytest_plugin.place import shown_path
 from gradcheck.pytest_plugin.record import note, note_nothing
@@ -37,8 +37,6 @@ class Examined:
 
     Attributes
     ----------
-    script : ScriptResult
-        Its examination.
     is_told : bool
         Whether somebody has said which of its functions returns gradients, or of what.
     """
@@ -95,13 +93,7 @@ class ScriptFile(pytest.File):
     """A script or a notebook."""
 
     def collect(self) -> Iterator[pytest.Item]:
-        """Examine the script, and return one test per parameter, or one that says why there is none.
-
-        Raises
-        ------
-        pytest.Collector.CollectError
-            If a setting in the environment or in pyproject.toml is wrong.
-        """
+        """Examine the script, and return one test per parameter, or one that says why there is none."""
         examined = self._examined()
         script = examined.script
         if script.error is not None:
@@ -129,13 +121,7 @@ class ScriptFile(pytest.File):
 
 
 def item_names(parameters: Sequence[str]) -> list[str]:
-    """Return names for tests of parameters: without brackets, which would end the name, and each of them once.
-
-    Parameters
-    ----------
-    parameters : sequence of str
-        The script's own names: ``params['W1']`` becomes ``params.W1``, ``layers[0].W`` becomes ``layers.0.W``.
-    """
+    """Return names for tests of parameters: without brackets, which would end the name, and each of them once."""
     names: list[str] = []
     for parameter in parameters:
         plain = re.sub(r"[\[\]\s]|::", "_", _KEY.sub(r".\g<key>", parameter))
@@ -162,14 +148,10 @@ class ScriptItem(pytest.Item):
 
     Parameters
     ----------
-    script : ScriptResult
-        The examination.
     parameter : ParameterResult or Unchecked, optional
         The parameter; None where there was an error.
     is_without_gradients : bool
         Whether the error says no more than that the file has no gradients.
-    **node
-        The arguments of ``pytest.Item``.
     """
 
     def __init__(
@@ -196,15 +178,7 @@ class ScriptItem(pytest.Item):
             self.add_marker(pytest.mark.skip(reason=f"{parameter.name}: {said}"))
 
     def runtest(self) -> None:
-        """Raise what is wrong.
-
-        Raises
-        ------
-        ScriptError
-            If the script could not be checked.
-        GradientMismatch
-            If the gradient is wrong, could not be decided, or was not checked.
-        """
+        """Raise what is wrong."""
         if self.script.error is not None:
             raise self.script.error
         if isinstance(self.parameter, Unchecked):

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from gradcheck.api import prepare
-from gradcheck.check.failure import failure_message
-from gradcheck.check.functions import check_grad, numerical_grad
-from gradcheck.check.result import CheckResult
+from gradcheck.checker.failure import failure_message
+from gradcheck.checker.functions import check_grad, numerical_grad
+from gradcheck.checker.result import CheckResult
 from gradcheck.errors import GradientMismatch, ScriptError
 from gradcheck.pytest_plugin.place import shown_path
 from gradcheck.pytest_plugin.record import note

@@ -18,20 +18,7 @@ from gradcheck.session.result import ScriptResult
 
 
 def refuse_unwritable(target: Path, place: str) -> None:
-    """Say at once that a report could not be written, not after all tests have run.
-
-    Parameters
-    ----------
-    target : Path
-        The file.
-    place : str
-        Where it was named.
-
-    Raises
-    ------
-    pytest.UsageError
-        If there is no format for its name, or its folder is none that can be written.
-    """
+    """Say at once that a report could not be written, not after all tests have run."""
     try:
         format_of(target)
     except UsageError as error:
@@ -41,15 +28,7 @@ def refuse_unwritable(target: Path, place: str) -> None:
 
 
 def write(found: Sequence[Found], target: Path) -> None:
-    """Write one report of all that the tests have found, in the order of the paths.
-
-    Parameters
-    ----------
-    found : sequence of Found
-        What each test has found.
-    target : Path
-        The file.
-    """
+    """Write one report of all that the tests have found, in the order of the paths."""
     try:
         formats.write(joined(found), target)
     except UsageError as error:

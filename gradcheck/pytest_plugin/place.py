@@ -8,14 +8,6 @@ import pytest
 
 
 def shown_path(config: pytest.Config, path: Path) -> str:
-    """Return a path as somebody would type it where pytest was started.
-
-    Parameters
-    ----------
-    config : pytest.Config
-        The run.
-    path : Path
-        An absolute path.
-    """
+    """Return a path as somebody would type it where pytest was started."""
     here = config.invocation_params.dir
     return str(path.relative_to(here) if path.is_relative_to(here) else path)

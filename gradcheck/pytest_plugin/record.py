@@ -9,8 +9,8 @@ from typing import TypedDict
 
 import pytest
 
-from gradcheck.check.result import ParameterResult
-from gradcheck.check.verdict import Verdict
+from gradcheck.checker.result import ParameterResult
+from gradcheck.checker.verdict import Verdict
 from gradcheck.report.problems import UNCHECKED
 from gradcheck.session.result import ScriptResult, Unchecked
 
@@ -50,21 +50,7 @@ def note(
     *,
     prefix: str = "",
 ) -> None:
-    """Take down what a test has found, also as properties of the test, which reports of JUnit have.
-
-    Parameters
-    ----------
-    item : pytest.Item
-        The test.
-    place : str
-        The test, or the file, that the summary names.
-    script : ScriptResult
-        The whole examination.
-    parameters : sequence of ParameterResult and Unchecked
-        Those that this test is about; none where there was an error.
-    prefix : str
-        What is put before the names of parameters.
-    """
+    """Take down what a test has found, also as properties of the test, which reports of JUnit have."""
     rows = item.stash.setdefault(_ROWS, [])
     rows += [_row(parameter, place, prefix) for parameter in parameters]
     if script.error is not None:
@@ -100,7 +86,7 @@ def _set_properties(item: pytest.Item, rows: Sequence[Row]) -> None:
     verdict = min((row["verdict"] for row in rows), key=VERDICTS.index)
     errors = [row["max_rel_error"] for row in rows if row["verdict"] not in _NOT_COMPARED]
     names = [row["parameter"] for row in rows if row["verdict"] != "error"]
-    properties: dict[str, str | float] = {"gradcheck.check.verdict": verdict}
+    properties: dict[str, str | float] = {"gradcheck.checker.verdict": verdict}
     if errors:
         properties["gradcheck.max_rel_error"] = max(errors, key=lambda error: (math.isnan(error), error))
     if names:
@@ -110,15 +96,7 @@ def _set_properties(item: pytest.Item, rows: Sequence[Row]) -> None:
 
 
 def attach(item: pytest.Item, report: pytest.TestReport) -> None:
-    """Send what a test has found along with its report.
-
-    Parameters
-    ----------
-    item : pytest.Item
-        The test.
-    report : pytest.TestReport
-        Gets an attribute of builtin types, which reaches another process.
-    """
+    """Send what a test has found along with its report."""
     rows = item.stash.get(_ROWS, None)
     if rows is None:
         return

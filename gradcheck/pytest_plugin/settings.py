@@ -16,25 +16,13 @@ _LISTS = ("params", "select", "ignore", "argv")
 
 
 def of_command_line(config: pytest.Config) -> Options:
-    """Return the settings of the command line.
-
-    Raises
-    ------
-    pytest.UsageError
-        If a value is wrong.
-    """
+    """Return the settings of the command line."""
     texts = {name: config.getoption(f"gradcheck_{name}") for name in NAMES}
     return _each(texts, "--gradcheck-{}")
 
 
 def of_ini_file(config: pytest.Config) -> Options:
-    """Return the settings of the ini file.
-
-    Raises
-    ------
-    pytest.UsageError
-        If a value is wrong.
-    """
+    """Return the settings of the ini file."""
     texts = {name: config.getini(f"gradcheck_{name}") for name in NAMES}
     return _each(texts, ini_place(config, "{}"))
 
@@ -45,13 +33,7 @@ def ini_place(config: pytest.Config, name: str) -> str:
 
 
 def of_markers(node: pytest.Item) -> Options:
-    """Return the settings of a test's markers, the nearest first.
-
-    Raises
-    ------
-    pytest.UsageError
-        If a marker has something else than settings, or a wrong value.
-    """
+    """Return the settings of a test's markers, the nearest first."""
     __tracebackhide__ = True
     options = Options()
     for marker in node.iter_markers("gradcheck"):
@@ -67,20 +49,7 @@ def of_markers(node: pytest.Item) -> Options:
 
 
 def from_values(values: Mapping[str, Any], place: str) -> Options:
-    """Return settings that are given as Python values; None stands for "not said here".
-
-    Parameters
-    ----------
-    values : mapping
-        Fields of ``Options``.
-    place : str
-        Where they stand, for the message.
-
-    Raises
-    ------
-    UsageError
-        If a setting is unknown or has a wrong value.
-    """
+    """Return settings that are given as Python values; None stands for "not said here"."""
     texts = {name: value for name, value in values.items() if value is not None}
     lists: dict[str, Any] = {
         name: tuple(map(str, texts.pop(name))) for name in _LISTS if isinstance(texts.get(name), list | tuple)

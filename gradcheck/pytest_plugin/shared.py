@@ -28,12 +28,6 @@ def examined_once(
 
     Parameters
     ----------
-    config : pytest.Config
-        The run; of a worker, it knows the folder that the workers share.
-    path : Path
-        The script.
-    examine : callable
-        Examines it.
     patience : float
         How many seconds another worker may take before this one examines the script itself.
     """

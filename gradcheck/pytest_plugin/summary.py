@@ -16,17 +16,7 @@ _COLOURS = {"mismatch": "red", "error": "red", "inconclusive": "yellow", "unchec
 
 
 def show(found: Sequence[Found], target: Path | None, terminal: pytest.TerminalReporter) -> None:
-    """Write the section; with ``-q`` there is none.
-
-    Parameters
-    ----------
-    found : sequence of Found
-        What each test has found.
-    target : Path or None
-        The report that was written.
-    terminal : pytest.TerminalReporter
-        Where to.
-    """
+    """Write the section; with ``-q`` there is none."""
     if terminal.config.option.verbose < 0:
         return
     rows = sorted((row for one in found for row in one["rows"]), key=_badness)

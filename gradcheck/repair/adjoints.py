@@ -26,17 +26,6 @@ def proved_right(trial: Trial, found: Sequence[Influence], scale: float, share: 
 
     Compared along random directions: a value of the way back, with the numerical derivative of the loss when a value
     of the same shape on the way forward is moved that way. The lines of such values are not to blame.
-
-    Parameters
-    ----------
-    trial : Trial
-        The text at a point.
-    found : sequence of Influence
-        The sites.
-    scale : float
-        What the gradients are multiplied by.
-    share : Share
-        What may be spent.
     """
     values = _values(trial, [i.site.number for i in found if i.rounds <= _OFTEN])
     back = {i.site.number for i in found if not i.loss and i.gradients and i.site.number in values}
@@ -52,15 +41,7 @@ def proved_right(trial: Trial, found: Sequence[Influence], scale: float, share: 
 
 @dataclass(frozen=True)
 class Slopes:
-    """How the loss changes as a value of the way forward is moved along random directions.
-
-    Attributes
-    ----------
-    directions : tuple of array
-        The directions, of the value's shape.
-    values : array
-        The derivatives along them.
-    """
+    """How the loss changes as a value of the way forward is moved along random directions."""
 
     directions: tuple[Array, ...]
     values: Array
@@ -73,14 +54,8 @@ def numerical_slopes(
 
     Parameters
     ----------
-    trial : Trial
-        The text at a point.
-    numbers : sequence of int
-        The sites.
     shapes : collection of tuple of int or None
         The shapes; None for all.
-    share : Share
-        What may be spent.
     """
     values = _values(trial, numbers)
     slopes: dict[int, Slopes] = {}

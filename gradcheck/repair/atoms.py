@@ -39,15 +39,9 @@ class Atom:
 
     Attributes
     ----------
-    text : str
-        As it is written.
-    rank : float
-        How far-fetched it is.
     kind : str
         ``name``, ``length``, ``number``, ``literal`` (another of the script), ``slope`` (a standard derivative) or
         ``call`` (of the script's own function).
-    is_array : bool
-        Whether it has axes.
     """
 
     text: str
@@ -62,17 +56,7 @@ class Atom:
 
 
 def atoms(source: SourceFile, function: FunctionNode | None, scope: Mapping[str, Any]) -> list[Atom]:
-    """Return what is in sight at a line, the likeliest first.
-
-    Parameters
-    ----------
-    source : SourceFile
-        The script.
-    function : ast.FunctionDef or None
-        The function that the line is in.
-    scope : mapping
-        The variables there.
-    """
+    """Return what is in sight at a line, the likeliest first."""
     found: dict[str, Atom] = {}
     mentioned, elsewhere = _mentioned(function or source.tree), _mentioned(source.tree)
     for name, value in scope.items():

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.check.result import CheckResult
+from gradcheck.checker.result import CheckResult
 from gradcheck.repair.budget import Budget, numbers_in
 from gradcheck.repair.taps import Installed, Site, TappedSource, sites_of
 from gradcheck.script.check.point import Point, staged
@@ -39,8 +39,6 @@ class Bench:
     ----------
     recording : Recording
         The run of the script as it is.
-    subject : Subject
-        What was understood of it.
     budget : Budget
         What replays and new texts are counted in.
     entries : mapping of str to tuple of str, optional
@@ -48,8 +46,6 @@ class Bench:
 
     Attributes
     ----------
-    source : SourceFile
-        The text that is set up.
     scale : float
         What the script's gradients are multiplied by.
     budget : Budget
@@ -84,20 +80,7 @@ class Bench:
         return self._recording.recorder
 
     def load(self, source: SourceFile, line: int | None = None) -> None:
-        """Set up another text of the same script.
-
-        Parameters
-        ----------
-        source : SourceFile
-            The text.
-        line : int, optional
-            Where it differs from the last one that was set up without a line; it differs in one function only.
-
-        Raises
-        ------
-        LookupError
-            If the text has lost the code that computes the gradients.
-        """
+        """Set up another text of the same script."""
         self._backward = _backward_in(source, self._recording.source, self._subject.backward)
         self.source = source
         self._tapped = replace(self._recording, source=TappedSource(source, self._codes))
@@ -177,15 +160,7 @@ class Trial:
     def gradients(
         self, overrides: Mapping[int, types.CodeType] | None = None, tap: Callable[[int, Any], Any] = untouched
     ) -> dict[str, np.ndarray[Any, Any]] | None:
-        """Return the gradients by parameter; None where the code does not come to an end.
-
-        Parameters
-        ----------
-        overrides : mapping of int to code
-            What is evaluated in place of some expressions.
-        tap : callable
-            Receives the numbers and values of all places, and returns the values to go on with.
-        """
+        """Return the gradients by parameter; None where the code does not come to an end."""
         found = self._guarded(lambda: self._gradient(self._stage.parameters), overrides or {}, tap)
         if overrides:
             self._stage.settle(_SMALL)

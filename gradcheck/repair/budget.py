@@ -27,8 +27,6 @@ class Budget:
 
     Attributes
     ----------
-    spent : int
-        How many were spent.
     was_short : bool
         Whether something was left undone because there was no more to spend.
     """
@@ -73,8 +71,6 @@ class Share:
 
     Parameters
     ----------
-    budget : Budget
-        The whole.
     until : int
         How much of it may have been spent when this part is.
     is_extra : bool

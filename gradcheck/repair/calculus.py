@@ -59,22 +59,6 @@ def pulled_back(node: ast.expr, adjoint: str, is_wanted: Callable[[ast.expr], bo
 
     The vector-Jacobian products of the usual operations: for ``z = x @ w``, the derivative with respect to ``w`` is
     ``x.T @ d`` where that with respect to ``z`` is ``d``.
-
-    Parameters
-    ----------
-    node : ast.expr
-        The expression.
-    adjoint : str
-        The derivative of the loss with respect to its value.
-    is_wanted : callable
-        Whether a part of it is what is differentiated for.
-    setting : Setting
-        Where all this stands.
-
-    Raises
-    ------
-    UnderivableError
-        If an operation on the way is not known.
     """
     if is_wanted(node):
         yield adjoint

@@ -37,19 +37,6 @@ def derived(
 
     Each formula is tried in the place of its line: with it, gradients that were wrong agree with finite differences at
     all points, and none that was right becomes wrong.
-
-    Parameters
-    ----------
-    bench : Bench
-        Where texts are tried.
-    code : str
-        The script.
-    points : sequence of Point
-        The points, the most telling one first.
-    wrong : frozenset of str
-        The parameters whose gradients are wrong.
-    share : Share
-        What may be spent.
     """
     done: list[Accepted] = []
     while wrong and len(done) < _MOST_STEPS and not share.is_spent and loadable(bench, code):

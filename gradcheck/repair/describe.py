@@ -32,25 +32,7 @@ def findings(
     judged: Judgement,
     others: Sequence[tuple[str, int]] = (),
 ) -> tuple[Finding, ...]:
-    """Return the findings: one for each edit, and the suspected lines of what stays wrong.
-
-    Parameters
-    ----------
-    source : SourceFile
-        The script.
-    points : sequence of Point
-        Where it was checked.
-    suspects : sequence of Influence
-        The lines that touch what is wrong, the most suspicious first.
-    steps : sequence of Accepted
-        The edits, one on top of the other.
-    wrong : frozenset of str
-        The parameters whose gradients stay wrong.
-    judged : Judgement
-        What was said about the text with the edits.
-    others : sequence of (str, int)
-        Other texts of which all gradients match, each with the number of points.
-    """
+    """Return the findings: one for each edit, and the suspected lines of what stays wrong."""
     verified = judged.points
     alternatives = tuple(_fix(source, code, count) for code, count in others)
     fix = None

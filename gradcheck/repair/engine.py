@@ -6,8 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from gradcheck.check.result import CheckResult
-from gradcheck.check.verdict import Verdict
+from gradcheck.checker.result import CheckResult
+from gradcheck.checker.verdict import Verdict
 from gradcheck.repair.bench import Bench
 from gradcheck.repair.budget import Budget
 from gradcheck.repair.derive import derived
@@ -38,8 +38,6 @@ class Causes:
 
     Attributes
     ----------
-    findings : tuple of Finding
-        The root causes, best first.
     notes : tuple of str
         What the user should know about the search.
     was_short : bool
@@ -54,21 +52,7 @@ class Causes:
 def find_causes(
     recording: Recording, subject: Subject, points: Sequence[Point], judge: Judge, budget: Budget
 ) -> Causes:
-    """Return why gradients are wrong, on which lines, and what mends them.
-
-    Parameters
-    ----------
-    recording : Recording
-        What the script's run showed.
-    subject : Subject
-        What was understood of it.
-    points : sequence of Point
-        The points at which it was checked.
-    judge : callable
-        Examines another text of the script from its beginning.
-    budget : Budget
-        What this may cost.
-    """
+    """Return why gradients are wrong, on which lines, and what mends them."""
     entries = {**_numbered(subject), **entry_names(subject.backward)}
     points = [replace(point, result=split(point.result, entries)) for point in points]
     telling = sorted(points, key=lambda p: (-len(_wrong(p.result)), p.seed is None))

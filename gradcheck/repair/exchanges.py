@@ -24,21 +24,7 @@ _CARRY = re.compile(r"next|carry|prev|later|_t1", re.IGNORECASE)
 def exchanges(
     value: ast.expr, writer: Writer, plain: Sequence[Atom], derived: Sequence[Atom], *, is_body: bool = False
 ) -> Iterator[Rewrite]:
-    """Return what exchanges, adds or drops a part of an expression.
-
-    Parameters
-    ----------
-    value : ast.expr
-        The expression.
-    writer : Writer
-        Makes the texts.
-    plain : sequence of Atom
-        What is in sight.
-    derived : sequence of Atom
-        Derivatives and calls of it.
-    is_body : bool
-        Whether the expression is all that a function returns.
-    """
+    """Return what exchanges, adds or drops a part of an expression."""
     if is_body and not isinstance(value, ast.Tuple | ast.Dict | ast.List):
         (whole,) = list(spots(value))[:1]
         for atom in derived:

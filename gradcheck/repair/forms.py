@@ -17,17 +17,7 @@ _COMPARISONS = {ast.Gt: ">", ast.GtE: ">=", ast.Lt: "<", ast.LtE: "<="}
 
 
 def forms(value: ast.expr, writer: Writer, calls: Sequence[str]) -> Iterator[Rewrite]:
-    """Return edits of the form of an expression.
-
-    Parameters
-    ----------
-    value : ast.expr
-        The expression.
-    writer : Writer
-        Makes the texts.
-    calls : sequence of str
-        Functions of one argument that may take each other's places.
-    """
+    """Return edits of the form of an expression."""
     for spot in spots(value):
         cost = 1.0 + _DEPTH * spot.depth
         yield from _signs(spot, writer, cost)

@@ -29,14 +29,8 @@ class Step:
     ----------
     number : int
         Of its site; the loss as the checker evaluates it has none: -1.
-    node : ast.expr
-        The expression.
-    value : Any
-        Its value.
     parts : dict
         The values of its parts, by their texts.
-    scope : dict
-        The variables in sight there.
     """
 
     number: int
@@ -61,10 +55,6 @@ class Forward:
     ----------
     steps : dict
         What is computed on it, by the numbers of the sites.
-    last : Step
-        The loss.
-    parameters : dict
-        The parameters.
     results : tuple of str
         What the way back calls its results.
     slopes : dict
@@ -113,20 +103,7 @@ def _elements(number: int, node: ast.expr, value: Any) -> Iterator[tuple[int, as
 
 
 def evaluated(text: str, scope: Mapping[str, Any]) -> Any:
-    """Return the value of an expression.
-
-    Parameters
-    ----------
-    text : str
-        The expression.
-    scope : mapping
-        The variables in sight.
-
-    Raises
-    ------
-    UnderivableError
-        If it has none there.
-    """
+    """Return the value of an expression."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -147,17 +124,7 @@ def _parts(node: ast.expr, scope: Mapping[str, Any]) -> Iterator[tuple[str, Any]
 
 
 def is_value(node: ast.expr, wanted: Any, step: Step) -> bool:
-    """Whether a part of a step is a variable with a value.
-
-    Parameters
-    ----------
-    node : ast.expr
-        The part.
-    wanted : Any
-        The value.
-    step : Step
-        The step.
-    """
+    """Whether a part of a step is a variable with a value."""
     return (
         isinstance(node, _FOLLOWED)
         and shape_of(value := step.parts.get(ast.unparse(node))) is not None

@@ -21,16 +21,10 @@ class Influence:
 
     Attributes
     ----------
-    site : Site
-        The site.
     order : int
         At which position, among all sites, it is evaluated first.
-    rounds : int
-        How often it is evaluated.
     gradients : frozenset of str or None
         The parameters whose gradients move; None where its values are nothing that could be moved.
-    loss : bool
-        Whether the loss moves.
     """
 
     site: Site
@@ -41,17 +35,7 @@ class Influence:
 
 
 def influences(trial: Trial, sites: Sequence[Site], share: Share) -> list[Influence]:
-    """Return the influence of every site that is evaluated in a replay, as far as the budget allows.
-
-    Parameters
-    ----------
-    trial : Trial
-        The text at a point.
-    sites : sequence of Site
-        Its sites.
-    share : Share
-        What may be spent.
-    """
+    """Return the influence of every site that is evaluated in a replay, as far as the budget allows."""
     counts: dict[int, int] = {}
     movable: set[int] = set()
     rng = np.random.default_rng(0)

@@ -32,10 +32,6 @@ class Accepted:
 
     Attributes
     ----------
-    candidate : Candidate
-        The edit.
-    before, after : str
-        The text without and with it.
     fixed : frozenset of str
         The parameters whose gradients it makes right.
     touched : frozenset of str
@@ -58,17 +54,7 @@ class Accepted:
 
 
 def suspects(found: Sequence[Influence], wrong: frozenset[str], proved: frozenset[int]) -> list[Influence]:
-    """Return the sites that touch wrong gradients and not the loss, the most suspicious first.
-
-    Parameters
-    ----------
-    found : sequence of Influence
-        The sites.
-    wrong : frozenset of str
-        The parameters whose gradients are wrong.
-    proved : frozenset of int
-        Sites whose values are proved right.
-    """
+    """Return the sites that touch wrong gradients and not the loss, the most suspicious first."""
     own = [i for i in found if not i.loss and (i.gradients is None or i.gradients & wrong)]
     return sorted(own, key=lambda i: (_penalty(i, wrong, proved), i.order))
 
@@ -87,16 +73,10 @@ class Known:
 
     Attributes
     ----------
-    code : str
-        The text.
-    wrong : frozenset of str
-        The parameters whose gradients are wrong.
     suspects : list of Influence
         The lines that touch them, the most suspicious first.
     idle : list of Influence
         Lines whose values have an influence on nothing.
-    proved : frozenset of int
-        Sites whose values are proved right.
     """
 
     code: str
@@ -111,14 +91,10 @@ class Level:
 
     Parameters
     ----------
-    bench : Bench
-        Where the text is set up.
     points : sequence of Point
         The points of the search, the most telling one first.
     known : Known
         What was found out about the text.
-    share : Share
-        What the whole search may spend.
 
     Attributes
     ----------

@@ -87,8 +87,6 @@ class Spot:
 
     Attributes
     ----------
-    node : ast.expr
-        The sub-expression.
     needs : int
         How tightly its replacement has to hold together.
     depth : int
@@ -165,13 +163,7 @@ def _is_module(node: ast.expr) -> bool:
 
 
 class Writer:
-    """Makes the texts of edits.
-
-    Parameters
-    ----------
-    text : Text
-        The script's text.
-    """
+    """Makes the texts of edits."""
 
     def __init__(self, text: Text) -> None:
         self.text = text

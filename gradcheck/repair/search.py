@@ -31,14 +31,8 @@ class Search:
 
     Attributes
     ----------
-    bench : Bench
-        Where texts are tried.
     points : sequence of Point
         The points, the most telling one first.
-    share : Share
-        What the search may spend.
-    judge : callable
-        Judges a text; the last word.
     suspects : list of Influence
         The lines of the script as it is that touch what is wrong, the most suspicious first.
     judged : Judgement
@@ -59,13 +53,7 @@ class Search:
     others: list[tuple[str, int]] = field(default_factory=list)
 
     def run(self, wrong: frozenset[str]) -> list[Accepted]:
-        """Return the edits that make everything right; none where they were not found.
-
-        Parameters
-        ----------
-        wrong : frozenset of str
-            The parameters whose gradients are wrong.
-        """
+        """Return the edits that make everything right; none where they were not found."""
         return self._solve(self.bench.source.text, wrong, []) or []
 
     @property

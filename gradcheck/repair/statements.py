@@ -48,17 +48,7 @@ def neighbours(tree: ast.Module, lines: Collection[int]) -> set[int]:
 
 
 def restated(tree: ast.Module, text: Text, lines: Collection[int]) -> Iterator[Rewrite]:
-    """Return edits of whole statements.
-
-    Parameters
-    ----------
-    tree : ast.Module
-        The script.
-    text : Text
-        Its text.
-    lines : collection of int
-        The lines whose statements are suspected.
-    """
+    """Return edits of whole statements."""
     writer = Writer(text)
     for place in places(tree):
         node = place.node

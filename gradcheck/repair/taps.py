@@ -24,14 +24,8 @@ class Site:
 
     Attributes
     ----------
-    number : int
-        Tells it apart.
     node : ast.stmt or ast.Lambda
         The statement, or the lambda whose body it is.
-    value : ast.expr
-        The expression.
-    function : ast.FunctionDef or None
-        The function that it stands in.
     """
 
     number: int
@@ -60,8 +54,6 @@ class TappedSource(SourceFile):
 
     Parameters
     ----------
-    source : SourceFile
-        The script.
     codes : dict, optional
         The code of replays by place and text, which texts of one script share: most of them differ elsewhere.
     """
@@ -182,15 +174,7 @@ def functions_of(source: SourceFile, namespace: dict[str, Any]) -> list[types.Fu
 
 
 class Installed:
-    """The living functions of a script, which can be given the code of another text.
-
-    Parameters
-    ----------
-    source : SourceFile
-        The script as it was run.
-    namespace : dict
-        The variables of its module.
-    """
+    """The living functions of a script, which can be given the code of another text."""
 
     def __init__(self, source: SourceFile, namespace: dict[str, Any]) -> None:
         self._living = [(f, f.__code__) for f in functions_of(source, namespace)]
@@ -207,15 +191,7 @@ class Installed:
         self._base = [(f, f.__code__) for f, _ in self._living]
 
     def install_part(self, source: SourceFile, line: int) -> None:
-        """Give one function alone the code of a text that differs from what is installed in nothing else.
-
-        Parameters
-        ----------
-        source : SourceFile
-            The text.
-        line : int
-            Where it differs.
-        """
+        """Give one function alone the code of a text that differs from what is installed in nothing else."""
         part = _part(source, line)
         if part is not None:
             self._give(part, self._base)

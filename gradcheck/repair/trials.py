@@ -37,14 +37,10 @@ class Candidate:
 
     Attributes
     ----------
-    rewrite : Rewrite
-        The edit.
     influence : Influence or None
         The site that it changes; None for edits of whole statements.
     code : types.CodeType or None
         What is evaluated in place of the site's expression.
-    line : int
-        Where it stands.
     """
 
     rewrite: Rewrite
@@ -54,15 +50,7 @@ class Candidate:
 
 
 class Prober:
-    """Finds out, for one site, which edits give its expression other values of the right shape.
-
-    Parameters
-    ----------
-    bench : Bench
-        The text.
-    influence : Influence
-        The site.
-    """
+    """Finds out, for one site, which edits give its expression other values of the right shape."""
 
     def __init__(self, bench: Bench, influence: Influence) -> None:
         self._bench, self._influence, self._site = bench, influence, influence.site
@@ -80,17 +68,7 @@ class Prober:
         self._original: list[Any] = []
 
     def look(self, trial: Trial, cost: float, share: Share) -> None:
-        """Evaluate the edits of less than a cost that were not evaluated before.
-
-        Parameters
-        ----------
-        trial : Trial
-            The text at a point.
-        cost : float
-            The cost.
-        share : Share
-            What may be spent.
-        """
+        """Evaluate the edits of less than a cost that were not evaluated before."""
         self._begin()
         if self._waiting is not None and not any(r.cost < cost for r in self._waiting):
             return

@@ -13,11 +13,6 @@ def changes(before: ScriptResult, after: ScriptResult) -> tuple[str, ...]:
     """Return what has changed from one examination of a script to the next; empty where nothing has.
 
     Errors come first, then verdicts in the order of the parameters, then parameters and findings that came or went.
-
-    Parameters
-    ----------
-    before, after : ScriptResult
-        The examinations.
     """
     errors = tuple(_errors(before, after))
     if before.error is not None or after.error is not None:

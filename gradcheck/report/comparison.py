@@ -23,17 +23,7 @@ _STYLES = {Cause.NOTHING: "green", Cause.UNKNOWN: "yellow"}
 
 
 def render_text(comparison: Comparison, console: Console, *, plain: bool = False) -> None:
-    """Write a comparison to a console: what was compared, losses, curves, and what follows.
-
-    Parameters
-    ----------
-    comparison : Comparison
-        What to show.
-    console : rich.console.Console
-        Where to.
-    plain : bool
-        Whether to draw curves with ASCII alone.
-    """
+    """Write a comparison to a console: what was compared, losses, curves, and what follows."""
     path, setting, error = comparison.result.path, comparison.setting, comparison.error
     if error is not None or setting is None:
         place = f"{comparison.result.place(error.line)}: " if error is not None and error.line else ""

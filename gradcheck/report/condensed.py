@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from gradcheck.check.result import CheckResult, ParameterResult, Verdict
+from gradcheck.checker.result import CheckResult, ParameterResult, Verdict
 from gradcheck.report.problems import UNCHECKED, by_reason, names_of, sized
 from gradcheck.report.text import sentence
 from gradcheck.report.worst import worst_first
@@ -24,8 +24,6 @@ class Mistake:
 
     Attributes
     ----------
-    title, place : str
-        What it is, and where.
     sentences : tuple of str
         What it says, and how that is known.
     fix : str
@@ -53,10 +51,6 @@ class Block:
         A row per parameter, the worst first, and last what was not checked; the columns are `COLUMNS`.
     remarks : tuple of str
         Notes, what was not checked, what is not shown.
-    mistakes : tuple of Mistake
-        The findings.
-    footer : str
-        How it was compared.
     """
 
     title: str
@@ -68,13 +62,7 @@ class Block:
 
 
 def block_of(result: CheckResult) -> Block:
-    """Return what is shown of a comparison.
-
-    Parameters
-    ----------
-    result : CheckResult
-        The comparison.
-    """
+    """Return what is shown of a comparison."""
     said = sentence(ScriptResult("", check=result)).removeprefix(": ")
     rows, left_out = _rows(result.parameters, (), MOST_ROWS)
     remarks = (*left_out, *result.notes, *_remarks(result.parameters))
@@ -82,13 +70,7 @@ def block_of(result: CheckResult) -> Block:
 
 
 def blocks_of(report: Report) -> tuple[Block, ...]:
-    """Return what is shown of a report: a block per script, the worst first; among several, a match is one line.
-
-    Parameters
-    ----------
-    report : Report
-        The report.
-    """
+    """Return what is shown of a report: a block per script, the worst first; among several, a match is one line."""
     scripts = sorted(report.scripts, key=lambda script: GRAVITY.index(script.verdict))
     several = len(scripts) > 1
     found, rows, findings = [], MOST_ROWS, MOST_FINDINGS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from gradcheck.check.result import ParameterResult
+from gradcheck.checker.result import ParameterResult
 from gradcheck.report.json import certified_fields, parameter_fields, unchecked_fields
 from gradcheck.report.table import csv_of
 from gradcheck.session.report import Report

@@ -21,26 +21,7 @@ def curve(
     title: str = "loss by epoch",
     last: int | None = None,
 ) -> list[str]:
-    """Draw losses of epochs as columns; where there are more of them than columns, a column is a mean.
-
-    Parameters
-    ----------
-    losses : sequence of float
-        At least one, all of them finite.
-    width, height : int
-        Size of the picture without its labels.
-    plain : bool
-        Whether to draw with ASCII alone.
-    title : str
-        What stands above.
-    last : int, optional
-        What the last loss was taken at; as many as there are by default.
-
-    Returns
-    -------
-    list of str
-        The lines, the labels of the axes included.
-    """
+    """Draw losses of epochs as columns; where there are more of them than columns, a column is a mean."""
     columns = _means(losses, width)
     low, high = min(columns), max(columns)
     logarithmic = low > 0 and high / low > _WIDE

@@ -10,15 +10,7 @@ from gradcheck.script.source.patch import new_lines
 
 
 def regions(lines: Sequence[str], edits: Sequence[Edit]) -> Iterator[tuple[Span, str]]:
-    """Yield the stretches that edits replace, each with its new text; they do not touch one another.
-
-    Parameters
-    ----------
-    lines : sequence of str
-        The source, without line ends.
-    edits : sequence of Edit
-        In ascending order of their lines.
-    """
+    """Yield the stretches that edits replace, each with its new text; they do not touch one another."""
     for group in _neighbours(edits):
         first, last = group[0].line, group[-1].line
         end = len(group[-1].old) + 1

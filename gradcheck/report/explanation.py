@@ -6,13 +6,7 @@ from gradcheck.diagnosis.registry import MARK, Rule
 
 
 def page(rule: Rule) -> str:
-    """Return what is said about a rule, as Markdown.
-
-    Parameters
-    ----------
-    rule : Rule
-        The rule.
-    """
+    """Return what is said about a rule, as Markdown."""
     guilty = next(line.partition(MARK)[0].strip() for line in rule.hit.split("\n") if MARK in line)
     parts = [
         f"# {rule.code} {rule.name}",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from gradcheck.check.result import ParameterResult
-from gradcheck.check.verdict import Verdict
+from gradcheck.checker.result import ParameterResult
+from gradcheck.checker.verdict import Verdict
 from gradcheck.report.snippet import show_line
 from gradcheck.report.text import in_plain_text, sentence, show_details
 from gradcheck.session.result import ScriptResult
@@ -16,15 +16,7 @@ if TYPE_CHECKING:
 
 
 def about(script: ScriptResult, parameter: ParameterResult) -> ScriptResult:
-    """Return what a result says about one parameter: its comparison, and the findings that concern it.
-
-    Parameters
-    ----------
-    script : ScriptResult
-        The examination of the whole script.
-    parameter : ParameterResult
-        One of its parameters.
-    """
+    """Return what a result says about one parameter: its comparison, and the findings that concern it."""
     findings = tuple(finding for finding in script.findings if parameter.name in finding.parameters)
     # a check is false where it did not pass
     check = None if script.check is None else replace(script.check, parameters=(parameter,))
@@ -32,15 +24,7 @@ def about(script: ScriptResult, parameter: ParameterResult) -> ScriptResult:
 
 
 def headline_about(script: ScriptResult, parameter: ParameterResult) -> str:
-    """Return what is wrong with one parameter in one line, with the cause if it is known.
-
-    Parameters
-    ----------
-    script : ScriptResult
-        What is said about it.
-    parameter : ParameterResult
-        The parameter; it does not match.
-    """
+    """Return what is wrong with one parameter in one line, with the cause if it is known."""
     if parameter.verdict is not Verdict.MISMATCH:
         return f"the gradient of {parameter.name} could not be decided"
     causes = [f"{finding.code} {finding.name} in {script.place(finding.span.line)}" for finding in script.findings]
@@ -48,15 +32,7 @@ def headline_about(script: ScriptResult, parameter: ParameterResult) -> str:
 
 
 def failure_text(script: ScriptResult, headline: str = "") -> str:
-    """Return the report on a script as plain text, the verified fix as a diff.
-
-    Parameters
-    ----------
-    script : ScriptResult
-        What does not match, or could not be checked.
-    headline : str
-        The first line; by default the sentence about the whole script.
-    """
+    """Return the report on a script as plain text, the verified fix as a diff."""
 
     def show(console: Console) -> None:
         show_line(console, headline or sentence(script))

@@ -21,17 +21,7 @@ _STYLES = {Confidence.VERIFIED: "green", Confidence.LIKELY: "yellow", Confidence
 
 
 def show_findings(script: ScriptResult, console: Console, *, as_diff: bool = False) -> None:
-    """Write the findings of a script, best first.
-
-    Parameters
-    ----------
-    script : ScriptResult
-        Whose findings to show.
-    console : rich.console.Console
-        Where to.
-    as_diff : bool
-        Whether to show their verified edits as one diff below them.
-    """
+    """Write the findings of a script, best first."""
     for finding in script.findings:
         show_line(console, "")
         show_finding(script, finding, console, edits=not as_diff)

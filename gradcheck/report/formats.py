@@ -53,18 +53,7 @@ TEXT_SUFFIXES = (".txt", ".text", ".log", ".out")
 
 
 def format_of(target: Path) -> str:
-    """Return the name of the format that the name of a file stands for; without a suffix, that is ``text``.
-
-    Parameters
-    ----------
-    target : Path
-        The file.
-
-    Raises
-    ------
-    UsageError
-        If its suffix stands for no format.
-    """
+    """Return the name of the format that the name of a file stands for; without a suffix, that is ``text``."""
     name = target.name.lower()
     known = {suffix: form.name for form in FORMATS.values() for suffix in form.suffixes} | dict.fromkeys(
         TEXT_SUFFIXES, "text"
@@ -82,17 +71,7 @@ def format_of(target: Path) -> str:
 
 
 def encoded(report: Report, form: str, *, verbosity: int = 0) -> bytes:
-    """Return a report as the content of a file, in UTF-8; text has no colours and is as wide as it needs to be.
-
-    Parameters
-    ----------
-    report : Report
-        What to write.
-    form : str
-        One of `NAMES`.
-    verbosity : int
-        For text: -1 for one line per script, 1 also for how the script was understood.
-    """
+    """Return a report as the content of a file, in UTF-8; text has no colours and is as wide as it needs to be."""
     if form == "text":
         from gradcheck.report.text import as_log
 
@@ -104,24 +83,7 @@ def encoded(report: Report, form: str, *, verbosity: int = 0) -> bytes:
 
 
 def write(report: Report, target: Path, form: str | None = None, *, verbosity: int = 0) -> None:
-    """Write a report into a file.
-
-    Parameters
-    ----------
-    report : Report
-        What to write.
-    target : Path
-        The file.
-    form : str, optional
-        One of `NAMES`; by default, what the suffix of the file stands for.
-    verbosity : int
-        For text, as in `encoded`.
-
-    Raises
-    ------
-    UsageError
-        If the file cannot be written, or its suffix stands for no format.
-    """
+    """Write a report into a file."""
     content = encoded(report, form or format_of(target), verbosity=verbosity)
     try:
         target.write_bytes(content)

@@ -9,7 +9,7 @@ import html
 import re
 from collections.abc import Iterator
 
-from gradcheck.check.result import CheckResult
+from gradcheck.checker.result import CheckResult
 from gradcheck.report.condensed import COLUMNS, Block, Mistake, block_of, blocks_of
 from gradcheck.report.styles import plain
 from gradcheck.session.report import Report
@@ -24,24 +24,12 @@ _NO_FORMULAS = 'class="tex2jax_ignore mathjax_ignore"'
 
 
 def result_html(result: CheckResult) -> str:
-    """Return a comparison as a fragment of HTML.
-
-    Parameters
-    ----------
-    result : CheckResult
-        What to show.
-    """
+    """Return a comparison as a fragment of HTML."""
     return "\n".join(_block(block_of(result)))
 
 
 def report_html(report: Report) -> str:
-    """Return a report as a fragment of HTML.
-
-    Parameters
-    ----------
-    report : Report
-        What to show.
-    """
+    """Return a report as a fragment of HTML."""
     head = [] if len(report.scripts) == 1 else [f"<p>{_text(report.counts)}</p>"]
     return "\n".join([*head, *(line for block in blocks_of(report) for line in _block(block))])
 

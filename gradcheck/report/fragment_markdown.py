@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from gradcheck.check.result import CheckResult
+from gradcheck.checker.result import CheckResult
 from gradcheck.report.condensed import COLUMNS, Block, block_of, blocks_of
 from gradcheck.report.styles import plain
 from gradcheck.session.report import Report
@@ -14,24 +14,12 @@ _SIGNS = re.compile(r"([\\`*_{}\[\]<>|#~$&!])")
 
 
 def result_markdown(result: CheckResult) -> str:
-    """Return a comparison as Markdown.
-
-    Parameters
-    ----------
-    result : CheckResult
-        What to show.
-    """
+    """Return a comparison as Markdown."""
     return "\n".join(_block(block_of(result)))
 
 
 def report_markdown(report: Report) -> str:
-    """Return a report as Markdown.
-
-    Parameters
-    ----------
-    report : Report
-        What to show.
-    """
+    """Return a report as Markdown."""
     head = [] if len(report.scripts) == 1 else [_text(report.counts), ""]
     return "\n".join([*head, *(line for block in blocks_of(report) for line in (*_block(block), ""))]).rstrip("\n")
 

@@ -10,13 +10,7 @@ from gradcheck.session.report import Report
 
 
 def report_text(report: Report) -> str:
-    """Return a report as lines of text.
-
-    Parameters
-    ----------
-    report : Report
-        What to show.
-    """
+    """Return a report as lines of text."""
     lines = [repr(report), *(line for block in blocks_of(report) for line in _block(block))]
     return "\n".join(plain(line).rstrip() for line in lines)
 

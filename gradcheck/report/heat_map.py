@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradcheck.check.result import ParameterResult
+from gradcheck.checker.result import ParameterResult
 from gradcheck.numerics.arrays import BoolArray, FloatArray, IntArray
 
 # more cells along an axis than this cannot be told apart in a picture beside others
@@ -65,16 +65,7 @@ class HeatMap:
 
 
 def heat_map(parameter: ParameterResult, most: int = MOST_CELLS) -> HeatMap:
-    """Lay the entries of a parameter out in rows and columns.
-
-    Parameters
-    ----------
-    parameter : ParameterResult
-        What was compared.
-    most : int
-        Largest number of cells along an axis. Where there are more entries, a cell shows the worst of several: one
-        wrong entry must not get lost.
-    """
+    """Lay the entries of a parameter out in rows and columns."""
     rows, columns = _sheet(parameter.shape, most)
     block = (math.ceil(rows / most), math.ceil(columns / most))
     shape = (math.ceil(rows / block[0]), math.ceil(columns / block[1]))

@@ -22,13 +22,7 @@ def render(report: Report) -> str:
 
 
 def render_comparison(comparison: Comparison) -> str:
-    """Return a comparison as HTML, with the check of the script.
-
-    Parameters
-    ----------
-    comparison : Comparison
-        What was found.
-    """
+    """Return a comparison as HTML, with the check of the script."""
     result = comparison.result
     # what else is wrong with the training stands in the same source
     result = replace(result, findings=(*result.findings, *comparison.findings))

@@ -7,8 +7,8 @@ import math
 from typing import Any
 
 from gradcheck._version import __version__
-from gradcheck.check.certificate import Certificate
-from gradcheck.check.result import ParameterResult
+from gradcheck.checker.certificate import Certificate
+from gradcheck.checker.result import ParameterResult
 from gradcheck.errors import ScriptError
 from gradcheck.report.problems import UNCHECKED
 from gradcheck.script.source.finding import Finding, Fix

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from xml.etree.ElementTree import Element, SubElement, indent, tostring
 
 from gradcheck._version import __version__
-from gradcheck.check.result import ParameterResult, Verdict
+from gradcheck.checker.result import ParameterResult, Verdict
 from gradcheck.report.problems import UNCHECKED, diff_of, finding_with_fix, fix_title, numbers_of, sentences_about
 from gradcheck.script.source.finding import Finding
 from gradcheck.session.report import Report

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from gradcheck.check.result import ParameterResult, Verdict
+from gradcheck.checker.result import ParameterResult, Verdict
 from gradcheck.errors import ScriptError
 from gradcheck.report.problems import (
     UNCHECKED,
@@ -42,8 +42,6 @@ def within(report: Report, limit: int) -> str:
 
     Parameters
     ----------
-    report : Report
-        What to show.
     limit : int
         How many bytes of UTF-8 it may have; nothing is returned where there is no room for a heading.
     """
@@ -179,13 +177,7 @@ def _longest_run(text: str) -> int:
 
 
 def code(text: str) -> str:
-    """Return a text that is shown letter by letter, on one line.
-
-    Parameters
-    ----------
-    text : str
-        A name, a path or a piece of code.
-    """
+    """Return a text that is shown letter by letter, on one line."""
     shown = plain(text)
     if not shown.strip():
         return ""
@@ -196,13 +188,7 @@ def code(text: str) -> str:
 
 
 def prose(text: str) -> str:
-    """Return a sentence in which nothing is markup but the names and the code in its backquotes.
-
-    Parameters
-    ----------
-    text : str
-        A message; lines are joined.
-    """
+    """Return a sentence in which nothing is markup but the names and the code in its backquotes."""
     pieces = _SPAN.split(" ".join(text.splitlines()))
     return "".join(code(piece[1:-1]) if number % 2 else _escaped(piece) for number, piece in enumerate(pieces))
 

@@ -23,13 +23,6 @@ def show_overview(report: Report, console: Console) -> None:
 
     That is the order of the blocks above and of JSON, it stays the same from run to run, and it is where somebody
     looks for a name; the verdicts have colours and the line of counts says how many there are of each.
-
-    Parameters
-    ----------
-    report : Report
-        What to show.
-    console : rich.console.Console
-        Where to.
     """
     rows = [_row(script, report.name(script)) for script in report.scripts]
     dropped = 0

@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import LogNorm, Normalize
 
-from gradcheck.check.result import ParameterResult, Verdict
-from gradcheck.check.step_curve import StepCurve
-from gradcheck.check.step_sweep import error_by_step
+from gradcheck.checker.result import ParameterResult, Verdict
+from gradcheck.checker.step_curve import StepCurve
+from gradcheck.checker.step_sweep import error_by_step
 from gradcheck.numerics.arrays import FloatArray
 from gradcheck.report.heat_map import ERROR_LIMITS, HeatMap
 from gradcheck.report.worst import shortened
@@ -31,15 +31,7 @@ _LEAST_ERROR = 1e-17
 
 
 def legible(text: str, most: int = 60) -> str:
-    """Return a text as a picture can show it: shortened, and letters that its font lacks as escapes.
-
-    Parameters
-    ----------
-    text : str
-        A name or a path.
-    most : int
-        Number of characters beyond which its middle is left out.
-    """
+    """Return a text as a picture can show it: shortened, and letters that its font lacks as escapes."""
     return "".join(c if _has_glyph(c) else c.encode("unicode_escape").decode() for c in shortened(text, most))
 
 
@@ -76,19 +68,8 @@ def draw_values(axes: Axes, drawn: HeatMap, values: FloatArray, title: str) -> S
 
     Parameters
     ----------
-    axes : matplotlib.axes.Axes
-        Where.
-    drawn : HeatMap
-        Whose.
     values : float array, shape (rows, columns)
         Those of `drawn` to show.
-    title : str
-        Above the panel.
-
-    Returns
-    -------
-    matplotlib.cm.ScalarMappable
-        For the bar of colours.
     """
     unit = unit_of(drawn.limit)
     scale = Normalize(-drawn.limit / unit, drawn.limit / unit)

@@ -7,7 +7,7 @@ from io import BytesIO
 
 from matplotlib.figure import Figure, SubFigure
 
-from gradcheck.check.result import ParameterResult
+from gradcheck.checker.result import ParameterResult
 from gradcheck.report.heat_map import heat_map
 from gradcheck.report.panels import (
     draw_errors,
@@ -34,15 +34,7 @@ class Picture(Figure):
 
 
 def picture(parameters: Sequence[ParameterResult], title: str) -> Picture:
-    """Return a picture of the comparison of some parameters.
-
-    Parameters
-    ----------
-    parameters : sequence of ParameterResult
-        At least one; a row each.
-    title : str
-        Above the picture.
-    """
+    """Return a picture of the comparison of some parameters."""
     with_steps = any(parameter.curve is not None for parameter in parameters)
     panels = 5 if with_steps else 4
     # without pyplot, no window system is asked for

@@ -7,7 +7,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gradcheck.check.result import CheckResult
+from gradcheck.checker.result import CheckResult
 from gradcheck.errors import UsageError
 from gradcheck.report.text import sentence
 from gradcheck.report.worst import shortened, worst_first
@@ -24,36 +24,13 @@ _MOST_NAMED = 12
 
 
 def require_matplotlib() -> None:
-    """Say what to install where matplotlib is missing.
-
-    Raises
-    ------
-    UsageError
-        If it is.
-    """
+    """Say what to install where matplotlib is missing."""
     if find_spec("matplotlib") is None:
         raise UsageError("a plot needs matplotlib, which is not installed; type: pip install 'gradcheck[plot]'")
 
 
 def plot_curves(curves: Mapping[str, Sequence[float]], path: Path, *, title: str, shares: bool = False) -> None:
-    """Draw losses of epochs on a logarithmic scale into a file.
-
-    Parameters
-    ----------
-    curves : mapping of str to sequences of float
-        The losses under their names.
-    path : Path
-        The picture; its suffix says in which format.
-    title : str
-        Above the picture.
-    shares : bool
-        Whether all curves are as long as the picture is wide: they are of different numbers of steps.
-
-    Raises
-    ------
-    UsageError
-        If matplotlib is missing, the format is unknown, or the file cannot be written.
-    """
+    """Draw losses of epochs on a logarithmic scale into a file."""
     require_matplotlib()
     # without pyplot, no window system is asked for
     from matplotlib.figure import Figure
@@ -71,20 +48,7 @@ def plot_curves(curves: Mapping[str, Sequence[float]], path: Path, *, title: str
 
 
 def save(figure: Figure, path: Path) -> None:
-    """Write a figure into a file; the same figure gives the same bytes, whenever it is written.
-
-    Parameters
-    ----------
-    figure : matplotlib.figure.Figure
-        The figure.
-    path : Path
-        The file; its suffix says in which format.
-
-    Raises
-    ------
-    UsageError
-        If the format is unknown, or the file cannot be written.
-    """
+    """Write a figure into a file; the same figure gives the same bytes, whenever it is written."""
     from matplotlib import rc_context
 
     undated = {".svg": {"Date": None}, ".pdf": {"CreationDate": None}}.get(path.suffix.lower(), {})
@@ -98,18 +62,7 @@ def save(figure: Figure, path: Path) -> None:
 
 
 def require_format(path: Path) -> None:
-    """Say at once that a picture cannot be made, not after a minute's work.
-
-    Parameters
-    ----------
-    path : Path
-        The picture.
-
-    Raises
-    ------
-    UsageError
-        If its suffix is that of no format of pictures, or matplotlib is missing.
-    """
+    """Say at once that a picture cannot be made, not after a minute's work."""
     if path.suffix.lower() not in FORMATS:
         known = ", ".join(FORMATS)
         raise UsageError(f"--plot {path}: expected a file name that ends in {known}, got {path.suffix or 'no suffix'}")
@@ -117,22 +70,7 @@ def require_format(path: Path) -> None:
 
 
 def plot_check(check: CheckResult, title: str, parameters: str | Sequence[str] | None = None) -> Figure:
-    """Return a picture of a comparison: heat maps, analytic against numerical, and error against step.
-
-    Parameters
-    ----------
-    check : CheckResult
-        What to draw.
-    title : str
-        Above the picture.
-    parameters : str or sequence of str, optional
-        Names of the parameters to draw; by default the worst, six at most.
-
-    Raises
-    ------
-    UsageError
-        If matplotlib is missing, or there is no parameter of a name.
-    """
+    """Return a picture of a comparison: heat maps, analytic against numerical, and error against step."""
     require_matplotlib()
     from gradcheck.report.pictures import picture
 
@@ -150,13 +88,7 @@ def plot_check(check: CheckResult, title: str, parameters: str | Sequence[str] |
 
 
 def plot_script(script: ScriptResult, parameters: str | Sequence[str] | None = None) -> Figure:
-    """Return a picture of the comparison of one script, as `plot_check` does.
-
-    Raises
-    ------
-    UsageError
-        If matplotlib is missing, nothing was compared, or there is no parameter of a name.
-    """
+    """Return a picture of the comparison of one script, as `plot_check` does."""
     if script.check is None:
         raise UsageError(f"there is nothing to draw: {sentence(script)}")
     wanted = (parameters,) if isinstance(parameters, str) else parameters or ()
@@ -197,15 +129,7 @@ def _listed(names: Sequence[str]) -> str:
 
 
 def files_for(scripts: Sequence[ScriptResult], path: Path) -> list[Path]:
-    """Return where the picture of each script is written: several scripts have one file each.
-
-    Parameters
-    ----------
-    scripts : sequence of ScriptResult
-        The scripts.
-    path : Path
-        The file that was asked for, ``grad.png``; that of ``net.py`` among several is ``grad-net.png``.
-    """
+    """Return where the picture of each script is written: several scripts have one file each."""
     if len(scripts) == 1:
         return [path]
     found: list[Path] = []

@@ -6,7 +6,7 @@ import enum
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from gradcheck.check.result import ParameterResult, Verdict
+from gradcheck.checker.result import ParameterResult, Verdict
 from gradcheck.errors import ScriptError
 from gradcheck.script.source.file import Span
 from gradcheck.script.source.finding import Confidence, Finding, Fix
@@ -41,16 +41,10 @@ class Problem:
         The code of a finding, ``mismatch``, ``inconclusive``, ``unchecked``, or the slug of an error.
     title : str
         What it is, in a few words.
-    level : Level
-        How grave it is.
     sentences : tuple of str
         What is known about it, the gist first.
-    parameters : tuple of str
-        Whose gradients it is about.
     span : Span or None
         Where it stands; columns of 0 where only the line is known; None where it belongs to the whole file.
-    fix : Fix or None
-        What mends it.
     """
 
     kind: str
@@ -63,13 +57,7 @@ class Problem:
 
 
 def problems(script: ScriptResult) -> Iterator[Problem]:
-    """Yield what is wrong with a script, the gravest and best known first.
-
-    Parameters
-    ----------
-    script : ScriptResult
-        The script; nothing is yielded where all of it matches.
-    """
+    """Yield what is wrong with a script, the gravest and best known first."""
     if script.error is not None:
         yield _of_error(script.error)
     for finding in script.findings:
@@ -84,13 +72,7 @@ def problems(script: ScriptResult) -> Iterator[Problem]:
 
 
 def by_reason(rows: Iterable[Unchecked]) -> list[tuple[Unchecked, ...]]:
-    """Return what was not checked in groups of one reason, in the order of the first of each.
-
-    Parameters
-    ----------
-    rows : iterable of Unchecked
-        What the training moves, and what was not checked.
-    """
+    """Return what was not checked in groups of one reason, in the order of the first of each."""
     groups: dict[str, list[Unchecked]] = {}
     for row in rows:
         groups.setdefault(row.reason, []).append(row)
@@ -116,13 +98,7 @@ def shown_names(names: Sequence[str]) -> tuple[Sequence[str], str]:
 
 
 def remarks(script: ScriptResult) -> Iterator[Problem]:
-    """Yield the notes on a script as one thing to be told, if there are any: nothing is wrong for their sake.
-
-    Parameters
-    ----------
-    script : ScriptResult
-        The script.
-    """
+    """Yield the notes on a script as one thing to be told, if there are any: nothing is wrong for their sake."""
     if script.notes:
         yield Problem("note", f"note{'' if len(script.notes) == 1 else 's'}", Level.NOTE, script.notes)
 
@@ -158,15 +134,7 @@ def _of_finding(script: ScriptResult, finding: Finding) -> Problem:
 
 
 def mended_elsewhere(script: ScriptResult, finding: Finding) -> Iterator[str]:
-    """Say with which other finding the fix stands that mends this one too, if there is one.
-
-    Parameters
-    ----------
-    script : ScriptResult
-        The script.
-    finding : Finding
-        One of its findings.
-    """
+    """Say with which other finding the fix stands that mends this one too, if there is one."""
     other = finding_with_fix(script, finding)
     if other is not None and other is not finding:
         yield f"the fix of {other.code} in {script.place(other.span.line)} mends this, too"
@@ -200,15 +168,7 @@ def _of_parameter(script: ScriptResult, parameter: ParameterResult) -> Problem:
 
 
 def sentences_about(parameter: ParameterResult, signature: str | None = None) -> Iterator[str]:
-    """Yield what is known about a gradient that does not match.
-
-    Parameters
-    ----------
-    parameter : ParameterResult
-        The comparison.
-    signature : str, optional
-        What is wrong with it, in numbers.
-    """
+    """Yield what is known about a gradient that does not match."""
     yield numbers_of(parameter)
     if signature:
         yield signature

@@ -14,17 +14,7 @@ _CONTEXT_LINES = 1
 
 
 def show_snippet(script: ScriptResult, span: Span, console: Console) -> None:
-    """Show a stretch of the source with a line around it and carets below.
-
-    Parameters
-    ----------
-    script : ScriptResult
-        Whose source it is.
-    span : Span
-        The stretch.
-    console : rich.console.Console
-        Where to.
-    """
+    """Show a stretch of the source with a line around it and carets below."""
     show_line(console, Text().append("  --> ", "blue").append(script.place(span.line).at(span.column)))
     last = min(span.end_line, span.line + 3)
     top, bottom = script.extent(span.line)
@@ -47,13 +37,5 @@ def _carets(source: str, number: int, span: Span) -> str:
 
 
 def show_line(console: Console, text: str | Text) -> None:
-    """Write one line as it is: nothing in it is markup, and a narrow terminal breaks it.
-
-    Parameters
-    ----------
-    console : rich.console.Console
-        Where to.
-    text : str or rich.text.Text
-        What to write.
-    """
+    """Write one line as it is: nothing in it is markup, and a narrow terminal breaks it."""
     console.print(text, soft_wrap=True, markup=False, highlight=False, emoji=False)

@@ -9,26 +9,14 @@ import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
-    from gradcheck.check.result import CheckResult, ParameterResult, Reason
+    from gradcheck.checker.result import CheckResult, ParameterResult, Reason
 
 _ENTRY_COLUMNS = ["analytic", "numerical", "numerical_error", "abs_error", "rel_error", "verdict", "reason"]
 _DETAIL_COLUMNS = ["step", "evaluations", "noise", "kink", "kink_distance"]
 
 
 def parameter_table(result: CheckResult) -> pd.DataFrame:
-    """Return one row per parameter, with the numbers of its worst entry.
-
-    Parameters
-    ----------
-    result : CheckResult
-        What to show.
-
-    Returns
-    -------
-    DataFrame
-        Index `parameter`; columns shape, checked, mismatched, max_abs_error, max_rel_error, worst_index, analytic,
-        numerical, numerical_error, verdict, reason. Numbers keep their full precision.
-    """
+    """Return one row per parameter, with the numbers of its worst entry."""
     rows = [_parameter_row(parameter) for parameter in result.parameters]
     names = pd.Index([parameter.name for parameter in result.parameters], name="parameter")
     return pd.DataFrame(rows, index=names)
@@ -52,32 +40,13 @@ def _parameter_row(parameter: ParameterResult) -> dict[str, object]:
 
 
 def entry_table(result: CheckResult, *, details: bool = False) -> pd.DataFrame:
-    """Return one row per checked entry.
-
-    Parameters
-    ----------
-    result : CheckResult
-        What to show.
-    details : bool
-        Whether to add how the numerical derivative was found.
-
-    Returns
-    -------
-    DataFrame
-        Index (`parameter`, `index`), the latter a tuple; columns analytic, numerical, numerical_error, abs_error,
-        rel_error, verdict, reason, and with details also step, evaluations, noise, kink, kink_distance.
-    """
+    """Return one row per checked entry."""
     frames = [_entry_frame(parameter, range(parameter.checked)) for parameter in result.parameters]
     return pd.concat(frames)[_ENTRY_COLUMNS + (_DETAIL_COLUMNS if details else [])]
 
 
 def mismatch_table(result: CheckResult) -> pd.DataFrame:
     """Return the mismatched entries, the one with the largest relative error first.
-
-    Parameters
-    ----------
-    result : CheckResult
-        What to show.
 
     Returns
     -------
@@ -96,8 +65,6 @@ def csv_of(rows: Sequence[Mapping[str, object]], columns: Sequence[str]) -> str:
     ----------
     rows : sequence of mapping
         Finite numbers, texts, lists and None; NaN would be taken for what a row does not have.
-    columns : sequence of str
-        The columns, in their order.
     """
     # object columns keep each value as it is: an integer beside a gap does not become a float
     frame = pd.DataFrame(list(rows), columns=list(columns), dtype=object)
@@ -125,15 +92,7 @@ def _entry_frame(parameter: ParameterResult, positions: Iterable[int]) -> pd.Dat
 
 
 def csv_text(columns: Sequence[str], rows: Sequence[Mapping[str, object]]) -> str:
-    """Return rows as CSV; numbers are written with as many digits as it takes to read the same number.
-
-    Parameters
-    ----------
-    columns : sequence of str
-        The head.
-    rows : sequence of mapping
-        What stands below it; what a row does not have is left empty.
-    """
+    """Return rows as CSV; numbers are written with as many digits as it takes to read the same number."""
     text: str = pd.DataFrame(rows, columns=list(columns), dtype=object).to_csv(index=False, lineterminator="\n")
     return text
 

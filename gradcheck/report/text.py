@@ -11,7 +11,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from gradcheck.check.result import ParameterResult, Verdict
+from gradcheck.checker.result import ParameterResult, Verdict
 from gradcheck.report.findings import show_findings
 from gradcheck.report.overview import show_overview
 from gradcheck.report.problems import UNCHECKED, by_reason, entry_name, names_of, sized, wrong_entries
@@ -26,15 +26,6 @@ def render(report: Report, console: Console, *, verbosity: int = 0) -> None:
     """Write the report to a console: a block per script and, for several, a table of all of them.
 
     Among several, what matches is one line, unless more was asked for.
-
-    Parameters
-    ----------
-    report : Report
-        What to show.
-    console : rich.console.Console
-        Where to; where its width is too small for the table, columns are left out.
-    verbosity : int
-        -1 for one line per script, 0 for the usual report, 1 also for how the script was understood.
     """
     several = len(report.scripts) > 1
     previous_is_long = False
@@ -52,45 +43,19 @@ def render(report: Report, console: Console, *, verbosity: int = 0) -> None:
 
 
 def as_log(report: Report, *, verbosity: int = 0) -> str:
-    """Return the report as text without colours, wide enough that nothing is left out or broken.
-
-    Parameters
-    ----------
-    report : Report
-        What to show.
-    verbosity : int
-        As in `render`.
-    """
+    """Return the report as text without colours, wide enough that nothing is left out or broken."""
     return in_plain_text(lambda console: render(report, console, verbosity=verbosity))
 
 
 def in_plain_text(show: Callable[[Console], None]) -> str:
-    """Return as text what a function writes to a console: without colours, in lines as long as it takes.
-
-    Parameters
-    ----------
-    show : callable
-        Writes to the console that it is given.
-    """
+    """Return as text what a function writes to a console: without colours, in lines as long as it takes."""
     out = io.StringIO()
     show(Console(file=out, width=LOG_WIDTH, color_system=None, highlight=False, markup=False, emoji=False))
     return out.getvalue().rstrip("\n")
 
 
 def show_details(script: ScriptResult, console: Console, *, verbose: bool = False, as_diff: bool = False) -> None:
-    """Write what stands below the headline of a script.
-
-    Parameters
-    ----------
-    script : ScriptResult
-        What to show.
-    console : rich.console.Console
-        Where to.
-    verbose : bool
-        Whether to show also how the script was understood.
-    as_diff : bool
-        Whether to show the verified edits of all findings as one diff.
-    """
+    """Write what stands below the headline of a script."""
     if script.error is not None:
         _show_error(script, console)
     else:

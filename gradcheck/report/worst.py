@@ -6,17 +6,11 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from gradcheck.check.result import ParameterResult
+from gradcheck.checker.result import ParameterResult
 
 
 def worst_first(parameters: Iterable[ParameterResult]) -> list[ParameterResult]:
-    """Return parameters by verdict, then by relative error; NaN counts as the largest.
-
-    Parameters
-    ----------
-    parameters : iterable of ParameterResult
-        What was compared.
-    """
+    """Return parameters by verdict, then by relative error; NaN counts as the largest."""
     return sorted(parameters, key=lambda p: (-p.verdict.severity, -np.nan_to_num(p.max_rel_error, nan=np.inf)))
 
 

@@ -29,20 +29,10 @@ class Draft:
     ----------
     target : Target
         Where the test lies, and the script.
-    backward : str
-        The function that returns the gradients.
-    signature : Signature
-        How it is called.
     loss : ast.Expression
         The loss, over its arguments, what the module has, and what it returned.
-    imports : tuple of str
-        What is imported from the script.
     names : dict
         What the arguments are called in the test.
-    lengths : dict
-        What long axes are shortened to.
-    options : Options
-        The user's settings.
     """
 
     target: Target
@@ -75,17 +65,6 @@ def direct_tests(target: Target, source: SourceFile, usage: Usage, options: Opti
     """Return texts of test files that call a script's functions, the best first; none where that cannot be done.
 
     Whether they say the same as the examination of the script has to be tried.
-
-    Parameters
-    ----------
-    target : Target
-        Where the test lies, and the script.
-    source : SourceFile
-        The script.
-    usage : Usage
-        How it uses what is checked.
-    options : Options
-        The user's settings, which the test hands on.
     """
     signature, parts = usage.signature, _loss_parts(source, usage)
     if signature is None or parts is None or not is_importable(source) or not can_be_named(source.path.stem):

@@ -12,32 +12,14 @@ _LONG, _SHORTEST = 8, 5
 
 
 def shortened(samples: Sequence[Sample]) -> dict[int, int]:
-    """Return shorter lengths for long axes: the same for the same, in the same order, and none that is taken.
-
-    Parameters
-    ----------
-    samples : sequence of Sample
-        All arguments of a function.
-    """
+    """Return shorter lengths for long axes: the same for the same, in the same order, and none that is taken."""
     lengths = {length for sample in samples for numbers in _numbers(sample) for length in numbers.shape}
     free = (n for n in range(_SHORTEST, _SHORTEST + 2 * len(lengths) + _LONG) if n not in lengths)
     return {length: next(free) for length in sorted(lengths) if length > _LONG}
 
 
 def drawn(sample: Sample, lengths: Mapping[int, int], generator: str, head: str = "") -> Item:
-    """Return an expression for an argument like a recorded one.
-
-    Parameters
-    ----------
-    sample : Sample
-        The recorded one.
-    lengths : mapping from int to int
-        Other lengths for axes; the rest is kept.
-    generator : str
-        The name of the random generator.
-    head : str
-        What stands before the expression.
-    """
+    """Return an expression for an argument like a recorded one."""
     match sample:
         case Literal(text):
             return head + (quoted(text[1:-1]) if text[:1] in "'\"" else text)

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from gradcheck.api import Job, prepare
-from gradcheck.check.result import CheckResult
-from gradcheck.check.verdict import Verdict
+from gradcheck.checker.result import CheckResult
+from gradcheck.checker.verdict import Verdict
 from gradcheck.errors import ScriptError
 from gradcheck.scaffold.direct import direct_tests
 from gradcheck.scaffold.pinned import Pins, pinned_test, possible_pins
@@ -30,8 +30,6 @@ class Written:
 
     Attributes
     ----------
-    result : ScriptResult
-        The examination of the script.
     text : str
         The file's content; empty where the script was not understood.
     verdict : str
@@ -48,20 +46,6 @@ def write_test(path: str | Path, target: Path, options: Options) -> Written:
 
     Where the script can be imported without effect, the test calls its functions with small random arguments;
     otherwise it checks the script as it is. The text was tried out: its verdict is that of the examination.
-
-    Parameters
-    ----------
-    path : str or Path
-        The script, or the notebook.
-    target : Path
-        Where the test is going to lie: paths in it are relative to its folder.
-    options : Options
-        Settings, as for ``check_script``; the test hands them on.
-
-    Raises
-    ------
-    UsageError
-        If a setting is wrong.
     """
     job = prepare(path, replace(options, fix=False))
     if job.request is None:

@@ -15,13 +15,7 @@ _GUARD = ("__name__ == '__main__'", "'__main__' == __name__")
 
 
 def is_importable(source: SourceFile) -> bool:
-    """Whether the module level has nothing but imports, definitions, constants, and what only the script itself runs.
-
-    Parameters
-    ----------
-    source : SourceFile
-        The script.
-    """
+    """Whether the module level has only imports, definitions, constants, and what only the script itself runs."""
     return source.cells is None and all(map(_is_harmless, source.tree.body))
 
 

@@ -27,8 +27,6 @@ class Group:
     ----------
     head, tail : str
         What stands before the items, with the opening bracket, and after them, with the closing one.
-    items : tuple of str, Group or Quote
-        What stands between commas.
     is_display : bool
         Whether it is a tuple, list or dict, whose items have a line each as soon as one line is too short for all.
     """
@@ -51,15 +49,7 @@ def _flat(item: Item) -> str:
 
 @dataclass(frozen=True)
 class Quote:
-    """A text in quotes, in several pieces where it is too long for a line.
-
-    Attributes
-    ----------
-    head : str
-        What stands before it.
-    text : str
-        The text.
-    """
+    """A text in quotes, in several pieces where it is too long for a line."""
 
     head: str
     text: str
@@ -74,15 +64,7 @@ Item = str | Group | Quote
 
 
 def laid_out(item: Item, indent: int = 0) -> list[str]:
-    """Return the lines of a statement.
-
-    Parameters
-    ----------
-    item : str, Group or Quote
-        The statement, without line feeds.
-    indent : int
-        How deep it stands.
-    """
+    """Return the lines of a statement."""
     return _lines(item, _INDENT * indent, "")
 
 
@@ -144,15 +126,7 @@ class _Quoted(str):
 
 
 def as_group(text: str, head: str = "") -> Item:
-    """Return a call with its arguments apart, so that it can be broken at them; other text as it is.
-
-    Parameters
-    ----------
-    text : str
-        An expression.
-    head : str
-        What stands before it.
-    """
+    """Return a call with its arguments apart, so that it can be broken at them; other text as it is."""
     tree = ast.parse(text, mode="eval").body
     if not isinstance(tree, ast.Call):
         return head + text

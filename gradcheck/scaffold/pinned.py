@@ -36,17 +36,7 @@ def possible_pins(usage: Usage) -> list[Pins]:
 
 
 def pinned_test(target: Target, pins: Sequence[Pins], options: Options) -> str:
-    """Return the text of a test file that checks a script as it is.
-
-    Parameters
-    ----------
-    target : Target
-        Where the test lies, and the script.
-    pins : sequence of Pins
-        One for each model.
-    options : Options
-        The user's settings, which the test hands on.
-    """
+    """Return the text of a test file that checks a script as it is."""
     lines = [target.docstring, "", "from pathlib import Path", ""]
     if len(pins) > 1:
         lines += ["import pytest", ""]

@@ -18,8 +18,6 @@ class Target:
     ----------
     path : Path
         The test file, absolute; it need not be there.
-    script : Path
-        The script, absolute.
     """
 
     path: Path

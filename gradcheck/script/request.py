@@ -33,22 +33,8 @@ class Request:
 
     Attributes
     ----------
-    path : str
-        The script.
-    argv : tuple of str
-        Its own arguments.
-    overrides : Overrides
-        What the user said about it.
-    points : int
-        At how many points to check.
-    seed : int
-        Seed of the perturbed points.
     rtol, atol : float or None
         Tolerances; None for the defaults.
-    method : str
-        How to differentiate.
-    seconds : float
-        Time limit.
     memory : int or None
         Limit of the address space in MiB.
     fix : bool

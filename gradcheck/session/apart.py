@@ -11,13 +11,7 @@ from gradcheck.session.result import ScriptResult
 
 
 def told_apart(results: Sequence[ScriptResult]) -> list[ScriptResult]:
-    """Return results in which what has the same name in several is called by its function: ``gradient_reg.theta``.
-
-    Parameters
-    ----------
-    results : sequence of ScriptResult
-        One for each piece of code.
-    """
+    """Return results in which what has the same name in several is called by its function: ``gradient_reg.theta``."""
     counts = Counter(parameter.name for result in results for parameter in result.parameters)
     shared = {name for name, count in counts.items() if count > 1}
     owners = Counter(_owner(result) for result in results if shared & {p.name for p in result.parameters})
@@ -53,13 +47,7 @@ def _renamed(result: ScriptResult, names: dict[str, str]) -> ScriptResult:
 
 
 def shared_findings(results: Sequence[ScriptResult]) -> tuple[Finding, ...]:
-    """Return the findings of all results; one that several have in common is told once, for all their parameters.
-
-    Parameters
-    ----------
-    results : sequence of ScriptResult
-        One for each piece of code.
-    """
+    """Return the findings of all results; one that several have in common is told once, for all their parameters."""
     found: list[Finding] = []
     for finding in (finding for result in results for finding in result.findings):
         same = next((i for i, f in enumerate(found) if _cause(f) == _cause(finding)), None)

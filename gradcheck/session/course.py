@@ -48,8 +48,6 @@ class CourseRequest:
         The script, and how it is examined; its seed is that of the script's own random numbers, too.
     edits : tuple of Edit
         What is edited before it is run; the file stays as it is.
-    inputs, targets : str or None
-        The variables that the user named.
     """
 
     request: Request
@@ -66,20 +64,12 @@ class Course:
     ----------
     inputs, targets, prediction : str
         What they are called in the script.
-    line : int
-        Where prediction and target meet.
-    loss : str
-        The loss, as it is shown.
     samples : tuple of Sample
         What happened at the first recorded moments.
     batches : tuple of (ndarray, ndarray)
         The different inputs and targets that were handed to the code, in its own layout.
     calls : tuple of int
         At which calls the parameters were kept; the last is the end of the script.
-    snapshots : tuple of dict
-        The parameters then.
-    uses : tuple of Use
-        Where the script asks its network.
     places : dict
         Where parameters, ``inputs`` and ``targets`` get their first values, where ``prediction`` and target meet, and
         where the parameters are moved (``update``), as far as it was found.
@@ -179,23 +169,10 @@ def _seed(seed: int) -> None:
 class Watch(Recorder):
     """Looks at the parameters and the data at the calls of the code that computes gradients; keeps nothing else.
 
-    Parameters
-    ----------
-    source : SourceFile
-        The script.
-    subject : Subject
-        What was understood of it.
-    data : Data
-        Where its data are.
-
     Attributes
     ----------
     snapshots : dict
         The parameters by the number of the call: at most 64 of them, evenly spread.
-    batches : dict
-        The different data that were seen.
-    uses : Uses
-        The calls of what predicts.
     """
 
     def __init__(self, source: SourceFile, subject: Subject, data: Data) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from gradcheck.check.step_sweep import COST, MOST_CURVES, with_step_curves
+from gradcheck.checker.step_sweep import COST, MOST_CURVES, with_step_curves
 from gradcheck.evaluate.objective import Objective
 from gradcheck.script.check.point import Point, staged
 from gradcheck.script.check.points import Examined
@@ -18,15 +18,7 @@ _DOUBLE = 1e-12
 
 
 def with_curves(examined: Examined, seconds: float) -> Examined:
-    """Return what was examined, with curves at its gravest point; without them where something speaks against it.
-
-    Parameters
-    ----------
-    examined : Examined
-        A script that was checked.
-    seconds : float
-        The time that the curves may take.
-    """
+    """Return what was examined, with curves at its gravest point; without them where something speaks against it."""
     points = list(examined.points)
     gravest = max(range(len(points)), key=lambda k: points[k].result.verdict.severity)
     try:

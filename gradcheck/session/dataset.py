@@ -41,14 +41,10 @@ class Sample:
 
     Attributes
     ----------
-    parameters : dict
-        The parameters by name.
     inputs, targets : ndarray
         The data that the code is handed, in its own layout: all of them, a batch, or a single one.
     prediction, wanted : ndarray
         What it predicts and what it compares that with.
-    loss : float
-        Its loss.
     """
 
     parameters: dict[str, Array]
@@ -69,8 +65,6 @@ class Data:
         The places, in the moments of the subject's region.
     prediction, wanted : str
         What is compared, as expressions of the script.
-    line : int
-        Where that happens.
     """
 
     inputs: Slot
@@ -81,22 +75,7 @@ class Data:
 
 
 def find_data(recording: Recording, subject: Subject, inputs: str | None, targets: str | None) -> Data:
-    """Find the inputs, the targets and the prediction of a script.
-
-    Parameters
-    ----------
-    recording : Recording
-        What the script's run showed.
-    subject : Subject
-        What was understood of it.
-    inputs, targets : str or None
-        The variables that the user named.
-
-    Raises
-    ------
-    ScriptError
-        With slug ``no-data`` where they are not found; the message says what was seen and which flag settles it.
-    """
+    """Find the inputs, the targets and the prediction of a script."""
     search = _Search(recording, subject, subject.backward.moments[:_MOST_MOMENTS])
     pairs = list(search.pairs())
     if not pairs:

@@ -9,8 +9,8 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from gradcheck.check.result import CheckResult
-from gradcheck.check.verdict import Verdict
+from gradcheck.checker.result import CheckResult
+from gradcheck.checker.verdict import Verdict
 from gradcheck.diagnosis.sight import Sight, sight
 from gradcheck.diagnosis.signature import signature
 from gradcheck.errors import ScriptError

@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any
 
-from gradcheck.check.result import CheckResult
+from gradcheck.checker.result import CheckResult
 from gradcheck.errors import ScriptError
 from gradcheck.script.record.run import timeout_message
 from gradcheck.script.request import Request
@@ -50,13 +50,7 @@ class Children:
         self._ended = False
 
     def start(self, command: Sequence[str], **settings: Any) -> subprocess.Popen[bytes]:
-        """Start a child in a session of its own.
-
-        Raises
-        ------
-        InterruptedError
-            If the run was ended.
-        """
+        """Start a child in a session of its own."""
         stdin = None if self._share_input and not _is_terminal() else subprocess.DEVNULL
         with self._lock:
             if self._ended:
@@ -90,19 +84,8 @@ def examine_isolated(
 
     Parameters
     ----------
-    request : Request
-        What to examine.
-    output : callable, optional
-        Receives what the script prints, in pieces; without it the script's output is dropped.
-    children : Children, optional
-        The run that the child belongs to.
     told : callable, optional
         Is told twice a second what the child is doing.
-
-    Returns
-    -------
-    ScriptResult
-        Also for a script that hangs or crashes.
     """
     began = time.perf_counter()
     result = _answer(request, request, output, children, told)
@@ -114,31 +97,13 @@ def examine_isolated(
 def follow_isolated(
     job: CourseRequest, output: Callable[[bytes], object] | None = None, children: Children | None = None
 ) -> Course | ScriptError:
-    """Follow a training in a child process, as `examine_isolated` examines a script.
-
-    Parameters
-    ----------
-    job : CourseRequest
-        Whose training.
-    output : callable, optional
-        Receives what the script prints.
-    children : Children, optional
-        The run that the child belongs to.
-    """
+    """Follow a training in a child process, as `examine_isolated` examines a script."""
     found: Course | ScriptError = _answer(job, job.request, output, children)
     return found
 
 
 def try_isolated(job: TrialRequest, children: Children | None = None) -> tuple[CheckResult, ...] | ScriptError:
-    """Try a generated test out in a child process, as `examine_isolated` examines a script.
-
-    Parameters
-    ----------
-    job : TrialRequest
-        What to try.
-    children : Children, optional
-        The run that the child belongs to.
-    """
+    """Try a generated test out in a child process, as `examine_isolated` examines a script."""
     found: tuple[CheckResult, ...] | ScriptError = _answer(job, job.request, None, children)
     return found
 

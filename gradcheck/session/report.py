@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from gradcheck.check.presented import presenter
+from gradcheck.checker.presented import presenter
 from gradcheck.session.result import ScriptResult
 
 if TYPE_CHECKING:

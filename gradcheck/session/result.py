@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from gradcheck.check.result import CheckResult, ParameterResult, Verdict
+from gradcheck.checker.result import CheckResult, ParameterResult, Verdict
 from gradcheck.errors import ScriptError
 from gradcheck.script.source.finding import Finding
 from gradcheck.script.source.place import Cells, Place
@@ -41,13 +41,7 @@ class EntryPoints:
 
     @classmethod
     def joined(cls, parts: Sequence[EntryPoints]) -> EntryPoints:
-        """Return those of several models as one; the lines are those of the first.
-
-        Parameters
-        ----------
-        parts : sequence of EntryPoints
-            At least one.
-        """
+        """Return those of several models as one; the lines are those of the first."""
         names = {
             field: ", ".join(dict.fromkeys(name for part in parts if (name := getattr(part, field))))
             for field in ("backward", "forward", "loss")

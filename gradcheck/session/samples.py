@@ -38,14 +38,8 @@ class Numbers:
 
     Attributes
     ----------
-    kind : Kind
-        What the numbers are.
-    shape : tuple of int
-        Its shape; () for a number.
     low, high : int
         The smallest and the largest, where they are whole.
-    is_list : bool
-        Whether it is a (nested) list.
     """
 
     kind: Kind
@@ -74,15 +68,7 @@ Sample = Numbers | Literal | Parts
 
 
 def sample_of(value: Any, *, is_parameter: bool) -> Sample | None:
-    """Describe a value; None where it cannot be drawn again.
-
-    Parameters
-    ----------
-    value : object
-        The recorded argument.
-    is_parameter : bool
-        Whether gradients by it are computed: then all its numbers are real ones.
-    """
+    """Describe a value; None where it cannot be drawn again."""
     if isinstance(value, np.ndarray) and value.dtype.kind == "b":
         return Numbers(Kind.MASK, value.shape)
     if is_numeric(value):

@@ -15,7 +15,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from gradcheck.check.verdict import Verdict
+from gradcheck.checker.verdict import Verdict
 from gradcheck.repair.judgement import Judgement
 from gradcheck.script.check.fresh_data import FreshData
 from gradcheck.script.check.point import Point
@@ -49,10 +49,6 @@ class SecondLook:
 
     Parameters
     ----------
-    examined : Examined
-        The script as it is.
-    request : Request
-        How it was examined.
     deadline : float
         When there is no time left, on the clock of ``time.monotonic``.
     taken : float
@@ -65,13 +61,7 @@ class SecondLook:
         self._own: tuple[Run | None] | None = None
 
     def __call__(self, source: SourceFile) -> Judgement:
-        """Judge a text.
-
-        Parameters
-        ----------
-        source : SourceFile
-            The text.
-        """
+        """Judge a text."""
         if self._left() < self._taken:
             return Judgement(is_open=True)
         try:

@@ -109,25 +109,7 @@ def rounds_to_follow(recording: Recording, backward: Backward) -> int:
 def follow_run(
     source: SourceFile, argv: Sequence[str], region: str, places: Sequence[Slot], most: int, seed: int, seconds: float
 ) -> Run | None:
-    """Run a script, and keep its parameters on the way; None where it has no rounds to follow.
-
-    Parameters
-    ----------
-    source : SourceFile
-        The script.
-    argv : sequence of str
-        Its own arguments.
-    region : str
-        The function or the loop whose calls are the rounds.
-    places : sequence of Slot
-        Where the parameters lie.
-    most : int
-        How many rounds to follow.
-    seed : int
-        Seed of the global generators, for scripts that do not set one.
-    seconds : float
-        How long it may take; a training of few rounds ends before.
-    """
+    """Run a script, and keep its parameters on the way; None where it has no rounds to follow."""
     rewind_input()
     stand_in_for_kernel(source)
     random.seed(seed)
@@ -177,19 +159,7 @@ class Course:
 
 
 def course_of(run: Run, recording: Recording, backward: Backward, loss: LossExpression) -> Course | None:
-    """Return the course of a loss in a training; None where it cannot be computed on the way.
-
-    Parameters
-    ----------
-    run : Run
-        The training.
-    recording : Recording
-        Whose moments have the data.
-    backward : Backward
-        The code that computes the gradients.
-    loss : LossExpression
-        The loss.
-    """
+    """Return the course of a loss in a training; None where it cannot be computed on the way."""
     starts, ends = list[float](), list[float]()
     for moment in backward.moments[:_MOMENTS]:
         stage = Stage(recording, backward, moment)

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gradcheck.check.functions import check_grad
-from gradcheck.check.result import CheckResult
+from gradcheck.checker.functions import check_grad
+from gradcheck.checker.result import CheckResult
 from gradcheck.errors import ScriptError
 from gradcheck.script.request import Request
 
@@ -23,8 +23,6 @@ class TrialRequest:
     ----------
     request : Request
         Its path is that of the test, which need not be written yet; the limits of time and memory are kept to.
-    text : str
-        The test.
     """
 
     request: Request
@@ -32,13 +30,7 @@ class TrialRequest:
 
 
 def try_out(trial: TrialRequest) -> tuple[CheckResult, ...] | ScriptError:
-    """Run the test functions of a text in this process; return what they compare, or why they cannot.
-
-    Parameters
-    ----------
-    trial : TrialRequest
-        What to try.
-    """
+    """Run the test functions of a text in this process; return what they compare, or why they cannot."""
     path = trial.request.path
     sys.path.insert(0, str(Path(path).parent))
     found: list[CheckResult] = []

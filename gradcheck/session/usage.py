@@ -25,8 +25,6 @@ class Place:
 
     Attributes
     ----------
-    argument : str
-        The argument.
     inside : tuple of str
         The steps from it to the parameter, as Python writes them.
     returned : tuple of str
@@ -46,8 +44,6 @@ class Signature:
     ----------
     arguments : tuple of (str, Sample)
         Its arguments as they were at a recorded call; those that keep their defaults, too.
-    places : tuple of Place
-        Its gradients.
     width : int
         How many parts it returns; 0 where that is no tuple or list.
     """
@@ -67,8 +63,6 @@ class Usage:
         The function that computes the gradients; None for a loop, which has no name.
     loss : str or None
         The loss as an expression over what the backward function sees; None where the script does not write it down.
-    parameters : tuple of str
-        The script's own names.
     signature : Signature or None
         How to call the backward function; None where it is no plain function of arguments that can be drawn.
     """
@@ -80,13 +74,7 @@ class Usage:
 
 
 def usage_of(subject: Subject) -> Usage:
-    """Return how a script uses what is checked in it.
-
-    Parameters
-    ----------
-    subject : Subject
-        What is checked.
-    """
+    """Return how a script uses what is checked in it."""
     backward, loss = subject.backward, subject.loss
     function = backward.function
     return Usage(

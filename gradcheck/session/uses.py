@@ -25,10 +25,6 @@ class Use:
 
     Attributes
     ----------
-    function : str
-        What is called.
-    span : Span
-        Where.
     arguments : dict
         The different values that each of its arguments had, as far as they are numbers.
     """
@@ -43,8 +39,6 @@ class Uses:
 
     Parameters
     ----------
-    source : SourceFile
-        The script.
     subject : Subject
         What was understood of it: its parameters are no inputs, and its gradients no predictions.
     """

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as onp
 import pytest
 
-from gradcheck.check.result import Verdict
+from gradcheck.checker.result import Verdict
 from gradcheck.errors import GradientMismatch, InputError
 
 np = pytest.importorskip("autograd.numpy")

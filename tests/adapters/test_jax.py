@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from gradcheck.check.result import Verdict
+from gradcheck.checker.result import Verdict
 from gradcheck.errors import GradientMismatch, InputError
 
 jax = pytest.importorskip("jax")

@@ -10,7 +10,7 @@ import pytest
 
 from gradcheck.adapters.bounds import Bounds
 from gradcheck.adapters.scipy import check, check_derivative, check_grad
-from gradcheck.check.result import Reason, Verdict
+from gradcheck.checker.result import Reason, Verdict
 from gradcheck.errors import InputError
 
 optimize = pytest.importorskip("scipy.optimize")

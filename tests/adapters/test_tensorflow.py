@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gradcheck.check.result import Verdict
+from gradcheck.checker.result import Verdict
 from gradcheck.errors import InputError
 
 pytestmark = pytest.mark.filterwarnings("ignore")

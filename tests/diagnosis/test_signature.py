@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from gradcheck.check.functions import check_grad
+from gradcheck.checker.functions import check_grad
 from gradcheck.diagnosis.sight import Number, Sight
 from gradcheck.diagnosis.signature import signature
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gradcheck import check_grad, numerical_grad
-from gradcheck.check.verdict import Reason
+from gradcheck.checker.verdict import Reason
 from gradcheck.errors import InputError
 
 

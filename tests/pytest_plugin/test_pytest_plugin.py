@@ -20,7 +20,7 @@ import pytest
 
 import _gradcheck_pytest as entry
 from gradcheck.api import Job
-from gradcheck.check.functions import assert_grad
+from gradcheck.checker.functions import assert_grad
 from gradcheck.pytest_plugin import collect, fixture, output, settings, shared, summary  # noqa: F401 - the same
 from gradcheck.pytest_plugin.collect import item_names
 from gradcheck.session.result import Unchecked
@@ -423,8 +423,8 @@ def test_a_wrong_gradient_beside_one_that_was_not_checked_fails(pytester, run, p
     assert "the gradient of w is wrong" in failure
     assert "layers[0].W" not in failure, "what was not checked has a test of its own"
     found = {name.rpartition("::")[2]: row for name, row in properties(pytester.path / "r.xml").items()}
-    assert found["w"]["gradcheck.check.verdict"] == "mismatch"
-    assert found["layers.0.W"] == {"gradcheck.check.verdict": "unchecked", "gradcheck.parameters": "layers[0].W"}
+    assert found["w"]["gradcheck.checker.verdict"] == "mismatch"
+    assert found["layers.0.W"] == {"gradcheck.checker.verdict": "unchecked", "gradcheck.parameters": "layers[0].W"}
 
 
 def test_selection(pytester, run, scripts):
@@ -507,11 +507,11 @@ def test_twice(gradcheck):
         ]
     )
     found = properties(pytester.path / "j.xml")
-    assert found["nets.wrong::w"]["gradcheck.check.verdict"] == "mismatch"
+    assert found["nets.wrong::w"]["gradcheck.checker.verdict"] == "mismatch"
     assert float(found["nets.right::w"]["gradcheck.max_rel_error"]) < 1e-5
     assert found["nets.named::p.W1"]["gradcheck.parameters"] == "p['W1']"
-    assert found["nets.broken::script-raised"] == {"gradcheck.check.verdict": "error"}
-    assert found["test_it::test_twice"]["gradcheck.check.verdict"] == "mismatch"
+    assert found["nets.broken::script-raised"] == {"gradcheck.checker.verdict": "error"}
+    assert found["test_it::test_twice"]["gradcheck.checker.verdict"] == "mismatch"
     assert math.isnan(float(found["test_it::test_twice"]["gradcheck.max_rel_error"]))
     report = json.loads((pytester.path / "r.json").read_text())
     assert [(script["path"], script["verdict"]) for script in report["scripts"]] == [

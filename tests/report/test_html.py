@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from gradcheck.check.result import Reason
+from gradcheck.checker.result import Reason
 from gradcheck.cli import cli
 from gradcheck.comparison.record import Comparison
 from gradcheck.errors import ScriptError
@@ -425,7 +425,7 @@ def test_any_numbers_can_be_drawn(values, other):
 
 
 def sweep_of(analytic, numerical, differences, steps):
-    from gradcheck.check.step_curve import StepCurve
+    from gradcheck.checker.step_curve import StepCurve
 
     return StepCurve(0, float(analytic), float(numerical), steps, differences)
 

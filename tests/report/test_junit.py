@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 
 from junitparser import Error, Failure, JUnitXml, Skipped
 
-from gradcheck.check.result import Reason
+from gradcheck.checker.result import Reason
 from gradcheck.report.junit import render
 from gradcheck.script.source.file import Span
 from gradcheck.session.report import Report

@@ -8,8 +8,8 @@ from html.parser import HTMLParser
 import pytest
 from markdown_it import MarkdownIt
 
-from gradcheck.check.certificate import Certificate
-from gradcheck.check.result import Reason, Verdict
+from gradcheck.checker.certificate import Certificate
+from gradcheck.checker.result import Reason, Verdict
 from gradcheck.report.markdown import LIMIT, code, prose, render, within
 from gradcheck.script.source.file import Span
 from gradcheck.script.source.finding import Confidence, Fix

@@ -9,7 +9,7 @@ from dataclasses import replace
 import pytest
 from rich.console import Console
 
-from gradcheck.check.functions import check_grad
+from gradcheck.checker.functions import check_grad
 from gradcheck.errors import ScriptError
 from gradcheck.report.text import render
 from gradcheck.script.source.place import Cells

@@ -11,8 +11,8 @@ import pytest
 from jsonschema import Draft202012Validator, ValidationError
 
 from gradcheck.api import check_script
-from gradcheck.check.certificate import Certificate
-from gradcheck.check.result import Verdict
+from gradcheck.checker.certificate import Certificate
+from gradcheck.checker.result import Verdict
 from gradcheck.report.json import SCHEMA, render
 from gradcheck.script.source.finding import Fix
 from gradcheck.session.report import Report

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from gradcheck.check.functions import check_grad
+from gradcheck.checker.functions import check_grad
 from gradcheck.errors import ScriptError
 from gradcheck.report.text import summary
 from gradcheck.script.source.file import Span

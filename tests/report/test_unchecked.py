@@ -14,7 +14,7 @@ from click.testing import CliRunner
 from junitparser import Failure, JUnitXml, Skipped
 from rich.console import Console
 
-from gradcheck.check.result import Reason
+from gradcheck.checker.result import Reason
 from gradcheck.cli import cli
 from gradcheck.errors import UsageError
 from gradcheck.report.formats import FORMATS

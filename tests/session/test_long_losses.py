@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from gradcheck import check_grad
-from gradcheck.check.verdict import Reason
+from gradcheck.checker.verdict import Reason
 from gradcheck.cli import cli
 from gradcheck.evaluate.forking import Forks
 from script_runs import check, command, write

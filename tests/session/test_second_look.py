@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from gradcheck.check.verdict import Verdict
+from gradcheck.checker.verdict import Verdict
 from gradcheck.session.second_look import matching_points
 from script_runs import check, snippet, verdicts, write
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from gradcheck.check.certificate import Certificate
-from gradcheck.check.result import Reason, Verdict
-from gradcheck.check.step_curve import StepCurve
+from gradcheck.checker.certificate import Certificate
+from gradcheck.checker.result import Reason, Verdict
+from gradcheck.checker.step_curve import StepCurve
 from gradcheck.comparison.record import Cause, Comparison, Conclusion, Run, Setting
 from gradcheck.report import html
 from gradcheck.script.source.file import Span

@@ -7,9 +7,9 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.check.certificate import Certificate
-from gradcheck.check.result import CheckResult, ParameterResult, Reason, Verdict
-from gradcheck.check.tolerance import Tolerance, relative_error
+from gradcheck.checker.certificate import Certificate
+from gradcheck.checker.result import CheckResult, ParameterResult, Reason, Verdict
+from gradcheck.checker.tolerance import Tolerance, relative_error
 from gradcheck.errors import ScriptError
 from gradcheck.numerics.noise import Noise
 from gradcheck.script.source.file import Span

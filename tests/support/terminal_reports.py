@@ -8,7 +8,7 @@ import re
 import numpy as np
 from rich.console import Console
 
-from gradcheck.check.functions import check_grad
+from gradcheck.checker.functions import check_grad
 from gradcheck.report.text import render
 from gradcheck.script.source.file import Span
 from gradcheck.session.report import Report

@@ -42,8 +42,6 @@ class Tick:
     ----------
     at : float
         Where it stands: 0 at the beginning of the axis, 1 at its end.
-    text : str
-        How it is written.
     """
 
     at: float
@@ -56,12 +54,8 @@ class Axis:
 
     Attributes
     ----------
-    low, high : float
-        Its ends.
     bend : callable
         What turns a number into a length.
-    ticks : tuple of Tick
-        What is written beside it.
     """
 
     low: float

@@ -30,17 +30,7 @@ class Mark:
 
 @dataclass(frozen=True)
 class Line:
-    """A curve.
-
-    Attributes
-    ----------
-    path : str
-        Its course, as SVG has it.
-    kind : str
-        Its class in the stylesheet.
-    title : str
-        What it is.
-    """
+    """A curve."""
 
     path: str
     kind: str
@@ -64,20 +54,10 @@ class Chart:
 
     Attributes
     ----------
-    width, height : int
-        Of the whole.
-    left, top, right, bottom : int
-        The frame in it.
-    across, up : str
-        What the axes are.
     grid : tuple of Line
         Lines behind the numbers beside the axes.
     labels : tuple of Label
         Those numbers, and words in the drawing.
-    lines : tuple of Line
-        Curves.
-    marks : tuple of Mark
-        Points.
     title, text : str
         What is drawn, and what is to be seen in it, for whoever does not see it.
     """
@@ -104,14 +84,8 @@ class Frame:
 
     Attributes
     ----------
-    width, height : int
-        Of the whole drawing.
     margin : int
         What is free on the right, for labels of curves.
-    x, y : Axis
-        The axes.
-    top : int
-        Where the frame begins.
     """
 
     width: int

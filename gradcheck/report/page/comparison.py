@@ -43,24 +43,10 @@ class ComparisonView:
 
     Attributes
     ----------
-    headline : str
-        Its main conclusion.
     error : str
         Why there is no comparison; empty where there is one.
-    setting : list of pieces
-        What was compared.
-    conclusions : tuple of (str, pieces)
-        The causes with their sentences.
-    notes : tuple of pieces
-        What the user should know.
-    chart : Chart or None
-        The losses.
-    rows : tuple of RunRow
-        The trainings.
     baseline : Cell or None
         The loss of the best constant prediction.
-    measure : str
-        What the losses are.
     """
 
     headline: str

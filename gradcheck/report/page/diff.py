@@ -26,8 +26,6 @@ class DiffRow:
     ----------
     old_label, new_label : str
         Their numbers; empty where there is no line on this side.
-    old, new : tuple of (str, bool)
-        Their texts.
     kind : str
         ``same``, ``changed``, or ``gap`` where lines in between are left out.
     """
@@ -40,15 +38,7 @@ class DiffRow:
 
 
 def rows(script: ScriptResult, fix: Fix) -> tuple[DiffRow, ...]:
-    """Return what a fix changes, with some lines around it.
-
-    Parameters
-    ----------
-    script : ScriptResult
-        Whose source it is.
-    fix : Fix
-        The edits.
-    """
+    """Return what a fix changes, with some lines around it."""
     edits = {edit.line: edit for edit in fix.edits}
     shown: set[int] = set(edits)
     for line in edits:

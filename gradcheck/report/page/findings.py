@@ -16,19 +16,7 @@ from gradcheck.session.result import ScriptResult
 
 @dataclass(frozen=True)
 class FixView:
-    """A fix.
-
-    Attributes
-    ----------
-    caption : str
-        How far it was verified.
-    verified : bool
-        Whether it was.
-    rows : tuple of DiffRow
-        The lines.
-    alternatives : tuple of FixView
-        Others.
-    """
+    """A fix."""
 
     caption: str
     verified: bool
@@ -42,24 +30,8 @@ class FindingView:
 
     Attributes
     ----------
-    number : int
-        Counted from 1.
-    code, name, confidence : str
-        As they are called.
-    message, evidence : pieces of sentences
-        What it says.
-    parameters : tuple of str
-        Whose gradients it makes wrong.
-    line : int
-        Where it stands.
-    place : str
-        The same in words.
-    fix : FixView or None
-        What mends it.
     mended_by : int
         The number of the finding whose fix mends it, too; 0 for none.
-    summary : pieces, explanation : list of paragraphs
-        What its rule says.
     """
 
     number: int

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from gradcheck.check.result import ParameterResult, Verdict
+from gradcheck.checker.result import ParameterResult, Verdict
 from gradcheck.numerics.arrays import IntArray
 from gradcheck.report.page.words import TIMES, counted, listed
 
@@ -22,12 +22,8 @@ class Grid:
 
     Attributes
     ----------
-    rows, columns : int
-        Of the layout.
     split : int
         How many of the axes, the first ones, make up the rows.
-    axes : int
-        How many there are.
     block : tuple of int
         How many rows and columns of entries one place of the picture stands for.
     chosen : int array, shape (picture rows, picture columns)
@@ -43,15 +39,7 @@ class Grid:
 
     @classmethod
     def of(cls, parameter: ParameterResult, side: int) -> Grid:
-        """Lay out a parameter.
-
-        Parameters
-        ----------
-        parameter : ParameterResult
-            An array with at least one axis.
-        side : int
-            The largest number of rows and of columns of the picture.
-        """
+        """Lay out a parameter."""
         shape = parameter.shape
         split = _split(shape)
         rows, columns = math.prod(shape[:split]), math.prod(shape[split:])
@@ -93,13 +81,7 @@ def _axes(numbers: range) -> str:
 
 
 def where_wrong(parameter: ParameterResult) -> str:
-    """Return a sentence on how the wrong entries lie in an array, as that often tells the mistake.
-
-    Parameters
-    ----------
-    parameter : ParameterResult
-        An array with at least one axis.
-    """
+    """Return a sentence on how the wrong entries lie in an array, as that often tells the mistake."""
     wrong = np.array([verdict is Verdict.MISMATCH for verdict in parameter.verdicts])
     number = int(wrong.sum())
     if not number:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradcheck.check.result import ParameterResult
+from gradcheck.checker.result import ParameterResult
 from gradcheck.numerics.arrays import FloatArray
 from gradcheck.report.page.grid import Grid, where_wrong
 from gradcheck.report.page.palette import Scale
@@ -42,14 +42,10 @@ class HeatMap:
 
     Attributes
     ----------
-    title : str
-        What is shown.
     source : str
         The picture, as the address of an image.
     text : str
         What is to be seen in it, in words.
-    legend : Legend
-        Its colours.
     """
 
     title: str
@@ -66,12 +62,8 @@ class HeatMaps:
     ----------
     width, height : int
         Of each, in pixels of the page.
-    maps : tuple of HeatMap
-        The pictures.
     layout, where : str
         How the entries are laid out, and where the wrong ones lie.
-    remarks : tuple of str
-        What else is to be known.
     """
 
     width: int
@@ -83,15 +75,7 @@ class HeatMaps:
 
 
 def heat_maps(parameter: ParameterResult, side: int) -> HeatMaps | None:
-    """Return the heat maps of a parameter; None for a single number, of which there is nothing to see.
-
-    Parameters
-    ----------
-    parameter : ParameterResult
-        The comparison.
-    side : int
-        The largest number of rows and of columns; beyond, a place stands for a block of entries.
-    """
+    """Return the heat maps of a parameter; None for a single number, of which there is nothing to see."""
     if parameter.size < 2:
         return None
     grid = Grid.of(parameter, side)

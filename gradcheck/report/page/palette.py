@@ -34,8 +34,6 @@ class Scale:
     ----------
     low, high : float
         Those numbers; what lies beyond has the same colours.
-    colours : tuple
-        Between them.
     logarithmic : bool
         Whether equal ratios are equally far apart.
     """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from gradcheck.check.result import ParameterResult, Verdict
+from gradcheck.checker.result import ParameterResult, Verdict
 from gradcheck.report.page.chart import Chart
 from gradcheck.report.page.heatmap import HeatMaps, heat_maps
 from gradcheck.report.page.limits import Limits
@@ -35,20 +35,8 @@ class ParameterRow:
     ----------
     number : int
         Its place in the script, from 1.
-    name : str
-        The script's own name.
     shape, wrong, analytic, numerical, error, relative : Cell
         The columns: of the worst entry where they are about one.
-    entry : str
-        Which one that is.
-    verdict : str
-        ``match``, ``mismatch``, ``inconclusive`` or ``unchecked``.
-    severity : int
-        By which verdicts are sorted.
-    remarks : tuple of pieces of sentences
-        Why, and what was not checked.
-    is_pictured : bool
-        Whether there are pictures of it.
     """
 
     number: int
@@ -85,18 +73,8 @@ class ParameterView:
 
     Attributes
     ----------
-    row : ParameterRow
-        Its row of the table.
-    maps : HeatMaps or None
-        Of an array.
-    scatter : Chart or None
-        Of an array.
     sweep : Chart or None
         Where a sweep of steps was made.
-    entries : tuple of EntryRow
-        The worst, first.
-    caption : str
-        Of the table of these.
     """
 
     row: ParameterRow

@@ -20,10 +20,6 @@ def data_uri(pixels: npt.NDArray[np.uint8], palette: Sequence[Colour], *, transp
     ----------
     pixels : uint8 array, shape (rows, columns)
         Places in the palette.
-    palette : sequence of three int
-        At most 256 colours: red, green, blue.
-    transparent : bool
-        Whether the first of them is no colour: what lies below shines through.
     """
     rows, columns = pixels.shape
     # each row begins with the number of its filter, which is none

@@ -14,15 +14,7 @@ Piece = tuple[str, str]
 
 
 def pieces(text: str, *, stress: bool = False) -> list[Piece]:
-    """Return a sentence as stretches, each with the name of the element it is written in; empty for none.
-
-    Parameters
-    ----------
-    text : str
-        The sentence.
-    stress : bool
-        Whether asterisks stress what is between them; in a sentence about the user's code they multiply.
-    """
+    """Return a sentence as stretches, each with the name of the element it is written in; empty for none."""
     found: list[Piece] = []
     end = 0
     for match in _INLINE.finditer(text):

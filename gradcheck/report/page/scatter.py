@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradcheck.check.result import ParameterResult, Verdict
+from gradcheck.checker.result import ParameterResult, Verdict
 from gradcheck.numerics.arrays import FloatArray
 from gradcheck.report.page.axis import WIDE, Axis
 from gradcheck.report.page.chart import Chart, Frame, Line, Mark
@@ -16,15 +16,7 @@ _DECADES = 15
 
 
 def scatter(parameter: ParameterResult, most: int) -> Chart | None:
-    """Return the chart; None where fewer than two entries have finite derivatives.
-
-    Parameters
-    ----------
-    parameter : ParameterResult
-        The comparison.
-    most : int
-        How many entries to draw: the wrong ones first, the others evenly drawn from all.
-    """
+    """Return the chart; None where fewer than two entries have finite derivatives."""
     finite = np.isfinite(parameter.analytic) & np.isfinite(parameter.numerical)
     usable = parameter.order[finite[parameter.order]]
     if usable.size < 2:

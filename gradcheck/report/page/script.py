@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gradcheck.check.verdict import Verdict
+from gradcheck.checker.verdict import Verdict
 from gradcheck.report.overview import in_doubt
 from gradcheck.report.page.findings import FindingView, command, finding_views
 from gradcheck.report.page.limits import Limits
@@ -44,10 +44,6 @@ class Block:
 
     Attributes
     ----------
-    segment : Segment
-        The lines.
-    findings : tuple of FindingView
-        Those that stand in it.
     computed : tuple of Computed
         The gradients that do not match, that no finding explains, and that are computed in it.
     """
@@ -69,28 +65,18 @@ class ScriptView:
         What it is called, its verdict, and that in a sentence.
     details : str
         For the overview: the wrong parameters, or else those that are undecided or unchecked, or the error.
-    seconds : float
-        Wall time.
     facts, figures : tuple of Fact
         How it was understood; numbers of the check.
     notes, evidence : pieces of sentences
         What the user should know; how it was understood at length.
     rows, views : tuples
         The parameters: the table, and the pictures.
-    unchecked : pieces of sentences
-        What was not checked, and why.
     checked : int
         How many of the rows are of parameters that were checked; they come first.
     unpictured : int
         How many of these have no pictures.
-    findings : tuple of FindingView
-        All of them.
     loose : tuple of FindingView
         Those that stand at no line of the source.
-    blocks : tuple of Block
-        The source.
-    command : str
-        What makes the edits.
     """
 
     number: int
@@ -115,17 +101,7 @@ class ScriptView:
 
 
 def script_view(script: ScriptResult, number: int, limits: Limits) -> ScriptView:
-    """Return the view of the script with a number, counted from 0.
-
-    Parameters
-    ----------
-    script : ScriptResult
-        What was found.
-    number : int
-        Its place in the report.
-    limits : Limits
-        How much of it is on the page.
-    """
+    """Return the view of the script with a number, counted from 0."""
     findings = finding_views(script)
     rows = parameter_rows(script, number, limits)
     views = parameter_views(script, rows, limits)
@@ -223,13 +199,7 @@ def _blocks(script: ScriptResult, findings: Sequence[FindingView], limits: Limit
 
 
 def overview_sentence(scripts: Sequence[ScriptResult]) -> str:
-    """Return what was found about several scripts, in one sentence.
-
-    Parameters
-    ----------
-    scripts : sequence of ScriptResult
-        Several, or none.
-    """
+    """Return what was found about several scripts, in one sentence."""
     if not scripts:
         return "Nothing to check"
     words = {"mismatch": "wrong", "inconclusive": "undecided", "error": "not understood", "match": "right"}

@@ -21,8 +21,6 @@ class Mark:
 
     Attributes
     ----------
-    span : Span
-        Where.
     kind : str
         ``guilty`` for a finding, ``computed`` for where a wrong gradient is computed, ``error``.
     number : int
@@ -50,12 +48,8 @@ class SourceLine:
 
     Attributes
     ----------
-    line : int
-        Its number in the source.
     label : int
         The number that is shown: in a notebook, that within its cell.
-    parts : tuple of Part
-        Its text.
     role : str
         What begins here: ``backward``, ``loss``, or nothing.
     """
@@ -72,10 +66,6 @@ class Segment:
 
     Attributes
     ----------
-    lines : tuple of SourceLine
-        At least one.
-    title : str
-        In a notebook: the cell.
     folded : str
         What is folded away; empty where the lines are shown.
     left_out : bool
@@ -93,17 +83,7 @@ class Segment:
 
 
 def segments(script: ScriptResult, marks: Sequence[Mark], letters: int) -> tuple[Segment, ...]:
-    """Return the source from its first to its last line.
-
-    Parameters
-    ----------
-    script : ScriptResult
-        Whose source it is.
-    marks : sequence of Mark
-        What to mark.
-    letters : int
-        How much of what is folded away has room.
-    """
+    """Return the source from its first to its last line."""
     roles = _roles(script)
     shown = _unfolded(script, _shown(script, marks, roles))
     tokens = stretches(script.lines)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradcheck.check.result import ParameterResult, Verdict
-from gradcheck.check.step_curve import StepCurve
-from gradcheck.check.step_sweep import error_by_step
+from gradcheck.checker.result import ParameterResult, Verdict
+from gradcheck.checker.step_curve import StepCurve
+from gradcheck.checker.step_sweep import error_by_step
 from gradcheck.numerics.arrays import FloatArray
 from gradcheck.report.page.axis import Axis
 from gradcheck.report.page.chart import Chart, Frame, Label, Line

@@ -12,13 +12,7 @@ from gradcheck.report.page.words import visible
 
 
 def fill(**content: Any) -> str:
-    """Return the page.
-
-    Parameters
-    ----------
-    **content
-        What the template writes down. All of it is escaped.
-    """
+    """Return the page."""
     return str(_template().render(**content))
 
 

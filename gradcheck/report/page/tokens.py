@@ -16,13 +16,7 @@ Stretch = tuple[int, int, str]
 
 
 def stretches(lines: Sequence[str]) -> dict[int, list[Stretch]]:
-    """Return the stretches of each line by its number; none beyond the place where the source cannot be read.
-
-    Parameters
-    ----------
-    lines : sequence of str
-        The source, without line ends.
-    """
+    """Return the stretches of each line by its number; none beyond the place where the source cannot be read."""
     found: dict[int, list[Stretch]] = {}
     for kind, (line, start), (last, end) in _tokens(lines):
         for number in range(line, min(last, len(lines)) + 1):

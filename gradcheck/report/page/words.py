@@ -14,13 +14,7 @@ _VISIBLE = {c: f"\\x{c:02x}" for c in _CONTROLS} | {c: f"\\u{c:04x}" for c in (*
 
 
 def visible(value: Any) -> Any:
-    """Return a text with each character that a browser would obey as an escape of Python; other values as they are.
-
-    Parameters
-    ----------
-    value : object
-        What a template is about to write.
-    """
+    """Return a text with each character that a browser would obey as an escape of Python; other values as they are."""
     if isinstance(value, str) and not hasattr(value, "__html__"):
         return value.replace("\r\n", "\n").translate(_VISIBLE)
     return value

@@ -18,13 +18,6 @@ def by_coverage(recording: Recording, backward: Backward) -> list[Call]:
     A branch that only some samples take is not passed over that way, if any recorded moment takes it. Of those that
     run the same lines, one from the middle comes first: a training has left its small weights by then, or its units
     that are all active, and has not come to rest.
-
-    Parameters
-    ----------
-    recording : Recording
-        What the script's run showed.
-    backward : Backward
-        The code that computes the gradients.
     """
     left = [(moment, _lines(recording, backward, moment)) for moment in backward.moments]
     ordered: list[Call] = []

@@ -35,13 +35,6 @@ Change = Callable[[Array], Array]
 class FreshData:
     """The data of a subject's moments, and how they are changed.
 
-    Parameters
-    ----------
-    recording : Recording
-        What the script's run showed.
-    subject : Subject
-        What was understood of it.
-
     Attributes
     ----------
     names : tuple of str

@@ -15,13 +15,7 @@ from gradcheck.script.replay.pairing import Slot
 
 
 def grown(backward: Backward) -> dict[str, tuple[tuple[int, ...], tuple[int, ...]]]:
-    """Return the parameters that do not keep their shapes, each with its first shape and its last.
-
-    Parameters
-    ----------
-    backward : Backward
-        The code that computes the gradients, with its recorded moments.
-    """
+    """Return the parameters that do not keep their shapes, each with its first shape and its last."""
     found = {}
     for pair in backward.pairs:
         shapes = [shape for moment in backward.moments if (shape := _shape(pair.slot, moment)) is not None]
@@ -39,15 +33,7 @@ def before_growth(backward: Backward) -> Backward:
 
 
 def fitted(gradients: Mapping[str, Any], parameters: Mapping[str, Any], names: Mapping[str, Any]) -> dict[str, Any]:
-    """Return gradients in which those that do not fit their parameters are not a number, for parameters of some names.
-
-    Parameters
-    ----------
-    gradients, parameters : mapping
-        Their values by name.
-    names : mapping
-        Whose keys are the names.
-    """
+    """Return gradients in which those that do not fit their parameters are NaN, for parameters of some names."""
     return {
         name: np.full(np.shape(parameters[name]), np.nan)
         if name in names and np.size(value) != np.size(parameters[name])

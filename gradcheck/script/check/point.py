@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.check.result import CheckResult, ParameterResult
-from gradcheck.check.verdict import Verdict
+from gradcheck.checker.result import CheckResult, ParameterResult
+from gradcheck.checker.verdict import Verdict
 from gradcheck.script.record.run import Call, Recording
 from gradcheck.script.replay.backward import Backward
 from gradcheck.script.replay.perturb import moved
@@ -26,8 +26,6 @@ class Point:
 
     Attributes
     ----------
-    moment : Call
-        The recorded moment.
     seed : tuple of int or None
         Seed of the move of its parameters; None where they are as they were recorded.
     result : CheckResult
@@ -46,17 +44,7 @@ class Point:
 
 @contextmanager
 def staged(recording: Recording, backward: Backward, point: Point) -> Iterator[Stage]:
-    """Return a point's moment, ready to be played with its parameters, for the time of the block.
-
-    Parameters
-    ----------
-    recording : Recording
-        What the script's run showed.
-    backward : Backward
-        The code that computes the gradients.
-    point : Point
-        The point.
-    """
+    """Return a point's moment, ready to be played with its parameters, for the time of the block."""
     stage = Stage(recording, backward, point.moment)
     names = backward.names if point.seed is not None else ()
     with moved(stage.parameters, names, np.random.default_rng(point.seed or 0)):
@@ -64,13 +52,7 @@ def staged(recording: Recording, backward: Backward, point: Point) -> Iterator[S
 
 
 class Wanted:
-    """The numerical gradients at a point, and by how much others may differ from them.
-
-    Parameters
-    ----------
-    result : CheckResult
-        The comparison at the point.
-    """
+    """The numerical gradients at a point, and by how much others may differ from them."""
 
     def __init__(self, result: CheckResult) -> None:
         self._parameters = [p for p in result.parameters if p.indices.size]

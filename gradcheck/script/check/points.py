@@ -11,9 +11,9 @@ from typing import Any, TextIO, cast
 
 import numpy as np
 
-from gradcheck.check.functions import check_grad
-from gradcheck.check.result import CheckResult
-from gradcheck.check.verdict import Verdict
+from gradcheck.checker.functions import check_grad
+from gradcheck.checker.result import CheckResult
+from gradcheck.checker.verdict import Verdict
 from gradcheck.errors import InputError, ScriptError
 from gradcheck.evaluate.forking import Forks
 from gradcheck.evaluate.tracking import Progress
@@ -65,20 +65,7 @@ class Examined:
 
 
 def checked(source: SourceFile, request: Request) -> list[Examined]:
-    """Record a script, understand it, and compare its gradients with differences; there is one result per model.
-
-    Parameters
-    ----------
-    source : SourceFile
-        The script.
-    request : Request
-        How to do that.
-
-    Raises
-    ------
-    ScriptError
-        If the script cannot be run or understood.
-    """
+    """Record a script, understand it, and compare its gradients with differences; there is one result per model."""
     found = _checked(source, request)
     guardless = GuardlessSource(source)
     if not guardless.guards or not any(examined.wrong for examined in found):
@@ -107,20 +94,7 @@ def _unguarded(examined: Examined, others: Sequence[Examined], source: Guardless
 
 
 def understood(source: SourceFile, request: Request) -> tuple[Recording, tuple[Subject, ...]]:
-    """Record a script and understand it; there is one subject per model.
-
-    Parameters
-    ----------
-    source : SourceFile
-        The script.
-    request : Request
-        How to do that.
-
-    Raises
-    ------
-    ScriptError
-        If the script cannot be run or understood.
-    """
+    """Record a script and understand it; there is one subject per model."""
     request.tell("running it")
     rewind_input()
     stand_in_for_kernel(source)
@@ -202,30 +176,7 @@ def checks(
     fresh: FreshData | None = None,
     moments: Sequence[Call] | None = None,
 ) -> Iterator[tuple[Point, int]]:
-    """Check at recorded points and, with `perturb`, at perturbed ones, in turn, until there are enough.
-
-    Parameters
-    ----------
-    recording : Recording
-        What the script's run showed.
-    subject : Subject
-        What is checked.
-    request : Request
-        At how many points, with which seed and which tolerances.
-    perturb : bool
-        Whether parameters may be moved.
-    start : int
-        At which of the points to begin.
-    fresh : FreshData, optional
-        What changes the data where the parameters are moved.
-    moments : sequence of Call, optional
-        The recorded moments; by default all of them, in an order that shows most.
-
-    Returns
-    -------
-    iterator of (Point, int)
-        The points, with the number of evaluations.
-    """
+    """Check at recorded points and, with `perturb`, at perturbed ones, in turn, until there are enough."""
     backward = before_growth(subject.backward)
     moments = by_coverage(recording, backward) if moments is None else moments
     bounds = clip_bounds(recording.source, backward)

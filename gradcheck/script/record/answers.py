@@ -11,8 +11,6 @@ class Answers:
 
     Parameters
     ----------
-    stream : text stream
-        Where the answers come from.
     again : tuple of str
         What is answered before anything is read from there.
     """

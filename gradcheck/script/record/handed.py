@@ -30,8 +30,6 @@ class Target:
         The plain Python function; None where there is none.
     bound : tuple of object
         What its first arguments are: the object that a method belongs to, what a ``partial`` holds.
-    keywords : dict
-        What a ``partial`` holds by name.
     is_method : bool
         Whether the first of what is bound is the object that it is a method of.
     """
@@ -78,22 +76,12 @@ class Handed:
 
     Attributes
     ----------
-    optimizer : str
-        The optimizer's name.
-    objective : callable
-        The objective.
     derivative : callable
         The derivative; the objective itself where that returns both.
     both : bool
         Whether the objective returns its value and the derivative.
-    point : object
-        Where the optimizer starts.
     leading : tuple
         What stands before the parameters in a call.
-    args : tuple
-        What stands behind them.
-    keywords : dict
-        What is handed on by name.
     is_spread : bool
         Whether each parameter is an argument of its own.
     of_several : bool
@@ -141,8 +129,6 @@ class HandedPairs:
 
     Attributes
     ----------
-    found : list of Handed
-        The pairs.
     places : set of (str, int)
         The files and lines from which optimizers have been called with a derivative.
     """
@@ -155,15 +141,7 @@ class HandedPairs:
         self._times: dict[object, int] = {}
 
     def add(self, handed: Handed, counts: Mapping[str, int]) -> Callable[[Mapping[str, int]], None] | None:
-        """Keep a pair; return what is to be told the numbers of calls when the optimizer is done.
-
-        Parameters
-        ----------
-        handed : Handed
-            The pair.
-        counts : mapping of str to int
-            How often the script's functions have been called.
-        """
+        """Keep a pair; return what is to be told the numbers of calls when the optimizer is done."""
         self.places |= {(file, line) for file, _, line in handed.around}
         times = self._times[handed.key] = self._times.get(handed.key, 0) + 1
         if times > self._MOST:
@@ -337,8 +315,6 @@ class Projection:
 
     Attributes
     ----------
-    count : int
-        Number of parameters.
     by_parameter : bool
         Whether a row belongs to a parameter, rather than to a value.
     entry : int or None

@@ -21,15 +21,7 @@ _HARMLESS_DECORATORS = {"staticmethod", "classmethod"}
 
 
 def instrument(source: SourceFile, units: Set[str] = frozenset()) -> ast.Module:
-    """Return a copy of the script's tree in which the functions and loops that can be replayed call the hook.
-
-    Parameters
-    ----------
-    source : SourceFile
-        The script.
-    units : set of str
-        Names of the functions and loops whose statements call the hook as well.
-    """
+    """Return a copy of the script's tree in which the functions and loops that can be replayed call the hook."""
     tree = copied(source.tree)
     own = [code for code in (*source.functions.values(), *source.loops) if code.name in units]
     stops = {_place(statement) for code in own for statement in code.statements if may_change(statement)}

@@ -91,13 +91,7 @@ def _shell() -> Any:
 
 
 def stand_in_for_kernel(source: SourceFile) -> None:
-    """Prepare this process for the code of a notebook; for a script, do nothing.
-
-    Parameters
-    ----------
-    source : SourceFile
-        What will be run.
-    """
+    """Prepare this process for the code of a notebook; for a script, do nothing."""
     if source.cells is None:
         return
     # where IPython puts them, too; there they are none of the notebook's own variables

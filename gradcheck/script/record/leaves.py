@@ -54,8 +54,6 @@ class Leaf:
         As the user would write it: ``w1``, ``params['W1']``, ``self.layers[0].W``.
     path : tuple of Step
         The way to it from the variable.
-    value : object
-        What lies there.
     replaceable : bool
         Whether the container that holds it can be changed.
     """

@@ -47,10 +47,6 @@ class Call:
         Copies of the arguments (of the local variables, for a loop in a function) at entry, by name.
     variables : dict
         Copies of the module's variables at entry; what they share with the arguments, the copies share.
-    random_state : RandomState
-        The global generators at entry.
-    result : object
-        Copy of the returned value.
     local_variables : dict
         Copies of the local variables on return.
     """
@@ -70,16 +66,10 @@ class Recording:
 
     Attributes
     ----------
-    source : SourceFile
-        The script.
     module : types.ModuleType
         The script's module as it was left; replays run in it.
     recorder : Recorder
         The object behind the hooks of that module.
-    calls : tuple of Call
-        The recorded calls that returned.
-    counts : dict
-        Number of calls by function.
     problem : ScriptError or None
         Why the script did not run to its end, where it did not.
     """
@@ -230,27 +220,7 @@ class Recorder:
 
 
 def record(source: SourceFile, argv: Sequence[str], seconds: float, wanted: Set[str], awaited: Set[str]) -> Recording:
-    """Run the script in this process and record the calls of its functions.
-
-    Parameters
-    ----------
-    source : SourceFile
-        The script.
-    argv : list of str
-        The script's own arguments.
-    seconds : float
-        How long the script may run.
-    wanted : set of str
-        The functions and loops to record; of the others, only the first call is.
-    awaited : set of str
-        Those that matter most. Once one of them was recorded, the script is stopped as soon as it has gone on for a
-        while without a call worth recording.
-
-    Returns
-    -------
-    Recording
-        The calls, and the problem that ended the script early, if one did.
-    """
+    """Run the script in this process and record the calls of its functions."""
     recorder = Recorder(wanted)
     module, problem = run_script(source, argv, seconds, recorder, wanted, awaited)
     return Recording(source, module, recorder, tuple(recorder.calls), dict(recorder.counts), problem)
@@ -259,23 +229,7 @@ def record(source: SourceFile, argv: Sequence[str], seconds: float, wanted: Set[
 def run_script(
     source: SourceFile, argv: Sequence[str], seconds: float, recorder: Recorder, stops: Set[str], awaited: Set[str]
 ) -> tuple[types.ModuleType, ScriptError | None]:
-    """Run a script in this process; return its module as it is left, and why it did not run to its end.
-
-    Parameters
-    ----------
-    source : SourceFile
-        The script.
-    argv : list of str
-        The script's own arguments.
-    seconds : float
-        How long it may run.
-    recorder : Recorder
-        What its hooks call.
-    stops : set of str
-        The functions and loops that replays may stop in: their statements have hooks, too.
-    awaited : set of str
-        Once one of these was recorded, a while without news ends the run.
-    """
+    """Run a script in this process; return its module as it is left, and why it did not run to its end."""
     module = types.ModuleType("__main__")
     module.__file__ = str(source.path)
     module.__dict__[HOOK] = recorder

@@ -19,13 +19,7 @@ _WRITING = frozenset("wax+")
 
 
 class Scratch:
-    """A layer over the file system: a folder that mirrors every file and folder that the script writes or makes.
-
-    Parameters
-    ----------
-    folder : Path
-        Where the mirror lies.
-    """
+    """A layer over the file system: a folder that mirrors every file and folder that the script writes or makes."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder.absolute()
@@ -247,10 +241,5 @@ def divert_writes(folder: Path) -> None:
     Covered are ``open`` and ``os.open``, and with them ``pathlib``, NumPy, pandas, pickle and json, and removing,
     renaming, truncating and making files and folders. Links are not, nor are libraries that write through C code of
     their own (SQLite, HDF5), other programs, nor libraries that were imported before and kept ``open`` for themselves.
-
-    Parameters
-    ----------
-    folder : Path
-        An empty folder; what is written into it directly is left alone.
     """
     _Diversion(Scratch(folder)).install()

@@ -37,8 +37,6 @@ class Output:
         The returned expression it is or lies in.
     variable : str
         The variable that it lies in, if it is not returned.
-    kind : Kind
-        How it is handed over.
     """
 
     leaf: Leaf

@@ -26,8 +26,6 @@ class Slot:
         The numbers; its name is the script's own.
     variable : str
         The argument or module variable that it lies in.
-    is_argument : bool
-        Which of the two it is.
     """
 
     leaf: Leaf
@@ -83,15 +81,6 @@ def slots(region: Function | Loop, moment: Call, read: Set[str]) -> list[Slot]:
     """Return every place that could hold a parameter: the moment's own variables, then the module's.
 
     What is reached on two ways (a network that is an argument and a module variable) is listed once.
-
-    Parameters
-    ----------
-    region : Function or Loop
-        Whose moment it is.
-    moment : Call
-        The recorded variables.
-    read : set of str
-        The module variables that functions of the script read; a loop may use others too.
     """
     roots = [(name, value, True) for name, value in moment.arguments.items()]
     for name, value in moment.variables.items():

@@ -59,8 +59,6 @@ class Body:
 
     Attributes
     ----------
-    run : callable
-        Runs it.
     variables : callable
         Returns its local variables while it runs.
     """
@@ -70,19 +68,7 @@ class Body:
 
 
 def body_of(source: SourceFile, region: Region, namespace: dict[str, Any], arguments: dict[str, Any]) -> Body:
-    """Return what runs a region with the variables in `arguments`, looked up anew at each run.
-
-    Parameters
-    ----------
-    source : SourceFile
-        The script.
-    region : Function or Loop
-        A function, which is called, or a loop, of which one round is run.
-    namespace : dict
-        The variables of the script's module.
-    arguments : dict
-        The function's arguments, or the local variables at the beginning of the loop's round.
-    """
+    """Return what runs a region with the variables in `arguments`, looked up anew at each run."""
     if isinstance(region, Function) and region.outer is not None:
         inner = region.outer
         call = ast.parse(f"{region.short_name}({', '.join(_passed(region))})").body

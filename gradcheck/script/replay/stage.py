@@ -40,12 +40,8 @@ class LossExpression:
         ``result``, what the function returned.
     shown : str
         How it is shown to the user.
-    line : int
-        Where it stands in the script.
     name : str
         The name that makes it a loss: of the variable or of the called function.
-    evidence : str
-        How it was seen.
     near : bool
         Whether it is of the same data for sure: computed with the gradients, or from all that the function is given.
         Another loss has to agree with a gradient, up to a factor, to be taken.
@@ -115,19 +111,13 @@ class Stage:
 
     Parameters
     ----------
-    recording : Recording
-        What the script's run showed.
     backward : Backward
         The backward function, its parameters, and where a replay starts.
-    moment : Call
-        One of the backward function's moments.
 
     Attributes
     ----------
     parameters : dict
         The parameters by name, ready to be perturbed: arrays and lists are those that the script's code sees.
-    evaluations : int
-        How often the moment was played.
     """
 
     def __init__(self, recording: Recording, backward: Backward, moment: Call) -> None:
@@ -276,15 +266,7 @@ class Stage:
         return found
 
     def now(self, slot: Slot, variables: Mapping[str, Any]) -> Any:
-        """Return what lies in a slot, in the middle of a replay.
-
-        Parameters
-        ----------
-        slot : Slot
-            The place.
-        variables : mapping
-            The variables of the code that runs; the region's own may have moved on from what it was handed.
-        """
+        """Return what lies in a slot, in the middle of a replay."""
         return follow(self.root(slot, variables), slot.path)
 
     def root(self, slot: Slot, variables: Mapping[str, Any]) -> Any:
@@ -295,19 +277,7 @@ class Stage:
     def _play(
         self, parameters: Mapping[str, Any], read: Read, stop: Stop | None = None, *, at_entry: bool = False
     ) -> Any:
-        """Run the moment with these parameters; return what `read` makes of the variables and the result.
-
-        Parameters
-        ----------
-        parameters : mapping
-            Their values.
-        read : callable
-            Called with the variables and the result when the watched code has ended.
-        stop : Stop, optional
-            Where to read instead.
-        at_entry : bool
-            Whether to read when the watched function is called.
-        """
+        """Run the moment with these parameters; return what `read` makes of the variables and the result."""
         self.evaluations += 1
         for pair in self._pairs:
             self._put(pair.slot, parameters[pair.slot.name])

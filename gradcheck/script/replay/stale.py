@@ -13,18 +13,6 @@ def computed_before(recording: Recording, backward: Backward) -> str | None:
     """Return the function whose result, computed from the parameters, is an argument of the backward function.
 
     Only where a replay starts at the backward function itself: from further up, the result is computed again.
-
-    Parameters
-    ----------
-    recording : Recording
-        What the script's run showed; all of its functions' first calls are among the calls.
-    backward : Backward
-        The backward function.
-
-    Returns
-    -------
-    str or None
-        The name of the function that computed it.
     """
     if backward.region is not backward.function:
         return None

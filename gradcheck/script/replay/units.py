@@ -21,13 +21,6 @@ def units_of(source: SourceFile, backward: str | None) -> dict[str, Unit]:
 
     These are functions that return something with the name of a gradient, whatever stores such a thing or moves
     something by a step, and what calls those.
-
-    Parameters
-    ----------
-    source : SourceFile
-        The script.
-    backward : str or None
-        The function that the user named, if he did.
     """
     own: list[Unit] = [f for f in source.functions.values() if can_be_replayed(f) and f.short_name != "__init__"]
     own += [loop for loop in source.loops if loop.function is None or can_be_replayed(loop.function)]

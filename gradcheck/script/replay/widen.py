@@ -23,13 +23,6 @@ def widened(roots: Iterable[object], keep: Iterable[object]) -> Iterator[None]:
     """Replace float32 and float16 within reach of some roots by float64, and NumPy's names of these types, for a while.
 
     Arrays that were one array before are one array meanwhile.
-
-    Parameters
-    ----------
-    roots : iterable of object
-        Where to start: usually the dictionaries of arguments and of module variables.
-    keep : iterable of object
-        What is left alone.
     """
     wide: dict[int, Any] = {}
     undo: list[tuple[Any, Any, Any]] = []

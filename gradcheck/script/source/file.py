@@ -42,8 +42,6 @@ class ScriptText:
 
     Attributes
     ----------
-    path : Path
-        Where it lies.
     code : str
         The Python in it: the file's text, or the code cells of a notebook one below the other.
     lines : tuple of str
@@ -59,20 +57,7 @@ class ScriptText:
 
     @classmethod
     def read(cls, path: Path, content: str | None = None) -> ScriptText:
-        """Read a script or a notebook.
-
-        Parameters
-        ----------
-        path : Path
-            The file.
-        content : str, optional
-            What it would hold, for one that is not there: a notebook whose cells are being run.
-
-        Raises
-        ------
-        ScriptError
-            With slug ``unreadable`` or ``empty``.
-        """
+        """Read a script or a notebook."""
         is_notebook = path.suffix == SUFFIX
         text = _read_text(path, is_notebook=is_notebook) if content is None else content
         if not text.strip():
@@ -84,13 +69,7 @@ class ScriptText:
         return cls(path, text, tuple(text.removesuffix("\n").split("\n")))
 
     def parse(self) -> SourceFile:
-        """Return the script with its syntax tree.
-
-        Raises
-        ------
-        ScriptError
-            With slug ``syntax-error``.
-        """
+        """Return the script with its syntax tree."""
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of the script, which Python shows when it runs
@@ -123,15 +102,7 @@ class ScriptText:
 
 
 class SourceFile:
-    """A script that was read and parsed.
-
-    Parameters
-    ----------
-    text : ScriptText
-        Its text.
-    tree : ast.Module
-        Its syntax tree.
-    """
+    """A script that was read and parsed."""
 
     def __init__(self, text: ScriptText, tree: ast.Module) -> None:
         self.path = text.path
@@ -142,13 +113,7 @@ class SourceFile:
 
     @classmethod
     def read(cls, path: Path, content: str | None = None) -> SourceFile:
-        """Read and parse a script, see `ScriptText.read`.
-
-        Raises
-        ------
-        ScriptError
-            With slug ``unreadable``, ``empty`` or ``syntax-error``.
-        """
+        """Read and parse a script, see `ScriptText.read`."""
         return ScriptText.read(path, content).parse()
 
     @cached_property

@@ -22,8 +22,6 @@ class Edit:
 
     Attributes
     ----------
-    line : int
-        Its number, counted from 1.
     old : str
         The line as it is, without its line end.
     new : str
@@ -41,12 +39,8 @@ class Fix:
 
     Attributes
     ----------
-    edits : tuple of Edit
-        In ascending order of their lines.
     verified : bool
         Whether the edited script was examined from its beginning, and its gradients match at fresh points.
-    points : int
-        The number of these points.
     alternatives : tuple of Fix
         Others that were verified in the same way and are as short; each is complete.
     remark : str or None
@@ -66,18 +60,10 @@ class Finding:
 
     Attributes
     ----------
-    code : str
-        Stable code of its rule: ``GC201``.
-    name : str
-        Name of the rule: ``wrong-variable``.
     message : str
         The cause in one sentence, with the user's names.
     parameters : tuple of str
         The parameters whose gradients it makes wrong.
-    span : Span
-        Where it stands.
-    confidence : Confidence
-        How sure it is.
     evidence : tuple of str
         The numbers that tell so, a sentence each.
     fix : Fix or None

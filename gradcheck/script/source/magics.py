@@ -24,18 +24,7 @@ _HELP = re.compile(r"\s*%{0,2}[\w.*\[\]'\"]+\?{1,2}\s*;?\s*(?:#.*)?$")
 
 
 def without_magics(lines: list[str]) -> list[str]:
-    """Return the lines of a cell with Python in place of what only a notebook understands.
-
-    Parameters
-    ----------
-    lines : list of str
-        The cell.
-
-    Returns
-    -------
-    list of str
-        As many lines. A cell that is valid Python is returned as it is.
-    """
+    """Return the lines of a cell with Python in place of what only a notebook understands."""
     if _is_python("\n".join(lines)):
         return lines
     first = next((i for i, line in enumerate(lines) if line.strip()), None)

@@ -11,13 +11,7 @@ from gradcheck.script.source.file import ScriptText
 
 
 def local_modules(script: Path) -> set[Path]:
-    """Return the files below a script's folder that it imports, directly or not; the script is not among them.
-
-    Parameters
-    ----------
-    script : Path
-        The script or notebook. Of a file that cannot be parsed, nothing is known.
-    """
+    """Return the files below a script's folder that it imports, directly or not; the script is not among them."""
     folder, found, pending = script.parent, set[Path](), [script]
     while pending:
         file = pending.pop()

@@ -28,8 +28,6 @@ class Notebook:
         The lines of all code cells, as their author sees them.
     code : tuple of str
         As many lines, with magics and shell commands replaced by Python that does nothing.
-    cells : Cells
-        Where the cells begin.
     """
 
     lines: tuple[str, ...]
@@ -38,19 +36,7 @@ class Notebook:
 
 
 def read_notebook(text: str) -> Notebook:
-    """Return the code cells of a notebook.
-
-    Parameters
-    ----------
-    text : str
-        The content of the file.
-
-    Raises
-    ------
-    ScriptError
-        With slug ``unreadable`` for what is no notebook, or one in another language than Python; with ``empty`` for
-        one without code.
-    """
+    """Return the code cells of a notebook."""
     content = _upgraded(text)
     _refuse_other_languages(content.get("metadata"))
     sources = [_dedented(source.split("\n")) for source in _code_cells(content.get("cells"))]

@@ -27,11 +27,6 @@ def verified_edits(findings: Iterable[Finding]) -> tuple[Edit, ...]:
     """Return the edits of all verified fixes, in ascending order of their lines.
 
     Where two fixes would edit the same line, the better finding's is taken: that is the first one.
-
-    Parameters
-    ----------
-    findings : iterable of Finding
-        Best first.
     """
     taken: dict[int, Edit] = {}
     for finding in findings:
@@ -43,20 +38,7 @@ def verified_edits(findings: Iterable[Finding]) -> tuple[Edit, ...]:
 
 
 def apply_edits(lines: Sequence[str], edits: Iterable[Edit]) -> list[str]:
-    """Return lines with edits applied.
-
-    Parameters
-    ----------
-    lines : sequence of str
-        The source, without line ends.
-    edits : iterable of Edit
-        What to replace; several edits may stand in any order, one per line.
-
-    Raises
-    ------
-    FixError
-        If a line is not what an edit expects.
-    """
+    """Return lines with edits applied."""
     found = [[line] for line in lines]
     for edit in edits:
         now = lines[edit.line - 1] if 0 < edit.line <= len(lines) else None
@@ -77,20 +59,7 @@ def _expect(edit: Edit, now: str | None) -> None:
 
 
 def edited_script(raw: bytes, edits: Iterable[Edit]) -> bytes:
-    """Return the bytes of a script with edits applied, in its own encoding and with its own line ends.
-
-    Parameters
-    ----------
-    raw : bytes
-        The file.
-    edits : iterable of Edit
-        What to replace.
-
-    Raises
-    ------
-    FixError
-        If a line is not what an edit expects, or a new line cannot be written in the file's encoding.
-    """
+    """Return the bytes of a script with edits applied, in its own encoding and with its own line ends."""
     encoding = _encoding(raw)
     text = _decoded(raw, encoding)
     lines = [(m["text"], m["end"]) for m in _LINE.finditer(text) if m[0]]
@@ -134,20 +103,6 @@ def edited_notebook(raw: bytes, edits: Iterable[Edit], cells: Cells) -> bytes:
     """Return the bytes of a notebook with edits applied to the sources of its code cells.
 
     Everything else keeps its bytes: other cells, outputs, indentation, the order of keys, escapes.
-
-    Parameters
-    ----------
-    raw : bytes
-        The file.
-    edits : iterable of Edit
-        What to replace; lines count through all code cells.
-    cells : Cells
-        Where the cells begin.
-
-    Raises
-    ------
-    FixError
-        If a line is not what an edit expects, or the notebook is of a version of the format before 4.
     """
     encoding = "utf-8-sig" if raw.startswith(codecs.BOM_UTF8) else "utf-8"
     text = _decoded(raw, encoding)
@@ -268,15 +223,7 @@ def _assembled(text: str, source: _Source, pieces: list[list[str]]) -> tuple[int
 
 
 def unified_diff(name: str, before: bytes, after: bytes) -> bytes:
-    """Return what changed in a file as a unified diff that ``patch -p1`` and ``git apply`` understand.
-
-    Parameters
-    ----------
-    name : str
-        The file, with forward slashes.
-    before, after : bytes
-        Its content.
-    """
+    """Return what changed in a file as a unified diff that ``patch -p1`` and ``git apply`` understand."""
     # not bytes.splitlines, which ends lines at a lone carriage return, too
     old, new = (re.findall(rb"[^\n]*\n|[^\n]+", raw) for raw in (before, after))
     found = b""

@@ -20,8 +20,6 @@ class Place:
 
     Attributes
     ----------
-    path : str
-        The file.
     line : int
         The line, counted from 1; in a notebook, of all its code cells one below the other.
     cell : int or None
@@ -51,8 +49,6 @@ class Cells:
     ----------
     starts : tuple of int
         The first line of each cell, counted from 1.
-    length : int
-        Number of lines of all cells.
     """
 
     starts: tuple[int, ...]

@@ -11,15 +11,7 @@ FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
 
 class Code:
-    """A stretch of code with a name: what its own statements assign, mention and call.
-
-    Attributes
-    ----------
-    name : str
-        How it is called in messages.
-    node : ast.FunctionDef, ast.For or ast.While
-        Its definition.
-    """
+    """A stretch of code with a name: what its own statements assign, mention and call."""
 
     name: str
     node: FunctionNode | ast.For | ast.While
@@ -78,8 +70,6 @@ class Function(Code):
     ----------
     name : str
         Qualified name without the module: ``backprop``, ``Net.backward``.
-    node : ast.FunctionDef
-        Its definition.
     owner : str or None
         The class that a method belongs to.
     outer : Function or None
@@ -129,8 +119,6 @@ class Loop(Code):
     ----------
     name : str
         How it is named in messages: ``the loop in line 59``.
-    node : ast.For or ast.While
-        Its definition.
     function : Function or None
         The function that it stands in; None at module level.
     round_calls : frozenset of str

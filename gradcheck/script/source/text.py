@@ -21,8 +21,6 @@ class Splice:
     ----------
     start, end : int
         The stretch of the text, counted from 0; the end is exclusive.
-    new : str
-        What takes its place.
     """
 
     start: int
@@ -31,13 +29,7 @@ class Splice:
 
 
 class Text:
-    """A script's text with the offsets of its lines.
-
-    Parameters
-    ----------
-    code : str
-        The text.
-    """
+    """A script's text with the offsets of its lines."""
 
     def __init__(self, code: str) -> None:
         self.code = code
@@ -87,15 +79,7 @@ def spliced(code: str, splices: Iterable[Splice]) -> str:
 
 
 def edits_between(shown: Iterable[str], old: str, new: str) -> tuple[Edit, ...]:
-    """Return what makes one text of the other, line by line.
-
-    Parameters
-    ----------
-    shown : iterable of str
-        The lines of the old text as their author sees them.
-    old, new : str
-        The texts.
-    """
+    """Return what makes one text of the other, line by line."""
     before, after, own = old.split("\n"), new.split("\n"), list(shown)
     found: dict[int, list[str]] = {}
     for tag, a, b, c, d in difflib.SequenceMatcher(None, before, after, autojunk=False).get_opcodes():
@@ -123,13 +107,7 @@ def line_map(old: str, new: str) -> dict[int, int]:
 
 
 def with_text(source: SourceFile, code: str) -> SourceFile:
-    """Return a script with another text, parsed.
-
-    Raises
-    ------
-    ScriptError
-        If it is no Python.
-    """
+    """Return a script with another text, parsed."""
     cells = source.cells
     lines = tuple(code.removesuffix("\n").split("\n"))
     if cells is not None:

@@ -17,20 +17,12 @@ class Update:
 
     Attributes
     ----------
-    target : str
-        What is moved, as written.
     sources : frozenset of str
         The names that the step is a product or sum of, step sizes left out.
-    adds : bool
-        Whether the step is added.
     bare : bool
         Whether the step is one name alone, with no factor.
     steps : bool
         Whether a step size or a number is in it.
-    line : int
-        Where it stands.
-    step : ast.expr
-        What is added.
     exact : bool
         Whether the step is added to the target as it is: not to a part of it, nor to each of its elements.
     decay : str or None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradcheck.check.result import CheckResult
+from gradcheck.checker.result import CheckResult
 from gradcheck.numerics.arrays import FloatArray
 from gradcheck.script.replay.backward import Backward
 
@@ -26,8 +26,6 @@ class Agreement:
         Those whose gradients are the factor times the numerical ones at all points.
     silent : frozenset of str
         Those of which both are zero at all points: nothing speaks for or against them.
-    of : int
-        How many parameters there are.
     """
 
     names: frozenset[str]

@@ -82,15 +82,7 @@ def find_backwards(recording: Recording, overrides: Overrides, unrepeatable: dic
 
 
 def is_handed_nothing_computed(recording: Recording, backward: Backward) -> bool:
-    """Whether a function sees nothing that follows the parameters, but for what the script moves step by step.
-
-    Parameters
-    ----------
-    recording : Recording
-        What the script's run showed.
-    backward : Backward
-        The function, replayed from further up.
-    """
+    """Whether a function sees nothing that follows the parameters, but for what the script moves step by step."""
     function = backward.function
     moved_on = moved_bases(recording.source)
 
@@ -183,15 +175,7 @@ def missing(found: Sequence[Backward], wanted: Sequence[str]) -> list[str]:
 
 
 def not_found(found: Sequence[Backward], names: Sequence[str]) -> ScriptError:
-    """Return what is said about parameters without a gradient: nothing is left out silently.
-
-    Parameters
-    ----------
-    found : sequence of Backward
-        What computes gradients, at least one.
-    names : sequence of str
-        Which parameters are missing.
-    """
+    """Return what is said about parameters without a gradient: nothing is left out silently."""
     known = sorted({name for backward in found for name in backward.names})
     return ScriptError(
         f"no gradient of {_listed(names)} was found (--params); there are gradients of {_listed(known)}",

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from gradcheck.check.result import CheckResult, ParameterResult, Reason, Verdict
+from gradcheck.checker.result import CheckResult, ParameterResult, Reason, Verdict
 from gradcheck.script.replay.backward import Backward
 from gradcheck.script.source.file import SourceFile
 from gradcheck.script.source.syntax import called_name
@@ -18,15 +18,7 @@ _SAME = 1e-9
 
 
 def clip_bounds(source: SourceFile, backward: Backward) -> frozenset[float]:
-    """Return the magnitudes at which the script clips anything.
-
-    Parameters
-    ----------
-    source : SourceFile
-        The script.
-    backward : Backward
-        The code that computes the gradients; bounds may be among its variables.
-    """
+    """Return the magnitudes at which the script clips anything."""
     known = {**backward.example.variables, **backward.example.local_variables, **backward.example.arguments}
     values = (_number(part, known) for part in _arguments(source.tree))
     return frozenset(abs(value) for value in values if value)
@@ -50,17 +42,7 @@ def _number(expression: ast.expr, known: dict[str, object]) -> float | None:
 
 
 def without_clipped(result: CheckResult, bounds: frozenset[float], scale: float) -> CheckResult:
-    """Return a result in which clipped entries with the right sign are not called wrong, but not decided.
-
-    Parameters
-    ----------
-    result : CheckResult
-        The comparison.
-    bounds : frozenset of float
-        The magnitudes at which the script clips.
-    scale : float
-        What its gradients were divided by.
-    """
+    """Return a result in which clipped entries with the right sign are not called wrong, but not decided."""
     if not bounds or not any(parameter.mismatched for parameter in result.parameters):
         return result
     limits = np.array(sorted(bounds)) / abs(scale)

@@ -48,15 +48,7 @@ class Role:
 
 
 def roles(recording: Recording, backward: Backward) -> dict[str, Role]:
-    """Return the roles of what some code moves, by name; of nothing where too much changes, or no replay succeeds.
-
-    Parameters
-    ----------
-    recording : Recording
-        What the script's run showed.
-    backward : Backward
-        The code, with all that it moves.
-    """
+    """Return the roles of what some code moves, by name; of nothing where too much changes, or no replay succeeds."""
     if len(backward.pairs) > _MOST_PLACES:
         return {}
     found: dict[str, Role] = {}

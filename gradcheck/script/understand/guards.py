@@ -17,28 +17,14 @@ _BOUNDING = {"clip", "maximum", "minimum", "max", "min", "fmax", "fmin"}
 
 @dataclass(frozen=True)
 class Guard:
-    """A constant in the text.
-
-    Attributes
-    ----------
-    line : int
-        Where it stands.
-    value : float
-        How large it is.
-    """
+    """A constant in the text."""
 
     line: int
     value: float
 
 
 class GuardlessSource(SourceFile):
-    """A script in which small constants that are added to something, or bound it, are made much smaller.
-
-    Parameters
-    ----------
-    source : SourceFile
-        The script.
-    """
+    """A script in which small constants that are added to something, or bound it, are made much smaller."""
 
     def __init__(self, source: SourceFile) -> None:
         self.path, self.text, self.lines, self.cells = source.path, source.text, source.lines, source.cells

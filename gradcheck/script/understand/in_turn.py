@@ -24,21 +24,7 @@ _STEP, _AGREEMENT = 6e-6, 1e-4
 def follows_in_turn(
     recording: Recording, backward: Backward, pair: GradientMap, losses: Sequence[LossExpression], scale: float
 ) -> LossExpression | None:
-    """Return a loss whose gradient a parameter is moved along, at what the others are just before its own step.
-
-    Parameters
-    ----------
-    recording : Recording
-        What the script's run showed.
-    backward : Backward
-        The code, which moves its parameters.
-    pair : GradientMap
-        The parameter.
-    losses : sequence of LossExpression
-        The losses that may be the one.
-    scale : float
-        What steps are multiples of the gradient by.
-    """
+    """Return a loss whose gradient a parameter is moved along, at what the others are just before its own step."""
     if backward.kind is not Kind.CHANGE:
         return None
     alone = replace(backward, pairs=(pair,))

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.check.functions import check_grad
-from gradcheck.check.result import CheckResult
+from gradcheck.checker.functions import check_grad
+from gradcheck.checker.result import CheckResult
 from gradcheck.errors import InputError, ScriptError
 from gradcheck.script.record.leaves import is_numeric
 from gradcheck.script.record.run import Recording
@@ -51,8 +51,6 @@ class Rejected:
 
     Attributes
     ----------
-    reasons : dict
-        A sentence by loss.
     slug : str
         The gravest kind: ``no-loss``, ``loss-not-scalar``, ``loss-not-finite`` or ``bad-input``.
     grave : dict
@@ -83,16 +81,12 @@ class Choice:
     ----------
     backward : Backward
         The code, with the parameters that the loss depends on.
-    loss : LossExpression
-        The loss.
     scale : Scale or None
         What the gradients are multiplied by; None if they seem to be no multiple of the gradient.
     seen : Agreement
         Which parameters' gradients agree, up to that factor.
     proportional : Agreement
         Which agree up to any one factor, be it wrong: such a loss is the one that was meant.
-    probes : tuple of CheckResult
-        The gradients at a few points.
     aside : tuple of (GradientMap, str)
         Parameters that seem to follow another loss, or to be moved after others, with how that was seen.
     """
@@ -142,11 +136,6 @@ def choose_loss(
     -------
     Choice or None
         None, with the reasons in `rejected`, where no loss does.
-
-    Raises
-    ------
-    ScriptError
-        With slug ``ambiguous`` if neither numbers nor names decide.
     """
     usable = dependences(recording, backward, losses, rejected)
     if not usable:
@@ -440,11 +429,6 @@ def probe(recording: Recording, backward: Backward, loss: LossExpression) -> lis
     """Return numerical and unscaled analytic gradients of a few entries, at recorded points and away from them.
 
     At equal weights and zero biases, and where there is one sample, many losses have proportional gradients.
-
-    Raises
-    ------
-    ScriptError
-        If the checker refuses the loss or the gradients at all of them.
     """
     results = []
     refused: ScriptError | None = None

@@ -17,19 +17,7 @@ _ALONG, _PROPORTIONAL = 0.3, 1e-6
 
 
 def motion_of(recording: Recording, function: Function, moments: tuple[Call, ...], pair: GradientMap) -> Motion:
-    """Compare a parameter's first changes with the first gradients that were returned for it.
-
-    Parameters
-    ----------
-    recording : Recording
-        What the script's run showed.
-    function : Function
-        The backward function.
-    moments : tuple of Call
-        Recorded rounds or calls in which it was called once each.
-    pair : GradientMap
-        The parameter and its gradient.
-    """
+    """Compare a parameter's first changes with the first gradients that were returned for it."""
     seen = {moment.number: moment for moment in moments}
     changes, returned, afterwards = [], [], []
     for call in recording.of(function.name):
@@ -57,13 +45,7 @@ def slot_value(moment: Call, slot: Slot) -> FloatArray:
 
 
 def compared(change: FloatArray, returned: FloatArray) -> Motion:
-    """Return how a change of a parameter lies to what is its gradient for the script.
-
-    Parameters
-    ----------
-    change, returned : array
-        Their entries, in one dimension.
-    """
+    """Return how a change of a parameter lies to what is its gradient for the script."""
     size = float(np.linalg.norm(change) * np.linalg.norm(returned))
     if not np.isfinite(size) or size == 0:
         return Motion()

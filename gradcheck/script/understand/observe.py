@@ -51,8 +51,6 @@ class Sight:
         Numbers of those that do not hold whole numbers then.
     moves : dict
         By how much they have changed, by their number, in one dimension.
-    variables : dict
-        Its variables.
     """
 
     names: dict[int, str]
@@ -65,17 +63,7 @@ class Sight:
 
 
 def observed(recording: Recording, units: Mapping[str, Unit], read: frozenset[str]) -> Iterator[Backward]:
-    """Return the stretches of code that store gradients, or that move parameters.
-
-    Parameters
-    ----------
-    recording : Recording
-        What the script's run showed.
-    units : mapping of str to Function or Loop
-        Where to look.
-    read : frozenset of str
-        The module variables that functions of the script read.
-    """
+    """Return the stretches of code that store gradients, or that move parameters."""
     for unit in units.values():
         for region in regions(recording.source, unit) if isinstance(unit, Function) else [unit]:
             moments = recording.of(region.name)
@@ -177,15 +165,7 @@ def _may_be_parameter(slot: Slot) -> bool:
 
 
 def slots_again(places: Sequence[Slot], moment: Call) -> list[Slot]:
-    """Return the same places with what lay in them at another moment.
-
-    Parameters
-    ----------
-    places : sequence of Slot
-        The places.
-    moment : Call
-        The moment.
-    """
+    """Return the same places with what lay in them at another moment."""
     found = []
     for slot in places:
         root = moment.arguments if slot.is_argument else moment.variables

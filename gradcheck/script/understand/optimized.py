@@ -43,20 +43,7 @@ class _Refused(Exception):
 
 
 def understood(recording: Recording, overrides: Overrides) -> tuple[Subject, ...]:
-    """Return what is to be checked: the pairs that optimizers were handed, then whatever else there is.
-
-    Parameters
-    ----------
-    recording : Recording
-        What the script's run showed.
-    overrides : Overrides
-        What the user said.
-
-    Raises
-    ------
-    ScriptError
-        As `understand` does.
-    """
+    """Return what is to be checked: the pairs that optimizers were handed, then whatever else there is."""
     unreached = tuple(_unreached(recording))
     if not recording.recorder.handed:
         return _with_notes(understand(recording, overrides), unreached)
@@ -192,13 +179,7 @@ class _Pair:
         self._objective = Target.of(self._handed.objective)
 
     def subject(self) -> Subject:
-        """Return what is to be checked.
-
-        Raises
-        ------
-        _Refused
-            Where that cannot be done.
-        """
+        """Return what is to be checked."""
         moments = self._moments()
         if not moments:
             raise _Refused("it was not called")

@@ -21,8 +21,6 @@ class GradientSource:
 
     Attributes
     ----------
-    parameter : str
-        The parameter.
     span : Span
         The statement that gives the returned gradient its value.
     """

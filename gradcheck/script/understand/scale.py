@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.check.result import CheckResult
+from gradcheck.checker.result import CheckResult
 from gradcheck.script.record.leaves import leaves
 from gradcheck.script.replay.backward import Backward
 from gradcheck.script.replay.outputs import Kind
@@ -117,15 +117,6 @@ def read_scale(backward: Backward, loss: LossExpression, probes: Sequence[CheckR
 
     What the script itself shows comes first: no factor, a learning rate, a sign that the update turns around. If that
     does not explain all parameters, one that they have in common is taken, if it is one that is left out by habit.
-
-    Parameters
-    ----------
-    backward : Backward
-        The code with its gradients, or with the parameters that it moves.
-    loss : LossExpression
-        The loss.
-    probes : sequence of CheckResult
-        Numerical gradients, and what the script has for them, at several points.
     """
     shown = _step_scales(backward, loss) if backward.kind is Kind.CHANGE else _folded_scales(backward)
     found = [agreement(backward, scale.value, probes) for scale in shown]

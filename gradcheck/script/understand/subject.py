@@ -53,16 +53,10 @@ class Subject:
     ----------
     backward : Backward
         The backward function, its recorded calls, and its gradients.
-    loss : LossExpression
-        The loss.
-    scale : Scale
-        What the gradients are multiplied by.
     forward : str or None
         The function that computes the prediction, for display.
     agreement : int
         With how many of the gradients the loss agrees.
-    unchecked : tuple of Unchecked
-        What else the script moves.
     remark : str or None
         What was noticed about its gradients beside all this.
     seen : frozenset of str
@@ -132,12 +126,6 @@ def understand(recording: Recording, overrides: Overrides) -> tuple[Subject, ...
     """Find the code that computes gradients, its parameters and the loss, from what was observed.
 
     There are several where a script trains several models, or computes the gradients of its parameters apart.
-
-    Raises
-    ------
-    ScriptError
-        With slug ``no-gradient``, ``no-loss``, ``loss-not-scalar``, ``loss-not-finite`` or ``ambiguous``; the message
-        says what was seen and which flag or comment settles it.
     """
     unrepeatable: dict[str, Function] = {}
     units = units_of(recording.source, overrides.backward)
@@ -246,14 +234,8 @@ class _Search:
 
     Attributes
     ----------
-    recording : Recording
-        What the script's run showed.
-    overrides : Overrides
-        What the user said.
     bases : frozenset of str
         The base names of what the script moves by a step.
-    refused : list of (Backward, Rejected)
-        The candidates without a loss.
     problems : list of ScriptError
         Why the loss of others could not be decided.
     """
@@ -298,15 +280,7 @@ class _Search:
         return [s for s in subjects if self.rank(s.backward) == self.rank(subjects[0].backward)]
 
     def beside(self, first: Subject, candidates: Sequence[Backward]) -> list[Subject]:
-        """Return a subject with those of other parameters: a second model, or one function for each gradient.
-
-        Parameters
-        ----------
-        first : Subject
-            The subject.
-        candidates : sequence of Backward
-            All code that was found to compute gradients.
-        """
+        """Return a subject with those of other parameters: a second model, or one function for each gradient."""
         found = [first]
         for backward in sorted(candidates, key=self._order):
             covered = [pair for subject in found for pair in subject.backward.pairs]

@@ -36,19 +36,7 @@ class Course:
 
 
 def course_of(recording: Recording, backward: Backward, loss: LossExpression, *, upwards: bool) -> Course:
-    """Return where the training goes, as far as its recorded rounds show.
-
-    Parameters
-    ----------
-    recording : Recording
-        What the script's run showed.
-    backward : Backward
-        The code, with its recorded moments.
-    loss : LossExpression
-        The loss that the script writes down.
-    upwards : bool
-        Whether it is to be made large.
-    """
+    """Return where the training goes, as far as its recorded rounds show."""
     sign = -1.0 if upwards else 1.0
     numbers = np.array([moment.number for moment in backward.moments], dtype=float)
     values = np.array([sign * _value(recording, backward, k, loss) for k in range(len(numbers))])

@@ -34,10 +34,6 @@ class Unchecked:
 
     Attributes
     ----------
-    name : str
-        The script's own name.
-    shape : tuple of int
-        Its shape; () for a number.
     reason : str
         Why it was not checked, as a sentence without a full stop.
     """
@@ -50,19 +46,7 @@ class Unchecked:
 def left_out(
     recording: Recording, chosen: Sequence[GradientMap], losses: Sequence[LossExpression], moving: Iterable[Backward]
 ) -> tuple[Unchecked, ...]:
-    """Return what else the script moves that a loss depends on and that decides how things move.
-
-    Parameters
-    ----------
-    recording : Recording
-        What the script's run showed.
-    chosen : sequence of GradientMap
-        The parameters that are checked.
-    losses : sequence of LossExpression
-        The losses that their gradients are compared with.
-    moving : iterable of Backward
-        The code that was seen to move anything, with what it moves.
-    """
+    """Return what else the script moves that a loss depends on and that decides how things move."""
     known = list(chosen)
     found = []
     for backward in moving:
@@ -152,15 +136,6 @@ def other_parameters(backward: Backward, chosen: Sequence[GradientMap], moved: S
 
     Two names and two moments may hide one place: it shows in values that no other place has. A single number or a
     constant array tells nothing; it belongs to what it stands beside.
-
-    Parameters
-    ----------
-    backward : Backward
-        The code.
-    chosen : sequence of GradientMap
-        The parameters that were chosen.
-    moved : set of str
-        Base names of what the script moves by a step.
     """
     names = {own.slot.name for own in chosen}
     bases = {fold(base_name(name)) for name in names}

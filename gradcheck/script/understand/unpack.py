@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from gradcheck.check.result import CheckResult, ParameterResult
+from gradcheck.checker.result import CheckResult, ParameterResult
 from gradcheck.script.record.leaves import Leaf
 from gradcheck.script.replay.backward import Backward
 from gradcheck.script.source.syntax import flat_targets
@@ -27,13 +27,7 @@ _PER_ENTRY = (
 
 
 def entry_names(backward: Backward) -> dict[str, tuple[str, ...]]:
-    """Return the names of the entries of each parameter that the code takes apart: ``A, tau = par``.
-
-    Parameters
-    ----------
-    backward : Backward
-        The code that computes the gradients.
-    """
+    """Return the names of the entries of each parameter that the code takes apart: ``A, tau = par``."""
     found = {}
     for pair in backward.pairs:
         # of a matrix, the user looks for a column by its number
@@ -56,15 +50,7 @@ def _unpacked(backward: Backward, leaf: Leaf) -> tuple[str, ...]:
 
 
 def split(result: CheckResult, names: Mapping[str, tuple[str, ...]]) -> CheckResult:
-    """Return a result with the entries of some parameters as parameters of their own.
-
-    Parameters
-    ----------
-    result : CheckResult
-        The result.
-    names : mapping of str to tuple of str
-        The names of the entries, by parameter.
-    """
+    """Return a result with the entries of some parameters as parameters of their own."""
     parameters: list[ParameterResult] = []
     for parameter in result.parameters:
         own = names.get(parameter.name)

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradcheck.check.entries import Entries
-from gradcheck.check.tolerance import Tolerance
+from gradcheck.checker.entries import Entries
+from gradcheck.checker.tolerance import Tolerance
 from gradcheck.evaluate.displacement import Along, Stretch
 from gradcheck.evaluate.objective import Objective
 from gradcheck.numerics.arrays import BoolArray, FloatArray, IntArray
@@ -39,18 +39,8 @@ def broken_ties(
 
     Parameters
     ----------
-    objective : Objective
-        The loss, with its probe chosen.
-    entries : Entries
-        Which of the probe's.
-    origin : float
-        The loss at the probe.
     analytic : float array, shape (entries,)
         The gradient under test.
-    derivative : Derivative
-        The numerical derivatives, with the kinks that were found.
-    tolerance : Tolerance
-        The tolerance in effect.
     """
     broken = np.zeros(analytic.size, dtype=bool)
     candidates = (derivative.kink > 0) & (derivative.kink_distance == 0) & np.isfinite(analytic)

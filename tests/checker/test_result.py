@@ -6,8 +6,8 @@ from dataclasses import FrozenInstanceError
 import numpy as np
 import pytest
 
-from gradcheck.check.result import CheckResult, ParameterResult, Reason, Verdict
-from gradcheck.check.tolerance import Tolerance
+from gradcheck.checker.result import CheckResult, ParameterResult, Reason, Verdict
+from gradcheck.checker.tolerance import Tolerance
 from gradcheck.numerics.noise import Noise
 
 M, X, I = Verdict.MATCH, Verdict.MISMATCH, Verdict.INCONCLUSIVE  # noqa: E741

@@ -53,8 +53,6 @@ class Trial:
     ----------
     analytic, numerical : float
         Derivative along the direction, from the gradient and from the loss.
-    error : float
-        Bound of the error of both.
     norm : float
         Root of the sum of squares of the contributions of all entries.
     """
@@ -92,18 +90,10 @@ class Directions:
 
     Parameters
     ----------
-    objective : Objective
-        The loss, with its probe chosen.
     gradient : sequence of float array
         The gradient under test, one flat array per leaf.
-    epsilons : sequence of float
-        Machine epsilon of each of these.
-    origin : float
-        The loss at the probe.
     noise : Noise
         Error of single values of the loss.
-    seed : int
-        Seed of the directions.
     """
 
     def __init__(
@@ -158,18 +148,7 @@ class Directions:
         return Block(owner, WHOLE, weight)
 
     def compare(self, groups: Sequence[Sequence[Block]]) -> list[Trial]:
-        """Compare each group of blocks along a direction of its own.
-
-        Parameters
-        ----------
-        groups : sequence of sequence of Block
-            What is moved together.
-
-        Returns
-        -------
-        list of Trial
-            One per group.
-        """
+        """Compare each group of blocks along a direction of its own."""
         drawn = [self._draw(blocks) for blocks in groups]
         analytic = np.array([one.analytic for one in drawn])
         norm = np.array([one.norm for one in drawn])

@@ -35,8 +35,6 @@ class Tolerance:
 
     Parameters
     ----------
-    rtol : float
-        Relative tolerance.
     atol : float
         Absolute tolerance in units of the loss per unit of the parameter. It is 0 by default, as any other value
         would hide the errors of small gradients.
@@ -60,12 +58,8 @@ class Tolerance:
 
         Parameters
         ----------
-        analytic, numerical : float array
-            Derivatives, of the same shape.
         scale : float or float array
             Largest numerical derivative of the parameter that an entry belongs to, in the unit of the entry.
-        epsilon : float
-            Machine epsilon of the loss, where it turned out to be coarser than all types.
         """
         size = np.maximum(np.abs(analytic), np.abs(numerical))
         share = np.minimum(self.share(scale), _LARGEST_SHARE * size)
@@ -86,11 +80,6 @@ class Tolerance:
 def default_rtol(dtypes: Iterable[npt.DTypeLike]) -> float:
     """Return the default relative tolerance for the coarsest of `dtypes`.
 
-    Parameters
-    ----------
-    dtypes : iterable of dtype
-        Types of the parameters, the gradients and the loss.
-
     Examples
     --------
     >>> default_rtol(["float64", "float32"])
@@ -108,20 +97,7 @@ def _coarsest(dtypes: Iterable[npt.DTypeLike]) -> float:
 
 
 def make_tolerance(rtol: float | None, atol: float | None, dtypes: Iterable[npt.DTypeLike]) -> Tolerance:
-    """Return the tolerance in effect: what the user gave, else the default of the coarsest type.
-
-    Parameters
-    ----------
-    rtol, atol : float or None
-        As given by the user.
-    dtypes : iterable of dtype
-        Types of the parameters, the gradients and the loss.
-
-    Raises
-    ------
-    InputError
-        If a tolerance is negative, NaN or infinite.
-    """
+    """Return the tolerance in effect: what the user gave, else the default of the coarsest type."""
     for name, value in (("rtol", rtol), ("atol", atol)):
         validate_tolerance(name, value)
     kinds = list(dtypes)
@@ -144,11 +120,6 @@ def validate_tolerance(name: str, value: float | None) -> None:
 
 def relative_error(analytic: npt.ArrayLike, numerical: npt.ArrayLike) -> FloatArray:
     """Return ``|a - n| / max(|a|, |n|)``: symmetric, between 0 and 2, and 0 where both are 0.
-
-    Parameters
-    ----------
-    analytic, numerical : array_like
-        Derivatives, of the same shape.
 
     Returns
     -------

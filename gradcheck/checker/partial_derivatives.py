@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from gradcheck.check.entries import Entries
+from gradcheck.checker.entries import Entries
 from gradcheck.evaluate.displacement import Pair
 from gradcheck.evaluate.line import Line
 from gradcheck.evaluate.objective import Objective
@@ -42,16 +42,6 @@ def partial_derivatives(
 
     Parameters
     ----------
-    objective : Objective
-        The loss, with its probe chosen.
-    entries : Entries
-        Which of the probe's.
-    origin : float
-        The loss at the probe.
-    noise : Noise
-        Error of single values of the loss.
-    goal : Goal
-        Decides after each round which entries need no more.
     hint : float array, shape (entries,), optional
         Steps that are to be tried before an entry is given up.
     reach : float array, shape (entries,), optional
@@ -104,10 +94,6 @@ def differences_by_step(
 
     Parameters
     ----------
-    objective : Objective
-        The loss, with its probe chosen.
-    owner, index : int
-        Position of the entry's parameter, and the flat index in it.
     steps : float array, shape (steps,)
         Positive steps.
 
@@ -130,12 +116,6 @@ def suggested_steps(objective: Objective, entries: Entries, origin: float, analy
 
     Parameters
     ----------
-    objective : Objective
-        The loss, with its probe chosen.
-    entries : Entries
-        Which of the probe's.
-    origin : float
-        The loss at the probe.
     analytic : float array, shape (entries,)
         The gradient under test.
     """
@@ -151,10 +131,6 @@ def natural_unit(objective: Objective, entries: Entries, scale: FloatArray, hint
 
     Parameters
     ----------
-    objective : Objective
-        The loss, with its probe chosen.
-    entries : Entries
-        Which of the probe's.
     scale : float array, shape (entries,)
         Natural scale of each entry.
     hint : float array, shape (entries,)
@@ -168,17 +144,7 @@ def _hinting_steps(objective: Objective) -> list[float]:
 
 
 def kink_reach(objective: Objective, entries: Entries, epsilon: float) -> FloatArray:
-    """Return the distance within which the user's code cannot tell on which side of a kink an entry stands.
-
-    Parameters
-    ----------
-    objective : Objective
-        The loss, with its probe chosen.
-    entries : Entries
-        Which of the probe's.
-    epsilon : float
-        Machine epsilon of the coarsest type of the user's code.
-    """
+    """Return the distance within which the user's code cannot tell on which side of a kink an entry stands."""
     scales = [np.maximum(np.abs(x), scale) for x, scale in zip(*_chosen(objective, entries), strict=True)]
     return min(_KINK_REACH * epsilon, _LARGEST_REACH) * np.concatenate(scales)
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gradcheck import CheckResult, Verdict, check_grad
-from gradcheck.check.verdict import Reason
+from gradcheck.checker.verdict import Reason
 from networks import Params, network
 
 SIZES = (60, 50, 20)
@@ -188,7 +188,7 @@ def test_errors_that_are_scattered_too_widely_to_list_are_still_a_mismatch() -> 
 
 
 def test_a_direction_that_nothing_explains_has_its_own_reason() -> None:
-    from gradcheck.check.certify import Outcome
+    from gradcheck.checker.certify import Outcome
 
     certificate = Outcome(2, 0.1, np.array([0]), complete=False, tolerable=False).certificate([Verdict.MATCH])
     assert certificate is not None

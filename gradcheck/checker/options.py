@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple, TypeGuard
 
 import numpy as np
 
-from gradcheck.check.tolerance import validate_tolerance
+from gradcheck.checker.tolerance import validate_tolerance
 from gradcheck.errors import InputError
 from gradcheck.evaluate.engine import Means
 from gradcheck.evaluate.forking import Forks
@@ -27,12 +27,6 @@ class Options(NamedTuple):
 
     Parameters
     ----------
-    rtol, atol : float or None
-        As given by the user.
-    method : {"auto", "central", "complex"}
-        How the loss is differentiated.
-    points : int
-        Number of points.
     budget : int or None
         Largest number of entries per parameter; None for no limit.
     directional : bool

@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from gradcheck.check.tolerance import Tolerance
-from gradcheck.check.verdict import Reason, Verdict
+from gradcheck.checker.tolerance import Tolerance
+from gradcheck.checker.verdict import Reason, Verdict
 from gradcheck.numerics.arrays import BoolArray, FloatArray
 from gradcheck.numerics.finite_difference import Derivative
 
@@ -35,16 +35,8 @@ class Judgement:
 
     Parameters
     ----------
-    verdicts : array of Verdict
-        The outcome.
-    reasons : array of Reason or None
-        Why.
-    allowed : float array
-        Largest accepted difference.
     settled : bool array
         True where more evaluations are not worth their cost.
-    target : float array
-        Error that would settle the others.
     """
 
     verdicts: npt.NDArray[np.object_]
@@ -78,8 +70,6 @@ class Judge:
     ----------
     analytic : float array, shape (entries,)
         The gradient under test.
-    tolerance : Tolerance
-        The tolerance in effect.
     entry_scale : float array, shape (entries,)
         Natural scale of each entry.
     unit : float array, shape (entries,)
@@ -90,8 +80,6 @@ class Judge:
         Distance within which the code under test cannot tell on which side of a kink an entry stands.
     zero : float array, shape (entries,)
         Relative size below which an analytic derivative is zero up to its own round-off.
-    loss : float
-        The loss at the point.
     """
 
     analytic: FloatArray
@@ -108,8 +96,6 @@ class Judge:
 
         Parameters
         ----------
-        derivative : Derivative
-            The numerical derivatives.
         gradient_scale : float array, shape (entries,)
             Largest numerical derivative of the parameter that an entry belongs to, in the unit of the entry.
         """
@@ -156,15 +142,7 @@ class Judge:
         return Judgement(verdicts, reasons, allowed, settled, target)
 
     def is_coarse(self, derivative: Derivative, judgement: Judgement) -> BoolArray:
-        """Tell where differences alone do not come to a sharp verdict.
-
-        Parameters
-        ----------
-        derivative : Derivative
-            The numerical derivatives.
-        judgement : Judgement
-            What this judge has said of them.
-        """
+        """Tell where differences alone do not come to a sharp verdict."""
         unclear = judgement.reasons == Reason.COARSE
         unclear |= (judgement.verdicts == Verdict.INCONCLUSIVE) & np.isfinite(derivative.value)
         return np.asarray(unclear & (derivative.kink == 0), dtype=bool)

@@ -43,12 +43,8 @@ class Entries:
 
         Parameters
         ----------
-        leaves : sequence of Leaf
-            The parameters.
         budget : int or None
             Largest number of entries per parameter; None for no limit.
-        seed : int
-            Seed of the samples.
         """
         return cls.of([sample_entries(leaf.size, budget, [seed, k]) for k, leaf in enumerate(leaves)])
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gradcheck import check_grad
-from gradcheck.check.options import ENTRY_BUDGET
+from gradcheck.checker.options import ENTRY_BUDGET
 from problems import cubic, cubic_grad
 
 

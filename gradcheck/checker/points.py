@@ -8,22 +8,22 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.check.certify import Outcome, certify
-from gradcheck.check.complex_step import complex_step, confirmed, with_opinion
-from gradcheck.check.directional import Directions
-from gradcheck.check.entries import Entries, sample_entries
-from gradcheck.check.judge import Judge, Judgement
-from gradcheck.check.options import Options
-from gradcheck.check.partial_derivatives import (
+from gradcheck.checker.certify import Outcome, certify
+from gradcheck.checker.complex_step import complex_step, confirmed, with_opinion
+from gradcheck.checker.directional import Directions
+from gradcheck.checker.entries import Entries, sample_entries
+from gradcheck.checker.judge import Judge, Judgement
+from gradcheck.checker.options import Options
+from gradcheck.checker.partial_derivatives import (
     kink_reach,
     natural_scale,
     natural_unit,
     partial_derivatives,
     suggested_steps,
 )
-from gradcheck.check.result import CheckResult, ParameterResult
-from gradcheck.check.ties import broken_ties
-from gradcheck.check.tolerance import Tolerance, make_tolerance
+from gradcheck.checker.result import CheckResult, ParameterResult
+from gradcheck.checker.ties import broken_ties
+from gradcheck.checker.tolerance import Tolerance, make_tolerance
 from gradcheck.evaluate.gradient import Gradient
 from gradcheck.evaluate.objective import Objective
 from gradcheck.numerics.arrays import BoolArray, FloatArray
@@ -39,26 +39,7 @@ _NON_FINITE = 64
 
 
 def check_points(objective: Objective, options: Options) -> list[CheckResult]:
-    """Check the gradient at the parameters as they stand, and at further points.
-
-    Parameters
-    ----------
-    objective : Objective
-        The loss and its gradient.
-    options : Options
-        The options in effect.
-
-    Returns
-    -------
-    list of CheckResult
-        One per point at which loss and gradient are finite.
-
-    Raises
-    ------
-    InputError
-        If the loss is not a finite scalar at the first point, a function changes the parameters, or the gradient does
-        not fit them.
-    """
+    """Check the gradient at the parameters as they stand, and at further points."""
     start = objective.start()
     gradient = objective.first_gradient(start)
     comparison, result = _first(objective, options, start, gradient)

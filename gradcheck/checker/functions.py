@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.check.entries import Entries
-from gradcheck.check.failure import failure_message
-from gradcheck.check.options import EntriesOption, Options
-from gradcheck.check.partial_derivatives import partial_derivatives
-from gradcheck.check.points import check_points
-from gradcheck.check.result import CheckResult
-from gradcheck.check.step_sweep import MOST_CURVES, with_step_curves
+from gradcheck.checker.entries import Entries
+from gradcheck.checker.failure import failure_message
+from gradcheck.checker.options import EntriesOption, Options
+from gradcheck.checker.partial_derivatives import partial_derivatives
+from gradcheck.checker.points import check_points
+from gradcheck.checker.result import CheckResult
+from gradcheck.checker.step_sweep import MOST_CURVES, with_step_curves
 from gradcheck.errors import GradientMismatch, InputError
 from gradcheck.evaluate.objective import Objective
 from gradcheck.evaluate.tracking import Progress
@@ -61,7 +61,7 @@ def check_grad(
         Further positional arguments of `loss` and `grad`.
     rtol, atol : float, optional
         Tolerances; by default rtol is that of the coarsest floating-point type involved (1e-5 for float64) and atol
-        is 0. See `gradcheck.check.tolerance.Tolerance`.
+        is 0. See `gradcheck.checker.tolerance.Tolerance`.
     method : {"auto", "central", "complex"}
         How the loss is differentiated: by central differences. "complex" replaces these by the complex step wherever
         they confirm it, "auto" only where they are too coarse for a verdict, "central" never.

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from gradcheck.check.certificate import Certificate
-from gradcheck.check.presented import presenter
-from gradcheck.check.step_curve import StepCurve
-from gradcheck.check.tolerance import Tolerance, relative_error
-from gradcheck.check.verdict import Reason as Reason
-from gradcheck.check.verdict import Verdict as Verdict
+from gradcheck.checker.certificate import Certificate
+from gradcheck.checker.presented import presenter
+from gradcheck.checker.step_curve import StepCurve
+from gradcheck.checker.tolerance import Tolerance, relative_error
+from gradcheck.checker.verdict import Reason as Reason
+from gradcheck.checker.verdict import Verdict as Verdict
 from gradcheck.numerics.arrays import FloatArray as FloatArray
 from gradcheck.numerics.arrays import IntArray
 from gradcheck.numerics.noise import Noise
@@ -134,7 +134,7 @@ class ParameterResult:
 
     @cached_property
     def rel_error(self) -> FloatArray:
-        """Relative error per checked entry, see `gradcheck.check.tolerance.relative_error`."""
+        """Relative error per checked entry, see `gradcheck.checker.tolerance.relative_error`."""
         return relative_error(self.analytic, self.numerical)
 
     @property
@@ -326,13 +326,7 @@ class CheckResult:
 
 
 def summary_table(parameters: Sequence[ParameterResult]) -> str:
-    """Return an aligned plain-text table with one line per parameter.
-
-    Parameters
-    ----------
-    parameters : sequence of ParameterResult
-        What to show.
-    """
+    """Return an aligned plain-text table with one line per parameter."""
     rows = [("parameter", "shape", "checked", "mismatched", "max rel error", "verdict")]
     for p in parameters:
         counted = str(p.size) if p.checked == p.size or p.certificate else f"{p.checked} of {p.size}"

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gradcheck.check.tolerance import Tolerance, default_rtol, make_tolerance, relative_error
+from gradcheck.checker.tolerance import Tolerance, default_rtol, make_tolerance, relative_error
 from gradcheck.errors import InputError
 
 numbers = st.floats(allow_nan=False, allow_infinity=False)

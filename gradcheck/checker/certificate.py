@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gradcheck.check.verdict import Verdict
+from gradcheck.checker.verdict import Verdict
 
 
 @dataclass(frozen=True)
@@ -32,13 +32,7 @@ class Certificate:
 
     @classmethod
     def merge(cls, certificates: Sequence[Certificate | None]) -> Certificate | None:
-        """Return what several points show together; None if one of them has none.
-
-        Parameters
-        ----------
-        certificates : sequence of Certificate or None
-            Those of one parameter, one per point.
-        """
+        """Return what several points show together; None if one of them has none."""
         known = [certificate for certificate in certificates if certificate is not None]
         if len(known) < len(certificates):
             return None

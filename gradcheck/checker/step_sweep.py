@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from gradcheck.check.partial_derivatives import differences_by_step
-from gradcheck.check.result import CheckResult, ParameterResult
-from gradcheck.check.step_curve import StepCurve
-from gradcheck.check.tolerance import relative_error
+from gradcheck.checker.partial_derivatives import differences_by_step
+from gradcheck.checker.result import CheckResult, ParameterResult
+from gradcheck.checker.step_curve import StepCurve
+from gradcheck.checker.tolerance import relative_error
 from gradcheck.evaluate.objective import Objective
 from gradcheck.numerics.arrays import FloatArray
 from gradcheck.numerics.step_size import parameter_scale
@@ -21,17 +21,7 @@ COST, MOST_CURVES = 2 * _RELATIVE_STEPS.size, 12
 
 
 def with_step_curves(objective: Objective, result: CheckResult, most: int) -> CheckResult:
-    """Return a result with the curve of the worst entry for as many of its parameters, the worst of these first.
-
-    Parameters
-    ----------
-    objective : Objective
-        The loss, at the point of the result, after its first evaluation.
-    result : CheckResult
-        What was found there.
-    most : int
-        How many curves to make; each costs `COST` evaluations.
-    """
+    """Return a result with the curve of the worst entry for as many of its parameters, the worst of these first."""
     gravity = [(-p.verdict.severity, -np.nan_to_num(p.max_rel_error, nan=np.inf)) for p in result.parameters]
     chosen = set(sorted(range(len(gravity)), key=lambda k: gravity[k])[:most])
     parameters = [
@@ -50,13 +40,5 @@ def _curve(objective: Objective, parameter: ParameterResult, owner: int) -> Step
 
 
 def error_by_step(curve: StepCurve, reference: float) -> FloatArray:
-    """Return the relative error of each difference of a curve against a derivative.
-
-    Parameters
-    ----------
-    curve : StepCurve
-        The differences.
-    reference : float
-        The derivative, analytic or numerical.
-    """
+    """Return the relative error of each difference of a curve against a derivative."""
     return relative_error(np.full(curve.steps.shape, reference), curve.differences)

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 from numpy.exceptions import ComplexWarning
 
-from gradcheck.check.entries import Entries
+from gradcheck.checker.entries import Entries
 from gradcheck.evaluate.objective import Objective
 from gradcheck.numerics.arrays import BoolArray, FloatArray, IntArray
 from gradcheck.numerics.finite_difference import Derivative
@@ -37,15 +37,6 @@ _SCALE_SHARE = 1e-3
 
 def complex_step(objective: Objective, entries: Entries, positions: IntArray) -> FloatArray:
     """Return the derivatives that complex parameters give.
-
-    Parameters
-    ----------
-    objective : Objective
-        The loss, with its probe chosen.
-    entries : Entries
-        All entries under test.
-    positions : int array
-        Which of them to differentiate by.
 
     Returns
     -------
@@ -90,8 +81,6 @@ def confirmed(derivative: Derivative, opinion: FloatArray) -> BoolArray:
 
     Parameters
     ----------
-    derivative : Derivative
-        What differences gave, with verified bounds.
     opinion : float array, shape (entries,)
         The complex step; NaN where there is none.
     """
@@ -106,8 +95,6 @@ def with_opinion(derivative: Derivative, opinion: FloatArray, where: BoolArray, 
 
     Parameters
     ----------
-    derivative : Derivative
-        What differences gave.
     opinion : float array, shape (entries,)
         The complex step.
     where : bool array, shape (entries,)

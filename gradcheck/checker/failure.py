@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-from gradcheck.check.result import CheckResult, ParameterResult, summary_table
-from gradcheck.check.verdict import Verdict
+from gradcheck.checker.result import CheckResult, ParameterResult, summary_table
+from gradcheck.checker.verdict import Verdict
 
 _WORST_ENTRIES = 5
 
 
 def failure_message(result: CheckResult) -> str:
-    """Return what `assert_grad` says about a result that did not pass.
-
-    Parameters
-    ----------
-    result : CheckResult
-        A result whose verdict is mismatch or inconclusive.
-    """
+    """Return what `assert_grad` says about a result that did not pass."""
     failed = [parameter for parameter in result.parameters if parameter.verdict is result.verdict]
     if result.verdict is Verdict.MISMATCH:
         title = f"the gradient does not match in {len(failed)} of {len(result.parameters)} parameters"

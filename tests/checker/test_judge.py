@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from gradcheck import Verdict, check_grad
-from gradcheck.check.verdict import Reason
+from gradcheck.checker.verdict import Reason
 from problems import cubic, cubic_grad, weights
 
 

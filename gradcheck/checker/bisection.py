@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from gradcheck.check.directional import Block, Directions
+from gradcheck.checker.directional import Block, Directions
 from gradcheck.numerics.arrays import IntArray
 
 # generations of blocks in which everything is wrong before all of a block is taken to be
@@ -41,8 +41,6 @@ class Suspects(NamedTuple):
 
     Parameters
     ----------
-    where : int array
-        Flat indices, ascending.
     complete : bool
         Whether all others were seen to be right.
     visible : float
@@ -62,16 +60,8 @@ class Bisection:
 
     Parameters
     ----------
-    directions : Directions
-        What blocks are compared with.
-    owner : int
-        The parameter.
-    shape : tuple of int
-        Its shape.
     budget : int
         Number of evaluations after which the search ends.
-    rng : Generator
-        Picks samples.
     """
 
     def __init__(

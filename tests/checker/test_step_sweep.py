@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from gradcheck import check_grad
-from gradcheck.check.step_sweep import COST, MOST_CURVES, error_by_step
+from gradcheck.checker.step_sweep import COST, MOST_CURVES, error_by_step
 from script_runs import check
 
 pytestmark = pytest.mark.usefixtures("forked")

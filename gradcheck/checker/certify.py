@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gradcheck.check.bisection import Bisection
-from gradcheck.check.certificate import Certificate
-from gradcheck.check.directional import Directions, Trial
-from gradcheck.check.verdict import Verdict
+from gradcheck.checker.bisection import Bisection
+from gradcheck.checker.certificate import Certificate
+from gradcheck.checker.directional import Directions, Trial
+from gradcheck.checker.verdict import Verdict
 from gradcheck.evaluate.leaf import Leaf
 from gradcheck.numerics.arrays import FloatArray, IntArray
 
@@ -35,8 +35,6 @@ class Outcome:
     ----------
     directions : int
         Number of directions that moved all of its entries; 0 where the loss is too rough or too noisy for them.
-    sensitivity : float
-        See `gradcheck.check.certificate.Certificate`.
     where : int array
         Entries that call for a look of their own.
     complete : bool
@@ -61,24 +59,7 @@ class Outcome:
 
 
 def certify(directions: Directions, leaves: Sequence[Leaf], rtol: float, seed: int) -> list[Outcome]:
-    """Compare all parameters together along random directions; where that fails, each of them, and then parts of it.
-
-    Parameters
-    ----------
-    directions : Directions
-        What blocks are compared with.
-    leaves : sequence of Leaf
-        The parameters.
-    rtol : float
-        Relative tolerance of an entry.
-    seed : int
-        Seed of the samples.
-
-    Returns
-    -------
-    list of Outcome
-        One per parameter.
-    """
+    """Compare all parameters together along random directions; where that fails, each of them, and then parts of it."""
     typical, largest = np.zeros(len(leaves)), np.zeros(len(leaves), dtype=np.intp)
     for k, leaf in enumerate(leaves):
         # one after the other, as they take much memory
