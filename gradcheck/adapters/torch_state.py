@@ -12,7 +12,7 @@ from typing import Any
 
 from gradcheck.adapters.torch_tensors import working_copy
 from gradcheck.evaluate.containers import children
-from gradcheck.evaluate.randomness import Randomness
+from gradcheck.evaluate.random_state import Randomness
 
 _DEPTH = 4
 _NODES = 3000

@@ -21,8 +21,7 @@ from gradcheck.evaluate.objective import Objective
 from gradcheck.numerics.arrays import BoolArray, FloatArray, IntArray
 from gradcheck.numerics.finite_difference import Derivative, differentiate
 from gradcheck.numerics.levels import Samples
-from gradcheck.numerics.noise import Noise
-from gradcheck.numerics.noise_scan import scatter
+from gradcheck.numerics.noise import Noise, scatter
 from gradcheck.numerics.step_size import coarser, coarsest_epsilon, parameter_scale, relative_step, typical_scale
 
 # agreement so close, relative to the root of the sum of squares of all contributions, is no chance

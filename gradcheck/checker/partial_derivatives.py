@@ -11,8 +11,7 @@ from gradcheck.evaluate.objective import Objective
 from gradcheck.numerics.arrays import FloatArray, IntArray
 from gradcheck.numerics.finite_difference import Derivative, Goal, Sampler, differentiate
 from gradcheck.numerics.levels import Samples
-from gradcheck.numerics.noise import Noise
-from gradcheck.numerics.noise_scan import scatter
+from gradcheck.numerics.noise import Noise, scatter
 from gradcheck.numerics.step_size import (
     absolute_step,
     coarser,

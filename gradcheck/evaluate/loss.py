@@ -13,7 +13,7 @@ from gradcheck.errors import InputError
 from gradcheck.evaluate.calls import Call
 from gradcheck.evaluate.displacement import Displacement, Place
 from gradcheck.evaluate.params import Parameters
-from gradcheck.evaluate.randomness import Randomness
+from gradcheck.evaluate.random_state import Randomness
 from gradcheck.evaluate.stacking import evaluate_stacked, one_value, stacked, values_of
 
 

@@ -19,7 +19,7 @@ from gradcheck.evaluate.engine import Engine, Means
 from gradcheck.evaluate.gradient import Gradient, match_gradient
 from gradcheck.evaluate.loss import Loss, scalar, split_pair
 from gradcheck.evaluate.params import Parameters
-from gradcheck.evaluate.randomness import Randomness
+from gradcheck.evaluate.random_state import Randomness
 from gradcheck.evaluate.self_difference import CallCounter
 from gradcheck.evaluate.shadow import float64_shadow
 from gradcheck.numerics.arrays import FloatArray, same_bits

@@ -12,8 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gradcheck.numerics.arrays import BoolArray, FloatArray, IntArray
-from gradcheck.numerics.estimate import best_estimate
-from gradcheck.numerics.extrapolation import Extrapolation
+from gradcheck.numerics.extrapolation import Extrapolation, best_estimate
 from gradcheck.numerics.levels import Levels, Round, Samples
 from gradcheck.numerics.noise import Noise
 from gradcheck.numerics.step_search import RATIO, StepSearch

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from gradcheck.numerics.arrays import BoolArray, FloatArray, IntArray
-from gradcheck.numerics.estimate import best_estimate
-from gradcheck.numerics.extrapolation import Extrapolation
+from gradcheck.numerics.extrapolation import Extrapolation, best_estimate
 from gradcheck.numerics.levels import Levels
 
 # Ratio of neighbouring steps: no power of two, so that an oscillation is not sampled at the same phase twice.

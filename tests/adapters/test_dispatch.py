@@ -145,9 +145,7 @@ print([name for name in {FRAMEWORKS} if name in sys.modules])
 
 
 def test_the_public_name_is_a_function_whatever_else_is_imported():
-    code = (
-        "import gradcheck; gradcheck.check_grad; import gradcheck.checker.functions; print(gradcheck.check.__name__)"
-    )
+    code = "import gradcheck; gradcheck.check_grad; import gradcheck.checker.functions; print(gradcheck.check.__name__)"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert run.stdout == "check\n"
 

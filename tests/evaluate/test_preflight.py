@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from gradcheck import InputError, Verdict, check_grad, numerical_grad
-from gradcheck.evaluate.generators import Generators
+from gradcheck.evaluate.random_state import Generators
 from problems import weights
 
 X = np.random.default_rng(3).normal(size=(20, 3))

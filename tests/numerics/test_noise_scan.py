@@ -5,14 +5,14 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from gradcheck.numerics import noise_scan
+from gradcheck.numerics.noise import scatter
 
 EPS = 2.0**-52
 
 
-def scatter(loss: Callable[[float], float], origin: float, expected: float) -> float:
+def scanned(loss: Callable[[float], float], origin: float, expected: float) -> float:
     """Scan a loss that takes one position after the other."""
-    return noise_scan.scatter(lambda positions: np.array([loss(t) for t in positions]), origin, expected)
+    return scatter(lambda positions: np.array([loss(t) for t in positions]), origin, expected)
 
 
 def noisy(level: float) -> Callable[[float], float]:
@@ -23,7 +23,7 @@ def noisy(level: float) -> Callable[[float], float]:
 
 @pytest.mark.parametrize("level", [1e-12, 1e-9, 1e-6, 1e-3])
 def test_noise_is_measured(level: float) -> None:
-    assert scatter(noisy(level), 1.0, 1e-16) == pytest.approx(level, rel=0.9)
+    assert scanned(noisy(level), 1.0, 1e-16) == pytest.approx(level, rel=0.9)
 
 
 SMOOTH: dict[str, Callable[[float], float]] = {
@@ -39,26 +39,26 @@ SMOOTH: dict[str, Callable[[float], float]] = {
 
 @pytest.mark.parametrize("name", SMOOTH)
 def test_what_is_no_noise_is_not_taken_for_it(name: str) -> None:
-    assert scatter(SMOOTH[name], SMOOTH[name](0.0), 2 * EPS) <= 100 * EPS
+    assert scanned(SMOOTH[name], SMOOTH[name](0.0), 2 * EPS) <= 100 * EPS
 
 
 def test_float32_inside() -> None:
     def loss(t: float) -> float:
         return float(np.float32(1.5) + np.sin(np.float32(0.7 + t)))
 
-    assert 1e-8 < scatter(loss, loss(0.0), 1e-7) < 1e-6
+    assert 1e-8 < scanned(loss, loss(0.0), 1e-7) < 1e-6
 
 
 def test_cancellation_shows_although_the_loss_is_small() -> None:
     def loss(t: float) -> float:
         return float(1e6 + np.sin(0.3 + t) - 1e6)
 
-    assert 1e-11 < scatter(loss, loss(0.0), EPS) < 1e-9
+    assert 1e-11 < scanned(loss, loss(0.0), EPS) < 1e-9
 
 
 def test_a_constant_has_none() -> None:
-    assert scatter(lambda _: 2.0, 2.0, EPS) == 0.0
+    assert scanned(lambda _: 2.0, 2.0, EPS) == 0.0
 
 
 def test_a_loss_that_is_nowhere_finite_tells_nothing() -> None:
-    assert scatter(lambda _: float("nan"), 1.0, EPS) == 0.0
+    assert scanned(lambda _: float("nan"), 1.0, EPS) == 0.0

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from gradcheck.numerics.extrapolation import richardson
 from gradcheck.numerics.levels import Levels
-from gradcheck.numerics.richardson import richardson
 from gradcheck.numerics.step_search import RATIO
 from ladders import levels_of
 

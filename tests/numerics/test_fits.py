@@ -5,9 +5,8 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
-from gradcheck.numerics.least_squares import polynomial_fits
+from gradcheck.numerics.extrapolation import polynomial_fits, richardson
 from gradcheck.numerics.levels import Levels
-from gradcheck.numerics.richardson import richardson
 
 STEPS = 0.2 * 0.85 ** np.arange(10)
 
