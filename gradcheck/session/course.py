@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.errors import ScriptError
-from gradcheck.script.check.points import rewind_input, understood
+from gradcheck.script.record.answers import rewind_input
 from gradcheck.script.record.kernel import stand_in_for_kernel
 from gradcheck.script.record.leaves import follow, is_numeric
 from gradcheck.script.record.run import Recorder, run_script
@@ -28,6 +28,7 @@ from gradcheck.script.source.patch import apply_edits
 from gradcheck.script.source.syntax import assigned_names
 from gradcheck.script.source.text import with_text
 from gradcheck.script.source.updates import moves_in
+from gradcheck.script.understand.reading import run, understood
 from gradcheck.script.understand.subject import Subject
 from gradcheck.session.dataset import Array, Data, Sample, find_data, samples_of
 from gradcheck.session.examine import internal_error
@@ -112,7 +113,8 @@ def _follow(job: CourseRequest) -> Course:
     if job.edits:
         source = with_text(source, "\n".join(apply_edits(source.text.split("\n"), job.edits)))
     _seed(request.seed)
-    recording, subjects = understood(source, request)
+    recording = run(source, request)
+    subjects = understood(recording, request)
     subject = subjects[0]
     data = find_data(recording, subject, job.inputs, job.targets)
     samples = samples_of(recording, subject, data)

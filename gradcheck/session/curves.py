@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -12,17 +13,27 @@ from gradcheck.checker.step_sweep import COST, MOST_CURVES, with_step_curves
 from gradcheck.evaluate.objective import Objective
 from gradcheck.script.check.point import Point, staged
 from gradcheck.script.check.points import Examined
+from gradcheck.script.request import Request
 
+# of the time limit
+_SHARE_OF_CURVES = 0.1
 # unit round-off below which a loss was computed in double precision
 _DOUBLE = 1e-12
 
 
-def with_curves(examined: Examined, seconds: float) -> Examined:
-    """Return what was examined, with curves at its gravest point; without them where something speaks against it."""
+def with_curves(models: Sequence[Examined], request: Request) -> list[Examined]:
+    """Return what was examined, with curves where they are asked for."""
+    if not request.curves:
+        return list(models)
+    return [_at_worst(examined, _SHARE_OF_CURVES * request.seconds / len(models)) for examined in models]
+
+
+def _at_worst(examined: Examined, seconds: float) -> Examined:
+    """Return what was examined, with curves at its worst point; without them where something speaks against it."""
     points = list(examined.points)
-    gravest = max(range(len(points)), key=lambda k: points[k].result.verdict.severity)
+    worst = max(range(len(points)), key=lambda k: points[k].result.verdict.severity)
     try:
-        points[gravest] = _with_curves(examined, points[gravest], seconds)
+        points[worst] = _with_curves(examined, points[worst], seconds)
     except Exception:  # noqa: BLE001 - the script's functions may raise anything, and a picture is not worth a verdict
         return examined
     return replace(examined, points=tuple(points))

@@ -19,7 +19,7 @@ from gradcheck.checker.verdict import Verdict
 from gradcheck.repair.judgement import Judgement
 from gradcheck.script.check.fresh_data import FreshData
 from gradcheck.script.check.point import Point
-from gradcheck.script.check.points import Examined, checks, understood
+from gradcheck.script.check.points import Examined, checks
 from gradcheck.script.record.run import Recording
 from gradcheck.script.replay.outputs import Kind
 from gradcheck.script.replay.stage import LossExpression
@@ -28,6 +28,7 @@ from gradcheck.script.request import Request
 from gradcheck.script.source.file import SourceFile
 from gradcheck.script.source.names import is_maximised
 from gradcheck.script.understand.losses import loss_candidates
+from gradcheck.script.understand.reading import run, understood
 from gradcheck.script.understand.subject import Subject
 from gradcheck.session.training_run import Course, Run, course_of, follow_run, recorded_course, rounds_to_follow
 
@@ -81,7 +82,8 @@ class SecondLook:
             deadline=time.monotonic() + seconds,
             points=self._request.points * (2 if self._examined.evaluations <= _FEW_EVALUATIONS else 1),
         )
-        recording, subjects = understood(source, request)
+        recording = run(source, request)
+        subjects = understood(recording, request)
         subject = self._same(subjects)
         if subject is None:
             return Judgement()

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.script.check.points import rewind_input
+from gradcheck.script.record.answers import rewind_input
 from gradcheck.script.record.kernel import stand_in_for_kernel
 from gradcheck.script.record.leaves import follow
 from gradcheck.script.record.run import Recorder, Recording, StopScript, run_script

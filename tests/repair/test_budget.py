@@ -93,10 +93,12 @@ def test_numbers_are_counted(value, count):
 EXAMINE = """
 import time
 import gradcheck.repair.bench as bench
-import gradcheck.session.examine as examine
+import gradcheck.session.causes as causes
+from gradcheck.script.request import Request
+from gradcheck.session.examine import examine
 
 units, pause = int(sys.argv[2]), float(sys.argv[3])
-examine._UNITS_PER_SECOND = units
+causes._UNITS_PER_SECOND = units
 spent, made, guarded = [], bench.Budget.__init__, bench.Trial._guarded
 
 
@@ -111,7 +113,7 @@ def slow(self, *arguments):
 
 
 bench.Budget.__init__, bench.Trial._guarded = make, slow
-result = examine.examine(examine.Request(sys.argv[1], seconds=100.0))
+result = examine(Request(sys.argv[1], seconds=100.0))
 answer({
     "verdict": result.verdict,
     "findings": [repr(finding) for finding in result.findings],
@@ -144,9 +146,9 @@ HANG = """
 import time
 from pathlib import Path
 import gradcheck.session.child as child
-import gradcheck.session.examine as examine
+import gradcheck.session.causes as causes
 
-examine.find_causes = lambda *_: time.sleep(1000)
+causes.find_causes = lambda *_: time.sleep(1000)
 child.main(Path({folder!r}))
 """
 

@@ -21,9 +21,8 @@ from gradcheck.report.formats import FORMATS
 from gradcheck.report.fragment_markdown import report_markdown
 from gradcheck.report.fragment_text import report_text
 from gradcheck.report.text import as_log, render, sentence, summary
-from gradcheck.script.request import Request
 from gradcheck.script.source.place import Cells
-from gradcheck.session.examine import examine
+from gradcheck.session.outcome import reported
 from gradcheck.session.report import Report
 from gradcheck.session.result import Unchecked
 from report_readers import annotations, rows_of
@@ -85,25 +84,19 @@ def test_reasons_in_notebooks_speak_of_cells():
     assert said == replace(row, reason="cell 2, line 1 computes it")
 
 
-def joined(tmp_path, monkeypatch, *parts):
-    monkeypatch.setattr("gradcheck.session.examine.checked", lambda *_: list(parts))
-    monkeypatch.setattr("gradcheck.session.examine._result", lambda part, *_: part)
-    return examine(Request(str(write(tmp_path, "x = 1\n", "net.py"))))
-
-
-def test_what_one_model_leaves_out_and_another_one_has_is_checked(tmp_path, monkeypatch):
+def test_what_one_model_leaves_out_and_another_one_has_is_checked():
     one = script("net.py", parameter("W1"), unchecked=(Unchecked("W2", (), "why"), UNCHECKED[1]))
     other = script("net.py", parameter("W2"), unchecked=(Unchecked("W1", (), "why"), UNCHECKED[1], UNCHECKED[2]))
-    result = joined(tmp_path, monkeypatch, one, other)
+    result = reported([one, other])
     assert [p.name for p in result.parameters] == ["W1", "W2"]
     assert result.unchecked == UNCHECKED[1:]
     assert result.verdict == "inconclusive"
 
 
-def test_models_that_have_everything_between_them_match(tmp_path, monkeypatch):
+def test_models_that_have_everything_between_them_match():
     one = script("net.py", parameter("W1"), unchecked=(Unchecked("W2", (), "why"),))
     other = script("net.py", parameter("W2"), unchecked=(Unchecked("W1", (), "why"),))
-    result = joined(tmp_path, monkeypatch, one, other)
+    result = reported([one, other])
     assert (result.unchecked, result.verdict) == ((), "match")
 
 

@@ -17,13 +17,15 @@ from dataclasses import asdict
 from pathlib import Path
 from gradcheck.script.source.text import with_text
 from gradcheck.script.check.points import checked
+from gradcheck.script.understand.reading import run, understood
 from gradcheck.script.request import Request
 from gradcheck.session.second_look import SecondLook
 from gradcheck.script.source.file import SourceFile
 
 path, left, *edits = sys.argv[1:]
 source, request = SourceFile.read(Path(path)), Request(path)
-(examined,) = checked(source, request)
+recording = run(source, request)
+(examined,) = checked(recording, understood(recording, request), request)
 look = SecondLook(examined, request, time.monotonic() + float(left), 1.0)
 answer([asdict(look(with_text(source, source.text.replace(*edit.split(" => "))))) for edit in edits])
 """

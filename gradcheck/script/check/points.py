@@ -1,13 +1,12 @@
-"""Run a script, understand it, and compare its gradients with differences at several points."""
+"""Compare the gradients of a script with differences at several points."""
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from typing import Any, TextIO, cast
+from typing import Any
 
 import numpy as np
 
@@ -21,22 +20,16 @@ from gradcheck.script.check.coverage import by_coverage
 from gradcheck.script.check.fresh_data import FreshData
 from gradcheck.script.check.growth import before_growth, fitted, grown
 from gradcheck.script.check.point import Point
-from gradcheck.script.record.answers import Answers
-from gradcheck.script.record.kernel import stand_in_for_kernel
-from gradcheck.script.record.run import Call, Recording, record, script_raised
+from gradcheck.script.record.run import Call, Recording, script_raised
 from gradcheck.script.replay.perturb import assign, moved, put_back
 from gradcheck.script.replay.stage import Stage
 from gradcheck.script.replay.stale import computed_before
-from gradcheck.script.replay.units import recorded, units_of
 from gradcheck.script.request import Request
-from gradcheck.script.source.file import SourceFile
 from gradcheck.script.understand.clipping import clip_bounds, without_clipped
 from gradcheck.script.understand.guards import GuardlessSource
-from gradcheck.script.understand.optimized import understood as understood_with_optimizers
+from gradcheck.script.understand.reading import run, understood
 from gradcheck.script.understand.subject import Subject
 
-# of the time limit; the rest is for understanding and checking
-_SHARE_OF_RUN = 0.5
 # of the losses in single and in double precision; further apart, the script does something else in double precision
 _SAME_LOSS = 1e-3
 # for a point where there is no time left: what is seen then is shown
@@ -64,22 +57,19 @@ class Examined:
         return frozenset(parameter.name for parameter in found if parameter.verdict is Verdict.MISMATCH)
 
 
-def checked(source: SourceFile, request: Request) -> list[Examined]:
-    """Record a script, understand it, and compare its gradients with differences; there is one result per model."""
-    found = _checked(source, request)
-    guardless = GuardlessSource(source)
+def checked(recording: Recording, subjects: Sequence[Subject], request: Request) -> list[Examined]:
+    """Compare the gradients of a script with differences; there is one result per model."""
+    found = [_examined(recording, subject, request) for subject in subjects]
+    guardless = GuardlessSource(recording.source)
     if not guardless.guards or not any(examined.wrong for examined in found):
         return found
+    quiet = replace(request, told=None)
     try:
-        others = _checked(guardless, replace(request, told=None))
+        again = run(guardless, quiet)
+        others = [_examined(again, subject, quiet) for subject in understood(again, quiet)]
     except ScriptError:
         return found
     return [_unguarded(examined, others, guardless) for examined in found]
-
-
-def _checked(source: SourceFile, request: Request) -> list[Examined]:
-    recording, subjects = understood(source, request)
-    return [_examined(recording, subject, request) for subject in subjects]
 
 
 def _unguarded(examined: Examined, others: Sequence[Examined], source: GuardlessSource) -> Examined:
@@ -91,29 +81,6 @@ def _unguarded(examined: Examined, others: Sequence[Examined], source: Guardless
             remark = f"gradients are compared with those of the loss without its guard against zero ({written})"
             return replace(other, subject=replace(other.subject, remark=remark))
     return examined
-
-
-def understood(source: SourceFile, request: Request) -> tuple[Recording, tuple[Subject, ...]]:
-    """Record a script and understand it; there is one subject per model."""
-    request.tell("running it")
-    rewind_input()
-    stand_in_for_kernel(source)
-    units = units_of(source, request.overrides.backward)
-    recording = record(source, request.argv, _SHARE_OF_RUN * request.seconds, recorded(source, units), set(units))
-    try:
-        return recording, understood_with_optimizers(recording, request.overrides)
-    except ScriptError as error:
-        # a script that broke off before its gradients explains itself better than what was not found then
-        reached = any(call.function in units for call in recording.calls) and error.slug != "no-gradient"
-        raise (recording.problem if recording.problem is not None and not reached else error) from None
-
-
-def rewind_input() -> None:
-    """Let the next run of a script read its standard input from the beginning."""
-    if isinstance(sys.stdin, Answers):
-        sys.stdin = cast(TextIO, sys.stdin.rewound())
-    elif sys.stdin is not None:
-        sys.stdin = cast(TextIO, Answers(sys.stdin))
 
 
 def _examined(recording: Recording, subject: Subject, request: Request) -> Examined:

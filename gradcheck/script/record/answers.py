@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
-from typing import Any, TextIO
+from typing import Any, TextIO, cast
 
 
 class Answers:
@@ -53,3 +54,11 @@ class Answers:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
+
+
+def rewind_input() -> None:
+    """Let the next run of a script read its standard input from the beginning."""
+    if isinstance(sys.stdin, Answers):
+        sys.stdin = cast(TextIO, sys.stdin.rewound())
+    elif sys.stdin is not None:
+        sys.stdin = cast(TextIO, Answers(sys.stdin))
