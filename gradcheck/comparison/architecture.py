@@ -9,7 +9,6 @@ from __future__ import annotations
 import itertools
 import math
 import re
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -26,7 +25,8 @@ _RTOL, _ATOL = 1e-5, 1e-7
 _HIDDEN = ("sigmoid", "tanh", "relu", "leaky_relu", "linear", "softmax")
 _OUTPUT = ("sigmoid", "linear", "softmax", "tanh", "relu", "leaky_relu")
 _MOST_CHAINS, _MOST_LEAVES, _MOST_ROWS = 2_000, 12, 64
-_SECONDS = 5.0
+# what the search may cost, in multiplications: seconds would make what is found depend on what else the machine does
+_WORK, _WORK_OF_TRIAL = 1e10, 2e5
 
 
 @dataclass(frozen=True)
@@ -112,15 +112,17 @@ def find_architecture(samples: Sequence[Sample]) -> Architecture | None:
         return None
     leaves = list(_numbered(names, first.parameters))
     ends = tuple(itertools.accumulate(leaf.size for leaf in leaves))
-    deadline = time.monotonic() + _SECONDS
+    spent = 0.0
     for layout, n_in, n_out in _layouts(first):
         for chain in itertools.islice(_all_chains(leaves, names, n_in, n_out), _MOST_CHAINS):
-            if time.monotonic() > deadline:
-                return None
             widths = (n_in, *(weight.shape[1] for weight, _ in chain))
             indices = np.concatenate([*(np.ravel(w) for w, _ in chain), *(b for _, b in chain)])
             hidden = _HIDDEN if len(chain) > 1 else ("linear",)
             for f, g in itertools.product(hidden, _OUTPUT):
+                # most do not fit the first moment already
+                spent += _WORK_OF_TRIAL + len(first.inputs) * ends[-1] if np.ndim(first.inputs) else _WORK_OF_TRIAL
+                if spent > _WORK:
+                    return None
                 found = Architecture(widths, f, g, layout, names, indices, ends)
                 if all(_predicts(found, sample) for sample in samples):
                     return found

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -18,7 +17,13 @@ from gradcheck.reference.data import split, standardization
 
 _EPOCHS, _CHUNK = 4_000, 100
 _RATES, _STARTS = (0.05, 0.1), 3
-_SECONDS_EACH, _SECONDS = 2.0, 6.0
+# what a training may cost, and several of them together, in multiplications: seconds would make what is learned depend
+# on what else the machine does
+_WORK_EACH, _WORK = 2e9, 6e9
+# an update costs as much as so many, however small the network
+_WORK_OF_UPDATE = 1e5
+# multiplications by each weight, for each sample: forward, and twice backward
+_PASSES = 3
 _MOST_IN_BATCH = 256
 # of the loss of a constant prediction
 _SOLVED = 5e-4
@@ -40,17 +45,18 @@ def best_of(task: Task, kind: Kind, *, seed: int, name: str, title: str, good: f
     Inputs are scaled to mean 0 and spread 1, and so are targets where outputs are not bounded: this changes nothing in
     what a network can represent, and makes it easier to train.
     """
-    began = time.monotonic()
     best: Run | None = None
+    spent = 0.0
     scaled = _scaled(task, kind.output)
     trials = 0
     for rate, start in itertools.product(_RATES, range(_STARTS)):
         trials += 1
-        losses = _train(scaled, kind, rate, seed + start)
+        losses, work = _train(scaled, kind, rate, seed + start)
+        spent += work
         steps = tuple(range(1, len(losses) + 1))
         run = Run(name, title, kind.widths, kind.hidden, kind.output, steps, losses)
         best = run if best is None else best_run([best, run])
-        if best.final < max(good, _SOLVED * task.baseline) or time.monotonic() - began > _SECONDS:
+        if best.final < max(good, _SOLVED * task.baseline) or spent > _WORK:
             break
     assert best is not None
     return replace(best, note=f"the best of {trials} trials" if trials > 1 else "")
@@ -73,26 +79,34 @@ def _scaled(task: Task, output: str) -> _Scaled:
     return _Scaled(X, Y, task, factor**2)
 
 
-def _train(scaled: _Scaled, kind: Kind, rate: float, seed: int) -> tuple[float, ...]:
+def _train(scaled: _Scaled, kind: Kind, rate: float, seed: int) -> tuple[tuple[float, ...], float]:
+    """Return the losses of a training, and what it has cost."""
     network = Network(kind.widths, hidden=kind.hidden, output=kind.output, seed=seed)
-    optimizer, began = Adam(rate), time.monotonic()
+    optimizer, spent = Adam(rate), 0.0
     batch = len(scaled.X) if len(scaled.X) <= _MOST_IN_BATCH else 64
     losses: list[float] = []
-    while len(losses) < _EPOCHS and time.monotonic() - began < _SECONDS_EACH:
+    epochs = _CHUNK if len(scaled.X) <= _MOST_IN_BATCH else 5
+    while len(losses) < _EPOCHS and spent < _WORK_EACH:
         history = train(
             network,
             scaled.X,
             scaled.Y,
             loss=scaled.task.loss,
             optimizer=optimizer,
-            epochs=_CHUNK if len(scaled.X) <= _MOST_IN_BATCH else 5,
+            epochs=epochs,
             batch_size=batch,
             seed=seed + len(losses),
         )
+        spent += _work(network, len(scaled.X), batch, epochs)
         losses += [loss * scaled.factor for loss in history.loss]
         if not math.isfinite(losses[-1]) or losses[-1] < _SOLVED * scaled.task.baseline:
             break
-    return tuple(losses)
+    return tuple(losses), spent
+
+
+def _work(network: Network, rows: int, batch: int, epochs: int) -> float:
+    """Return what so many epochs cost."""
+    return float(epochs * (_WORK_OF_UPDATE * -(-rows // batch) + _PASSES * rows * network.vector.size))
 
 
 def wider(task: Task, kind: Kind, *, seed: int, good: float, hidden: tuple[int, ...] | None = None) -> list[Run]:
@@ -143,10 +157,10 @@ def held_out(task: Task, kind: Kind, *, seed: int) -> float:
 
 def descend(task: Task, network: Network, *, rate: float, batch: int, updates: int, seed: int) -> float:
     """Train a network by plain steps, as scripts do, from the parameters that it has; return its loss at the end."""
-    began, done, rows = time.monotonic(), 0, len(task.X)
+    spent, done, rows = 0.0, 0, len(task.X)
     per_epoch = max(1, -(-rows // batch))
     optimizer = SGD(rate)
-    while done < updates and time.monotonic() - began < _SECONDS_EACH:
+    while done < updates and spent < _WORK_EACH:
         epochs = max(1, min(updates - done, 500) // per_epoch)
         history = train(
             network,
@@ -159,6 +173,7 @@ def descend(task: Task, network: Network, *, rate: float, batch: int, updates: i
             seed=seed + done,
         )
         done += epochs * per_epoch
+        spent += _work(network, rows, batch, epochs)
         if history.stopped == "diverged":
             return math.inf
     value = task.of(network)
