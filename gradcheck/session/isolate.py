@@ -31,6 +31,8 @@ _GRACE_SECONDS = 1.0
 _TAIL_BYTES = 4_000
 # how often it is looked at what the child is doing
 _LOOK_SECONDS = 0.5
+# for an interpreter to start, at the most
+_START_SECONDS, _POLL_SECONDS = 60.0, 0.02
 
 
 class Children:
@@ -175,7 +177,14 @@ def _run(
 def _exit_code(
     child: subprocess.Popen[bytes], place: Path, seconds: float, told: Callable[[str], object] | None
 ) -> int | None:
-    """Wait for a child, and tell what it is doing; return None when it takes longer than it may."""
+    """Wait for a child, and tell what it is doing; return None when it takes longer than it may.
+
+    Its time begins with the script's: on a busy machine, an interpreter takes seconds to start.
+    """
+    late = time.monotonic() + _START_SECONDS
+    while not (place / TRACE).exists() and time.monotonic() < late:
+        with suppress(subprocess.TimeoutExpired):
+            return child.wait(_POLL_SECONDS)
     end = time.monotonic() + seconds
     while (left := end - time.monotonic()) > 0:
         with suppress(subprocess.TimeoutExpired):
