@@ -10,7 +10,7 @@ from typing import Any
 from gradcheck.errors import ScriptError, UsageError
 from gradcheck.script.request import Overrides, Request
 from gradcheck.script.source.file import ScriptText, SourceFile
-from gradcheck.script.source.place import Cells
+from gradcheck.script.source.place import Layout
 from gradcheck.session.isolate import Children, examine_isolated
 from gradcheck.session.report import Report
 from gradcheck.session.result import ScriptResult
@@ -62,8 +62,8 @@ class Job:
     ----------
     request : Request or None
         What to examine; None for a script that cannot be read.
-    cells : Cells or None
-        For a notebook: where its cells begin.
+    layout : Layout
+        Where its lines stand, in cells and in files.
     options : Options
         The settings; they say which findings are shown.
     """
@@ -71,7 +71,7 @@ class Job:
     path: str
     request: Request | None = None
     error: ScriptError | None = None
-    cells: Cells | None = None
+    layout: Layout = field(default_factory=Layout)
     options: Options = field(default_factory=Options)
 
     def run(
@@ -86,19 +86,21 @@ class Job:
         else:
             result = replace(examine_isolated(self.request, output, children, told), path=self.path)
         shown = tuple(finding for finding in result.findings if self.options.shows(finding.code))
-        return replace(result, findings=shown).in_cells(self.cells)
+        return replace(result, findings=shown).laid_out(self.layout)
 
 
 def prepare(path: str | Path, options: Options, *, content: str | None = None, beside: Options | None = None) -> Job:
     """Read one script and settle its settings; nothing of it is run."""
     shown, place = str(path), Path(path).absolute()
-    cells: Cells | None = None
+    layout = Layout()
     try:
         text = ScriptText.read(place, content)
-        cells = text.cells
+        layout = Layout(text.cells)
+        text = text.with_modules()
+        layout = Layout(text.cells, text.parts)
         comment = options_of_comment(text.parse())
     except ScriptError as error:
-        return Job(shown, error=error, cells=cells)
+        return Job(shown, error=error, layout=layout)
     settled = resolve(options, comment, place, beside)
     # what nobody has said is left to the request's own defaults
     said: dict[str, Any] = {name: getattr(settled, name) for name in ("points", "seed", "method", "fix")}
@@ -117,7 +119,7 @@ def prepare(path: str | Path, options: Options, *, content: str | None = None, b
         content=content,
         **{field: value for field, value in said.items() if value is not None},
     )
-    return Job(shown, request, cells=cells, options=settled)
+    return Job(shown, request, layout=layout, options=settled)
 
 
 def examine_script(path: str | Path, options: Options, output: Callable[[bytes], object] | None = None) -> ScriptResult:

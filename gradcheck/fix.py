@@ -9,12 +9,21 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from gradcheck.api import prepare
+from gradcheck.api import Job, prepare
 from gradcheck.errors import FixError
 from gradcheck.script.source.finding import Edit
 from gradcheck.script.source.patch import edited_notebook, edited_script, unified_diff, verified_edits
 from gradcheck.session.result import ScriptResult
 from gradcheck.settings import Options
+
+
+@dataclass(frozen=True)
+class Changed:
+    """A file with edits, before and after."""
+
+    path: Path
+    before: bytes
+    after: bytes
 
 
 @dataclass(frozen=True)
@@ -25,13 +34,14 @@ class Mended:
     ----------
     edits : tuple of Edit
         The lines to replace; empty where no edit was verified.
+    files : tuple of Changed
+        The files in which they stand: the script, and modules beside it.
     """
 
     path: Path
     result: ScriptResult
     edits: tuple[Edit, ...]
-    before: bytes
-    after: bytes
+    files: tuple[Changed, ...] = ()
 
     @property
     def remarks(self) -> tuple[str, ...]:
@@ -42,41 +52,58 @@ class Mended:
     @property
     def diff(self) -> bytes:
         """The edits as a unified diff; empty where there are none."""
-        name = self.path.as_posix().lstrip("/")
-        return unified_diff(name, self.before, self.after)
+        return b"".join(unified_diff(f.path.as_posix().lstrip("/"), f.before, f.after) for f in self.files)
 
 
 def find_fix(path: str | Path, options: Options, output: Callable[[bytes], object] | None = None) -> Mended:
-    """Check a script, and return what mends it; its file stays as it is."""
+    """Check a script, and return what mends it; its files stay as they are."""
     place = Path(path)
-    before = place.read_bytes() if place.is_file() else b""
     # what is hidden from a report is still wrong
     job = replace(prepare(path, replace(options, fix=True)), options=Options())
+    known = {name: Path(name).read_bytes() for name in _files(job) if Path(name).is_file()}
     result = job.run(output)
     edits = verified_edits(result.findings)
-    if not edits:
-        return Mended(place, result, (), before, before)
-    cells = result.cells
-    after = edited_script(before, edits) if cells is None else edited_notebook(before, edits, cells)
-    return Mended(place, result, edits, before, after)
+    by_file: dict[str, list[Edit]] = {}
+    for edit in edits:
+        at = result.place(edit.line)
+        moved = replace(edit, line=at.line) if at.module is not None else edit
+        by_file.setdefault(at.path, []).append(moved)
+    files = []
+    for name, own in by_file.items():
+        before = known.get(name, b"")
+        is_notebook = result.cells is not None and name == str(path)
+        after = (
+            edited_notebook(before, own, result.cells) if is_notebook and result.cells else edited_script(before, own)
+        )
+        files.append(Changed(Path(name), before, after))
+    return Mended(place, result, edits, tuple(files))
+
+
+def _files(job: Job) -> list[str]:
+    """Return the files of a program, as the user would call them."""
+    return [job.path, *(job.layout.place(job.path, part.start).path for part in job.layout.parts[1:])]
 
 
 def write_fix(mended: Mended, options: Options, output: Callable[[bytes], object] | None = None) -> ScriptResult:
-    """Write the edits into the file, check it again, and take them back if its gradients are not right then."""
-    target = mended.path.resolve()  # a link stays a link
-    if target.read_bytes() != mended.before:
-        raise FixError(f"{mended.path} has changed since it was checked; it is left as it is")
+    """Write the edits into the files, check them again, and take them back if the gradients are not right then."""
+    for file in mended.files:
+        if file.path.resolve().read_bytes() != file.before:
+            raise FixError(f"{file.path} has changed since it was checked; it is left as it is")
     known = {parameter.name for parameter in mended.result.parameters}
-    replace_file(target, mended.after)
+    written: list[Changed] = []
     kept = False
     try:
+        for file in mended.files:
+            replace_file(file.path.resolve(), file.after)  # a link stays a link
+            written.append(file)
         result = prepare(mended.path, replace(options, fix=False)).run(output)
         # what was not checked before may stay so; what was checked must not get out of sight
         lost = [row.name for row in result.unchecked if row.name in known]
         kept = result.verdict in ("match", "inconclusive") and not lost
     finally:
         if not kept:
-            replace_file(target, mended.before)
+            for file in written:
+                replace_file(file.path.resolve(), file.before)
     if not kept:
         if result.error is not None:
             seen = result.error.message

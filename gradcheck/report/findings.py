@@ -53,8 +53,8 @@ def _show_diff(script: ScriptResult, console: Console) -> None:
         for edit in edits:
             groups[edit.line - first] = [plain(line) for line in new_lines(edit)]
         after = [line for group in groups for line in group]
-        cell = script.place(first).cell
-        name = Path(script.path).as_posix().lstrip("/") + (f" (cell {cell})" if cell is not None else "")
+        place = script.place(first)
+        name = Path(place.path).as_posix().lstrip("/") + (f" (cell {place.cell})" if place.cell is not None else "")
         for line in difflib.unified_diff(before, after, f"a/{name}", f"b/{name}", lineterm=""):
             show_line(console, Text(line, _DIFF_STYLES.get(line[0], "")))
 

@@ -41,8 +41,8 @@ def _command(script: ScriptResult, problem: Problem) -> str:
 
 
 def _place(script: ScriptResult, problem: Problem) -> dict[str, object]:
-    file: dict[str, object] = {"file": Path(script.path).as_posix()}
-    span = span_in_file(script, problem)
+    path, span = span_in_file(script, problem)
+    file: dict[str, object] = {"file": Path(path).as_posix()}
     if span is None:
         return file
     lines: dict[str, object] = {"line": span.line, "endLine": span.end_line}

@@ -69,7 +69,7 @@ def finding_fields(script: ScriptResult, finding: Finding) -> dict[str, Any]:
         "parameters": list(finding.parameters),
         **_place(script, span.line),
         "column": span.column,
-        "end_line": span.end_line,
+        "end_line": script.place(span.end_line).line,
         "end_column": span.end_column,
         "confidence": finding.confidence.value,
         "evidence": list(finding.evidence),
@@ -90,12 +90,13 @@ def _edits(script: ScriptResult, fix: Fix) -> list[dict[str, Any]]:
     return [{**_place(script, edit.line), "old": edit.old, "new": edit.new} for edit in fix.edits]
 
 
-def _place(script: ScriptResult, line: int | None) -> dict[str, int | None]:
+def _place(script: ScriptResult, line: int | None) -> dict[str, Any]:
     """Return the fields that say where something stands, for every object that has a line."""
     if line is None:
         return {"line": None, "cell": None, "cell_line": None}
     place = script.place(line)
-    return {"line": place.line, "cell": place.cell, "cell_line": place.cell_line}
+    file = {"path": place.path} if place.module is not None else {}
+    return {**file, "line": place.line, "cell": place.cell, "cell_line": place.cell_line}
 
 
 def parameter_fields(script: ScriptResult, parameter: ParameterResult) -> dict[str, Any]:

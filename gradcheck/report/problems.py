@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from gradcheck.checker.result import ParameterResult, Verdict
 from gradcheck.errors import ScriptError
@@ -212,9 +212,16 @@ def lines_about(script: ScriptResult, problem: Problem) -> list[str]:
     return [first, *more, *fix]
 
 
-def span_in_file(script: ScriptResult, problem: Problem) -> Span | None:
-    """Return where a problem stands in its file; None in a notebook, as a line of a cell is no line of the file."""
-    return None if script.cells is not None or script.path.endswith(".ipynb") else problem.span
+def span_in_file(script: ScriptResult, problem: Problem) -> tuple[str, Span | None]:
+    """Return the file in which a problem stands, and where; None for a notebook, whose cells have other lines."""
+    span = problem.span
+    place = None if span is None else script.place(span.line)
+    if span is None or place is None or (place.module is None and script.path.endswith(".ipynb")):
+        return script.path, None
+    if place.module is None and script.cells is not None:
+        return script.path, None
+    moved = place.line - span.line
+    return place.path, replace(span, line=span.line + moved, end_line=span.end_line + moved)
 
 
 def fix_title(fix: Fix) -> str:

@@ -6,6 +6,7 @@ import json
 import os
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
@@ -111,18 +112,16 @@ def _result(script: ScriptResult, problem: Problem, index: int, seen: Counter[st
         result["fixes"] = [
             {
                 "description": {"text": fix_title(fix)},
-                "artifactChanges": [
-                    {"artifactLocation": _artifact(script), "replacements": _replacements(script, fix)}
-                ],
+                "artifactChanges": _changes(script, fix),
             }
         ]
     return result
 
 
 def _location(script: ScriptResult, problem: Problem) -> dict[str, Any]:
-    physical: dict[str, Any] = {"artifactLocation": _artifact(script)}
+    file, span = span_in_file(script, problem)
+    physical: dict[str, Any] = {"artifactLocation": _artifact(file)}
     logical: list[dict[str, Any]] = []
-    span = span_in_file(script, problem)
     if span is not None:
         physical["region"] = _region(span)
     if script.entry_points is not None:
@@ -137,8 +136,8 @@ def _region(span: Span) -> dict[str, int]:
     return lines | ({"startColumn": span.column, "endColumn": span.end_column} if span.column else {})
 
 
-def _artifact(script: ScriptResult) -> dict[str, str]:
-    path = PurePath(script.path)
+def _artifact(file: str) -> dict[str, str]:
+    path = PurePath(file)
     if path.is_absolute():
         return {"uri": path.as_uri()}
     return {"uri": quote(os.fsencode(path.as_posix())), "uriBaseId": _BASE}
@@ -154,8 +153,13 @@ def _fingerprint(script: ScriptResult, problem: Problem, seen: Counter[str]) -> 
     return told if seen[key] == 1 else f"{told}:{seen[key]}"
 
 
-def _replacements(script: ScriptResult, fix: Fix) -> list[dict[str, Any]]:
-    return [
-        {"deletedRegion": _region(span), **({"insertedContent": {"text": text}} if text else {})}
-        for span, text in regions(script.lines, fix.edits)
-    ]
+def _changes(script: ScriptResult, fix: Fix) -> list[dict[str, Any]]:
+    """Return what a fix replaces, file by file."""
+    found: dict[str, list[dict[str, Any]]] = {}
+    for span, text in regions(script.lines, fix.edits):
+        place = script.place(span.line)
+        moved = place.line - span.line
+        region = _region(replace(span, line=span.line + moved, end_line=span.end_line + moved))
+        replacement = {"deletedRegion": region, **({"insertedContent": {"text": text}} if text else {})}
+        found.setdefault(place.path, []).append(replacement)
+    return [{"artifactLocation": _artifact(file), "replacements": parts} for file, parts in found.items()]

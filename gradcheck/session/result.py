@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from gradcheck.checker.result import CheckResult, ParameterResult, Verdict
 from gradcheck.errors import ScriptError
 from gradcheck.script.source.finding import Finding
-from gradcheck.script.source.place import Cells, Place
+from gradcheck.script.source.place import Cells, Layout, Part, Place, shown
 from gradcheck.script.understand.origin import GradientSource as GradientSource
 from gradcheck.script.understand.unchecked import Unchecked as Unchecked
 from gradcheck.session.usage import Usage
@@ -38,6 +38,16 @@ class EntryPoints:
     parameters: tuple[str, ...]
     backward_line: int
     loss_line: int
+
+    def reworded(self, say: Callable[[str], str]) -> EntryPoints:
+        """Return them in other words."""
+        return replace(
+            self,
+            backward=say(self.backward),
+            forward=self.forward and say(self.forward),
+            loss=shown(self.loss),
+            parameters=tuple(map(shown, self.parameters)),
+        )
 
     @classmethod
     def joined(cls, parts: Sequence[EntryPoints]) -> EntryPoints:
@@ -85,6 +95,8 @@ class ScriptResult:
         The source, for snippets.
     cells : Cells or None
         For a notebook: where its cells begin in these lines.
+    parts : tuple of Part
+        For a program of several files: where each of them stands in these lines.
     seconds : float
         Wall time.
     evaluations : int
@@ -107,40 +119,50 @@ class ScriptResult:
     usages: tuple[Usage, ...] = ()
     lines: tuple[str, ...] = ()
     cells: Cells | None = None
+    parts: tuple[Part, ...] = ()
     seconds: float = 0.0
     evaluations: int = 0
     error: ScriptError | None = None
     unchecked: tuple[Unchecked, ...] = ()
 
+    @property
+    def layout(self) -> Layout:
+        """Where its lines stand."""
+        return Layout(self.cells, self.parts)
+
     def place(self, line: int) -> Place:
-        """Return where a line of the source stands; in a notebook, in which cell."""
-        return Place(self.path, line) if self.cells is None else self.cells.place(self.path, line)
+        """Return where a line of the source stands: in which cell, or in which file."""
+        return self.layout.place(self.path, line)
 
     def extent(self, line: int) -> tuple[int, int]:
-        """Return the first and the last line of what belongs together around a line: the script, or the cell."""
-        return (1, len(self.lines)) if self.cells is None else self.cells.extent(line)
+        """Return the first and the last line of what belongs together around a line: a file, or a cell."""
+        return self.layout.extent(line, len(self.lines))
 
-    def in_cells(self, cells: Cells | None) -> ScriptResult:
-        """Return this result with everything that it says about lines said about lines of cells.
+    def laid_out(self, layout: Layout) -> ScriptResult:
+        """Return this result with everything that it says about lines said about lines of cells and files.
 
         Parameters
         ----------
-        cells : Cells or None
-            Where the notebook's cells begin; None for a script, which changes nothing. A result that speaks of cells
-            already is returned as it is.
+        layout : Layout
+            Of a script that is one file it changes nothing. A result that speaks of cells and files already is returned
+            as it is.
         """
-        if cells is None or self.cells is not None:
+        if layout in (Layout(), self.layout):
             return self
-        error, points = self.error, self.entry_points
+        error, points, say = self.error, self.entry_points, layout.reword
         return replace(
             self,
-            cells=cells,
-            error=error and ScriptError(cells.reword(error.message), slug=error.slug, line=error.line),
-            entry_points=points and replace(points, backward=cells.reword(points.backward)),
-            notes=tuple(map(cells.reword, self.notes)),
-            evidence=tuple(map(cells.reword, self.evidence)),
-            signatures=tuple((name, cells.reword(said)) for name, said in self.signatures),
-            unchecked=tuple(replace(row, reason=cells.reword(row.reason)) for row in self.unchecked),
+            cells=layout.cells,
+            parts=layout.parts,
+            error=error and ScriptError(say(error.message), slug=error.slug, line=error.line),
+            check=self.check and replace(self.check, parameters=tuple(map(_shown, self.check.parameters))),
+            entry_points=points and points.reworded(say),
+            sources=tuple(replace(source, parameter=shown(source.parameter)) for source in self.sources),
+            findings=tuple(finding.in_own_names() for finding in self.findings),
+            notes=tuple(map(say, self.notes)),
+            evidence=tuple(map(say, self.evidence)),
+            signatures=tuple((shown(name), say(said)) for name, said in self.signatures),
+            unchecked=tuple(replace(row, name=shown(row.name), reason=say(row.reason)) for row in self.unchecked),
         )
 
     @property
@@ -170,3 +192,7 @@ class ScriptResult:
     def undecided(self) -> tuple[str, ...]:
         """Names of the parameters whose gradients could not be decided."""
         return tuple(p.name for p in self.parameters if p.verdict is Verdict.INCONCLUSIVE)
+
+
+def _shown(parameter: ParameterResult) -> ParameterResult:
+    return replace(parameter, name=shown(parameter.name))

@@ -147,14 +147,16 @@ def _runs(script: ScriptResult, shown: list[bool]) -> Iterator[tuple[int, int, b
 
 
 def _cell(script: ScriptResult, line: int) -> str:
-    return "" if script.cells is None else f"cell {script.place(line).cell}"
+    place = script.place(line)
+    return f"cell {place.cell}" if place.cell is not None else place.module or ""
 
 
 def _folded(script: ScriptResult, first: int, last: int) -> str:
     start, end = script.place(first), script.place(last)
-    a, b = (first, last) if start.cell is None else (start.cell_line, end.cell_line)
-    said = f"{'' if start.cell is None else f'cell {start.cell}: '}{counted(last - first + 1, 'line')}"
-    if start.cell is not None and script.extent(first) == (first, last):
+    a, b = (start.line, end.line) if start.cell is None else (start.cell_line, end.cell_line)
+    title = _cell(script, first)
+    said = f"{f'{title}: ' if title else ''}{counted(last - first + 1, 'line')}"
+    if title and script.extent(first) == (first, last):
         return said
     return f"{said}, {a} to {b}" if last > first else f"{said}, {a}"
 
@@ -176,7 +178,7 @@ def _line(script: ScriptResult, number: int, tokens: list[Stretch], marks: Seque
         parts.append(Part(text[a:b], token, kind, ends))
     if cut:
         parts.append(Part("…", "comment"))
-    return SourceLine(number, place.cell_line or number, _joined(parts), role)
+    return SourceLine(number, place.cell_line or place.line, _joined(parts), role)
 
 
 def _columns(span: Span, number: int, text: str) -> tuple[int, int]:

@@ -20,6 +20,7 @@ from gradcheck.evaluate.random_state import RandomState
 from gradcheck.script.record import implied
 from gradcheck.script.record.handed import Handed, HandedPairs, along, listening
 from gradcheck.script.record.instrument import HOOK, instrument
+from gradcheck.script.record.modules import Importer, apart
 from gradcheck.script.record.state import Copier, module_variables
 from gradcheck.script.source.file import SourceFile
 
@@ -238,7 +239,10 @@ def run_script(
     sys.modules["__main__"] = module
     sys.argv = [str(source.path), *argv]
     sys.path.insert(0, str(source.path.parent))
-    code = compile(instrument(source, stops), str(source.path), "exec")
+    script, modules = apart(instrument(source, stops), source.modules)
+    code = compile(script, str(source.path), "exec")
+    codes = {name: compile(tree, str(source.path), "exec") for name, tree in modules.items()}
+    Importer(source, codes, module.__dict__).install()
     problem: ScriptError | None = None
     try:
         with _alarm(recorder, seconds, awaited, source.path), listening(recorder.hand):

@@ -8,15 +8,17 @@ import re
 import tokenize
 import types
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 
 from gradcheck.errors import ScriptError
+from gradcheck.script.source.beside import Found, Neighbourhood
 from gradcheck.script.source.lambdas import with_lambdas_defined
+from gradcheck.script.source.linking import MAIN, Linked, is_linkable, link
 from gradcheck.script.source.notebook import SUFFIX, read_notebook
-from gradcheck.script.source.place import Cells
+from gradcheck.script.source.place import Cells, Part
 from gradcheck.script.source.syntax import Function, Loop, functions_in, loops_in
 from gradcheck.script.source.updates import updates_of
 
@@ -48,12 +50,15 @@ class ScriptText:
         As many lines, as the author sees them.
     cells : Cells or None
         For a notebook: where its cells begin.
+    parts : tuple of Part
+        For a program of several files, whose modules stand below the script: where each of them stands.
     """
 
     path: Path
     code: str
     lines: tuple[str, ...]
     cells: Cells | None = None
+    parts: tuple[Part, ...] = ()
 
     @classmethod
     def read(cls, path: Path, content: str | None = None) -> ScriptText:
@@ -68,16 +73,53 @@ class ScriptText:
         # not splitlines, which ends lines at form feeds and other characters where Python does not
         return cls(path, text, tuple(text.removesuffix("\n").split("\n")))
 
+    def with_modules(self) -> ScriptText:
+        """Return the program: the script, and below it the modules beside it that it imports."""
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                tree = self._tree()
+        except (SyntaxError, RecursionError, MemoryError):
+            return self
+        around = Neighbourhood(self.path, tree)
+        found = around.modules(tree, _parsed_module)
+        while (names := {m.name for m, _ in found}) and (
+            kept := [pair for pair in found if is_linkable(pair[1].tree.body, names)]
+        ) != found:
+            found = kept
+        if not found:
+            return self
+        code, lines = _ended(self.code), list(self.lines)
+        parts = [Part(MAIN, str(self.path), 1, len(lines), around.package)]
+        for module, source in found:
+            start = len(lines) + 1
+            lines += source.lines
+            code += _ended(source.text)
+            parts.append(Part(module.name, str(module.path), start, len(lines), _package_of(module)))
+        return replace(self, code=code, lines=tuple(lines), parts=tuple(parts))
+
     def parse(self) -> SourceFile:
         """Return the script with its syntax tree."""
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of the script, which Python shows when it runs
-                return SourceFile(self, with_lambdas_defined(self._tree()))
+                tree, modules = self._program() if self.parts else (self._tree(), [])
+                return SourceFile(self, with_lambdas_defined(tree), modules)
         except SyntaxError as error:
             raise ScriptError(f"not valid Python: {error.msg}", slug="syntax-error", line=error.lineno) from None
         except (RecursionError, MemoryError):
             raise ScriptError("too deeply nested to be parsed", slug="syntax-error", line=1) from None
+
+    def _program(self) -> tuple[ast.Module, list[Linked]]:
+        """Return the tree of all files, and the modules among them."""
+        code = self.code.split("\n")
+        script = "\n".join(code[: self.parts[0].end]) + "\n"
+        bodies = [replace(self, code=script, parts=())._tree().body]
+        for part in self.parts[1:]:
+            text = "\n" * (part.start - 1) + "\n".join(code[part.start - 1 : part.end])
+            bodies.append(ast.parse(text, filename=str(self.path)).body)
+        linked, modules = link(self.parts, bodies)
+        return _with_futures_first([statement for body in linked for statement in body]), modules
 
     def _tree(self) -> ast.Module:
         if self.cells is None:
@@ -96,16 +138,36 @@ class ScriptText:
                 error.lineno = min(error.lineno or start, end)
                 raise
             body += tree.body
-        # each cell of a notebook may begin with these, a script only as a whole
-        futures = [s for s in body if isinstance(s, ast.ImportFrom) and s.module == "__future__"]
-        return ast.Module([*futures, *(s for s in body if s not in futures)], type_ignores=[])
+        return _with_futures_first(body)
+
+
+def _with_futures_first(body: list[ast.stmt]) -> ast.Module:
+    """Return statements with those in front that each cell of a notebook, and each file, may begin with."""
+    futures = [s for s in body if isinstance(s, ast.ImportFrom) and s.module == "__future__"]
+    return ast.Module([*futures, *(s for s in body if s not in futures)], type_ignores=[])
+
+
+def _parsed_module(path: Path) -> SourceFile | None:
+    """Return a module beside a script; None if it cannot be read, which is Python's to say when it is imported."""
+    try:
+        return ScriptText.read(path).parse()
+    except ScriptError:
+        return None
+
+
+def _package_of(module: Found) -> str:
+    return module.name if module.is_package else module.name.rpartition(".")[0]
+
+
+def _ended(code: str) -> str:
+    return code if code.endswith("\n") else code + "\n"
 
 
 class SourceFile:
     """A script that was read and parsed."""
 
-    def __init__(self, text: ScriptText, tree: ast.Module) -> None:
-        self.path = text.path
+    def __init__(self, text: ScriptText, tree: ast.Module, modules: Sequence[Linked] = ()) -> None:
+        self.path, self.parts, self.modules = text.path, text.parts, tuple(modules)
         self.text = text.code
         self.lines = list(text.lines)
         self.cells = text.cells
@@ -113,8 +175,8 @@ class SourceFile:
 
     @classmethod
     def read(cls, path: Path, content: str | None = None) -> SourceFile:
-        """Read and parse a script, see `ScriptText.read`."""
-        return ScriptText.read(path, content).parse()
+        """Read and parse a script with the modules beside it, see `ScriptText.read`."""
+        return ScriptText.read(path, content).with_modules().parse()
 
     @cached_property
     def functions(self) -> dict[str, Function]:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 
 from gradcheck.script.source.file import Span
+from gradcheck.script.source.place import DOT, shown
 
 
 class Confidence(enum.StrEnum):
@@ -32,6 +34,10 @@ class Edit:
     old: str
     new: str
 
+    def in_own_names(self) -> Edit:
+        """Return it as it is written in its file, which knows its own names by no other."""
+        return replace(self, new=re.sub(rf"\w*{DOT}(?=\w)", "", self.new)) if DOT in self.new else self
+
 
 @dataclass(frozen=True)
 class Fix:
@@ -52,6 +58,15 @@ class Fix:
     points: int
     alternatives: tuple[Fix, ...] = ()
     remark: str | None = None
+
+    def in_own_names(self) -> Fix:
+        """Return it with its edits as they are written in their files."""
+        return replace(
+            self,
+            edits=tuple(edit.in_own_names() for edit in self.edits),
+            alternatives=tuple(other.in_own_names() for other in self.alternatives),
+            remark=self.remark and shown(self.remark),
+        )
 
 
 @dataclass(frozen=True)
@@ -78,3 +93,13 @@ class Finding:
     confidence: Confidence
     evidence: tuple[str, ...] = ()
     fix: Fix | None = None
+
+    def in_own_names(self) -> Finding:
+        """Return it with names as the user knows them."""
+        return replace(
+            self,
+            message=shown(self.message),
+            parameters=tuple(map(shown, self.parameters)),
+            evidence=tuple(map(shown, self.evidence)),
+            fix=self.fix and self.fix.in_own_names(),
+        )

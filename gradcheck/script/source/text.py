@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from gradcheck.script.source.file import ScriptText, SourceFile
@@ -108,10 +108,14 @@ def line_map(old: str, new: str) -> dict[int, int]:
 
 def with_text(source: SourceFile, code: str) -> SourceFile:
     """Return a script with another text, parsed."""
-    cells = source.cells
+    cells, parts = source.cells, source.parts
     lines = tuple(code.removesuffix("\n").split("\n"))
-    if cells is not None:
+    if cells is not None or parts:
         moved = line_map(code, source.text)
-        starts = tuple(moved.get(start, start) for start in cells.starts)
-        cells = Cells(starts, len(lines))
-    return ScriptText(source.path, code, lines, cells).parse()
+        ends = [*(moved.get(part.start, part.start) - 1 for part in parts[1:]), len(lines)]
+        parts = tuple(
+            replace(p, start=moved.get(p.start, p.start), end=end) for p, end in zip(parts, ends, strict=bool(parts))
+        )
+        if cells is not None:
+            cells = Cells(tuple(moved.get(start, start) for start in cells.starts), ends[0])
+    return ScriptText(source.path, code, lines, cells, parts).parse()

@@ -1,0 +1,150 @@
+"""The modules beside a script that it imports, directly or not: where Python would find them, and nothing installed."""
+
+from __future__ import annotations
+
+import ast
+import os
+import pathlib
+import sys
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+# more is a library rather than a program
+_MOST_MODULES, _MOST_LINES = 150, 60_000
+_INSTALLED = {"site-packages", "dist-packages"}
+# functions that do nothing but name a folder
+_NAMING = {"abspath", "dirname", "join", "realpath", "normpath", "getcwd", "Path", "str", "resolve", "absolute"}
+# what marks the root of a project
+_MARKS = (".git", "pyproject.toml", "setup.py", "setup.cfg", "requirements.txt")
+# of such are the places made that scripts put into `sys.path`
+_HARMLESS = (ast.Name, ast.Attribute, ast.Constant, ast.Call, ast.BinOp, ast.Subscript, ast.Div, ast.Add, ast.Load)
+
+
+@dataclass(frozen=True)
+class Found:
+    """A module that was found.
+
+    Attributes
+    ----------
+    name : str
+        Its dotted name.
+    root : Path
+        The folder in which its import begins.
+    """
+
+    name: str
+    path: Path
+    is_package: bool
+    root: Path
+
+
+class Neighbourhood:
+    """The folders in which a script's imports are looked up, and the name of the package that it lies in."""
+
+    def __init__(self, script: Path, tree: ast.Module) -> None:
+        self.script, self.package, self._top = script, "", script.parent
+        while (self._top / "__init__.py").is_file() and self._top != self._top.parent:
+            self.package = f"{self._top.name}.{self.package}".rstrip(".")
+            self._top = self._top.parent
+        self.roots = list(dict.fromkeys([script.parent, *_added(tree, script), *self._around()]))
+
+    def _around(self) -> Iterator[Path]:
+        """Yield the folder of the outermost package, and those up to the root of the project, which come last."""
+        yield self._top
+        above = list(self._top.parents)
+        marked = next((n for n, folder in enumerate(above) if any((folder / m).exists() for m in _MARKS)), None)
+        home = Path.home()
+        if marked is not None and above[marked] != home:
+            yield from above[: marked + 1]
+
+    def find(self, name: str) -> Found | None:
+        """Return a module by its dotted name; None for what lies elsewhere."""
+        for root in self.roots:
+            place = root.joinpath(*name.split("."))
+            for path in (place / "__init__.py", place.with_name(f"{place.name}.py")):
+                if path.is_file() and not _INSTALLED & set(path.parts) and path != self.script:
+                    return Found(name, path, path.name == "__init__.py", root)
+        return None
+
+    def modules(self, tree: ast.Module, read: Any) -> list[tuple[Found, Any]]:
+        """Return the modules that a script imports, each with what `read` makes of its path; not those that it refuses.
+
+        Parameters
+        ----------
+        read : callable
+            Takes a path; returns something with a `tree` and `lines`, or None.
+        """
+        found: dict[str, tuple[Found, Any]] = {}
+        files: set[Path] = set()
+        refused: set[str] = set()
+        lines = 0
+        pending = deque(_imported(tree, self.package))
+        while pending and len(found) < _MOST_MODULES:
+            name = pending.popleft()
+            if name in found or name in refused or (module := self.find(name)) is None:
+                continue
+            parsed = read(module.path) if module.path not in files else None
+            if parsed is None or lines + len(parsed.lines) > _MOST_LINES:
+                refused.add(name)
+                continue
+            lines += len(parsed.lines)
+            files.add(module.path)
+            found[name] = module, parsed
+            package = name if module.is_package else name.rpartition(".")[0]
+            pending += _imported(parsed.tree, package)
+        return list(found.values())
+
+
+def _imported(tree: ast.Module, package: str) -> Iterator[str]:
+    """Yield the dotted names that a file may import, with those of the packages around them."""
+    for node in ast.walk(tree):
+        names: list[str] = []
+        match node:
+            case ast.Import():
+                names = [alias.name for alias in node.names]
+            case ast.ImportFrom():
+                above = package.split(".") if package else []
+                above = above[: len(above) - node.level + 1] if node.level else []
+                base = ".".join([*above, *([node.module] if node.module else [])])
+                names = [base, *(f"{base}.{alias.name}" if base else alias.name for alias in node.names)]
+            case ast.Call(ast.Attribute(attr="import_module") | ast.Name("import_module"), [ast.Constant(str(name))]):
+                names = [name]
+        for name in filter(None, names):
+            parts = name.split(".")
+            yield from (".".join(parts[: n + 1]) for n in range(len(parts)))
+
+
+def _added(tree: ast.Module, script: Path) -> Iterator[Path]:
+    """Yield the folders that a script puts into ``sys.path``."""
+    constants: dict[str, Any] = {"os": os, "sys": sys, "Path": Path, "pathlib": pathlib, "str": str}
+    constants["__file__"] = str(script)
+    for statement in tree.body:
+        match statement:
+            case ast.Assign([ast.Name(name)], value):
+                folder = _evaluated(value, constants)
+                if isinstance(folder, str | Path):
+                    constants[name] = folder
+    for node in ast.walk(tree):
+        match node:
+            case ast.Call(ast.Attribute(ast.Attribute(ast.Name("sys"), "path"), "append" | "insert"), [*_, value]):
+                folder = _evaluated(value, constants)
+                if isinstance(folder, str | Path) and (place := (script.parent / folder).resolve()).is_dir():
+                    yield place
+
+
+def _evaluated(node: ast.expr, constants: dict[str, Any]) -> Any:
+    """Return the value of an expression that does nothing but name a folder; None for any other."""
+    parts = list(ast.walk(node))
+    names = {part.id for part in parts if isinstance(part, ast.Name)}
+    called = {ast.unparse(p.func).rpartition(".")[2] for p in parts if isinstance(p, ast.Call)}
+    if not all(isinstance(part, _HARMLESS) for part in parts) or not names <= constants.keys():
+        return None
+    if not called <= _NAMING:
+        return None
+    try:
+        return eval(compile(ast.Expression(node), "<folder>", "eval"), {"__builtins__": {}}, dict(constants))
+    except Exception:  # noqa: BLE001 - what is no folder here
+        return None

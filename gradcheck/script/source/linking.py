@@ -1,0 +1,366 @@
+"""A script and the modules beside it as one program: found by their imports, joined to one text and one namespace.
+
+Modules stand below the script's own lines. All run in one namespace, so that what is seen of a script is seen of its
+modules, too. A name that means something else in another file is told apart by its module: ``layers.W``, with a letter
+in place of the dot that Python takes in a name and nobody types.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from gradcheck.script.source.place import DOT, Part
+from gradcheck.script.source.syntax import FunctionNode, flat_targets
+
+_COMPREHENSIONS = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
+MAIN = "__main__"
+# what a module's own text has in place of these
+_OWN = ("__name__", "__file__", "__package__")
+
+
+@dataclass(frozen=True)
+class Linked:
+    """A module after linking: its part, and under which name of the common namespace each of its names is found."""
+
+    part: Part
+    names: Mapping[str, str]
+
+
+def link(parts: Sequence[Part], bodies: Sequence[list[ast.stmt]]) -> tuple[list[list[ast.stmt]], list[Linked]]:
+    """Rename what would collide in one namespace; return the bodies of all parts, and the modules among them.
+
+    The script comes first and keeps its names.
+    """
+    units = {part.name: _Unit(part, _without_main(body, part)) for part, body in zip(parts, bodies, strict=True)}
+    for unit in units.values():
+        unit.make_absolute()
+    for unit in units.values():
+        unit.expand_stars(units)
+    taken: dict[str, object] = {}
+    for unit in units.values():
+        for name in unit.bound:
+            origin = _origin(unit, name, units)
+            if taken.setdefault(name, origin) != origin:
+                unit.renames[name] = f"{unit.label}{DOT}{name}"
+    renamed = [_Renamer(unit).body() for unit in units.values()]
+    modules = [
+        Linked(unit.part, {name: unit.renames.get(name, name) for name in unit.bound})
+        for unit in units.values()
+        if unit.part.name != MAIN
+    ]
+    return renamed, modules
+
+
+def is_linkable(body: Sequence[ast.stmt], known: Iterable[str]) -> bool:
+    """Whether a module can share a namespace: it takes all names only from modules that are known."""
+    names = set(known)
+    stars = (s for s in ast.walk(ast.Module(list(body), [])) if isinstance(s, ast.ImportFrom))
+    return all(s.level or s.module in names for s in stars if any(alias.name == "*" for alias in s.names))
+
+
+def _without_main(body: list[ast.stmt], part: Part) -> list[ast.stmt]:
+    """Return a module's statements without what only a script runs."""
+    if part.name == MAIN:
+        return body
+    found: list[ast.stmt] = []
+    for statement in body:
+        if isinstance(statement, ast.If) and ast.unparse(statement.test) in _RUN_AS_SCRIPT:
+            found += statement.orelse
+        else:
+            found.append(statement)
+    return found
+
+
+_RUN_AS_SCRIPT = {"__name__ == '__main__'", "'__main__' == __name__"}
+
+
+@dataclass
+class _Unit:
+    part: Part
+    body: list[ast.stmt]
+    renames: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def label(self) -> str:
+        """What its names begin with where they need it."""
+        return self.part.name.rpartition(".")[2] if self.part.name != MAIN else "script"
+
+    @cached_property
+    def bindings(self) -> dict[str, list[object]]:
+        """What each of its global names is bound to: the module and the name for an import, itself for all else."""
+        found: dict[str, list[object]] = {}
+        for name, origin in _bindings(self.body):
+            found.setdefault(name, []).append(origin or (self.part.name, name))
+        for name in _declared_global(self.body):
+            # a function gives it another value, which those who have imported it do not see
+            found.setdefault(name, []).extend([(self.part.name, name)] * 2)
+        return found
+
+    @property
+    def bound(self) -> list[str]:
+        """Its global names."""
+        return list(self.bindings)
+
+    def make_absolute(self) -> None:
+        """Give relative imports the name of the package."""
+        for node in _imports(self.body):
+            if node.level:
+                above = self.part.package.split(".")
+                base = above[: len(above) - node.level + 1]
+                node.module, node.level = ".".join([*filter(None, base), *([node.module] if node.module else [])]), 0
+
+    def expand_stars(self, units: Mapping[str, _Unit], pending: tuple[str, ...] = ()) -> None:
+        """Write out which names are imported from a module of the program."""
+        for node in _imports(self.body):
+            other = units.get(node.module or "")
+            if [alias.name for alias in node.names] != ["*"] or other is None or other.part.name in pending:
+                continue
+            other.expand_stars(units, (*pending, self.part.name))
+            names = other.public()
+            node.names = [ast.copy_location(ast.alias(name, None), node) for name in names] or node.names
+        self.__dict__.pop("bindings", None)
+
+    def public(self) -> list[str]:
+        """Return the names that a star stands for."""
+        for statement in self.body:
+            match statement:
+                case ast.Assign([ast.Name("__all__")], ast.List(elements) | ast.Tuple(elements)):
+                    return [e.value for e in elements if isinstance(e, ast.Constant) and isinstance(e.value, str)]
+        return [name for name in self.bound if not name.startswith("_")]
+
+
+def _imports(body: Sequence[ast.stmt]) -> list[ast.ImportFrom]:
+    return [n for s in body for n in ast.walk(s) if isinstance(n, ast.ImportFrom)]
+
+
+def _origin(unit: _Unit, name: str, units: Mapping[str, _Unit], seen: tuple[object, ...] = ()) -> object:
+    """Return where the value of a name comes from: what has one origin may have one name."""
+    origins = unit.bindings[name]
+    first: Any = origins[0]
+    own = (unit.part.name, name)
+    if any(origin != first for origin in origins) or own in seen:
+        return (*own, "own")
+    if first == own:
+        # bound again, it is not what others have imported before
+        return own if len(origins) == 1 else (*own, "own")
+    module, attribute = first
+    other = units.get(module)
+    if other is not None and attribute in other.bindings:
+        return _origin(other, attribute, units, (*seen, own))
+    return first
+
+
+def _bindings(body: Sequence[ast.stmt]) -> Iterator[tuple[str, object]]:
+    """Yield the names that statements bind in their own scope, with the origin of those that are imported."""
+    for statement in body:
+        match statement:
+            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
+                yield statement.name, None
+                continue
+            case ast.Import():
+                for alias in statement.names:
+                    plain = alias.asname or alias.name.partition(".")[0]
+                    yield plain, (alias.name if alias.asname else plain, None)
+            case ast.ImportFrom():
+                for alias in statement.names:
+                    if alias.name != "*":
+                        yield alias.asname or alias.name, (statement.module, alias.name)
+            case ast.Assign():
+                for target in statement.targets:
+                    yield from _targets(target)
+            case ast.AugAssign() | ast.For() | ast.AsyncFor():
+                yield from _targets(statement.target)
+            case ast.AnnAssign() if statement.value is not None:
+                yield from _targets(statement.target)
+            case ast.With() | ast.AsyncWith():
+                for item in statement.items:
+                    if item.optional_vars is not None:
+                        yield from _targets(item.optional_vars)
+        for node in _expressions(statement):
+            if isinstance(node, ast.NamedExpr):
+                yield node.target.id, None
+        for name in ("body", "orelse", "finalbody"):
+            yield from _bindings(getattr(statement, name, []))
+        for part in [*getattr(statement, "handlers", []), *getattr(statement, "cases", [])]:
+            if getattr(part, "name", None):
+                yield part.name, None
+            yield from _bindings(part.body)
+
+
+def _targets(target: ast.expr) -> Iterator[tuple[str, object]]:
+    for part in flat_targets(target):
+        bare = part.value if isinstance(part, ast.Starred) else part
+        if isinstance(bare, ast.Name):
+            yield bare.id, None
+
+
+def _expressions(statement: ast.stmt) -> Iterator[ast.AST]:
+    """Yield what stands in a statement itself, without the statements in it and without functions."""
+    pending = [c for c in ast.iter_child_nodes(statement) if isinstance(c, ast.expr)]
+    while pending:
+        node = pending.pop()
+        yield node
+        pending += [c for c in ast.iter_child_nodes(node) if isinstance(c, ast.expr) and not isinstance(c, ast.Lambda)]
+
+
+def _declared_global(body: Sequence[ast.stmt]) -> set[str]:
+    return {name for s in body for node in ast.walk(s) if isinstance(node, ast.Global) for name in node.names}
+
+
+@dataclass(frozen=True)
+class _Scope:
+    bound: frozenset[str]
+    foreign: frozenset[str] = frozenset()
+    is_class: bool = False
+
+
+class _Renamer(ast.NodeTransformer):
+    """Gives the global names of a part their names in the common namespace."""
+
+    def __init__(self, unit: _Unit) -> None:
+        self._unit, self._scopes = unit, list[_Scope]()
+
+    def body(self) -> list[ast.stmt]:
+        """Return the part's statements."""
+        if self._unit.part.name == MAIN and not self._unit.renames:
+            return self._unit.body
+        return [self.visit(statement) for statement in self._unit.body]
+
+    def _global(self, name: str) -> str:
+        """Return a name that is bound in the present scope."""
+        if self._scopes and name not in self._scopes[-1].foreign:
+            return name
+        return self._unit.renames.get(name, name)
+
+    def _is_global(self, name: str) -> bool:
+        for depth, scope in enumerate(reversed(self._scopes)):
+            if name in scope.foreign:
+                return True
+            if name in scope.bound and (not scope.is_class or depth == 0):
+                return False
+        return True
+
+    def visit_Name(self, node: ast.Name) -> ast.AST:
+        """Rename a variable."""
+        if not self._is_global(node.id):
+            return node
+        own = self._unit.part
+        if own.name != MAIN and node.id in _OWN and isinstance(node.ctx, ast.Load):
+            values = {"__name__": own.name, "__file__": own.path, "__package__": own.package}
+            return ast.copy_location(ast.Constant(values[node.id]), node)
+        node.id = self._unit.renames.get(node.id, node.id)
+        return node
+
+    def visit_Global(self, node: ast.Global) -> ast.AST:
+        """Rename in a declaration."""
+        node.names = [self._unit.renames.get(name, name) for name in node.names]
+        return node
+
+    def visit_ExceptHandler(self, node: ast.ExceptHandler) -> ast.AST:
+        """Rename a caught exception."""
+        if node.name is not None:
+            node.name = self._global(node.name)
+        return self.generic_visit(node)
+
+    def visit_Import(self, node: ast.Import) -> ast.AST:
+        """Rename what is imported."""
+        for alias in node.names:
+            plain = alias.asname or alias.name
+            if self._global(plain) != plain:
+                alias.asname = self._global(plain)
+        return node
+
+    def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST:
+        """Rename what is imported."""
+        for alias in node.names:
+            plain = alias.asname or alias.name
+            if self._global(plain) != plain:
+                alias.asname = self._global(plain)
+        return node
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        """Rename a function, and what it uses."""
+        return self._function(node)
+
+    def visit_AsyncFunctionDef(self, node: ast.AsyncFunctionDef) -> ast.AST:
+        """Rename a coroutine, and what it uses."""
+        return self._function(node)
+
+    def _function(self, node: FunctionNode) -> ast.AST:
+        node.name = self._global(node.name)
+        node.decorator_list = [self.visit(d) for d in node.decorator_list]
+        node.args = self._arguments(node.args)
+        node.returns = node.returns and self.visit(node.returns)
+        with_body = {name for name, _ in _bindings(node.body)}
+        foreign = {n for s in _same_scope(node.body) if isinstance(s, ast.Global) for n in s.names}
+        outer = {n for s in _same_scope(node.body) if isinstance(s, ast.Nonlocal) for n in s.names}
+        bound = (with_body | _argument_names(node.args)) - foreign - outer
+        self._scopes.append(_Scope(frozenset(bound), frozenset(foreign)))
+        node.body = [self.visit(statement) for statement in node.body]
+        self._scopes.pop()
+        return node
+
+    def visit_Lambda(self, node: ast.Lambda) -> ast.AST:
+        """Rename what a lambda uses."""
+        node.args = self._arguments(node.args)
+        self._scopes.append(_Scope(frozenset(_argument_names(node.args))))
+        node.body = self.visit(node.body)
+        self._scopes.pop()
+        return node
+
+    def _arguments(self, arguments: ast.arguments) -> ast.arguments:
+        arguments.defaults = [self.visit(d) for d in arguments.defaults]
+        arguments.kw_defaults = [d and self.visit(d) for d in arguments.kw_defaults]
+        for argument in ast.walk(arguments):
+            if isinstance(argument, ast.arg) and argument.annotation is not None:
+                argument.annotation = self.visit(argument.annotation)
+        return arguments
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        """Rename a class, and what it uses."""
+        node.name = self._global(node.name)
+        node.decorator_list = [self.visit(d) for d in node.decorator_list]
+        node.bases = [self.visit(b) for b in node.bases]
+        node.keywords = [self.visit(k) for k in node.keywords]
+        self._scopes.append(_Scope(frozenset(name for name, _ in _bindings(node.body)), is_class=True))
+        node.body = [self.visit(statement) for statement in node.body]
+        self._scopes.pop()
+        return node
+
+    def visit(self, node: ast.AST) -> Any:
+        """Visit a node; a comprehension has variables of its own."""
+        if not isinstance(node, _COMPREHENSIONS):
+            return super().visit(node)
+        first = node.generators[0]
+        first.iter = self.visit(first.iter)
+        bound = {name for g in node.generators for name, _ in _targets(g.target)}
+        self._scopes.append(_Scope(frozenset(bound)))
+        for number, generator in enumerate(node.generators):
+            if number:
+                generator.iter = self.visit(generator.iter)
+            generator.ifs = [self.visit(test) for test in generator.ifs]
+        if isinstance(node, ast.DictComp):
+            node.key, node.value = self.visit(node.key), self.visit(node.value)
+        else:
+            node.elt = self.visit(node.elt)
+        self._scopes.pop()
+        return node
+
+
+def _same_scope(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
+    for statement in body:
+        yield statement
+        if isinstance(statement, FunctionNode | ast.ClassDef):
+            continue
+        for name in ("body", "orelse", "finalbody"):
+            yield from _same_scope(getattr(statement, name, []))
+        for part in [*getattr(statement, "handlers", []), *getattr(statement, "cases", [])]:
+            yield from _same_scope(part.body)
+
+
+def _argument_names(arguments: ast.arguments) -> set[str]:
+    return {a.arg for a in ast.walk(arguments) if isinstance(a, ast.arg)}
