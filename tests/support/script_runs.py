@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -27,6 +28,12 @@ def write(folder: Path, text: str, name: str = "script.py") -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(dedent(text).lstrip("\n"), encoding="utf-8")
     return path
+
+
+def write_program(folder: Path, text: str) -> list[Path]:
+    """Write a program of several files, each below a line that names it: ``# layers.py``."""
+    _, *parts = re.split(r"^# (\S+\.(?:py|ipynb))\n", dedent(text), flags=re.MULTILINE)
+    return [write(folder, body, name) for name, body in zip(parts[::2], parts[1::2], strict=True)]
 
 
 def check(folder: Path, text: str, **options: Any) -> ScriptResult:

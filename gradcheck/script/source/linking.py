@@ -137,21 +137,23 @@ def _imports(body: Sequence[ast.stmt]) -> list[ast.ImportFrom]:
     return [n for s in body for n in ast.walk(s) if isinstance(n, ast.ImportFrom)]
 
 
-def _origin(unit: _Unit, name: str, units: Mapping[str, _Unit], seen: tuple[object, ...] = ()) -> object:
+def _origin(unit: _Unit, name: str, units: Mapping[str, _Unit], seen: tuple[object, ...] = ()) -> tuple[object, ...]:
     """Return where the value of a name comes from: what has one origin may have one name."""
     origins = unit.bindings[name]
     first: Any = origins[0]
     own = (unit.part.name, name)
-    if any(origin != first for origin in origins) or own in seen:
-        return (*own, "own")
-    if first == own:
-        # bound again, it is not what others have imported before
-        return own if len(origins) == 1 else (*own, "own")
+    # bound more than once, it is not what others have imported before, or what was imported
+    alone = (*own, "alone")
+    if len(origins) > 1 and (first == own or any(origin != first for origin in origins)):
+        return alone
+    if first == own or own in seen:
+        return own
     module, attribute = first
     other = units.get(module)
-    if other is not None and attribute in other.bindings:
-        return _origin(other, attribute, units, (*seen, own))
-    return first
+    if other is None or attribute not in other.bindings:
+        return (module, attribute)
+    found = _origin(other, attribute, units, (*seen, own))
+    return alone if found[-1] == "alone" else found
 
 
 def _bindings(body: Sequence[ast.stmt]) -> Iterator[tuple[str, object]]:
