@@ -279,7 +279,16 @@ def _kept(recording: Recording, blank: Backward, places: Sequence[Slot], sight: 
     # what has the parameter's letters is its gradient; what it is moved by may be a step of an optimizer
     pairs = {n: min(several, key=lambda pair: pair.update is not None) for n, several in found.items()}
     moving = {n: p for n, p in pairs.items() if n in sight.changed or _base(p.slot.name) in targets}
-    return tuple((moving or pairs).values())
+    return _named_alike(blank, places, moving or pairs)
+
+
+def _named_alike(blank: Backward, places: Sequence[Slot], pairs: Mapping[int, GradientMap]) -> tuple[GradientMap, ...]:
+    """Return pairs under the code's own names if it knows all: ``self`` is one of several layers for a while only."""
+    own = () if isinstance(blank.function, Loop) else blank.function.arguments
+    known = [re.split(r"[.\[]", pair.slot.name)[0] in own for pair in pairs.values()]
+    if all(known) or not any(known):
+        return tuple(pairs.values())
+    return tuple(pair.called(places[number].name) for number, pair in pairs.items())
 
 
 def _motion(change: FloatArray | None, gradient: Leaf) -> Motion:
