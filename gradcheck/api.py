@@ -11,6 +11,7 @@ from gradcheck.errors import ScriptError, UsageError
 from gradcheck.script.request import Overrides, Request
 from gradcheck.script.source.file import ScriptText, SourceFile
 from gradcheck.script.source.place import Layout
+from gradcheck.script.source.whereabouts import chosen_folder, folder_of_data
 from gradcheck.session.isolate import Children, examine_isolated
 from gradcheck.session.report import Report
 from gradcheck.session.result import ScriptResult
@@ -73,6 +74,7 @@ class Job:
     error: ScriptError | None = None
     layout: Layout = field(default_factory=Layout)
     options: Options = field(default_factory=Options)
+    notes: tuple[str, ...] = ()
 
     def run(
         self,
@@ -86,7 +88,7 @@ class Job:
         else:
             result = replace(examine_isolated(self.request, output, children, told), path=self.path)
         shown = tuple(finding for finding in result.findings if self.options.shows(finding.code))
-        return replace(result, findings=shown).laid_out(self.layout)
+        return replace(result, findings=shown, notes=(*self.notes, *result.notes)).laid_out(self.layout)
 
 
 def prepare(path: str | Path, options: Options, *, content: str | None = None, beside: Options | None = None) -> Job:
@@ -98,13 +100,15 @@ def prepare(path: str | Path, options: Options, *, content: str | None = None, b
         layout = Layout(text.cells)
         text = text.with_modules()
         layout = Layout(text.cells, text.parts)
-        comment = options_of_comment(text.parse())
+        source = text.parse()
+        comment = options_of_comment(source)
     except ScriptError as error:
         return Job(shown, error=error, layout=layout)
     settled = resolve(options, comment, place, beside)
     # what nobody has said is left to the request's own defaults
     said: dict[str, Any] = {name: getattr(settled, name) for name in ("points", "seed", "method", "fix")}
     said["seconds"] = settled.timeout
+    folder, notes = _start(source, place, settled)
     request = Request(
         path=str(place),
         argv=settled.argv,
@@ -116,10 +120,22 @@ def prepare(path: str | Path, options: Options, *, content: str | None = None, b
         workers=settled.workers or 1,
         max_evals=settled.max_evals,
         resume=settled.resume and str(Path(settled.resume).absolute()),
+        cwd=None if folder is None else str(folder),
         content=content,
         **{field: value for field, value in said.items() if value is not None},
     )
-    return Job(shown, request, layout=layout, options=settled)
+    return Job(shown, request, layout=layout, options=settled, notes=notes)
+
+
+def _start(source: SourceFile, script: Path, options: Options) -> tuple[Path | None, tuple[str, ...]]:
+    """Return where a script is started, None for its own folder, and what is to be said of that."""
+    if options.cwd is not None:
+        return chosen_folder(options.cwd), ()
+    found = folder_of_data(source.tree, script, Path.cwd())
+    if found is None:
+        return None, ()
+    folder, name = found
+    return folder, (f"started in the current folder, where `{name}` lies; --cwd DIR starts it elsewhere",)
 
 
 def examine_script(path: str | Path, options: Options, output: Callable[[bytes], object] | None = None) -> ScriptResult:

@@ -50,6 +50,8 @@ class Options:
         In how many processes to evaluate the loss of a script; 1 by default.
     resume : str, optional
         A file that evaluations are written into, and from which those of an earlier run are taken.
+    cwd : str, optional
+        The folder in which a script is started; by default its own, or the current one where its data lie there.
     """
 
     loss: str | None = None
@@ -72,6 +74,7 @@ class Options:
     max_evals: int | None = None
     workers: int | None = None
     resume: str | None = None
+    cwd: str | None = None
 
     def __post_init__(self) -> None:
         for name, (expected, holds) in _RANGES.items():
@@ -131,6 +134,7 @@ _KINDS: dict[str, Callable[[str], Any]] = {
     "memory": int,
     "max_evals": int,
     "fix": _truth,
+    "cwd": str,
     "select": names_in,
     "ignore": names_in,
 }

@@ -45,6 +45,7 @@ _SETTINGS: tuple[Callable[[Any], Any], ...] = (
         "--max-evals", type=int, metavar="N", help="Evaluate the loss at most N times a point. [default: any]"
     ),
     click.option("--memory", type=int, metavar="MIB", help="Memory limit per script. [default: none]"),
+    click.option("--cwd", metavar="DIR", help="Start scripts in this folder. [default: where they lie]"),
     click.option("--isolated", is_flag=True, help="Leave environment variables and pyproject.toml aside."),
 )
 # what the flags are called in the settings: those that are taken as they are, and those that are lists
@@ -60,6 +61,7 @@ _DIRECT = (
     "max_evals",
     "memory",
     "fix",
+    "cwd",
     "isolated",
 )
 _LISTS = ("params", "select", "ignore")

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from gradcheck.errors import UsageError
 from gradcheck.report.changes import changes
-from gradcheck.script.source.neighbours import local_modules
+from gradcheck.script.source.file import local_modules
 from gradcheck.session.result import ScriptResult
 
 # a script, and the function that it is narrowed to

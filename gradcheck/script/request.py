@@ -49,6 +49,8 @@ class Request:
         Largest number of evaluations of the loss at a point.
     resume : str or None
         The file that evaluations are written into, and taken from.
+    cwd : str or None
+        The folder in which the script is started; None for its own.
     deadline : float or None
         When the check has to end with what is known, on the clock of ``time.monotonic``.
     usages : bool
@@ -76,6 +78,7 @@ class Request:
     workers: int = 1
     max_evals: int | None = None
     resume: str | None = None
+    cwd: str | None = None
     deadline: float | None = None
     usages: bool = False
     told: Callable[[str], object] | None = None

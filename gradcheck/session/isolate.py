@@ -158,7 +158,7 @@ def _run(
         [sys.executable, "-P", "-m", "gradcheck.session.child", str(place)],
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        cwd=Path(request.path).parent,
+        cwd=request.cwd or Path(request.path).parent,
         env={**os.environ, "MPLBACKEND": "Agg", "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"},
     )
     tail = bytearray()

@@ -19,9 +19,8 @@ from gradcheck.cli import cli
 from gradcheck.commands.watch import Watch, stamps_of
 from gradcheck.errors import ScriptError
 from gradcheck.report.changes import changes
-from gradcheck.script.source.file import Span
+from gradcheck.script.source.file import Span, local_modules
 from gradcheck.script.source.finding import Confidence, Finding
-from gradcheck.script.source.neighbours import local_modules
 from gradcheck.session.result import ScriptResult, Unchecked
 from script_runs import PATIENCE, check, write
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from gradcheck.script.source.file import SourceFile
 from gradcheck.script.source.linking import Linked
+from gradcheck.script.source.place import Part
 
 # what a module's definitions are marked with while it runs
 _MARKS = ("__name__", "__file__", "__package__", "__spec__", "__path__", "__loader__", "__doc__")
@@ -73,6 +74,9 @@ class Importer(importlib.abc.MetaPathFinder, importlib.abc.Loader):
         for name, module in list(sys.modules.items()):
             if isinstance(module, LinkedModule):
                 del sys.modules[name]
+        # what lies around them, packages without an `__init__`, is found there
+        roots = dict.fromkeys(_root(module.part) for module in self._modules.values())
+        sys.path += [root for root in roots if root not in sys.path]
 
     def find_spec(
         self, fullname: str, _path: Sequence[str] | None, _target: types.ModuleType | None = None
@@ -103,6 +107,12 @@ class Importer(importlib.abc.MetaPathFinder, importlib.abc.Loader):
             for name in _MARKS:
                 namespace.pop(name, None)
             namespace.update(before)
+
+
+def _root(part: Part) -> str:
+    """Return the folder in which the import of a module begins."""
+    depth = part.name.count(".") + part.is_package
+    return str(Path(part.path).parents[depth])
 
 
 def apart(tree: ast.Module, modules: Sequence[Linked]) -> tuple[ast.Module, dict[str, ast.Module]]:

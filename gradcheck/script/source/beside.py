@@ -7,10 +7,10 @@ import os
 import pathlib
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 # more is a library rather than a program
 _MOST_MODULES, _MOST_LINES = 150, 60_000
@@ -31,14 +31,23 @@ class Found:
     ----------
     name : str
         Its dotted name.
-    root : Path
-        The folder in which its import begins.
     """
 
     name: str
     path: Path
     is_package: bool
-    root: Path
+
+    @property
+    def package(self) -> str:
+        """The package in which its relative imports begin."""
+        return self.name if self.is_package else self.name.rpartition(".")[0]
+
+
+class Parsed(Protocol):
+    """A file that was read and parsed."""
+
+    lines: list[str]
+    tree: ast.Module
 
 
 class Neighbourhood:
@@ -66,35 +75,25 @@ class Neighbourhood:
             place = root.joinpath(*name.split("."))
             for path in (place / "__init__.py", place.with_name(f"{place.name}.py")):
                 if path.is_file() and not _INSTALLED & set(path.parts) and path != self.script:
-                    return Found(name, path, path.name == "__init__.py", root)
+                    return Found(name, path, path.name == "__init__.py")
         return None
 
-    def modules(self, tree: ast.Module, read: Any) -> list[tuple[Found, Any]]:
-        """Return the modules that a script imports, each with what `read` makes of its path; not those that it refuses.
-
-        Parameters
-        ----------
-        read : callable
-            Takes a path; returns something with a `tree` and `lines`, or None.
-        """
-        found: dict[str, tuple[Found, Any]] = {}
+    def modules(self, tree: ast.Module, read: Callable[[Path], Parsed | None]) -> list[tuple[Found, Parsed | None]]:
+        """Return the modules that a script imports, each with what `read` makes of its path."""
+        found: dict[str, tuple[Found, Parsed | None]] = {}
         files: set[Path] = set()
-        refused: set[str] = set()
         lines = 0
         pending = deque(_imported(tree, self.package))
-        while pending and len(found) < _MOST_MODULES:
+        while pending and len(found) < _MOST_MODULES and lines < _MOST_LINES:
             name = pending.popleft()
-            if name in found or name in refused or (module := self.find(name)) is None:
+            if name in found or (module := self.find(name)) is None or module.path in files:
                 continue
-            parsed = read(module.path) if module.path not in files else None
-            if parsed is None or lines + len(parsed.lines) > _MOST_LINES:
-                refused.add(name)
-                continue
-            lines += len(parsed.lines)
             files.add(module.path)
+            parsed = read(module.path)
             found[name] = module, parsed
-            package = name if module.is_package else name.rpartition(".")[0]
-            pending += _imported(parsed.tree, package)
+            if parsed is not None:
+                lines += len(parsed.lines)
+                pending += _imported(parsed.tree, module.package)
         return list(found.values())
 
 

@@ -14,7 +14,7 @@ from functools import cached_property
 from pathlib import Path
 
 from gradcheck.errors import ScriptError
-from gradcheck.script.source.beside import Found, Neighbourhood
+from gradcheck.script.source.beside import Neighbourhood
 from gradcheck.script.source.lambdas import with_lambdas_defined
 from gradcheck.script.source.linking import MAIN, Linked, is_linkable, link
 from gradcheck.script.source.notebook import SUFFIX, read_notebook
@@ -82,7 +82,7 @@ class ScriptText:
         except (SyntaxError, RecursionError, MemoryError):
             return self
         around = Neighbourhood(self.path, tree)
-        found = around.modules(tree, _parsed_module)
+        found = [(m, source) for m, source in around.modules(tree, _parsed_module) if isinstance(source, SourceFile)]
         while (names := {m.name for m, _ in found}) and (
             kept := [pair for pair in found if is_linkable(pair[1].tree.body, names)]
         ) != found:
@@ -95,7 +95,7 @@ class ScriptText:
             start = len(lines) + 1
             lines += source.lines
             code += _ended(source.text)
-            parts.append(Part(module.name, str(module.path), start, len(lines), _package_of(module)))
+            parts.append(Part(module.name, str(module.path), start, len(lines), module.package))
         return replace(self, code=code, lines=tuple(lines), parts=tuple(parts))
 
     def parse(self) -> SourceFile:
@@ -155,8 +155,12 @@ def _parsed_module(path: Path) -> SourceFile | None:
         return None
 
 
-def _package_of(module: Found) -> str:
-    return module.name if module.is_package else module.name.rpartition(".")[0]
+def local_modules(script: Path) -> set[Path]:
+    """Return the modules beside a script that it imports, directly or not; none where it cannot be read."""
+    source = _parsed_module(script)
+    if source is None:
+        return set()
+    return {module.path for module, _ in Neighbourhood(script, source.tree).modules(source.tree, _parsed_module)}
 
 
 def _ended(code: str) -> str:
