@@ -81,7 +81,7 @@ def moves_in(tree: ast.AST) -> tuple[Update, ...]:
 
 def updates_of(node: ast.AST) -> Iterator[Update]:
     """Return what a statement moves by a step."""
-    if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add | ast.Sub):
+    if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add | ast.Sub) and not _is_joined(node.value):
         yield _update(node.target, node.value, isinstance(node.op, ast.Add), node.lineno)
     elif isinstance(node, ast.Assign) and len(node.targets) == 1:
         targets, values = [node.targets[0]], [node.value]
@@ -91,10 +91,20 @@ def updates_of(node: ast.AST) -> Iterator[Update]:
             yield from _assigned(target, value, node.lineno)
 
 
+def _is_joined(value: ast.expr) -> bool:
+    """Whether adding a value makes a list or a text longer."""
+    match value:
+        case ast.List() | ast.Tuple() | ast.JoinedStr() | ast.Constant(str()):
+            return True
+        case ast.ListComp(element):
+            return not isinstance(element, ast.BinOp)
+    return False
+
+
 def _assigned(target: ast.expr, value: ast.expr, line: int) -> Iterator[Update]:
     """Return the update that an assignment is: of the target itself, shrunk perhaps, or of each of its elements."""
     match value:
-        case ast.BinOp(left, ast.Add() | ast.Sub() as sign, right):
+        case ast.BinOp(left, ast.Add() | ast.Sub() as sign, right) if not _is_joined(right):
             if any(ast.unparse(factor) == ast.unparse(target) for factor in factors(left)):
                 shrunk = None if ast.unparse(left) == ast.unparse(target) else left
                 yield _update(target, right, isinstance(sign, ast.Add), line, shrunk)

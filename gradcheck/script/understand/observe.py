@@ -169,8 +169,18 @@ def slots_again(places: Sequence[Slot], moment: Call) -> list[Slot]:
     found = []
     for slot in places:
         root = moment.arguments if slot.is_argument else moment.variables
-        found.append(replace(slot, leaf=replace(slot.leaf, value=follow(root[slot.variable], slot.path))))
+        value = follow(root[slot.variable], slot.path)
+        found.append(replace(slot, leaf=replace(slot.leaf, value=value)) if _is_array(value) else slot)
     return found
+
+
+def _is_array(value: Any) -> bool:
+    """Whether numbers still make an array: a list of zeros may have become one of arrays of several shapes."""
+    try:
+        np.shape(value)
+    except ValueError:
+        return False
+    return True
 
 
 def _look(recording: Recording, blank: Backward, places: Sequence[Slot]) -> Sight:
@@ -201,6 +211,8 @@ def _look(recording: Recording, blank: Backward, places: Sequence[Slot]) -> Sigh
                 holder = follow(stage.root(slot, variables), slot.path[:-1]) if slot.path else None
                 value = stage.now(slot, variables)
             except (AttributeError, IndexError, KeyError, TypeError):
+                continue
+            if not _is_array(value):
                 continue
             tokens |= dict.fromkeys(_tokens(slot.variable, holder, slot.leaf, value), number)
             if np.shape(value) == before[number].shape and not np.array_equal(value, before[number], equal_nan=True):
