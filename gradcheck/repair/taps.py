@@ -62,7 +62,7 @@ class TappedSource(SourceFile):
         self._codes = {} if codes is None else codes
         self.path, self.text, self.lines = source.path, source.text, source.lines
         self.cells, self.tree = source.cells, source.tree
-        self.parts, self.modules = source.parts, source.modules
+        self.parts, self.files = source.parts, source.files
 
     def prepared(self, module: ast.Module) -> ast.Module:
         """Return a part of the script with taps."""

@@ -155,7 +155,8 @@ class ScriptResult:
             cells=layout.cells,
             parts=layout.parts,
             error=error and ScriptError(say(error.message), slug=error.slug, line=error.line),
-            check=self.check and replace(self.check, parameters=tuple(map(_shown, self.check.parameters))),
+            # a result that is wrong is false
+            check=self.check if self.check is None else replace(self.check, parameters=self._shown_parameters()),
             entry_points=points and points.reworded(say),
             sources=tuple(replace(source, parameter=shown(source.parameter)) for source in self.sources),
             findings=tuple(finding.in_own_names() for finding in self.findings),
@@ -164,6 +165,9 @@ class ScriptResult:
             signatures=tuple((shown(name), say(said)) for name, said in self.signatures),
             unchecked=tuple(replace(row, name=shown(row.name), reason=say(row.reason)) for row in self.unchecked),
         )
+
+    def _shown_parameters(self) -> tuple[ParameterResult, ...]:
+        return tuple(replace(parameter, name=shown(parameter.name)) for parameter in self.parameters)
 
     @property
     def verdict(self) -> str:
@@ -192,7 +196,3 @@ class ScriptResult:
     def undecided(self) -> tuple[str, ...]:
         """Names of the parameters whose gradients could not be decided."""
         return tuple(p.name for p in self.parameters if p.verdict is Verdict.INCONCLUSIVE)
-
-
-def _shown(parameter: ParameterResult) -> ParameterResult:
-    return replace(parameter, name=shown(parameter.name))

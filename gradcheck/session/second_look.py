@@ -74,6 +74,8 @@ class SecondLook:
         return self._deadline - time.monotonic()
 
     def _judged(self, source: SourceFile) -> Judgement:
+        if source.unknown - self._examined.recording.source.unknown:
+            return Judgement()  # a name of another file, which this one does not know
         seconds = _SHARE_OF_LOOK * self._left()
         request = replace(
             self._request,

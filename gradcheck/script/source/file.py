@@ -103,23 +103,23 @@ class ScriptText:
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of the script, which Python shows when it runs
-                tree, modules = self._program() if self.parts else (self._tree(), [])
-                return SourceFile(self, with_lambdas_defined(tree), modules)
+                tree, files = self._program() if self.parts else (self._tree(), [])
+                return SourceFile(self, with_lambdas_defined(tree), files)
         except SyntaxError as error:
             raise ScriptError(f"not valid Python: {error.msg}", slug="syntax-error", line=error.lineno) from None
         except (RecursionError, MemoryError):
             raise ScriptError("too deeply nested to be parsed", slug="syntax-error", line=1) from None
 
     def _program(self) -> tuple[ast.Module, list[Linked]]:
-        """Return the tree of all files, and the modules among them."""
+        """Return the tree of all files, and what became of each."""
         code = self.code.split("\n")
         script = "\n".join(code[: self.parts[0].end]) + "\n"
         bodies = [replace(self, code=script, parts=())._tree().body]
         for part in self.parts[1:]:
             text = "\n" * (part.start - 1) + "\n".join(code[part.start - 1 : part.end])
             bodies.append(ast.parse(text, filename=str(self.path)).body)
-        linked, modules = link(self.parts, bodies)
-        return _with_futures_first([statement for body in linked for statement in body]), modules
+        linked = link(self.parts, bodies)
+        return _with_futures_first([statement for file in linked for statement in file.body]), linked
 
     def _tree(self) -> ast.Module:
         if self.cells is None:
@@ -170,8 +170,8 @@ def _ended(code: str) -> str:
 class SourceFile:
     """A script that was read and parsed."""
 
-    def __init__(self, text: ScriptText, tree: ast.Module, modules: Sequence[Linked] = ()) -> None:
-        self.path, self.parts, self.modules = text.path, text.parts, tuple(modules)
+    def __init__(self, text: ScriptText, tree: ast.Module, files: Sequence[Linked] = ()) -> None:
+        self.path, self.parts, self.files = text.path, text.parts, tuple(files)
         self.text = text.code
         self.lines = list(text.lines)
         self.cells = text.cells
@@ -181,6 +181,16 @@ class SourceFile:
     def read(cls, path: Path, content: str | None = None) -> SourceFile:
         """Read and parse a script with the modules beside it, see `ScriptText.read`."""
         return ScriptText.read(path, content).with_modules().parse()
+
+    @property
+    def modules(self) -> tuple[Linked, ...]:
+        """The modules beside the script."""
+        return self.files[1:]
+
+    @property
+    def unknown(self) -> frozenset[tuple[str, str]]:
+        """Files with the names that each uses and does not have."""
+        return frozenset((file.part.name, name) for file in self.files for name in file.unknown)
 
     @cached_property
     def functions(self) -> dict[str, Function]:

@@ -8,6 +8,7 @@ in place of the dot that Python takes in a name and nobody types.
 from __future__ import annotations
 
 import ast
+import builtins
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -24,35 +25,55 @@ _OWN = ("__name__", "__file__", "__package__")
 
 @dataclass(frozen=True)
 class Linked:
-    """A module after linking: its part, and under which name of the common namespace each of its names is found."""
+    """A file after linking.
+
+    Attributes
+    ----------
+    names : mapping of str to str
+        Under which name of the common namespace each of its names is found.
+    unknown : frozenset of str
+        The names that it uses and does not have: edits of it must not add to these.
+    """
 
     part: Part
+    body: list[ast.stmt]
     names: Mapping[str, str]
+    unknown: frozenset[str]
 
 
-def link(parts: Sequence[Part], bodies: Sequence[list[ast.stmt]]) -> tuple[list[list[ast.stmt]], list[Linked]]:
-    """Rename what would collide in one namespace; return the bodies of all parts, and the modules among them.
+def link(parts: Sequence[Part], bodies: Sequence[list[ast.stmt]]) -> list[Linked]:
+    """Give the names of all files one namespace.
 
-    The script comes first and keeps its names.
+    A name with one meaning stays as it is. Where several files give it other meanings, those of modules are told apart,
+    and the script keeps its own. What is imported is called as in the module where it comes from.
     """
     units = {part.name: _Unit(part, _without_main(body, part)) for part, body in zip(parts, bodies, strict=True)}
     for unit in units.values():
         unit.make_absolute()
     for unit in units.values():
         unit.expand_stars(units)
-    taken: dict[str, object] = {}
+    meanings: dict[str, set[object]] = {}
     for unit in units.values():
-        for name in unit.bound:
+        for name in unit.bindings:
+            meanings.setdefault(name, set()).add(_origin(unit, name, units))
+    for unit in units.values():
+        if unit.part.name != MAIN:
+            several = [name for name in unit.bindings if len(meanings[name]) > 1]
+            unit.renames = {name: f"{unit.label}{DOT}{name}" for name in several}
+    for unit in units.values():
+        for name in unit.bindings:
             origin = _origin(unit, name, units)
-            if taken.setdefault(name, origin) != origin:
-                unit.renames[name] = f"{unit.label}{DOT}{name}"
-    renamed = [_Renamer(unit).body() for unit in units.values()]
-    modules = [
-        Linked(unit.part, {name: unit.renames.get(name, name) for name in unit.bound})
-        for unit in units.values()
-        if unit.part.name != MAIN
-    ]
-    return renamed, modules
+            if len(origin) == 2 and origin != (unit.part.name, name) and origin[0] in units and origin[1]:
+                module, attribute = map(str, origin)
+                unit.canonical[name] = units[module].renames.get(attribute, attribute)
+        unit.canonical = {**unit.renames, **unit.canonical}
+    found = []
+    for unit in units.values():
+        renamer = _Renamer(unit, units)
+        body = renamer.body()
+        names = {name: unit.renames.get(name, name) for name in unit.bindings}
+        found.append(Linked(unit.part, body, names, frozenset(renamer.unknown)))
+    return found
 
 
 def is_linkable(body: Sequence[ast.stmt], known: Iterable[str]) -> bool:
@@ -83,6 +104,7 @@ class _Unit:
     part: Part
     body: list[ast.stmt]
     renames: dict[str, str] = field(default_factory=dict)
+    canonical: dict[str, str] = field(default_factory=dict)
 
     @property
     def label(self) -> str:
@@ -99,11 +121,6 @@ class _Unit:
             # a function gives it another value, which those who have imported it do not see
             found.setdefault(name, []).extend([(self.part.name, name)] * 2)
         return found
-
-    @property
-    def bound(self) -> list[str]:
-        """Its global names."""
-        return list(self.bindings)
 
     def make_absolute(self) -> None:
         """Give relative imports the name of the package."""
@@ -130,7 +147,7 @@ class _Unit:
             match statement:
                 case ast.Assign([ast.Name("__all__")], ast.List(elements) | ast.Tuple(elements)):
                     return [e.value for e in elements if isinstance(e, ast.Constant) and isinstance(e.value, str)]
-        return [name for name in self.bound if not name.startswith("_")]
+        return [name for name in self.bindings if not name.startswith("_")]
 
 
 def _imports(body: Sequence[ast.stmt]) -> list[ast.ImportFrom]:
@@ -223,13 +240,13 @@ class _Scope:
 class _Renamer(ast.NodeTransformer):
     """Gives the global names of a part their names in the common namespace."""
 
-    def __init__(self, unit: _Unit) -> None:
-        self._unit, self._scopes = unit, list[_Scope]()
+    def __init__(self, unit: _Unit, units: Mapping[str, _Unit]) -> None:
+        self._unit, self._units, self._scopes = unit, units, list[_Scope]()
+        self._stored: list[set[str]] = []
+        self.unknown: set[str] = set()
 
     def body(self) -> list[ast.stmt]:
         """Return the part's statements."""
-        if self._unit.part.name == MAIN and not self._unit.renames:
-            return self._unit.body
         return [self.visit(statement) for statement in self._unit.body]
 
     def _global(self, name: str) -> str:
@@ -254,8 +271,47 @@ class _Renamer(ast.NodeTransformer):
         if own.name != MAIN and node.id in _OWN and isinstance(node.ctx, ast.Load):
             values = {"__name__": own.name, "__file__": own.path, "__package__": own.package}
             return ast.copy_location(ast.Constant(values[node.id]), node)
-        node.id = self._unit.renames.get(node.id, node.id)
+        if node.id not in self._unit.bindings and not hasattr(builtins, node.id) and node.id not in _OWN:
+            self.unknown.add(node.id)
+        node.id = self._unit.canonical.get(node.id, node.id)
         return node
+
+    def visit_Attribute(self, node: ast.Attribute) -> ast.AST:
+        """Take what a module of the program has under its own name."""
+        module = self._module(node.value)
+        other = None if module is None else self._units[module]
+        if other is None or node.attr not in other.bindings or isinstance(node.ctx, ast.Del):
+            return self.generic_visit(node)
+        name = other.canonical.get(node.attr, node.attr)
+        if not self._is_global(name):
+            return self.generic_visit(node)
+        if isinstance(node.ctx, ast.Store) and self._stored:
+            self._stored[-1].add(name)
+        return ast.copy_location(ast.Name(name, node.ctx), node)
+
+    def _module(self, node: ast.expr) -> str | None:
+        """Return the module of the program that an expression names."""
+        match node:
+            case ast.Name(name) if self._is_global(name) and name in self._unit.bindings:
+                module, attribute, *rest = _origin(self._unit, name, self._units)
+                whole = f"{module}.{attribute}" if attribute else str(module)
+                return whole if not rest and whole in self._units and whole != MAIN else None
+            case ast.Attribute(value, attribute):
+                base = self._dotted(value)
+                whole = f"{base}.{attribute}"
+                return whole if base and whole in self._units else None
+        return None
+
+    def _dotted(self, node: ast.expr) -> str | None:
+        """Return the dotted name of a package, of the program or around its modules."""
+        match node:
+            case ast.Name(name) if self._is_global(name) and name in self._unit.bindings:
+                module, attribute, *rest = _origin(self._unit, name, self._units)
+                return None if rest else f"{module}.{attribute}" if attribute else str(module)
+            case ast.Attribute(value, attribute):
+                base = self._dotted(value)
+                return base and f"{base}.{attribute}"
+        return None
 
     def visit_Global(self, node: ast.Global) -> ast.AST:
         """Rename in a declaration."""
@@ -302,8 +358,12 @@ class _Renamer(ast.NodeTransformer):
         outer = {n for s in _same_scope(node.body) if isinstance(s, ast.Nonlocal) for n in s.names}
         bound = (with_body | _argument_names(node.args)) - foreign - outer
         self._scopes.append(_Scope(frozenset(bound), frozenset(foreign)))
+        self._stored.append(set())
         node.body = [self.visit(statement) for statement in node.body]
         self._scopes.pop()
+        if stored := sorted(self._stored.pop() - foreign):
+            first = 1 if ast.get_docstring(node, clean=False) is not None and len(node.body) > 1 else 0
+            node.body.insert(first, ast.copy_location(ast.Global(stored), node.body[first]))
         return node
 
     def visit_Lambda(self, node: ast.Lambda) -> ast.AST:
