@@ -93,10 +93,9 @@ def _edits(script: ScriptResult, fix: Fix) -> list[dict[str, Any]]:
 def _place(script: ScriptResult, line: int | None) -> dict[str, Any]:
     """Return the fields that say where something stands, for every object that has a line."""
     if line is None:
-        return {"line": None, "cell": None, "cell_line": None}
+        return {"path": None, "line": None, "cell": None, "cell_line": None}
     place = script.place(line)
-    file = {"path": place.path} if place.module is not None else {}
-    return {**file, "line": place.line, "cell": place.cell, "cell_line": place.cell_line}
+    return {"path": place.path if place.module is not None else None, "line": place.line, "cell": place.cell, "cell_line": place.cell_line}
 
 
 def parameter_fields(script: ScriptResult, parameter: ParameterResult) -> dict[str, Any]:

@@ -117,7 +117,7 @@ def test_other_fixes_show_what_they_do_in_place_of_an_edit():
 
 
 def test_json_has_other_fixes_whole():
-    edit = {"line": 3, "cell": None, "cell_line": None, "old": LINES[2], "new": "    return 2 * dw / 3"}
+    edit = {"path": None, "line": 3, "cell": None, "cell_line": None, "old": LINES[2], "new": "    return 2 * dw / 3"}
     fix = replace(FINDING.fix, alternatives=(Fix((Edit(3, LINES[2], edit["new"]),), True, 7),))
     report = json.loads(render(Report((script(replace(FINDING, fix=fix)),))))
     assert report["scripts"][0]["findings"][0]["fix"]["alternatives"] == [{"edits": [edit], "points": 7}]

@@ -21,7 +21,7 @@ from gradcheck.report.formats import FORMATS
 from gradcheck.report.fragment_markdown import report_markdown
 from gradcheck.report.fragment_text import report_text
 from gradcheck.report.text import as_log, render, sentence, summary
-from gradcheck.script.source.place import Cells
+from gradcheck.script.source.place import Cells, Layout
 from gradcheck.session.outcome import reported
 from gradcheck.session.report import Report
 from gradcheck.session.result import Unchecked
@@ -80,7 +80,7 @@ def test_rows_are_the_parameters_and_then_what_was_not_checked():
 
 def test_reasons_in_notebooks_speak_of_cells():
     row = Unchecked("W2", (), "line 2 computes it")
-    (said,) = replace(RIGHT, unchecked=(row,)).in_cells(Cells((1, 2), 3)).unchecked
+    (said,) = replace(RIGHT, unchecked=(row,)).laid_out(Layout(Cells((1, 2), 3))).unchecked
     assert said == replace(row, reason="cell 2, line 1 computes it")
 
 

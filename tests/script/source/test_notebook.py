@@ -11,7 +11,7 @@ from gradcheck.api import examine_script
 from gradcheck.errors import ScriptError
 from gradcheck.script.source.file import SourceFile
 from gradcheck.script.source.notebook import read_notebook
-from gradcheck.script.source.place import Cells
+from gradcheck.script.source.place import Cells, Layout
 from gradcheck.session.result import ScriptResult
 from gradcheck.settings import Options
 from notebooks import DATA, MODEL, TRAINING, WRONG_MODEL, cell, markdown, notebook, write_notebook
@@ -119,8 +119,8 @@ def test_evidence_and_messages_name_cells(examine):
     assert any("`gradient` in cell 3, line 5" in sentence for sentence in result.evidence)
     assert not any(" in line " in sentence for sentence in result.evidence)
     error = ScriptError("`f` in line 5", slug="ambiguous", line=5)
-    once = ScriptResult("net.ipynb", error=error).in_cells(Cells((1, 4), 6))
-    for told in (once, once.in_cells(Cells((1, 4), 6))):
+    once = ScriptResult("net.ipynb", error=error).laid_out(Layout(Cells((1, 4), 6)))
+    for told in (once, once.laid_out(Layout(Cells((1, 4), 6)))):
         assert (told.error.message, told.error.slug, told.error.line) == ("`f` in cell 2, line 2", "ambiguous", 5)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from gradcheck.script.source.place import Cells, Place
+from gradcheck.script.source.place import Cells, Layout, Part, Place
 
 # cells of three lines, of one, and of two
 CELLS = Cells((1, 4, 5), 6)
@@ -41,4 +41,39 @@ def test_a_place_is_shown_as_a_reader_counts():
     ],
 )
 def test_sentences_name_the_cell_and_quotations_stay(text, reworded):
-    assert CELLS.reword(text).endswith(reworded)
+    assert Layout(CELLS).reword(text).endswith(reworded)
+
+
+PARTS = (Part("__main__", "/at/work/train.py", 1, 10), Part("net.layers", "/at/work/net/layers.py", 11, 30, "net"))
+
+
+@pytest.mark.parametrize(
+    ("text", "reworded"),
+    [
+        ("it is in line 3", "it is in line 3"),
+        ("it is in line 13", "it is in net/layers.py, line 3"),
+        ("on line 11", "in net/layers.py, line 1"),
+        ("`the loop in line 12` and `layersˑW`", "`the loop in net/layers.py, line 2` and `layers.W`"),
+    ],
+)
+def test_sentences_name_the_file_of_a_module(text, reworded):
+    assert Layout(parts=PARTS).reword(text) == reworded
+
+
+@pytest.mark.parametrize(
+    ("path", "line", "expected"),
+    [
+        ("train.py", 10, "train.py:10:4"),
+        ("train.py", 11, "net/layers.py:1:4"),
+        ("../work/train.py", 30, "../work/net/layers.py:20:4"),
+        ("/at/work/train.py", 12, "/at/work/net/layers.py:2:4"),
+    ],
+)
+def test_a_place_in_a_module_is_told_from_where_the_user_is(path, line, expected):
+    assert Layout(parts=PARTS).place(path, line).at(4) == expected
+
+
+def test_what_belongs_together_is_a_file():
+    layout = Layout(Cells((1, 5), 10), PARTS)
+    assert [layout.extent(line, 30) for line in (2, 7, 11, 30)] == [(1, 4), (5, 10), (11, 30), (11, 30)]
+    assert [Layout(parts=PARTS).extent(line, 30) for line in (2, 20)] == [(1, 10), (11, 30)]
