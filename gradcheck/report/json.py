@@ -95,7 +95,12 @@ def _place(script: ScriptResult, line: int | None) -> dict[str, Any]:
     if line is None:
         return {"path": None, "line": None, "cell": None, "cell_line": None}
     place = script.place(line)
-    return {"path": place.path if place.module is not None else None, "line": place.line, "cell": place.cell, "cell_line": place.cell_line}
+    return {
+        "path": place.path if place.module is not None else None,
+        "line": place.line,
+        "cell": place.cell,
+        "cell_line": place.cell_line,
+    }
 
 
 def parameter_fields(script: ScriptResult, parameter: ParameterResult) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from typing import Any
 from gradcheck.script.record.instrument import HOOK, can_be_replayed, definition, stopping
 from gradcheck.script.source.file import SourceFile
 from gradcheck.script.source.syntax import Function, Loop
+from gradcheck.script.source.updates import updates_of
 
 Region = Function | Loop
 _NAME = "__gradcheck_round__"
@@ -87,10 +88,22 @@ def _round(loop: Loop) -> list[ast.stmt]:
     body = ast.For(
         target=ast.Name(_NAME, ast.Store()),
         iter=ast.Tuple([ast.Constant(0)], ast.Load()),
-        body=stopping(loop.node.body),
+        body=stopping([*_computed_at_the_end(loop), *loop.node.body]),
         orelse=[],
     )
     return [body, *ast.parse(f"{HOOK}.leave({loop.name!r}, {HOOK}.locals(), None)").body]
+
+
+def _computed_at_the_end(loop: Loop) -> list[ast.stmt]:
+    """Return what a round computes for the next one when it has moved the parameters, as was done before the loop.
+
+    With other parameters, a round has to begin with it.
+    """
+    moving = [number for number, s in enumerate(loop.node.body) if any(True for _ in updates_of(s))]
+    if not moving:
+        return []
+    last = loop.node.body[moving[-1] + 1 :]
+    return [s for s in last if isinstance(s, ast.Assign) and ast.unparse(s) in loop.before]
 
 
 def _round_in_function(

@@ -19,6 +19,7 @@ from gradcheck.script.source.lambdas import with_lambdas_defined
 from gradcheck.script.source.linking import MAIN, Linked, is_linkable, link
 from gradcheck.script.source.notebook import SUFFIX, read_notebook
 from gradcheck.script.source.place import Cells, Part
+from gradcheck.script.source.rounds import with_rounds
 from gradcheck.script.source.syntax import Function, Loop, functions_in, loops_in
 from gradcheck.script.source.updates import updates_of
 
@@ -104,7 +105,7 @@ class ScriptText:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of the script, which Python shows when it runs
                 tree, files = self._program() if self.parts else (self._tree(), [])
-                return SourceFile(self, with_lambdas_defined(tree), files)
+                return SourceFile(self, with_rounds(with_lambdas_defined(tree)), files)
         except SyntaxError as error:
             raise ScriptError(f"not valid Python: {error.msg}", slug="syntax-error", line=error.lineno) from None
         except (RecursionError, MemoryError):

@@ -11,7 +11,8 @@ from pathlib import PurePath
 # Names and expressions of the script stand in backquotes; after some words, its own text follows. A loop has no name of
 # its own and is called by its line.
 _LINES = re.compile(
-    r"(?P<loop>`the loop in line \d+`)|`[^`]*`|(?:the script raised|and said:) .*|\b(?P<on>on )?line (?P<line>\d+)\b",
+    r"(?P<loop>`the (?:loop in|code from) line \d+`)|`[^`]*`|(?:the script raised|and said:) .*"
+    r"|\b(?P<on>on )?line (?P<line>\d+)\b",
     re.DOTALL,
 )
 

@@ -118,17 +118,20 @@ class Loop(Code):
     Attributes
     ----------
     name : str
-        How it is named in messages: ``the loop in line 59``.
+        How it is named in messages: ``the loop in line 59``, ``the code from line 12``.
     function : Function or None
         The function that it stands in; None at module level.
     round_calls : frozenset of str
         The names of what its body calls, inner loops left out.
+    before : frozenset of str
+        The assignments in front of it, in the block in which it stands.
     """
 
     name: str
     node: ast.For | ast.While
     function: Function | None
     round_calls: frozenset[str]
+    before: frozenset[str] = frozenset()
 
     @property
     def arguments(self) -> tuple[str, ...]:
@@ -141,6 +144,8 @@ class Loop(Code):
         return ()
 
 
+# the variable of a loop of one round, which stands for code outside of loops
+ONCE = "__gradcheck_once__"
 _ASSIGNMENTS = (ast.Assign, ast.AugAssign, ast.AnnAssign)
 
 
@@ -197,7 +202,13 @@ def functions_in(
 def loops_in(body: list[ast.stmt], function: Function | None) -> list[Loop]:
     """Return the loops of a block, inner ones too, functions and classes left out."""
     loops = [s for s in _own_statements(body) if isinstance(s, ast.For | ast.While)]
-    return [Loop(f"the loop in line {s.lineno}", s, function, frozenset(_calls_outside_loops(s.body))) for s in loops]
+    before = frozenset(ast.unparse(s) for s in body if isinstance(s, ast.Assign))
+    return [Loop(_called(s), s, function, frozenset(_calls_outside_loops(s.body)), before) for s in loops]
+
+
+def _called(loop: ast.For | ast.While) -> str:
+    is_once = isinstance(loop, ast.For) and isinstance(loop.target, ast.Name) and loop.target.id == ONCE
+    return f"the {'code from' if is_once else 'loop in'} line {loop.lineno}"
 
 
 def _calls_outside_loops(body: list[ast.stmt]) -> Iterator[str]:

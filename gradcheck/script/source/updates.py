@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from gradcheck.script.source.names import is_step_size
 from gradcheck.script.source.syntax import called_name, loaded_names
 
+# the attribute of an assignment whose result becomes the value of another variable, by the name of what it assigns to
+MOVED_AS = "moved_as"
+
 
 @dataclass(frozen=True)
 class Update:
@@ -87,8 +90,11 @@ def updates_of(node: ast.AST) -> Iterator[Update]:
         targets, values = [node.targets[0]], [node.value]
         if isinstance(node.targets[0], ast.Tuple) and isinstance(node.value, ast.Tuple):
             targets, values = node.targets[0].elts, node.value.elts
+        moved_as = getattr(node, MOVED_AS, {})
         for target, value in zip(targets, values, strict=False):
-            yield from _assigned(target, value, node.lineno)
+            name = moved_as.get(ast.unparse(target))
+            place = target if name is None else ast.copy_location(ast.Name(name, ast.Store()), target)
+            yield from _assigned(place, value, node.lineno)
 
 
 def _is_joined(value: ast.expr) -> bool:
