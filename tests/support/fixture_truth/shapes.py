@@ -109,3 +109,21 @@ def peat_mean_of_walk(v, w):
 @stretch("costs.append(", "low steep", stop="if k % 40", rate="alpha", first=2, later=2)
 def tint_old_theta(v, low, steep):
     return np.mean((low + steep * v.depth - v.tint) ** 2) / 2
+
+
+@stretch("inner = first @", "first lift second", "to_first to_lift to_second", stop="first = first -")
+def loom_single_step(v, first, lift, second):
+    inner = first @ v.air + lift
+    score = second @ np.where(inner > 0, inner, 0.1 * inner)
+    return np.logaddexp(0, score) - v.broken * score
+
+
+@stretch("gap = table", "old_slopes old_base", "slopes_grad base_grad", stop="new_slopes = old")
+def kelp_old_and_new(v, slopes, base):
+    gap = v.light * slopes[0] + v.food * slopes[1] + base - v.growth
+    return np.mean(np.hypot(1, gap) - 1)
+
+
+@stretch("turns = 300", "bend stretch", "by_bend by_stretch", stop="bend = bend -")
+def rope_rotated_loop(v, bend, stretch):
+    return np.mean((bend * v.length**2 + stretch * v.load - v.sag) ** 2)
