@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import ast
 import builtins
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
+from gradcheck.script.source.bindings import argument_names, bindings, declared_global, same_scope, targets
 from gradcheck.script.source.place import DOT, Part
-from gradcheck.script.source.syntax import FunctionNode, flat_targets
+from gradcheck.script.source.syntax import FunctionNode
 
 _COMPREHENSIONS = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 MAIN = "__main__"
@@ -56,10 +58,13 @@ def link(parts: Sequence[Part], bodies: Sequence[list[ast.stmt]]) -> list[Linked
     for unit in units.values():
         for name in unit.bindings:
             meanings.setdefault(name, set()).add(_origin(unit, name, units))
+    lasts = Counter(name.rpartition(".")[2] for name in units)
     for unit in units.values():
         if unit.part.name != MAIN:
+            last = unit.part.name.rpartition(".")[2]
+            label = last if lasts[last] == 1 else unit.part.name.replace(".", DOT)
             several = [name for name in unit.bindings if len(meanings[name]) > 1]
-            unit.renames = {name: f"{unit.label}{DOT}{name}" for name in several}
+            unit.renames = {name: f"{label}{DOT}{name}" for name in several}
     for unit in units.values():
         for name in unit.bindings:
             origin = _origin(unit, name, units)
@@ -106,18 +111,13 @@ class _Unit:
     renames: dict[str, str] = field(default_factory=dict)
     canonical: dict[str, str] = field(default_factory=dict)
 
-    @property
-    def label(self) -> str:
-        """What its names begin with where they need it."""
-        return self.part.name.rpartition(".")[2] if self.part.name != MAIN else "script"
-
     @cached_property
     def bindings(self) -> dict[str, list[object]]:
         """What each of its global names is bound to: the module and the name for an import, itself for all else."""
         found: dict[str, list[object]] = {}
-        for name, origin in _bindings(self.body):
+        for name, origin in bindings(self.body):
             found.setdefault(name, []).append(origin or (self.part.name, name))
-        for name in _declared_global(self.body):
+        for name in declared_global(self.body):
             # a function gives it another value, which those who have imported it do not see
             found.setdefault(name, []).extend([(self.part.name, name)] * 2)
         return found
@@ -171,63 +171,6 @@ def _origin(unit: _Unit, name: str, units: Mapping[str, _Unit], seen: tuple[obje
         return (module, attribute)
     found = _origin(other, attribute, units, (*seen, own))
     return alone if found[-1] == "alone" else found
-
-
-def _bindings(body: Sequence[ast.stmt]) -> Iterator[tuple[str, object]]:
-    """Yield the names that statements bind in their own scope, with the origin of those that are imported."""
-    for statement in body:
-        match statement:
-            case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.ClassDef():
-                yield statement.name, None
-                continue
-            case ast.Import():
-                for alias in statement.names:
-                    plain = alias.asname or alias.name.partition(".")[0]
-                    yield plain, (alias.name if alias.asname else plain, None)
-            case ast.ImportFrom():
-                for alias in statement.names:
-                    if alias.name != "*":
-                        yield alias.asname or alias.name, (statement.module, alias.name)
-            case ast.Assign():
-                for target in statement.targets:
-                    yield from _targets(target)
-            case ast.AugAssign() | ast.For() | ast.AsyncFor():
-                yield from _targets(statement.target)
-            case ast.AnnAssign() if statement.value is not None:
-                yield from _targets(statement.target)
-            case ast.With() | ast.AsyncWith():
-                for item in statement.items:
-                    if item.optional_vars is not None:
-                        yield from _targets(item.optional_vars)
-        for node in _expressions(statement):
-            if isinstance(node, ast.NamedExpr):
-                yield node.target.id, None
-        for name in ("body", "orelse", "finalbody"):
-            yield from _bindings(getattr(statement, name, []))
-        for part in [*getattr(statement, "handlers", []), *getattr(statement, "cases", [])]:
-            if getattr(part, "name", None):
-                yield part.name, None
-            yield from _bindings(part.body)
-
-
-def _targets(target: ast.expr) -> Iterator[tuple[str, object]]:
-    for part in flat_targets(target):
-        bare = part.value if isinstance(part, ast.Starred) else part
-        if isinstance(bare, ast.Name):
-            yield bare.id, None
-
-
-def _expressions(statement: ast.stmt) -> Iterator[ast.AST]:
-    """Yield what stands in a statement itself, without the statements in it and without functions."""
-    pending = [c for c in ast.iter_child_nodes(statement) if isinstance(c, ast.expr)]
-    while pending:
-        node = pending.pop()
-        yield node
-        pending += [c for c in ast.iter_child_nodes(node) if isinstance(c, ast.expr) and not isinstance(c, ast.Lambda)]
-
-
-def _declared_global(body: Sequence[ast.stmt]) -> set[str]:
-    return {name for s in body for node in ast.walk(s) if isinstance(node, ast.Global) for name in node.names}
 
 
 @dataclass(frozen=True)
@@ -353,10 +296,10 @@ class _Renamer(ast.NodeTransformer):
         node.decorator_list = [self.visit(d) for d in node.decorator_list]
         node.args = self._arguments(node.args)
         node.returns = node.returns and self.visit(node.returns)
-        with_body = {name for name, _ in _bindings(node.body)}
-        foreign = {n for s in _same_scope(node.body) if isinstance(s, ast.Global) for n in s.names}
-        outer = {n for s in _same_scope(node.body) if isinstance(s, ast.Nonlocal) for n in s.names}
-        bound = (with_body | _argument_names(node.args)) - foreign - outer
+        with_body = {name for name, _ in bindings(node.body)}
+        foreign = {n for s in same_scope(node.body) if isinstance(s, ast.Global) for n in s.names}
+        outer = {n for s in same_scope(node.body) if isinstance(s, ast.Nonlocal) for n in s.names}
+        bound = (with_body | argument_names(node.args)) - foreign - outer
         self._scopes.append(_Scope(frozenset(bound), frozenset(foreign)))
         self._stored.append(set())
         node.body = [self.visit(statement) for statement in node.body]
@@ -369,7 +312,7 @@ class _Renamer(ast.NodeTransformer):
     def visit_Lambda(self, node: ast.Lambda) -> ast.AST:
         """Rename what a lambda uses."""
         node.args = self._arguments(node.args)
-        self._scopes.append(_Scope(frozenset(_argument_names(node.args))))
+        self._scopes.append(_Scope(frozenset(argument_names(node.args))))
         node.body = self.visit(node.body)
         self._scopes.pop()
         return node
@@ -388,7 +331,7 @@ class _Renamer(ast.NodeTransformer):
         node.decorator_list = [self.visit(d) for d in node.decorator_list]
         node.bases = [self.visit(b) for b in node.bases]
         node.keywords = [self.visit(k) for k in node.keywords]
-        self._scopes.append(_Scope(frozenset(name for name, _ in _bindings(node.body)), is_class=True))
+        self._scopes.append(_Scope(frozenset(name for name, _ in bindings(node.body)), is_class=True))
         node.body = [self.visit(statement) for statement in node.body]
         self._scopes.pop()
         return node
@@ -399,7 +342,7 @@ class _Renamer(ast.NodeTransformer):
             return super().visit(node)
         first = node.generators[0]
         first.iter = self.visit(first.iter)
-        bound = {name for g in node.generators for name, _ in _targets(g.target)}
+        bound = {name for g in node.generators for name, _ in targets(g.target)}
         self._scopes.append(_Scope(frozenset(bound)))
         for number, generator in enumerate(node.generators):
             if number:
@@ -411,18 +354,3 @@ class _Renamer(ast.NodeTransformer):
             node.elt = self.visit(node.elt)
         self._scopes.pop()
         return node
-
-
-def _same_scope(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
-    for statement in body:
-        yield statement
-        if isinstance(statement, FunctionNode | ast.ClassDef):
-            continue
-        for name in ("body", "orelse", "finalbody"):
-            yield from _same_scope(getattr(statement, name, []))
-        for part in [*getattr(statement, "handlers", []), *getattr(statement, "cases", [])]:
-            yield from _same_scope(part.body)
-
-
-def _argument_names(arguments: ast.arguments) -> set[str]:
-    return {a.arg for a in ast.walk(arguments) if isinstance(a, ast.arg)}

@@ -286,3 +286,15 @@ def test_a_program_prints_what_it_prints_in_python(tmp_path: Path, program: str)
     assert found["problem"] is None
     assert len(found["modules"]) == len(files) - 1
     assert found["printed"] == plain.stdout
+
+
+def test_modules_of_one_name_in_several_packages(tmp_path: Path) -> None:
+    program = "\n".join(
+        f"# {package}/utils.py\nfrom . import base\ndef f(x):\n    return base.k * x\n# {package}/base.py\nk = {k}\n"
+        for package, k in (("first", 2), ("second", 3))
+    )
+    write_program(tmp_path, program)
+    script = tmp_path / "main.py"
+    script.write_text("from first.utils import f\nimport second.utils\nprint(f(1), second.utils.f(1))\n")
+    found = snippet(RUN, script, cwd=tmp_path)
+    assert (found["problem"], found["printed"]) == (None, "2 3\n")
