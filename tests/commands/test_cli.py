@@ -242,7 +242,7 @@ def test_the_json_of_an_error(folder, report):
     (script,) = found["scripts"]
     assert script["verdict"] == "error"
     message = script["error"]["message"]
-    place = {"line": 1, "cell": None, "cell_line": None}
+    place = {"path": None, "line": 1, "cell": None, "cell_line": None}
     assert script["error"] == {"slug": "syntax-error", "message": message, **place}
     assert (script["parameters"], script["findings"], script["entry_points"]) == ([], [], None)
 
@@ -254,6 +254,7 @@ def test_the_json_of_an_error_in_a_notebook_names_the_cell(folder, report):
     assert error == {
         "slug": "script-raised",
         "message": "the script raised ZeroDivisionError: division by zero",
+        "path": None,
         "line": 4,
         "cell": 2,
         "cell_line": 3,
