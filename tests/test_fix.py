@@ -136,7 +136,8 @@ def test_what_could_not_be_checked_before_does_not_stand_in_the_way_of_a_fix(tmp
     assert found.result.verdict == "mismatch"
     after = write_fix(found, OPTIONS)
     assert (after.verdict, after.mismatching) == ("inconclusive", ())
-    assert path.read_bytes() == found.after != found.before
+    (file,) = found.files
+    assert path.read_bytes() == file.after != file.before
 
 
 def test_a_fix_by_which_a_gradient_gets_out_of_sight_is_taken_back(tmp_path, monkeypatch):

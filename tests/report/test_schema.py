@@ -89,7 +89,10 @@ BREAKS = [
     ("scripts/0/verdict", "wrong"),
     ("scripts/0/verdict", "error"),
     ("scripts/0/extra", 1),
-    ("scripts/0/error", {"slug": "no-loss", "message": "m", "path": None, "line": None, "cell": None, "cell_line": None}),
+    (
+        "scripts/0/error",
+        {"slug": "no-loss", "message": "m", "path": None, "line": None, "cell": None, "cell_line": None},
+    ),
     ("scripts/0/parameters", []),
     ("scripts/0/parameters/0/analytic", None),
     ("scripts/0/parameters/0/analytic", "NaN"),

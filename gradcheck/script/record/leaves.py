@@ -87,6 +87,23 @@ def follow(value: Any, path: Path) -> Any:
     return value
 
 
+def with_value(container: Any, path: Path, value: Any) -> Any:
+    """Put a value at the end of a path; return the container, or in the place of a tuple another one."""
+    if not path:
+        return value
+    step = path[0]
+    current = step.of(container)
+    new = with_value(current, path[1:], value)
+    if new is current:
+        return container
+    if isinstance(container, tuple):
+        if step.attribute:
+            return container._replace(**{step.key: new})  # type: ignore[attr-defined] # a named one
+        return (*container[: step.key], new, *container[step.key + 1 :])
+    step.put(container, new)
+    return container
+
+
 def leaves(name: str, value: Any) -> list[Leaf]:
     """Return all leaves within `value`, in order."""
     return list(_leaves(name, value, (), True, frozenset()))

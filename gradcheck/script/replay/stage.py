@@ -19,7 +19,7 @@ import numpy as np
 from gradcheck.errors import ScriptError
 from gradcheck.evaluate.random_state import RandomState
 from gradcheck.numerics.arrays import same_bits
-from gradcheck.script.record.leaves import Leaf, follow, is_numeric
+from gradcheck.script.record.leaves import Leaf, follow, is_numeric, with_value
 from gradcheck.script.record.run import Call, Recording
 from gradcheck.script.record.state import Undo
 from gradcheck.script.replay.backward import Backward
@@ -377,12 +377,7 @@ class Stage:
 
     def _put(self, slot: Slot, value: Any) -> None:
         root = self._root(slot)
-        if not slot.path:
-            root[slot.variable] = value
-            return
-        container = follow(root[slot.variable], slot.path[:-1])
-        if slot.path[-1].of(container) is not value:
-            slot.path[-1].put(container, value)
+        root[slot.variable] = with_value(root.get(slot.variable), slot.path, value)
 
 
 class WaitingError(Exception):

@@ -97,9 +97,11 @@ def _in_region(recording: Recording, blank: Backward, read: frozenset[str]) -> I
     sight = replace(sight, changed=sight.changed | unmoved if sight.changed else sight.changed)
     names = frozenset(sight.names.get(number, places[number].name) for number in unmoved)
     moving = _moving(recording, replace(blank, pairs=_changed(recording, places, sight)), names)
-    for way in (replace(blank, pairs=_kept(recording, blank, places, sight)), moving):
-        if way.pairs and (backward := _living(recording, way, sight.fresh, names)) is not None:
-            yield backward
+    kept = replace(blank, pairs=_kept(recording, blank, places, sight))
+    if kept.pairs and (backward := _living(recording, kept, sight.fresh, names)) is not None:
+        yield _named_alike(backward)
+    if moving.pairs and (backward := _living(recording, moving, sight.fresh, names)) is not None:
+        yield backward
 
 
 def _stepped_without_moving(blank: Backward, places: Sequence[Slot], sight: Sight) -> frozenset[int]:
@@ -291,16 +293,18 @@ def _kept(recording: Recording, blank: Backward, places: Sequence[Slot], sight: 
     # what has the parameter's letters is its gradient; what it is moved by may be a step of an optimizer
     pairs = {n: min(several, key=lambda pair: pair.update is not None) for n, several in found.items()}
     moving = {n: p for n, p in pairs.items() if n in sight.changed or _base(p.slot.name) in targets}
-    return _named_alike(blank, places, moving or pairs)
+    return tuple((moving or pairs).values())
 
 
-def _named_alike(blank: Backward, places: Sequence[Slot], pairs: Mapping[int, GradientMap]) -> tuple[GradientMap, ...]:
+def _named_alike(backward: Backward) -> Backward:
     """Return pairs under the code's own names if it knows all: ``self`` is one of several layers for a while only."""
-    own = () if isinstance(blank.function, Loop) else blank.function.arguments
-    known = [re.split(r"[.\[]", pair.slot.name)[0] in own for pair in pairs.values()]
+    own = () if isinstance(backward.function, Loop) else backward.function.arguments
+    known = [re.split(r"[.\[]", name)[0] in own for name in backward.names]
     if all(known) or not any(known):
-        return tuple(pairs.values())
-    return tuple(pair.called(places[number].name) for number, pair in pairs.items())
+        return backward
+    ways = [pair.slot.variable + "".join(step.text for step in pair.slot.path) for pair in backward.pairs]
+    pairs = tuple(pair.called(way) for pair, way in zip(backward.pairs, ways, strict=True))
+    return replace(backward, pairs=pairs)
 
 
 def _motion(change: FloatArray | None, gradient: Leaf) -> Motion:

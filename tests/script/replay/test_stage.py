@@ -150,10 +150,20 @@ def gradient(w):
     dw = 2 * X.T @ (X @ w - Y)
     return dw
 w = np.ones(3)
+print(gradient(w))
+""",
+        "its own call",
+    ),
+    "a-step-at-module-level": (
+        """
+def gradient(w):
+    dw = 2 * X.T @ (X @ w - Y)
+    return dw
+w = np.ones(3)
 dw = gradient(w)
 w -= dw * 0.01
 """,
-        "its own call",
+        "the code from line 11",
     ),
     "a-loop-at-module-level": (
         """

@@ -304,3 +304,31 @@ def test_what_is_moved_and_not_checked_is_named(tmp_path):
     text = TURNS.replace("{factor}", "2").replace("V -= 0.01 * grad_V(U, V)", "V -= 0.01 * np.sign(grad_V(U, V))")
     result = check(tmp_path, text, backward="grad_U")
     assert verdicts(result) == {"U": "match"}
+
+
+SHUFFLED = """
+import numpy as np
+class Factors:
+    def __init__(self):
+        rng = np.random.default_rng(0)
+        self.P, self.Q = rng.normal(size=(3, 2)), rng.normal(size=(4, 2))
+        self.samples = [(i, j, float(i + j)) for i in range(3) for j in range(4)]
+    def sweep(self):
+        for i, j, r in self.samples:
+            gap = self.P[i] @ self.Q[j] - r
+            loss = 0.5 * gap ** 2
+            dP, dQ = gap * self.Q[j], {sign}gap * self.P[i]
+            self.P[i] -= 0.01 * dP
+            self.Q[j] -= 0.01 * dQ
+model = Factors()
+for epoch in range(20):
+    np.random.shuffle(model.samples)
+    model.sweep()
+print(model.P @ model.Q.T)
+"""
+
+
+@pytest.mark.parametrize(("sign", "verdict"), [("", "match"), ("-", "mismatch")], ids=["right", "wrong"])
+def test_samples_in_tuples_that_are_shuffled_are_no_parameters(tmp_path, sign, verdict):
+    found = verdicts(check(tmp_path, SHUFFLED.format(sign=sign)))
+    assert found == {"self.P": "match", "self.Q": verdict}
