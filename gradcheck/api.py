@@ -96,9 +96,7 @@ def prepare(path: str | Path, options: Options, *, content: str | None = None, b
     shown, place = str(path), Path(path).absolute()
     layout = Layout()
     try:
-        text = ScriptText.read(place, content)
-        layout = Layout(text.cells)
-        text = text.with_modules()
+        text = ScriptText.read(place, content).with_modules()
         layout = Layout(text.cells, text.parts)
         source = text.parse()
         comment = options_of_comment(source)

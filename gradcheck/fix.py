@@ -71,10 +71,8 @@ def find_fix(path: str | Path, options: Options, output: Callable[[bytes], objec
     files = []
     for name, own in by_file.items():
         before = known.get(name, b"")
-        is_notebook = result.cells is not None and name == str(path)
-        after = (
-            edited_notebook(before, own, result.cells) if is_notebook and result.cells else edited_script(before, own)
-        )
+        cells = result.cells if name == result.path else None
+        after = edited_script(before, own) if cells is None else edited_notebook(before, own, cells)
         files.append(Changed(Path(name), before, after))
     return Mended(place, result, edits, tuple(files))
 

@@ -112,7 +112,7 @@ def find_architecture(samples: Sequence[Sample]) -> Architecture | None:
         return None
     leaves = list(_numbered(names, first.parameters))
     ends = tuple(itertools.accumulate(leaf.size for leaf in leaves))
-    spent = 0.0
+    spent, each = 0.0, _WORK_OF_TRIAL + (len(first.inputs) * ends[-1] if np.ndim(first.inputs) else 0)
     for layout, n_in, n_out in _layouts(first):
         for chain in itertools.islice(_all_chains(leaves, names, n_in, n_out), _MOST_CHAINS):
             widths = (n_in, *(weight.shape[1] for weight, _ in chain))
@@ -120,7 +120,7 @@ def find_architecture(samples: Sequence[Sample]) -> Architecture | None:
             hidden = _HIDDEN if len(chain) > 1 else ("linear",)
             for f, g in itertools.product(hidden, _OUTPUT):
                 # most do not fit the first moment already
-                spent += _WORK_OF_TRIAL + len(first.inputs) * ends[-1] if np.ndim(first.inputs) else _WORK_OF_TRIAL
+                spent += each
                 if spent > _WORK:
                     return None
                 found = Architecture(widths, f, g, layout, names, indices, ends)

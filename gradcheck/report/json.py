@@ -69,7 +69,7 @@ def finding_fields(script: ScriptResult, finding: Finding) -> dict[str, Any]:
         "parameters": list(finding.parameters),
         **_place(script, span.line),
         "column": span.column,
-        "end_line": script.place(span.end_line).line,
+        "end_line": script.in_file(span)[1].end_line,
         "end_column": span.end_column,
         "confidence": finding.confidence.value,
         "evidence": list(finding.evidence),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from gradcheck.checker.result import ParameterResult, Verdict
 from gradcheck.errors import ScriptError
@@ -215,13 +215,12 @@ def lines_about(script: ScriptResult, problem: Problem) -> list[str]:
 def span_in_file(script: ScriptResult, problem: Problem) -> tuple[str, Span | None]:
     """Return the file in which a problem stands, and where; None for a notebook, whose cells have other lines."""
     span = problem.span
-    place = None if span is None else script.place(span.line)
-    if span is None or place is None or (place.module is None and script.path.endswith(".ipynb")):
+    if span is None:
         return script.path, None
-    if place.module is None and script.cells is not None:
+    is_notebook = script.cells is not None or script.path.endswith(".ipynb")
+    if is_notebook and script.place(span.line).module is None:
         return script.path, None
-    moved = place.line - span.line
-    return place.path, replace(span, line=span.line + moved, end_line=span.end_line + moved)
+    return script.in_file(span)
 
 
 def fix_title(fix: Fix) -> str:

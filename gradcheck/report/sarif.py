@@ -6,7 +6,6 @@ import json
 import os
 import re
 from collections import Counter
-from dataclasses import replace
 from pathlib import PurePath
 from typing import Any
 from urllib.parse import quote
@@ -157,9 +156,7 @@ def _changes(script: ScriptResult, fix: Fix) -> list[dict[str, Any]]:
     """Return what a fix replaces, file by file."""
     found: dict[str, list[dict[str, Any]]] = {}
     for span, text in regions(script.lines, fix.edits):
-        place = script.place(span.line)
-        moved = place.line - span.line
-        region = _region(replace(span, line=span.line + moved, end_line=span.end_line + moved))
-        replacement = {"deletedRegion": region, **({"insertedContent": {"text": text}} if text else {})}
-        found.setdefault(place.path, []).append(replacement)
+        file, place = script.in_file(span)
+        replacement = {"deletedRegion": _region(place), **({"insertedContent": {"text": text}} if text else {})}
+        found.setdefault(file, []).append(replacement)
     return [{"artifactLocation": _artifact(file), "replacements": parts} for file, parts in found.items()]

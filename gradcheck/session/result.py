@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from gradcheck.checker.result import CheckResult, ParameterResult, Verdict
 from gradcheck.errors import ScriptError
+from gradcheck.script.source.file import Span
 from gradcheck.script.source.finding import Finding
 from gradcheck.script.source.place import Cells, Layout, Part, Place, shown
 from gradcheck.script.understand.origin import GradientSource as GradientSource
@@ -133,6 +134,12 @@ class ScriptResult:
     def place(self, line: int) -> Place:
         """Return where a line of the source stands: in which cell, or in which file."""
         return self.layout.place(self.path, line)
+
+    def in_file(self, span: Span) -> tuple[str, Span]:
+        """Return the file in which a stretch of the source stands, and where in it."""
+        place = self.place(span.line)
+        moved = place.line - span.line
+        return place.path, replace(span, line=place.line, end_line=span.end_line + moved)
 
     def extent(self, line: int) -> tuple[int, int]:
         """Return the first and the last line of what belongs together around a line: a file, or a cell."""

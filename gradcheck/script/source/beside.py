@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
+from gradcheck.script.source.bindings import absolute_module
+
 # more is a library rather than a program
 _MOST_MODULES, _MOST_LINES = 150, 60_000
 _INSTALLED = {"site-packages", "dist-packages"}
@@ -105,9 +107,7 @@ def _imported(tree: ast.Module, package: str) -> Iterator[str]:
             case ast.Import():
                 names = [alias.name for alias in node.names]
             case ast.ImportFrom():
-                above = package.split(".") if package else []
-                above = above[: len(above) - node.level + 1] if node.level else []
-                base = ".".join([*above, *([node.module] if node.module else [])])
+                base = absolute_module(node, package)
                 names = [base, *(f"{base}.{alias.name}" if base else alias.name for alias in node.names)]
             case ast.Call(ast.Attribute(attr="import_module") | ast.Name("import_module"), [ast.Constant(str(name))]):
                 names = [name]

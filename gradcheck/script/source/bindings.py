@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
-from gradcheck.script.source.syntax import FunctionNode, flat_targets
+from gradcheck.script.source.syntax import blocks, flat_targets
 
 
 def bindings(body: Sequence[ast.stmt]) -> Iterator[tuple[str, object]]:
@@ -37,12 +37,11 @@ def bindings(body: Sequence[ast.stmt]) -> Iterator[tuple[str, object]]:
         for node in _expressions(statement):
             if isinstance(node, ast.NamedExpr):
                 yield node.target.id, None
-        for name in ("body", "orelse", "finalbody"):
-            yield from bindings(getattr(statement, name, []))
-        for part in [*getattr(statement, "handlers", []), *getattr(statement, "cases", [])]:
-            if getattr(part, "name", None):
-                yield part.name, None
-            yield from bindings(part.body)
+        for handler in getattr(statement, "handlers", []):
+            if handler.name is not None:
+                yield handler.name, None
+        for block in blocks(statement):
+            yield from bindings(block)
 
 
 def targets(target: ast.expr) -> Iterator[tuple[str, object]]:
@@ -67,16 +66,12 @@ def declared_global(body: Sequence[ast.stmt]) -> set[str]:
     return {name for s in body for node in ast.walk(s) if isinstance(node, ast.Global) for name in node.names}
 
 
-def same_scope(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
-    """Yield statements with those in their blocks, functions and classes left closed."""
-    for statement in body:
-        yield statement
-        if isinstance(statement, FunctionNode | ast.ClassDef):
-            continue
-        for name in ("body", "orelse", "finalbody"):
-            yield from same_scope(getattr(statement, name, []))
-        for part in [*getattr(statement, "handlers", []), *getattr(statement, "cases", [])]:
-            yield from same_scope(part.body)
+def absolute_module(node: ast.ImportFrom, package: str) -> str:
+    """Return the module from which a statement imports, a relative one seen from its package; empty where none is."""
+    if not node.level:
+        return node.module or ""
+    above = package.split(".") if package else []
+    return ".".join([*above[: len(above) - node.level + 1], *([node.module] if node.module else [])])
 
 
 def argument_names(arguments: ast.arguments) -> set[str]:

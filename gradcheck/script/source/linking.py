@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from gradcheck.script.source.bindings import argument_names, bindings, declared_global, same_scope, targets
+from gradcheck.script.source.bindings import absolute_module, argument_names, bindings, declared_global, targets
 from gradcheck.script.source.place import DOT, Part
-from gradcheck.script.source.syntax import FunctionNode
+from gradcheck.script.source.syntax import FunctionNode, own_statements
 
 _COMPREHENSIONS = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
 MAIN = "__main__"
@@ -125,10 +125,7 @@ class _Unit:
     def make_absolute(self) -> None:
         """Give relative imports the name of the package."""
         for node in _imports(self.body):
-            if node.level:
-                above = self.part.package.split(".")
-                base = above[: len(above) - node.level + 1]
-                node.module, node.level = ".".join([*filter(None, base), *([node.module] if node.module else [])]), 0
+            node.module, node.level = absolute_module(node, self.part.package), 0
 
     def expand_stars(self, units: Mapping[str, _Unit], pending: tuple[str, ...] = ()) -> None:
         """Write out which names are imported from a module of the program."""
@@ -234,16 +231,8 @@ class _Renamer(ast.NodeTransformer):
 
     def _module(self, node: ast.expr) -> str | None:
         """Return the module of the program that an expression names."""
-        match node:
-            case ast.Name(name) if self._is_global(name) and name in self._unit.bindings:
-                module, attribute, *rest = _origin(self._unit, name, self._units)
-                whole = f"{module}.{attribute}" if attribute else str(module)
-                return whole if not rest and whole in self._units and whole != MAIN else None
-            case ast.Attribute(value, attribute):
-                base = self._dotted(value)
-                whole = f"{base}.{attribute}"
-                return whole if base and whole in self._units else None
-        return None
+        whole = self._dotted(node)
+        return whole if whole in self._units and whole != MAIN else None
 
     def _dotted(self, node: ast.expr) -> str | None:
         """Return the dotted name of a package, of the program or around its modules."""
@@ -269,14 +258,13 @@ class _Renamer(ast.NodeTransformer):
 
     def visit_Import(self, node: ast.Import) -> ast.AST:
         """Rename what is imported."""
-        for alias in node.names:
-            plain = alias.asname or alias.name
-            if self._global(plain) != plain:
-                alias.asname = self._global(plain)
-        return node
+        return self._import(node)
 
     def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.AST:
         """Rename what is imported."""
+        return self._import(node)
+
+    def _import(self, node: ast.Import | ast.ImportFrom) -> ast.AST:
         for alias in node.names:
             plain = alias.asname or alias.name
             if self._global(plain) != plain:
@@ -297,8 +285,8 @@ class _Renamer(ast.NodeTransformer):
         node.args = self._arguments(node.args)
         node.returns = node.returns and self.visit(node.returns)
         with_body = {name for name, _ in bindings(node.body)}
-        foreign = {n for s in same_scope(node.body) if isinstance(s, ast.Global) for n in s.names}
-        outer = {n for s in same_scope(node.body) if isinstance(s, ast.Nonlocal) for n in s.names}
+        foreign = {n for s in own_statements(node.body) if isinstance(s, ast.Global) for n in s.names}
+        outer = {n for s in own_statements(node.body) if isinstance(s, ast.Nonlocal) for n in s.names}
         bound = (with_body | argument_names(node.args)) - foreign - outer
         self._scopes.append(_Scope(frozenset(bound), frozenset(foreign)))
         self._stored.append(set())

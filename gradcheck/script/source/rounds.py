@@ -9,10 +9,8 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
-from gradcheck.script.source.syntax import ONCE, assigned_names, flat_targets, loaded_names
+from gradcheck.script.source.syntax import ASSIGNMENTS, ONCE, assigned_names, flat_targets, loaded_names
 from gradcheck.script.source.updates import MOVED_AS, updates_of
-
-_ASSIGNMENTS = ast.Assign | ast.AugAssign | ast.AnnAssign
 
 
 def with_rounds(tree: ast.Module) -> ast.Module:
@@ -83,13 +81,13 @@ def _around(body: Sequence[ast.stmt], steps: dict[str, int]) -> tuple[int, int] 
 def _made(body: Sequence[ast.stmt], name: str, before: int) -> int | None:
     """Return the last statement that gives a variable its value before a step."""
     numbered = reversed(list(enumerate(body[:before])))
-    return next((n for n, s in numbered if isinstance(s, _ASSIGNMENTS) and name in assigned_names(s)), None)
+    return next((n for n, s in numbered if isinstance(s, ASSIGNMENTS) and name in assigned_names(s)), None)
 
 
 def _depends(statements: Sequence[ast.stmt], names: set[str], wanted: str) -> bool:
     """Whether values flow from a variable into others: a gradient depends on its parameter, data do not."""
     reached = set(names)
     for statement in reversed(statements):
-        if isinstance(statement, _ASSIGNMENTS) and statement.value is not None and assigned_names(statement) & reached:
+        if isinstance(statement, ASSIGNMENTS) and statement.value is not None and assigned_names(statement) & reached:
             reached |= loaded_names(statement.value)
     return wanted in reached

@@ -29,7 +29,7 @@ class Code:
     @cached_property
     def statements(self) -> tuple[ast.stmt, ...]:
         """Every statement of the body, nested functions and classes left out."""
-        return tuple(_own_statements(self.node.body))
+        return tuple(own_statements(self.node.body))
 
     @cached_property
     def names(self) -> frozenset[str]:
@@ -45,13 +45,13 @@ class Code:
 
     def assignments(self, name: str) -> list[ast.Assign | ast.AugAssign | ast.AnnAssign]:
         """Return the statements of the body that assign to `name`, in order; item assignments count."""
-        return [s for s in self.statements if isinstance(s, _ASSIGNMENTS) and name in assigned_names(s)]
+        return [s for s in self.statements if isinstance(s, ASSIGNMENTS) and name in assigned_names(s)]
 
     def feeds(self, names: set[str]) -> set[str]:
         """Return the names whose values flow into `names` through the assignments of the body."""
         flow: dict[str, set[str]] = {}
         for statement in self.statements:
-            if isinstance(statement, _ASSIGNMENTS) and statement.value is not None:
+            if isinstance(statement, ASSIGNMENTS) and statement.value is not None:
                 for target in assigned_names(statement):
                     flow.setdefault(target, set()).update(loaded_names(statement.value))
         reached: set[str] = set()
@@ -146,7 +146,7 @@ class Loop(Code):
 
 # the variable of a loop of one round, which stands for code outside of loops
 ONCE = "__gradcheck_once__"
-_ASSIGNMENTS = (ast.Assign, ast.AugAssign, ast.AnnAssign)
+ASSIGNMENTS = (ast.Assign, ast.AugAssign, ast.AnnAssign)
 
 
 def called_name(call: ast.Call) -> str:
@@ -195,13 +195,13 @@ def functions_in(
             if outer is None:
                 yield from functions_in(statement.body, prefix=f"{name}.", owner=name)
         else:
-            for block in _blocks(statement):
+            for block in blocks(statement):
                 yield from functions_in(block, prefix, owner, outer)
 
 
 def loops_in(body: list[ast.stmt], function: Function | None) -> list[Loop]:
     """Return the loops of a block, inner ones too, functions and classes left out."""
-    loops = [s for s in _own_statements(body) if isinstance(s, ast.For | ast.While)]
+    loops = [s for s in own_statements(body) if isinstance(s, ast.For | ast.While)]
     before = frozenset(ast.unparse(s) for s in body if isinstance(s, ast.Assign))
     return [Loop(_called(s), s, function, frozenset(_calls_outside_loops(s.body)), before) for s in loops]
 
@@ -218,22 +218,24 @@ def _calls_outside_loops(body: list[ast.stmt]) -> Iterator[str]:
             head = statement.iter if isinstance(statement, ast.For) else None
             yield from (called_name(n) for n in ast.walk(head) if isinstance(n, ast.Call)) if head is not None else ()
             continue
-        inner = [block for block in _blocks(statement) if block]
+        inner = [block for block in blocks(statement) if block]
         for block in inner:
             yield from _calls_outside_loops(block)
         if not inner:
             yield from (called_name(node) for node in ast.walk(statement) if isinstance(node, ast.Call))
 
 
-def _own_statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+def own_statements(body: list[ast.stmt]) -> Iterator[ast.stmt]:
+    """Yield statements with those in their blocks, nested functions and classes left closed."""
     for statement in body:
         yield statement
         if not isinstance(statement, FunctionNode | ast.ClassDef):
-            for block in _blocks(statement):
-                yield from _own_statements(block)
+            for block in blocks(statement):
+                yield from own_statements(block)
 
 
-def _blocks(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
+def blocks(statement: ast.stmt) -> Iterator[list[ast.stmt]]:
+    """Yield the blocks of statements within a statement."""
     for field in ("body", "orelse", "finalbody"):
         yield getattr(statement, field, [])
     for part in [*getattr(statement, "handlers", []), *getattr(statement, "cases", [])]:

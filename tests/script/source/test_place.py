@@ -44,7 +44,7 @@ def test_sentences_name_the_cell_and_quotations_stay(text, reworded):
     assert Layout(CELLS).reword(text).endswith(reworded)
 
 
-PARTS = (Part("__main__", "/at/work/train.py", 1, 10), Part("net.layers", "/at/work/net/layers.py", 11, 30, "net"))
+PARTS = (Part("__main__", "/a/project/train.py", 1, 10), Part("net.layers", "/a/project/net/layers.py", 11, 30, "net"))
 
 
 @pytest.mark.parametrize(
@@ -65,8 +65,8 @@ def test_sentences_name_the_file_of_a_module(text, reworded):
     [
         ("train.py", 10, "train.py:10:4"),
         ("train.py", 11, "net/layers.py:1:4"),
-        ("../work/train.py", 30, "../work/net/layers.py:20:4"),
-        ("/at/work/train.py", 12, "/at/work/net/layers.py:2:4"),
+        ("../project/train.py", 30, "../project/net/layers.py:20:4"),
+        ("/a/project/train.py", 12, "/a/project/net/layers.py:2:4"),
     ],
 )
 def test_a_place_in_a_module_is_told_from_where_the_user_is(path, line, expected):
