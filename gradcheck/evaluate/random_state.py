@@ -88,6 +88,7 @@ class Generators:
 
         Looked at are the globals that a function's code names, its closure and defaults, the attributes of the object
         that a method belongs to, and what stands in containers. No code of the user is run: properties are not read.
+        An object of a class with a true `puts_randomness_back` sees to its own generators.
         """
         return cls(tuple((generator, _read(generator)) for generator in _search(roots)))
 
@@ -113,6 +114,8 @@ def _search(roots: Iterable[object]) -> list[object]:
         if id(node) in seen or isinstance(node, (str, bytes, int, float, complex, np.ndarray, types.ModuleType, type)):
             continue
         seen.add(id(node))
+        if getattr(type(node), "puts_randomness_back", False):
+            continue
         if isinstance(node, (random.Random, np.random.Generator, np.random.RandomState)):
             found.append(node)
         elif depth < _DEPTH:

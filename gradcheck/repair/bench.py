@@ -13,7 +13,7 @@ import numpy as np
 
 from gradcheck.checker.result import CheckResult
 from gradcheck.repair.budget import Budget, numbers_in
-from gradcheck.repair.taps import Installed, Site, TappedSource, sites_of
+from gradcheck.repair.taps import Codes, Installed, Site, TappedSource, sites_of
 from gradcheck.script.check.point import Point, staged
 from gradcheck.script.record.run import Recorder, Recording, untouched
 from gradcheck.script.replay.backward import Backward
@@ -60,7 +60,7 @@ class Bench:
         entries: Mapping[str, tuple[str, ...]] | None = None,
     ) -> None:
         self.budget = budget
-        self._codes: dict[tuple[int, str], types.CodeType] = {}
+        self._codes: Codes = {}
         self._entries = entries or {}
         self._recording = recording
         self._subject = subject

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from gradcheck.script.source.text import Splice, Text
 
@@ -73,6 +74,7 @@ def precedence(node: ast.expr) -> int:
     return _ATOMIC
 
 
+@lru_cache(maxsize=10_000)
 def precedence_of(text: str) -> int:
     """Return how tightly an expression's text holds together."""
     try:

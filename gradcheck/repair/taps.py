@@ -6,7 +6,7 @@ import ast
 import gc
 import types
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -49,6 +49,10 @@ class Site:
         return ""
 
 
+# the code of replays by line, text, and what else it depends on
+Codes = dict[tuple[int, str, tuple[str, ...]], types.CodeType]
+
+
 class TappedSource(SourceFile):
     """A script of which replays have taps.
 
@@ -58,8 +62,8 @@ class TappedSource(SourceFile):
         The code of replays by place and text, which texts of one script share: most of them differ elsewhere.
     """
 
-    def __init__(self, source: SourceFile, codes: dict[tuple[int, str], types.CodeType] | None = None) -> None:
-        self._codes = {} if codes is None else codes
+    def __init__(self, source: SourceFile, codes: Codes | None = None) -> None:
+        self._shared = {} if codes is None else codes
         self.path, self.text, self.lines = source.path, source.text, source.lines
         self.cells, self.tree = source.cells, source.tree
         self.parts, self.files = source.parts, source.files
@@ -68,12 +72,14 @@ class TappedSource(SourceFile):
         """Return a part of the script with taps."""
         return _tapped(module)
 
-    def compiled_once(self, node: ast.stmt, compiled: Callable[[], types.CodeType]) -> types.CodeType:
+    def compiled_once(
+        self, node: ast.stmt, names: Sequence[str], compiled: Callable[[], types.CodeType]
+    ) -> types.CodeType:
         """Return the code of a statement's replay, which is compiled once for each text that the statement has."""
-        key = node.lineno, "\n".join(self.text.split("\n")[node.lineno - 1 : node.end_lineno])
-        if key not in self._codes:
-            self._codes[key] = compiled()
-        return self._codes[key]
+        key = node.lineno, "\n".join(self.text.split("\n")[node.lineno - 1 : node.end_lineno]), tuple(names)
+        if key not in self._shared:
+            self._shared[key] = compiled()
+        return self._shared[key]
 
 
 def sites_of(tree: ast.Module) -> list[Site]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import sys
 import types
 from pathlib import Path
@@ -29,6 +30,9 @@ def _is_own(module: str) -> bool:
         return True
     file = getattr(sys.modules.get(module), "__file__", None)
     main = getattr(sys.modules.get("__main__"), "__file__", None)
-    if not file or not main or "site-packages" in file:
-        return False
-    return Path(main).parent in Path(file).parents
+    return bool(file and main) and _is_beside(str(file), str(main))
+
+
+@functools.cache
+def _is_beside(file: str, main: str) -> bool:
+    return "site-packages" not in file and Path(main).parent in Path(file).parents

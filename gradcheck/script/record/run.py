@@ -73,6 +73,8 @@ class Recording:
         The object behind the hooks of that module.
     problem : ScriptError or None
         Why the script did not run to its end, where it did not.
+    stops : dict
+        Where replays of it, as it stands, have to end; kept by whoever replays.
     """
 
     source: SourceFile
@@ -81,6 +83,7 @@ class Recording:
     calls: tuple[Call, ...]
     counts: dict[str, int]
     problem: ScriptError | None
+    stops: dict[Any, Any] = field(default_factory=dict, init=False, compare=False)
 
     def of(self, name: str) -> tuple[Call, ...]:
         """Return the recorded calls of a function or rounds of a loop."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import copy
 import math
+import operator
 import random
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
@@ -210,7 +211,7 @@ def _remember_generator(value: object) -> _Memory | None:
 
 
 def _same_items(a: list[Any], b: list[Any]) -> bool:
-    return len(a) == len(b) and all(x is y for x, y in zip(a, b, strict=True))
+    return len(a) == len(b) and all(map(operator.is_, a, b))
 
 
 def _same_mapping(a: dict[Any, Any], b: dict[Any, Any]) -> bool:

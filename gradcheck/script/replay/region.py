@@ -13,7 +13,7 @@ import sys
 import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from gradcheck.script.record.instrument import HOOK, can_be_replayed, definition, stopping
 from gradcheck.script.source.file import SourceFile
@@ -72,15 +72,15 @@ def body_of(source: SourceFile, region: Region, namespace: dict[str, Any], argum
     """Return what runs a region with the variables in `arguments`, looked up anew at each run."""
     if isinstance(region, Function) and region.outer is not None:
         inner = region.outer
-        call = ast.parse(f"{region.short_name}({', '.join(_passed(region))})").body
-        return _round_in_function(source, inner, call, namespace, arguments)
+        call = f"{region.short_name}({', '.join(_passed(region))})"
+        return _round_in_function(source, inner, call, lambda: ast.parse(call).body, namespace, arguments)
     if isinstance(region, Function):
         target = _function(region, namespace, arguments)
         return Body(lambda: _call(target, arguments), lambda: _frame_variables(target.__code__))
     if region.function is None:
-        code = source.compiled_once(region.node, lambda: _compiled(source, _round(region)))
+        code = source.compiled_once(region.node, sorted(region.before), lambda: _compiled(source, _round(region)))
         return Body(lambda: exec(code, namespace), dict)
-    return _round_in_function(source, region.function, _round(region), namespace, arguments)
+    return _round_in_function(source, region.function, region.name, lambda: _round(region), namespace, arguments)
 
 
 def _round(loop: Loop) -> list[ast.stmt]:
@@ -107,28 +107,47 @@ def _computed_at_the_end(loop: Loop) -> list[ast.stmt]:
 
 
 def _round_in_function(
-    source: SourceFile, function: Function, body: list[ast.stmt], namespace: dict[str, Any], arguments: dict[str, Any]
+    source: SourceFile,
+    function: Function,
+    what: str,
+    body: Callable[[], list[ast.stmt]],
+    namespace: dict[str, Any],
+    arguments: dict[str, Any],
 ) -> Body:
-    """Return a body that runs the round as a function of its local variables, so that closures find them.
+    """Return a body that runs some statements of a function as a function of its local variables.
+
+    `what` tells these statements from others of the same function.
+    """
+    foreign = {name for s in function.statements if isinstance(s, ast.Global) for name in s.names}
+    names = [name for name in arguments if name.isidentifier() and name not in foreign]
+    # inside a class of the same name, private attributes (`self.__w`) keep their meaning
+    owner = (function.owner or "_").rsplit(".", 1)[-1]
+    code = source.compiled_once(
+        function.node,
+        [what, owner, *names],
+        lambda: _compiled(source, [_as_function(source, function, owner, names, body())]),
+    )
+    scope: dict[str, Any] = {}
+    exec(code, namespace, scope)
+    target = vars(scope[owner])[_NAME]
+    return Body(lambda: target(*(arguments[name] for name in names)), lambda: _frame_variables(target.__code__))
+
+
+def _as_function(
+    source: SourceFile, function: Function, owner: str, names: list[str], body: list[ast.stmt]
+) -> ast.ClassDef:
+    """Return a class with statements of a function as one of its own, so that closures find their variables.
 
     Functions that are defined inside of the function are defined again, so that they see these variables, too.
     """
     outer: list[ast.stmt] = [copy.deepcopy(s) for s in function.statements if isinstance(s, ast.Global)]
     outer += [definition(f) for f in source.functions.values() if f.outer == function]
-    foreign = {name for s in outer if isinstance(s, ast.Global) for name in s.names}
-    names = [name for name in arguments if name.isidentifier() and name not in foreign]
     head = ast.parse(f"def {_NAME}({', '.join(names)}): pass").body[0]
-    if isinstance(head, ast.FunctionDef):
-        head.body = [*outer, *body]
-    # inside a class of the same name, private attributes (`self.__w`) keep their meaning
-    owner = (function.owner or "_").rsplit(".", 1)[-1]
     holder = ast.parse(f"class {owner}: pass").body[0]
-    if isinstance(holder, ast.ClassDef):
+    if isinstance(head, ast.FunctionDef) and isinstance(holder, ast.ClassDef):
+        head.body = [*outer, *body]
         holder.body = [head]
-    scope: dict[str, Any] = {}
-    exec(_compiled(source, [holder]), namespace, scope)
-    target = vars(scope[owner])[_NAME]
-    return Body(lambda: target(*(arguments[name] for name in names)), lambda: _frame_variables(target.__code__))
+    return cast(ast.ClassDef, holder)
 
 
 def _passed(function: Function) -> list[str]:

@@ -120,14 +120,17 @@ class Stage:
         The parameters by name, ready to be perturbed: arrays and lists are those that the script's code sees.
     """
 
+    # it does so after each replay, with all that the replay has changed
+    puts_randomness_back = True
+
     def __init__(self, recording: Recording, backward: Backward, moment: Call) -> None:
         self.evaluations = 0
         self._random_state = moment.random_state
         self._pairs, self._turned = backward.pairs, backward.turned
         self._beside = backward.beside
-        self._watched = backward.function
+        self._watched, self._region, self._moment = backward.function, backward.region, moment
         self._is_region = backward.region is backward.function
-        self._recorder = recording.recorder
+        self._recorder, self._stops = recording.recorder, recording.stops
         self._namespace = recording.module.__dict__
         # the recorded variables themselves: what a replay changes in them is undone after each
         self._arguments = dict(moment.arguments)
@@ -328,6 +331,12 @@ class Stage:
         if self._was_searched:
             return
         self._was_searched = True
+        slots = (pair.slot for pair in (*self._pairs, *self._beside))
+        places = tuple((slot.is_argument, slot.variable, slot.name) for slot in slots)
+        key = id(self._moment), id(self._region), id(self._watched), places
+        if key in self._stops:
+            self._first_change = self._stops[key][0]
+            return
         counts: dict[int, int] = {}
         last: Stop | None = None
 
@@ -344,6 +353,8 @@ class Stage:
 
         self._recorder.at = at
         self._play(self.parameters, end)
+        # what the key names by its identity is kept alive with it
+        self._stops[key] = self._first_change, (self._moment, self._region, self._watched)
 
     def _has_moved(self, variables: dict[str, Any]) -> bool:
         places = [(pair, self._before[pair.slot.name]) for pair in self._pairs]

@@ -245,9 +245,18 @@ class SourceFile:
         """Return what is compiled for a replay of a part of the script: that part, unless an heir adds to it."""
         return module
 
-    def compiled_once(self, _node: ast.stmt, compiled: Callable[[], types.CodeType]) -> types.CodeType:
-        """Return the code of a statement's replay; an heir may keep it for when it is asked for again."""
-        return compiled()
+    def compiled_once(
+        self, node: ast.stmt, names: Sequence[str], compiled: Callable[[], types.CodeType]
+    ) -> types.CodeType:
+        """Return the code of a statement's replay, which is compiled once for each set of names that it is given."""
+        key = id(node), tuple(names)
+        if key not in self._codes:
+            self._codes[key] = compiled()
+        return self._codes[key]
+
+    @cached_property
+    def _codes(self) -> dict[tuple[int, tuple[str, ...]], types.CodeType]:
+        return {}
 
     def span(self, node: ast.expr | ast.stmt) -> Span:
         """Return where a node stands, its columns in characters (``ast`` counts UTF-8 bytes)."""

@@ -18,18 +18,15 @@ def with_lambdas_defined(tree: ast.Module) -> ast.Module:
     A lambda in the call of an optimizer is defined just before the statement, under a name that tells its line. All
     positions are those of the text.
     """
-    module: ast.Module = _Definitions(_names(tree), OPTIMIZERS | _aliases(tree)).visit(tree)
+    nodes = list(ast.walk(tree))
+    # most scripts have none, and to look at each statement of them would cost more than this
+    if not any(isinstance(node, ast.Lambda) for node in nodes):
+        return tree
+    names = {node.id for node in nodes if isinstance(node, ast.Name)}
+    imports = [alias for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names]
+    aliases = {alias.asname for alias in imports if alias.name in OPTIMIZERS and alias.asname}
+    module: ast.Module = _Definitions(names, OPTIMIZERS | aliases).visit(tree)
     return module
-
-
-def _names(tree: ast.Module) -> set[str]:
-    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
-
-
-def _aliases(tree: ast.Module) -> set[str]:
-    """Return the names under which optimizers are imported."""
-    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)]
-    return {alias.asname for node in nodes for alias in node.names if alias.name in OPTIMIZERS and alias.asname}
 
 
 class _Definitions(ast.NodeTransformer):
