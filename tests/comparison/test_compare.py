@@ -278,7 +278,7 @@ def test_the_loss_is_that_over_all_samples_at_the_end_of_the_script(tmp_path):
     assert 32 < len(run.losses) < 70
 
 
-@pytest.mark.parametrize("text", [TEXT, XOR.format(seed=0)], ids=["unseeded", "seeded"])
+@pytest.mark.parametrize("text", [NINE, XOR.format(seed=0)], ids=["unseeded", "seeded"])
 def test_a_comparison_can_be_repeated(text, tmp_path):
     first, second = (compared(tmp_path, text, seed=3) for _ in range(2))
     assert [run.losses for run in first.runs if run.unit == "call"] == [

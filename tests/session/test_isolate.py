@@ -295,7 +295,7 @@ def test_odd_file_names(tmp_path, name):
 @pytest.mark.parametrize(("factor", "last"), [("2", "point "), ("5", "looking for the cause")])
 def test_it_is_told_what_a_slow_script_does(tmp_path, monkeypatch, factor, last):
     monkeypatch.setattr("gradcheck.session.isolate._LOOK_SECONDS", 0.02)
-    slow = GOOD.replace("def loss(w):\n", "def loss(w):\n    time.sleep(0.03)\n").replace("sum(2 *", f"sum({factor} *")
+    slow = GOOD.replace("def loss(w):\n", "def loss(w):\n    time.sleep(0.01)\n").replace("sum(2 *", f"sum({factor} *")
     slow = slow.replace("dw = gradient(w)\n", "loss(w)\n    dw = gradient(w)\n")
     path = write(tmp_path, "import time\n" + slow, "slow.py")
     said = []
