@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from gradcheck.checker.result import CheckResult
 from gradcheck.numerics.arrays import FloatArray
 from gradcheck.script.replay.backward import Backward
+from gradcheck.script.understand.probing import Probe
 
 _AGREEMENT = 1e-4
 # values that can agree up to a factor by more than chance
@@ -43,14 +43,14 @@ class Agreement:
         return bool(self.names) and len(self.names | self.silent) == self.of
 
 
-def agreement(backward: Backward, scale: float, probes: Sequence[CheckResult]) -> Agreement:
+def agreement(backward: Backward, scale: float, probes: Sequence[Probe]) -> Agreement:
     """Return which parameters' gradients are `scale` times the numerical ones at all probes."""
     agreeing = frozenset(name for name in backward.names if _agrees(name, scale, probes))
     silent = frozenset(name for name in backward.names if _is_silent(name, probes))
     return Agreement(agreeing, silent, len(backward.names))
 
 
-def common_constant(backward: Backward, probes: Sequence[CheckResult]) -> tuple[float, Agreement]:
+def common_constant(backward: Backward, probes: Sequence[Probe]) -> tuple[float, Agreement]:
     """Return the constant ratio on which most parameters agree, and which do."""
     best, most = 1.0, Agreement(frozenset(), frozenset(), len(backward.names))
     for name in backward.names:
@@ -62,24 +62,24 @@ def common_constant(backward: Backward, probes: Sequence[CheckResult]) -> tuple[
     return best, most
 
 
-def own_ratio(name: str, probes: Sequence[CheckResult]) -> bool:
+def own_ratio(name: str, probes: Sequence[Probe]) -> bool:
     """Whether what the script has for one parameter is its gradient times any one factor."""
     constant = _ratio(name, probes)
     return bool(np.isfinite(constant)) and _agrees(name, constant, probes)
 
 
-def common_ratio(backward: Backward, probes: Sequence[CheckResult]) -> bool:
+def common_ratio(backward: Backward, probes: Sequence[Probe]) -> bool:
     """Whether some parameter's analytic gradient is a constant times the numerical one, over several values."""
     constant, seen = common_constant(backward, probes)
     return seen.count > 0 and enough_values(backward, probes) and bool(np.isfinite(constant))
 
 
-def enough_values(backward: Backward, probes: Sequence[CheckResult]) -> bool:
+def enough_values(backward: Backward, probes: Sequence[Probe]) -> bool:
     """Whether agreement up to a factor is no matter of course: a single number always agrees."""
     return any(_values(name, probes)[0].size > 1 for name in backward.names)
 
 
-def is_of_another_function(backward: Backward, probes: Sequence[CheckResult]) -> bool:
+def is_of_another_function(backward: Backward, probes: Sequence[Probe]) -> bool:
     """Whether all gradients are proportional at each probe, with a factor that changes: of a function of the loss."""
     factors, errors = [], []
     for single in probes:
@@ -96,21 +96,21 @@ def is_of_another_function(backward: Backward, probes: Sequence[CheckResult]) ->
     )
 
 
-def _ratio(name: str, probes: Sequence[CheckResult]) -> float:
+def _ratio(name: str, probes: Sequence[Probe]) -> float:
     """Return what the script has for a parameter as a multiple of its numerical gradient, by least squares."""
     analytic, numerical, _ = _values(name, probes)
     norm = float(numerical @ numerical)
     return float(analytic @ numerical) / norm if norm > 0 else float("nan")
 
 
-def likeness(name: str, probes: Sequence[CheckResult]) -> float:
+def likeness(name: str, probes: Sequence[Probe]) -> float:
     """Return the cosine between what the script has for a parameter and the numerical gradient, over all probes."""
     analytic, numerical, _ = _values(name, probes)
     size = float(np.linalg.norm(analytic) * np.linalg.norm(numerical))
     return float(analytic @ numerical) / size if analytic.size >= _ENOUGH and size > 0 else 0.0
 
 
-def _values(name: str, probes: Sequence[CheckResult]) -> tuple[FloatArray, FloatArray, FloatArray]:
+def _values(name: str, probes: Sequence[Probe]) -> tuple[FloatArray, FloatArray, FloatArray]:
     found = [p for probe in probes for p in probe.parameters if p.name == name]
     return (
         np.concatenate([p.analytic for p in found]),
@@ -119,7 +119,7 @@ def _values(name: str, probes: Sequence[CheckResult]) -> tuple[FloatArray, Float
     )
 
 
-def _agrees(name: str, scale: float, probes: Sequence[CheckResult]) -> bool:
+def _agrees(name: str, scale: float, probes: Sequence[Probe]) -> bool:
     analytic, numerical, error = _values(name, probes)
     expected = scale * numerical
     size = np.maximum(np.abs(analytic), np.abs(expected))
@@ -127,6 +127,6 @@ def _agrees(name: str, scale: float, probes: Sequence[CheckResult]) -> bool:
     return bool(np.any(np.abs(expected) > abs(scale) * error) and np.all(np.abs(analytic - expected) <= allowed))
 
 
-def _is_silent(name: str, probes: Sequence[CheckResult]) -> bool:
+def _is_silent(name: str, probes: Sequence[Probe]) -> bool:
     analytic, numerical, error = _values(name, probes)
     return bool(np.all(analytic == 0) and np.all(np.abs(numerical) <= error))

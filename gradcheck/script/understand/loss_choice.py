@@ -10,17 +10,14 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.checker.functions import check_grad
-from gradcheck.checker.result import CheckResult
-from gradcheck.errors import InputError, ScriptError
+from gradcheck.errors import ScriptError
 from gradcheck.script.record.leaves import is_numeric
-from gradcheck.script.record.run import Recording
+from gradcheck.script.record.run import Call, Recording
 from gradcheck.script.replay.backward import Backward
 from gradcheck.script.replay.outputs import Kind
 from gradcheck.script.replay.pairing import GradientMap
 from gradcheck.script.replay.perturb import assign, moved
 from gradcheck.script.replay.stage import LossExpression, Stage
-from gradcheck.script.replay.stale import computed_before
 from gradcheck.script.replay.units import moved_base
 from gradcheck.script.source.names import fold, loss_rank, parameter_of
 from gradcheck.script.source.syntax import loaded_names
@@ -33,11 +30,11 @@ from gradcheck.script.understand.agreement import (
     likeness,
 )
 from gradcheck.script.understand.in_turn import follows_in_turn
+from gradcheck.script.understand.probing import Probe, Prober
 from gradcheck.script.understand.scale import Scale, powers, read_scale
 
-_PROBED_MOMENTS, _PROBED_ENTRIES = 3, 6
-# how many of these are also probed with moved parameters, and how far, as a share of a usual move
-_PROBED_ASIDE, _ASIDE = 2, 0.5
+# moments that are tried for whether a loss depends on a parameter
+_TRIED = 3
 _SMALL_MOVE = 1e-3
 # losses that are equal, and by how much gradients of other data point elsewhere
 _SAME_LOSS, _OTHER_WAY = 1e-12, 1e-6
@@ -96,11 +93,11 @@ class Choice:
     scale: Scale | None
     seen: Agreement
     proportional: Agreement
-    probes: tuple[CheckResult, ...] = ()
+    probes: tuple[Probe, ...] = ()
     aside: tuple[tuple[GradientMap, str], ...] = ()
 
     @classmethod
-    def of(cls, backward: Backward, loss: LossExpression, probes: list[CheckResult]) -> Choice:
+    def of(cls, backward: Backward, loss: LossExpression, probes: list[Probe]) -> Choice:
         """Find the factor, and what agrees with it."""
         scale = read_scale(backward, loss, probes)
         nothing = Agreement(frozenset(), frozenset(), len(backward.names))
@@ -141,14 +138,17 @@ def choose_loss(
     if not usable:
         return None
     most = max(len(names) for names, _ in usable)
-    different: list[tuple[Backward, LossExpression, list[CheckResult]]] = []
+    usable = [(names, loss) for names, loss in usable if len(names) == most]
+    groups = {
+        names: _Group.of(recording, _depending(backward, names), [loss for own, loss in usable if own == [*names]])
+        for names in dict.fromkeys(tuple(names) for names, _ in usable)
+    }
+    different: list[tuple[Backward, LossExpression, list[Probe]]] = []
     for names, loss in usable:
-        if len(names) < most:
-            continue
-        own = _with_moments(recording, _depending(backward, names), loss)
-        for way in _with_and_without_decay(own):
+        group = groups[tuple(names)]
+        for way in _with_and_without_decay(group.backward_of(loss)):
             try:
-                probes = probe(recording, way, loss)
+                probes = group.prober.probe(way, loss)
             except ScriptError as error:
                 rejected.add(loss, error.message, error.slug if error.slug == "bad-input" else None)
                 continue
@@ -181,6 +181,35 @@ def choose_loss(
     if disagree and len(texts) > 1 and not all(choice.loss.is_implied for choice in winners):
         raise _ambiguous(backward, [choice.loss for choice in winners])
     return _without_followers_of_others(recording, winners[0], every)
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Losses that depend on the same parameters.
+
+    Attributes
+    ----------
+    moments : dict
+        By a loss's text, those at which it is computed, and not left over from another.
+    """
+
+    backward: Backward
+    prober: Prober
+    moments: dict[str, tuple[Call, ...]]
+
+    @classmethod
+    def of(cls, recording: Recording, backward: Backward, losses: Sequence[LossExpression]) -> _Group:
+        """Find the moments of each."""
+        moments: dict[str, tuple[Call, ...]] = {loss.text: () for loss in losses}
+        for moment in backward.moments:
+            there = dependences(recording, replace(backward, moments=(moment,)), losses, Rejected())
+            for _, loss in there:
+                moments[loss.text] += (moment,)
+        return cls(backward, Prober(recording, backward, losses), moments)
+
+    def backward_of(self, loss: LossExpression) -> Backward:
+        """Return the backward with the moments of a loss."""
+        return replace(self.backward, moments=self.moments[loss.text] or self.backward.moments)
 
 
 def _speaking(choice: Choice) -> int:
@@ -321,7 +350,7 @@ def _depending(backward: Backward, names: Sequence[str]) -> Backward:
     return replace(backward, pairs=tuple(pair for pair in backward.pairs if pair.slot.name in names))
 
 
-def _is_plausible(backward: Backward, loss: LossExpression, probes: list[CheckResult], rejected: Rejected) -> bool:
+def _is_plausible(backward: Backward, loss: LossExpression, probes: list[Probe], rejected: Rejected) -> bool:
     """Whether a loss may be the one that the gradients belong to; the reason is noted where it cannot."""
     if is_of_another_function(backward, probes):
         rejected.add(loss, "has gradients that are proportional at each point, but by a factor that changes")
@@ -330,12 +359,6 @@ def _is_plausible(backward: Backward, loss: LossExpression, probes: list[CheckRe
         rejected.add(loss, "agrees with none of the gradients, up to a factor")
         return False
     return True
-
-
-def _with_moments(recording: Recording, backward: Backward, loss: LossExpression) -> Backward:
-    """Return the backward without the moments at which the loss is not computed, but left over from another."""
-    kept = [m for m in backward.moments if dependences(recording, replace(backward, moments=(m,)), [loss], Rejected())]
-    return replace(backward, moments=tuple(kept)) if kept else backward
 
 
 def _wholes(backward: Backward, choices: list[Choice]) -> list[Choice]:
@@ -371,7 +394,7 @@ def dependences(
             rejected.add(losses[number], *reason)
     found: dict[int, set[str]] = {number: set() for number in usable}
     kept = [losses[number] for number in usable]
-    for moment in backward.moments[:_PROBED_MOMENTS] if kept else ():
+    for moment in backward.moments[:_TRIED] if kept else ():
         missing = {name for name in backward.names if any(name not in names for names in found.values())}
         if missing:
             more = _dependent(Stage(recording, backward, moment), kept, missing)
@@ -425,35 +448,7 @@ def _is_equal(one: Any, other: Any) -> bool:
         return isinstance(one, Exception)
 
 
-def probe(recording: Recording, backward: Backward, loss: LossExpression) -> list[CheckResult]:
-    """Return numerical and unscaled analytic gradients of a few entries, at recorded points and away from them.
-
-    At equal weights and zero biases, and where there is one sample, many losses have proportional gradients.
-    """
-    results = []
-    refused: ScriptError | None = None
-    aside = backward.moments[:_PROBED_ASIDE] if computed_before(recording, backward) is None else ()
-    points = [
-        *((moment, 0.0) for moment in backward.moments[:_PROBED_MOMENTS]),
-        *((moment, _ASIDE) for moment in aside),
-    ]
-    for number, (moment, size) in enumerate(points):
-        stage = Stage(recording, backward, moment)
-        names = backward.names if size else ()
-        try:
-            with moved(stage.parameters, names, np.random.default_rng(number), size=size):
-                loss_function, gradient = stage.loss(loss), stage.gradient()
-                results.append(check_grad(loss_function, gradient, stage.parameters, entries=_PROBED_ENTRIES))
-        except InputError as error:
-            refused = ScriptError(error.message, slug=error.slug, line=backward.function.line)
-        except Exception as error:  # noqa: BLE001 - the user's functions may raise anything at other parameters
-            refused = ScriptError(f"raises {type(error).__name__}: {error}", slug="script-raised")
-    if refused is not None and not results:
-        raise refused
-    return results
-
-
-def _same_gradients(one: list[CheckResult], other: list[CheckResult]) -> bool:
+def _same_gradients(one: list[Probe], other: list[Probe]) -> bool:
     return len(one) == len(other) and all(
         p.name == q.name
         and np.array_equal(p.analytic, q.analytic, equal_nan=True)

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.checker.result import CheckResult
 from gradcheck.script.record.leaves import leaves
 from gradcheck.script.replay.backward import Backward
 from gradcheck.script.replay.outputs import Kind
@@ -22,6 +21,7 @@ from gradcheck.script.source.names import base_name, fold, is_maximised, is_step
 from gradcheck.script.source.syntax import Function, Loop, assigned_names, loaded_names
 from gradcheck.script.source.updates import Update, factors
 from gradcheck.script.understand.agreement import Agreement, agreement, common_constant, enough_values
+from gradcheck.script.understand.probing import Probe
 
 _SMALLEST_RATE, _LARGEST_RATE = 1e-6, 10
 # factors that differ by less are the same
@@ -112,7 +112,7 @@ def _fraction(constant: float) -> str:
     return str(near) if math.isclose(float(near), constant, rel_tol=1e-9) else f"{constant:.6g}"
 
 
-def read_scale(backward: Backward, loss: LossExpression, probes: Sequence[CheckResult]) -> Scale | None:
+def read_scale(backward: Backward, loss: LossExpression, probes: Sequence[Probe]) -> Scale | None:
     """Return the factor between what a script computes and the gradient of a loss; None if there seems to be none.
 
     What the script itself shows comes first: no factor, a learning rate, a sign that the update turns around. If that

@@ -1,0 +1,241 @@
+"""Slopes of several losses along a few directions, beside what the script has for a gradient.
+
+All losses of a step are read in the same replays, because a replay is what costs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from gradcheck.checker.functions import check_grad
+from gradcheck.errors import InputError, ScriptError
+from gradcheck.numerics.arrays import FloatArray
+from gradcheck.script.record.run import Call, Recording
+from gradcheck.script.replay.backward import Backward
+from gradcheck.script.replay.perturb import assign, moved, put_back
+from gradcheck.script.replay.stage import LossExpression, Stage
+from gradcheck.script.replay.stale import computed_before
+
+_MOMENTS = 3
+# how many of these are also looked at with moved parameters, and how far, as a share of a usual move
+_ASIDE, _HOW_FAR = 2, 0.5
+# directions in which a parameter of more entries than that is moved
+_DIRECTIONS = 3
+# as a share of a parameter's size, in double and in single precision
+_STEP, _NARROW_STEP = 1e-4, 2e-2
+# by how much slopes of two step sizes may differ, and how much of a slope may be round-off, if they are to do
+_CLOSE, _CLEAR = 1e-4, 1e-5
+# of the difference between two step sizes, what is left in the value extrapolated from both
+_LEFT = 0.1
+# of the loss, for each of the sums that it is made of
+_ROUND_OFF = 4.0
+
+
+@dataclass(frozen=True)
+class Slopes:
+    """Slopes along directions of one parameter.
+
+    Attributes
+    ----------
+    analytic, numerical : float array, shape (directions,)
+        What the script's gradient says, and what the loss does.
+    numerical_error : float array, shape (directions,)
+        Bound of the error of `numerical`.
+    """
+
+    name: str
+    analytic: FloatArray
+    numerical: FloatArray
+    numerical_error: FloatArray
+
+
+@dataclass(frozen=True)
+class Probe:
+    """What was seen at one point, parameter by parameter."""
+
+    parameters: tuple[Slopes, ...]
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A recorded moment, and how far the parameters are moved from where they were then."""
+
+    number: int
+    moment: Call
+    size: float
+
+    @property
+    def key(self) -> tuple[int, int]:
+        return self.number, id(self.moment)
+
+
+# the values of each loss at the point, and along each direction at four shifts: shape (directions, 4)
+_Values = tuple[list[Any], list[dict[str, FloatArray]]]
+
+
+class Prober:
+    """Looks at some losses of one step, at recorded points and away from them.
+
+    At equal weights and zero biases, and where there is one sample, many losses have proportional gradients.
+
+    Parameters
+    ----------
+    backward : Backward
+        Has the parameters that all of the losses depend on.
+    """
+
+    def __init__(self, recording: Recording, backward: Backward, losses: Sequence[LossExpression]) -> None:
+        self._recording, self._backward, self._losses = recording, backward, list(losses)
+        self._step = _NARROW_STEP if backward.is_narrow else _STEP
+        self._epsilon = float(np.finfo(np.float32 if backward.is_narrow else np.float64).eps)
+        self._seen: dict[tuple[int, int], _Values] = {}
+        self._is_stale: bool | None = None
+
+    def probe(self, way: Backward, loss: LossExpression) -> list[Probe]:
+        """Return what is seen of one loss, and of the gradients that a way of reading the step gives.
+
+        Raises
+        ------
+        ScriptError
+            When it can be looked at nowhere.
+        """
+        found: list[Probe] = []
+        refused: ScriptError | None = None
+        for place in self._places(way.moments):
+            try:
+                found.append(self._at(place, way, loss))
+            except InputError as error:
+                refused = ScriptError(error.message, slug=error.slug, line=way.function.line)
+            except Exception as error:  # noqa: BLE001 - the user's functions may raise anything at other parameters
+                refused = ScriptError(f"raises {type(error).__name__}: {error}", slug="script-raised")
+        if refused is not None and not found:
+            raise refused
+        return found
+
+    def _places(self, moments: Sequence[Call]) -> Iterator[_Place]:
+        if self._is_stale is None:
+            self._is_stale = computed_before(self._recording, self._backward) is not None
+        aside = () if self._is_stale else moments[:_ASIDE]
+        points = [*((moment, 0.0) for moment in moments[:_MOMENTS]), *((moment, _HOW_FAR) for moment in aside)]
+        for number, (moment, size) in enumerate(points):
+            yield _Place(number, moment, size)
+
+    def _at(self, place: _Place, way: Backward, loss: LossExpression) -> Probe:
+        # before there is another stage: both would move the very arrays of the moment
+        base, values = self._values(place)
+        stage = Stage(self._recording, way, place.moment)
+        with self._moved(stage, place):
+            raw = stage.gradient()(stage.parameters)
+            gradient = {name: np.asarray(raw[name], dtype=float) for name in way.names}
+            function = stage.loss(loss)
+            number = self._losses.index(loss)
+            shapes = {name: np.shape(stage.parameters[name]) for name in way.names}
+            if not _is_number(base[number]) or any(gradient[n].shape != shape for n, shape in shapes.items()):
+                # the checker says what is wrong with it
+                check_grad(function, raw, stage.parameters, entries=1)
+            found = []
+            for name in way.names:
+                ways = directions(stage.parameters[name])
+                analytic = np.array([float(np.sum(gradient[name] * one)) for one in ways])
+                slopes = self._differences(values[number][name])
+                if slopes is None:
+                    slopes = _measured(stage.parameters, name, ways, analytic, function)
+                found.append(Slopes(name, analytic, *slopes))
+        return Probe(tuple(found))
+
+    def _moved(self, stage: Stage, place: _Place) -> Any:
+        names = self._backward.names if place.size else ()
+        return moved(stage.parameters, names, np.random.default_rng(place.number), size=place.size)
+
+    def _values(self, place: _Place) -> _Values:
+        """Return the values of all losses around a place, of which the replays are run once."""
+        if place.key not in self._seen:
+            stage = Stage(self._recording, self._backward, place.moment)
+            with self._moved(stage, place):
+                self._seen[place.key] = self._evaluated(stage)
+        return self._seen[place.key]
+
+    def _evaluated(self, stage: Stage) -> _Values:
+        evaluate, parameters = stage.losses(self._losses), stage.parameters
+        base = evaluate(parameters)
+        around: list[dict[str, FloatArray]] = [{} for _ in self._losses]
+        for name in self._backward.names:
+            ways = directions(parameters[name])
+            shifts = self._step * np.array([1.0, -1.0, 0.5, -0.5])
+            found = np.full((len(ways), len(shifts), len(self._losses)), np.nan)
+            with put_back(parameters, [name]) as saved:
+                for index in np.ndindex(found.shape[:2]):
+                    assign(parameters, name, saved[name] + shifts[index[1]] * ways[index[0]])
+                    try:
+                        found[index] = [float(np.squeeze(v)) if _is_number(v) else np.nan for v in evaluate(parameters)]
+                    except Exception:  # noqa: BLE001 - even a small move may leave the domain
+                        continue
+            for number, own in enumerate(around):
+                own[name] = found[:, :, number]
+        return base, around
+
+    def _differences(self, values: FloatArray) -> tuple[FloatArray, FloatArray] | None:
+        """Return slopes extrapolated from two step sizes, and bounds of their errors; None if these say too little."""
+        with np.errstate(all="ignore"):
+            wide = (values[:, 0] - values[:, 1]) / (2 * self._step)
+            near = (values[:, 2] - values[:, 3]) / self._step
+            slopes = (4 * near - wide) / 3
+            apart = np.abs(slopes - near)
+            noise = _ROUND_OFF * self._epsilon * np.max(np.abs(values), axis=1) / self._step
+            size = float(np.max(np.abs(slopes), initial=0.0))
+            is_constant = bool(np.all(values == values[:, :1]))
+            does = np.all(apart <= _CLOSE * size + noise) and np.all(noise <= _CLEAR * size)
+        if not np.all(np.isfinite(slopes)) or not (is_constant or does):
+            return None
+        return slopes, _LEFT * apart + noise
+
+
+def directions(value: Any) -> list[FloatArray]:
+    """Return the ways in which a parameter is moved: along each of a few entries, or at random in all of many."""
+    array = np.asarray(value, dtype=float)
+    size = np.maximum(np.abs(array), _spread(array))
+    if array.size <= _DIRECTIONS:
+        units = np.eye(array.size).reshape(array.size, *array.shape)
+        return [size * unit for unit in units]
+    rng = np.random.default_rng(array.size)
+    # each sign and weight is another one, so that no two entries can cancel in all directions
+    return [
+        size * rng.choice([-1.0, 1.0], array.shape) * rng.uniform(0.5, 1.0, array.shape) for _ in range(_DIRECTIONS)
+    ]
+
+
+def _spread(array: FloatArray) -> float:
+    """Return the usual size of a parameter's entries; 1 where all are zero."""
+    largest = float(np.max(np.abs(array), initial=0.0))
+    return largest * float(np.sqrt(np.mean((array / largest) ** 2))) if 0 < largest < np.inf else 1.0
+
+
+def _measured(
+    parameters: dict[str, Any],
+    name: str,
+    ways: Sequence[FloatArray],
+    slopes: FloatArray,
+    loss: Callable[[Mapping[str, Any]], Any],
+) -> tuple[FloatArray, FloatArray]:
+    """Return slopes along directions by differences whose steps are fitted to the loss, and their errors."""
+    with put_back(parameters, [name]) as saved:
+
+        def along(shifts: FloatArray) -> Any:
+            move = sum((shift * way for shift, way in zip(shifts, ways, strict=True)), np.zeros(saved[name].shape))
+            assign(parameters, name, saved[name] + move)
+            return loss(parameters)
+
+        (found,) = check_grad(along, slopes, np.zeros(len(ways))).parameters
+    return found.numerical, found.numerical_error
+
+
+def _is_number(value: Any) -> bool:
+    try:
+        array = np.asarray(value, dtype=float)
+    except (TypeError, ValueError):
+        return False
+    return array.size == 1 and bool(np.isfinite(array).all())
