@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+
+# what is told while the script itself runs
+RUNNING = "running it"
 
 
 @dataclass(frozen=True)
@@ -83,6 +88,11 @@ class Request:
     usages: bool = False
     told: Callable[[str], object] | None = None
     kept: Callable[[Any], object] | None = None
+
+    @property
+    def left(self) -> float:
+        """How many seconds there are until the deadline."""
+        return math.inf if self.deadline is None else self.deadline - time.monotonic()
 
     def tell(self, what: str) -> None:
         """Tell what is being done, if anybody wants to know."""

@@ -14,7 +14,7 @@ from gradcheck.script.source.file import SourceFile
 from gradcheck.script.understand.reading import run, understood
 from gradcheck.session.causes import repaired
 from gradcheck.session.curves import with_curves
-from gradcheck.session.outcome import diagnosed, reported
+from gradcheck.session.outcome import diagnosed, keeping, reported
 from gradcheck.session.result import ScriptResult
 
 # of the time limit, until a check ends with what is known
@@ -33,7 +33,7 @@ def examine(request: Request) -> ScriptResult:
         source = SourceFile.read(Path(request.path), request.content)
         recording = run(source, request)
         subjects = understood(recording, request)
-        models = with_curves(checked(recording, subjects, request), request)
+        models = with_curves(checked(recording, subjects, request, keeping(subjects, request, began)), request)
         results = [diagnosed(model, request) for model in models]
         results = repaired(models, results, request, began)
         result = reported(results)

@@ -20,7 +20,7 @@ from typing import IO, Any
 from gradcheck.checker.result import CheckResult
 from gradcheck.errors import ScriptError
 from gradcheck.script.record.run import timeout_message
-from gradcheck.script.request import Request
+from gradcheck.script.request import RUNNING, Request
 from gradcheck.session.child import JOURNAL, REQUEST, RESPONSE, STATUS, TRACE
 from gradcheck.session.course import Course, CourseRequest
 from gradcheck.session.result import ScriptResult
@@ -126,8 +126,9 @@ def _answer(
         response = place / RESPONSE
         if response.exists():
             return pickle.loads(response.read_bytes())
+        status = (place / STATUS).read_text(encoding="utf-8") if (place / STATUS).exists() else ""
         trace = (place / TRACE).read_text(errors="replace") if (place / TRACE).exists() else ""
-    return _explain(request, code, trace + tail)
+    return _explain(request, code, trace + tail, status)
 
 
 @contextmanager
@@ -226,10 +227,18 @@ def _kill(child: subprocess.Popen[bytes]) -> None:
         subprocess.run(["taskkill", "/F", "/T", "/PID", str(child.pid)], capture_output=True, check=False)
 
 
-def _explain(request: Request, code: int | None, trace: str) -> ScriptError:
+def _explain(request: Request, code: int | None, trace: str, status: str) -> ScriptError:
     """Say why the child gave no answer, with the line in which the script was."""
     own = re.search(rf'File "{re.escape(str(Path(request.path)))}", line (\d+)', trace)
     line = int(own[1]) if own else None
+    if code is None and status and status != RUNNING:
+        # what the script itself did had come to its end by then
+        return ScriptError(
+            f"the script ran, and the time ran out while it was checked ({status.partition(', ')[0]}"
+            f"{f', in line {line}' if line else ''}); allow more than {request.seconds:g} s with --timeout SECONDS",
+            slug="timeout",
+            line=line,
+        )
     if code is None:
         return ScriptError(timeout_message(request.seconds, line), slug="timeout", line=line)
     killed = request.memory is not None and code < 0

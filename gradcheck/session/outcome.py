@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -11,7 +12,7 @@ from gradcheck.checker.verdict import Verdict
 from gradcheck.diagnosis.sight import Sight, sight
 from gradcheck.diagnosis.signature import signature
 from gradcheck.script.check.growth import grown
-from gradcheck.script.check.points import Examined
+from gradcheck.script.check.points import Examined, Seen
 from gradcheck.script.record.run import Recording
 from gradcheck.script.request import Request
 from gradcheck.script.source.file import SourceFile
@@ -19,7 +20,7 @@ from gradcheck.script.understand.origin import gradient_source
 from gradcheck.script.understand.subject import Subject
 from gradcheck.script.understand.unpack import entry_names, split
 from gradcheck.session.apart import shared_findings, told_apart
-from gradcheck.session.result import EntryPoints, GradientSource, ScriptResult
+from gradcheck.session.result import EntryPoints, GradientSource, ScriptResult, Unchecked
 from gradcheck.session.usage import usage_of
 
 
@@ -42,6 +43,32 @@ def diagnosed(examined: Examined, request: Request) -> ScriptResult:
         usages=(usage_of(subject),) if request.usages else (),
         evaluations=examined.evaluations,
     )
+
+
+def keeping(subjects: Sequence[Subject], request: Request, began: float) -> Seen | None:
+    """Return what keeps the results of the models that are known, for the case that the check does not come to its end.
+
+    Parameters of models that were not reached are named.
+    """
+    kept = request.kept
+    if kept is None:
+        return None
+
+    def keep(models: Sequence[Examined]) -> None:
+        result = reported([diagnosed(model, request) for model in models])
+        rows = [(pair.slot.name, pair.slot.leaf.shape) for s in subjects[len(models) :] for pair in s.backward.pairs]
+        note = f"the check did not come to its end (--timeout is {request.seconds:g}), so less was looked at than usual"
+        kept(
+            replace(
+                result,
+                unchecked=(*result.unchecked, *(Unchecked(name, shape, "out of time") for name, shape in rows)),
+                notes=(*result.notes, note),
+                lines=tuple(models[0].recording.source.lines),
+                seconds=time.perf_counter() - began,
+            )
+        )
+
+    return keep
 
 
 def _signatures(examined: Examined, checks: Sequence[CheckResult], merged: CheckResult) -> tuple[tuple[str, str], ...]:

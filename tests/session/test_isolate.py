@@ -303,6 +303,6 @@ def test_it_is_told_what_a_slow_script_does(tmp_path, monkeypatch, factor, last)
     assert result.check is not None
     assert result.check.passed is (factor == "2")
     kinds = list(dict.fromkeys(one.partition(",")[0] for one in said))
-    assert kinds[:2] == ["running it", "point 1 of 2"]
+    assert kinds[:3] == ["running it", "looking for its loss and gradients", "point 1 of 2"]
     assert kinds[-1].startswith(last)
     assert any(re.search(r"evaluations, about \d+ s left", one) for one in said)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -57,11 +57,23 @@ class Examined:
         return frozenset(parameter.name for parameter in found if parameter.verdict is Verdict.MISMATCH)
 
 
-def checked(recording: Recording, subjects: Sequence[Subject], request: Request) -> list[Examined]:
-    """Compare the gradients of a script with differences; there is one result per model."""
-    found = [_examined(recording, subject, request) for subject in subjects]
+# receives models of which something is known
+Seen = Callable[[Sequence[Examined]], object]
+
+
+def checked(
+    recording: Recording, subjects: Sequence[Subject], request: Request, seen: Seen | None = None
+) -> list[Examined]:
+    """Compare the gradients of a script with differences; there is one result per model.
+
+    As soon as there is something to show of a model, `seen` receives it, after those that are complete.
+    """
+    found: list[Examined] = []
+    for subject in subjects:
+        keep = None if seen is None else partial(_keep, seen, tuple(found))
+        found.append(_examined(recording, subject, request, keep))
     guardless = GuardlessSource(recording.source)
-    if not guardless.guards or not any(examined.wrong for examined in found):
+    if not guardless.guards or not any(examined.wrong for examined in found) or request.left <= 0:
         return found
     quiet = replace(request, told=None)
     try:
@@ -70,6 +82,10 @@ def checked(recording: Recording, subjects: Sequence[Subject], request: Request)
     except ScriptError:
         return found
     return [_unguarded(examined, others, guardless) for examined in found]
+
+
+def _keep(seen: Seen, before: tuple[Examined, ...], model: Examined) -> None:
+    seen([*before, model])
 
 
 def _unguarded(examined: Examined, others: Sequence[Examined], source: GuardlessSource) -> Examined:
@@ -83,9 +99,15 @@ def _unguarded(examined: Examined, others: Sequence[Examined], source: Guardless
     return examined
 
 
-def _examined(recording: Recording, subject: Subject, request: Request) -> Examined:
+def _examined(
+    recording: Recording, subject: Subject, request: Request, keep: Callable[[Examined], object] | None = None
+) -> Examined:
     stale = None if subject.backward.handed else computed_before(recording, subject.backward)
-    found = list(checks(recording, subject, request, perturb=stale is None))
+    found = []
+    for point, count in checks(recording, subject, request, perturb=stale is None):
+        found.append((point, count))
+        if keep is not None and len(found) == 1:
+            keep(Examined(recording, subject, stale, (point,), count))
     if all(point.result.verdict is Verdict.MATCH for point, _ in found):
         found += _astray(recording, subject, request, found)
     evaluations = sum(count for _, count in found)
@@ -105,7 +127,7 @@ def _astray(
         return []
     known = {point.moment.number for point, _ in found}
     for moment in [moment for moment in backward.moments if moment.number not in known]:
-        if left <= 0 or _is_late(request):
+        if left <= 0 or request.left <= 0:
             return []
         try:
             result = _along_directions(Stage(recording, backward, moment), subject, request.seed)
@@ -161,7 +183,7 @@ def checks(
             return Point(moment, seed if names else None, told), max(stage.evaluations, result.evaluations)
 
     for number in range(start, 2 * len(moments)):
-        if done >= request.points or (done and _is_late(request)):
+        if done >= request.points or (done and request.left <= 0):
             return
         perturbed = backward.names if number % 2 else ()
         if perturbed and not perturb:
@@ -177,10 +199,6 @@ def checks(
             yield found
     if not done and problem is not None and not start:
         raise problem
-
-
-def _is_late(request: Request) -> bool:
-    return request.deadline is not None and time.monotonic() > request.deadline
 
 
 def _check(stage: Stage, subject: Subject, request: Request, done: int) -> CheckResult:
@@ -227,7 +245,7 @@ def _compare(stage: Stage, subject: Subject, request: Request, done: int, gradie
         method=request.method,
         workers=Forks(request.workers) if request.workers > 1 else None,
         max_evals=request.max_evals,
-        timeout=None if request.deadline is None else max(request.deadline - time.monotonic(), _LEAST_SECONDS),
+        timeout=None if request.deadline is None else max(request.left, _LEAST_SECONDS),
         resume=request.resume,
         progress=False if request.told is None else tell,
         seed=request.seed,

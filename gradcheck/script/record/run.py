@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import math
 import signal
 import sys
 import threading
@@ -32,6 +33,13 @@ PAUSE_SECONDS = 4.0
 # what a script uses of the processor even while it sleeps
 _ASLEEP_SECONDS = 0.03
 _TICK_SECONDS = 0.1
+
+
+class TooLongError(Exception):
+    """What is evaluated goes on for as long as a training."""
+
+    def __init__(self) -> None:
+        super().__init__("takes as long as hundreds of steps, as a training does")
 
 
 @dataclass
@@ -90,6 +98,10 @@ class Recording:
         return tuple(call for call in self.calls if call.function == name)
 
 
+class OutOfTime(BaseException):
+    """Ends what is made of a recording, when there is no time left for it."""
+
+
 class StopScript(BaseException):
     """Ends a script from which enough was seen; not an ``Exception``, so that ``except Exception`` lets it pass."""
 
@@ -113,6 +125,12 @@ class Recorder:
         Receives the line of every statement that may change something, before it is run.
     overrides : dict
         While a replay runs with taps: expressions that are evaluated in place of others, by the number of a place.
+    entries : int
+        How many functions were called, and rounds of loops begun, until now.
+    patience : int
+        The number of entries from which on none is let pass any more.
+    deadline : float
+        When no replay is begun any more, on the clock of ``time.monotonic``.
     tap : callable
         While a replay runs with taps: receives the number of a place and its value, and returns what takes its place.
     """
@@ -134,6 +152,8 @@ class Recorder:
         self.at: Callable[[int], object] = _pass
         self.overrides: dict[int, types.CodeType] = {}
         self.tap: Callable[[int, Any], Any] = untouched
+        self.entries, self.patience = 0, sys.maxsize
+        self.deadline = math.inf
         self._open: list[tuple[Call, types.FrameType]] = []
         self._copier = Copier()
         self._wanted = wanted
@@ -142,6 +162,9 @@ class Recorder:
 
     def enter(self, function: str) -> bool:
         """Count a call; True when it is to be recorded."""
+        self.entries += 1
+        if self.entries > self.patience:
+            raise TooLongError
         if function == self.watched and self.entered is not None:
             self.entered(sys._getframe(1).f_locals)
         if not self.recording or threading.get_ident() != self._thread:

@@ -20,7 +20,7 @@ from gradcheck.errors import ScriptError
 from gradcheck.evaluate.random_state import RandomState
 from gradcheck.numerics.arrays import same_bits
 from gradcheck.script.record.leaves import Leaf, follow, is_numeric, with_value
-from gradcheck.script.record.run import Call, Recording
+from gradcheck.script.record.run import Call, OutOfTime, Recording
 from gradcheck.script.record.state import Undo
 from gradcheck.script.replay.backward import Backward
 from gradcheck.script.replay.outputs import RESULT, Kind
@@ -63,6 +63,8 @@ class LossExpression:
 
 # the first replays, and now and then a later one, are looked at for what they change
 _LEARNING, _LEARNING_AGAIN = 4, 64
+# what evaluating a loss may take at most, in calls and rounds: of those in a step, and at any rate
+_STEPS, _ANY = 100, 20_000
 # how long a guessed call may sleep, and what it uses of the processor even then
 _WAIT_SECONDS, _ASLEEP_SECONDS = 2.0, 0.01
 
@@ -124,7 +126,7 @@ class Stage:
     puts_randomness_back = True
 
     def __init__(self, recording: Recording, backward: Backward, moment: Call) -> None:
-        self.evaluations = 0
+        self.evaluations = self._began = 0
         self._random_state = moment.random_state
         self._pairs, self._turned = backward.pairs, backward.turned
         self._beside = backward.beside
@@ -196,17 +198,22 @@ class Stage:
         """Return the values of expressions, or the exceptions that they raise, as a function of the parameters."""
         codes = [compile(expression.text, "<loss>", "eval") for expression in expressions]
         self._find_first_change()
+        recorder = self._recorder
 
         def read(variables: dict[str, Any], result: Any) -> list[Any]:
             roots, state = _with_result(self._as_put(variables), result), RandomState.capture()
             values: list[Any] = [None] * len(codes)
+            most = max(_ANY, _STEPS * (recorder.entries - self._began))
             # what is only read comes first, as a call may change what another reads
             for number in sorted(range(len(codes)), key=lambda k: "(" in expressions[k].text):
                 try:
+                    recorder.patience = recorder.entries + most
                     with _not_waiting():
                         values[number] = eval(codes[number], dict(roots))
                 except Exception as error:  # noqa: BLE001 - a guessed call may fail in any way
                     values[number] = error
+                finally:
+                    recorder.patience = sys.maxsize
                 state.restore()
             return values
 
@@ -281,7 +288,10 @@ class Stage:
         self, parameters: Mapping[str, Any], read: Read, stop: Stop | None = None, *, at_entry: bool = False
     ) -> Any:
         """Run the moment with these parameters; return what `read` makes of the variables and the result."""
+        if time.monotonic() > self._recorder.deadline:
+            raise OutOfTime
         self.evaluations += 1
+        self._began = self._recorder.entries
         for pair in self._pairs:
             self._put(pair.slot, parameters[pair.slot.name])
         self._before = {name: np.array(value) for name, value in parameters.items()}

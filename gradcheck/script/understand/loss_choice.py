@@ -12,7 +12,7 @@ import numpy as np
 
 from gradcheck.errors import ScriptError
 from gradcheck.script.record.leaves import is_numeric
-from gradcheck.script.record.run import Call, Recording
+from gradcheck.script.record.run import Call, Recording, TooLongError
 from gradcheck.script.replay.backward import Backward
 from gradcheck.script.replay.outputs import Kind
 from gradcheck.script.replay.pairing import GradientMap
@@ -410,6 +410,8 @@ def dependences(
 
 
 def _why_no_loss(value: Any, backward: Backward) -> tuple[str] | tuple[str, str] | None:
+    if isinstance(value, TooLongError):
+        return (str(value),)
     if isinstance(value, Exception):
         return (f"raises {type(value).__name__}: {value}",)
     if not is_numeric(value) or np.size(value) != 1:
