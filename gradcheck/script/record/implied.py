@@ -27,6 +27,20 @@ def categorical(probability: Any, target: Any) -> float:
     return float(-np.sum(t * np.log(p)))
 
 
+def picked(values: Any, places: Any) -> float:
+    """Return the cross-entropy of the classes at some places, summed, also where one was subtracted there already.
+
+    NaN where the values are no distributions.
+    """
+    p = np.array(values, dtype=float)
+    if np.all(p[places] <= 0):
+        p[places] += 1
+    sums = [np.sum(p, axis=axis) for axis in range(p.ndim)]
+    if np.any(p <= 0) or not any(np.allclose(each, 1) for each in sums):
+        return float("nan")
+    return float(-np.sum(np.log(p[places])))
+
+
 def _probabilities(probability: Any, target: Any) -> tuple[np.ndarray, np.ndarray]:
     p, t = np.asarray(probability, dtype=float), np.asarray(target, dtype=float)
     # a difference that is broadcast is another one than is meant

@@ -85,7 +85,7 @@ def moves_in(tree: ast.AST) -> tuple[Update, ...]:
 def updates_of(node: ast.AST) -> Iterator[Update]:
     """Return what a statement moves by a step."""
     if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add | ast.Sub) and not _is_joined(node.value):
-        yield _update(node.target, node.value, isinstance(node.op, ast.Add), node.lineno)
+        yield _update(node.target, _in_operators(node.value), isinstance(node.op, ast.Add), node.lineno)
     elif isinstance(node, ast.Assign) and len(node.targets) == 1:
         targets, values = [node.targets[0]], [node.value]
         if isinstance(node.targets[0], ast.Tuple) and isinstance(node.value, ast.Tuple):
@@ -94,7 +94,30 @@ def updates_of(node: ast.AST) -> Iterator[Update]:
         for target, value in zip(targets, values, strict=False):
             name = moved_as.get(ast.unparse(target))
             place = target if name is None else ast.copy_location(ast.Name(name, ast.Store()), target)
-            yield from _assigned(place, value, node.lineno)
+            yield from _assigned(place, _in_operators(value), node.lineno)
+
+
+_AS_OPERATORS = {
+    "add": ast.Add(),
+    "subtract": ast.Sub(),
+    "multiply": ast.Mult(),
+    "divide": ast.Div(),
+    "true_divide": ast.Div(),
+}
+
+
+def _in_operators(expression: ast.expr) -> ast.expr:
+    """Return an expression with operators for functions of NumPy: ``a - b`` for ``np.subtract(a, b)``."""
+    match expression:
+        case ast.Call(ast.Attribute(ast.Name("np" | "numpy"), name), [left, right], []) if name in _AS_OPERATORS:
+            found: ast.expr = ast.BinOp(_in_operators(left), _AS_OPERATORS[name], _in_operators(right))
+        case ast.BinOp(left, operator, right):
+            found = ast.BinOp(_in_operators(left), operator, _in_operators(right))
+        case ast.UnaryOp(operator, operand):
+            found = ast.UnaryOp(operator, _in_operators(operand))
+        case _:
+            return expression
+    return ast.copy_location(found, expression)
 
 
 def _is_joined(value: ast.expr) -> bool:

@@ -299,6 +299,9 @@ def _outermost(node: ast.AST) -> Iterator[ast.expr]:
             yield node
 
 
+_INFERRED = "which the script does not write down: inferred from the output error"
+
+
 def implied_candidates(source: SourceFile, backward: Backward) -> list[LossExpression]:
     """Return losses that the script does not write down, made of the differences that it takes.
 
@@ -318,9 +321,20 @@ def implied_candidates(source: SourceFile, backward: Backward) -> list[LossExpre
             ("categorical", (other, one), f"the cross-entropy of the classes `{other}` and `{one}`"),
         ):
             text = f"{HOOK}.implied.{name}({sides[0]}, {sides[1]})"
-            evidence = "which the script does not write down: inferred from the output error"
-            found.append(LossExpression(text, said, line, "", evidence, near=False, is_implied=True))
+            found.append(LossExpression(text, said, line, "", _INFERRED, near=False, is_implied=True))
+    for values, places, line in _picked(backward.function):
+        if {values} | _names(f"x[{places}]") - {"x"} <= known:
+            text, said = f"{HOOK}.implied.picked({values}, ({places}))", f"the cross-entropy of the classes `{places}`"
+            found.append(LossExpression(text, said, line, "", _INFERRED, near=False, is_implied=True))
     return found
+
+
+def _picked(function: Function | Loop) -> Iterator[tuple[str, str, int]]:
+    """Return what has one subtracted at the places of the classes: ``delta[range(n), y] -= 1``."""
+    for statement in function.statements:
+        match statement:
+            case ast.AugAssign(ast.Subscript(ast.Name(values), places), ast.Sub(), ast.Constant(1)):
+                yield values, ast.unparse(places), statement.lineno
 
 
 def _residual_lines(function: Function | Loop) -> Iterator[tuple[str, str, int]]:

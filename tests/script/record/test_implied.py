@@ -40,3 +40,27 @@ def test_the_derivative_is_the_difference(loss, output):
 def test_what_is_no_probability_has_no_cross_entropy(probability, target):
     assert np.isnan(implied.cross_entropy(probability, target))
     assert np.isnan(implied.categorical(probability, target))
+
+
+CLASSES = np.array([0, 2, 1, 1])
+
+
+def test_the_derivative_is_the_distribution_less_one_at_the_classes():
+    expected = softmax(Z)
+    expected[range(4), CLASSES] -= 1
+    found = numerical_grad(lambda z: implied.picked(softmax(z), (range(4), CLASSES)), Z)
+    assert np.allclose(found, expected)
+
+
+def test_classes_are_picked_also_where_one_was_subtracted_already():
+    delta = softmax(Z)
+    delta[range(4), CLASSES] -= 1
+    saved = delta.copy()
+    assert implied.picked(delta, (range(4), CLASSES)) == pytest.approx(
+        implied.picked(softmax(Z), (range(4), CLASSES)), rel=1e-12
+    )
+    assert np.array_equal(delta, saved)
+
+
+def test_what_is_no_distribution_has_no_classes():
+    assert np.isnan(implied.picked(2 * softmax(Z), (range(4), CLASSES)))

@@ -6,7 +6,7 @@ import ast
 
 import pytest
 
-from gradcheck.script.source.updates import moves_in, updates_in
+from gradcheck.script.source.updates import moves_in, updates_in, updates_of
 
 
 def only(text):
@@ -62,3 +62,23 @@ def test_the_decay_in_a_step_is_the_coefficient_of_what_is_moved(text, decay):
     assert (found is None) is (decay is None)
     if found is not None:
         assert eval(found, {"lr": 0.1, "wd": 0.01}) == pytest.approx(decay)
+
+
+@pytest.mark.parametrize(
+    ("statement", "plain"),
+    [
+        ("w = np.subtract(w, np.multiply(rate, g))", "w = w - rate * g"),
+        ("w = np.add(w, -np.divide(g, n))", "w = w + -(g / n)"),
+        ("w -= numpy.multiply(rate, np.add(g, h))", "w -= rate * (g + h)"),
+    ],
+)
+def test_functions_of_numpy_are_read_as_operators(statement, plain):
+    def read(text):
+        (update,) = updates_of(ast.parse(text).body[0])
+        return update.target, update.adds, ast.unparse(update.step), update.sources
+
+    assert read(statement) == read(plain)
+
+
+def test_functions_that_are_called_the_same_are_not():
+    assert list(updates_of(ast.parse("w = mine.subtract(w, g)").body[0])) == []

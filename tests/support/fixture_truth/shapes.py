@@ -127,3 +127,14 @@ def kelp_old_and_new(v, slopes, base):
 @stretch("turns = 300", "bend stretch", "by_bend by_stretch", stop="bend = bend -")
 def rope_rotated_loop(v, bend, stretch):
     return np.mean((bend * v.length**2 + stretch * v.load - v.sag) ** 2)
+
+
+@stretch("off = np.subtract(", "k", stop="for year in", rate="0.2")
+def glacier_in_functions(v, k):
+    return np.sum((v.columns @ k - v.retreat) ** 2) / 60
+
+
+@stretch("hidden = np.arctan(", "into into_shift out out_shift", stop="for sip in", rate="0.02")
+def tea_classes_picked(v, into, into_shift, out, out_shift):
+    scores = np.arctan(v.taste @ into + into_shift) @ out + out_shift
+    return np.sum(np.logaddexp.reduce(scores, axis=1) - scores[np.arange(48), v.sort])
