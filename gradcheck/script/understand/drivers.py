@@ -84,7 +84,9 @@ def _role(stage: Stage, name: str, before: Mapping[str, FloatArray]) -> Role:
             # what stays as it is at this moment may be data that are put into another order
             carried = bool(np.any(before[name]) and np.linalg.norm(new) > _ROUND_OFF * np.linalg.norm(shift))
             alike = _cosine(new, shift)
-        drives = drives or any(_differs(before[other], after[other], values[other]) for other in before)
+        drives = any(_differs(before[other], after[other], values[other]) for other in before)
+        if drives:
+            break
     change, value = (float(np.linalg.norm(np.ravel(part))) for part in (before[name], values[name]))
     return Role(carried, drives, alike > _GOES_ON and (value == 0 or change < _SMALL_STEP * value))
 
