@@ -12,12 +12,12 @@ from collections.abc import Sequence, Set
 from typing import Any, TypeVar, cast
 
 from gradcheck.script.source.file import SourceFile
-from gradcheck.script.source.syntax import Function, FunctionNode, flat_targets, loaded_names
+from gradcheck.script.source.syntax import PROPERTIES, Function, FunctionNode, Loop, flat_targets, loaded_names
 from gradcheck.script.source.updates import updates_of
 
 HOOK = "__gradcheck__"
 _Node = TypeVar("_Node", bound=ast.AST)
-_HARMLESS_DECORATORS = {"staticmethod", "classmethod"}
+_HARMLESS_DECORATORS = {"staticmethod", "classmethod", *PROPERTIES}
 
 
 def instrument(source: SourceFile, units: Set[str] = frozenset()) -> ast.Module:
@@ -26,9 +26,7 @@ def instrument(source: SourceFile, units: Set[str] = frozenset()) -> ast.Module:
     own = [code for code in (*source.functions.values(), *source.loops) if code.name in units]
     stops = {_place(statement) for code in own for statement in code.statements if may_change(statement)}
     functions = {_place(f.node): f for f in source.functions.values() if can_be_replayed(f)}
-    loops = {
-        _place(loop.node): loop for loop in source.loops if loop.function is None or can_be_replayed(loop.function)
-    }
+    loops = {_place(loop.node): loop for loop in source.loops if has_rounds(loop)}
     for node in ast.walk(tree):
         if isinstance(node, ast.For | ast.While) and (loop := loops.get(_place(node))) is not None:
             values = "{}" if loop.function is None else f"{HOOK}.locals()"
@@ -95,12 +93,30 @@ def can_be_replayed(function: Function) -> bool:
 
     Generators and coroutines cannot, nor functions with decorators that may compile or replace them.
     """
-    node = function.node
-    return (
-        isinstance(node, ast.FunctionDef)
-        and function.decorators <= _HARMLESS_DECORATORS
-        and not any(isinstance(inner, ast.Yield | ast.YieldFrom) for inner in _walk_own(node))
-    )
+    return _is_plain(function) and not any(isinstance(n, ast.Yield | ast.YieldFrom) for n in _walk_own(function.node))
+
+
+def has_rounds(loop: Loop) -> bool:
+    """Whether a round of a loop can be run again by itself, also one of a generator: without what it yields."""
+    return loop.function is None or _is_plain(loop.function)
+
+
+def _is_plain(function: Function) -> bool:
+    return isinstance(function.node, ast.FunctionDef) and function.decorators <= _HARMLESS_DECORATORS
+
+
+class WithoutYields(ast.NodeTransformer):
+    """Has values computed that are yielded, and goes on as if nothing were sent back."""
+
+    def visit_Yield(self, node: ast.Yield) -> ast.expr:
+        """Compute it."""
+        value = ast.Constant(None) if node.value is None else self.visit(node.value)
+        both = ast.Tuple([value, ast.Constant(None)], ast.Load())
+        return ast.copy_location(ast.Subscript(both, ast.Constant(1), ast.Load()), node)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
+        """Leave a function inside as it is."""
+        return node
 
 
 def _place(node: ast.stmt) -> tuple[int, int]:

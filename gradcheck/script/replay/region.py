@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
-from gradcheck.script.record.instrument import HOOK, can_be_replayed, definition, stopping
+from gradcheck.script.record.instrument import HOOK, WithoutYields, can_be_replayed, definition, has_rounds, stopping
 from gradcheck.script.source.file import SourceFile
 from gradcheck.script.source.syntax import Function, Loop
 from gradcheck.script.source.updates import updates_of
@@ -41,7 +41,7 @@ def regions(source: SourceFile, function: Function) -> Iterator[Region]:
 
 def _above(source: SourceFile, function: Function, depth: int) -> Iterator[Region]:
     for loop in source.loops:
-        if function.short_name in loop.round_calls and (loop.function is None or can_be_replayed(loop.function)):
+        if function.short_name in loop.round_calls and has_rounds(loop):
             yield loop
     callers = [f for f in source.functions.values() if function.short_name in f.calls and f is not function]
     for caller in callers:
@@ -85,10 +85,11 @@ def body_of(source: SourceFile, region: Region, namespace: dict[str, Any], argum
 
 def _round(loop: Loop) -> list[ast.stmt]:
     """Return one round of a loop, and the hook that tells that it has ended."""
+    statements = stopping([*_computed_at_the_end(loop), *loop.node.body])
     body = ast.For(
         target=ast.Name(_NAME, ast.Store()),
         iter=ast.Tuple([ast.Constant(0)], ast.Load()),
-        body=stopping([*_computed_at_the_end(loop), *loop.node.body]),
+        body=[WithoutYields().visit(statement) for statement in statements],
         orelse=[],
     )
     return [body, *ast.parse(f"{HOOK}.leave({loop.name!r}, {HOOK}.locals(), None)").body]
@@ -180,7 +181,8 @@ def _function(function: Function, namespace: dict[str, Any], arguments: dict[str
         owner = namespace.get(function.owner)
         holder = owner if isinstance(owner, type) else first if isinstance(first, type) else type(first)
         found = inspect.getattr_static(holder, function.short_name)
-    found = getattr(found, "__func__", found)
+    for behind in ("__func__", "fget", "func"):
+        found = getattr(found, behind, found)
     if not isinstance(found, types.FunctionType):
         raise TypeError(f"`{function.name}` is no longer the function that the script defined")
     return found

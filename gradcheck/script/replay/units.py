@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator
 
-from gradcheck.script.record.instrument import can_be_replayed
+from gradcheck.script.record.instrument import can_be_replayed, has_rounds
 from gradcheck.script.replay.outputs import possible_labels
 from gradcheck.script.replay.region import regions
 from gradcheck.script.source.file import SourceFile
@@ -23,7 +23,7 @@ def units_of(source: SourceFile, backward: str | None) -> dict[str, Unit]:
     something by a step, and what calls those.
     """
     own: list[Unit] = [f for f in source.functions.values() if can_be_replayed(f) and f.short_name != "__init__"]
-    own += [loop for loop in source.loops if loop.function is None or can_be_replayed(loop.function)]
+    own += [loop for loop in source.loops if has_rounds(loop)]
     words = {fold(base_name(name)) for name in _all_names(source)}
     found = {unit.name for unit in own if _stores_gradients(unit, words) or any(moved_by(unit))}
     found |= {name for name in returning(source, backward) if name in source.functions}

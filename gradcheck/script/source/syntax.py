@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 
+# decorators of methods that are read like attributes
+PROPERTIES = frozenset({"property", "cached_property", "functools.cached_property"})
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
 
 
@@ -85,6 +87,11 @@ class Function(Code):
     def short_name(self) -> str:
         """The name after the last dot."""
         return self.node.name
+
+    @property
+    def is_property(self) -> bool:
+        """Whether it is read like an attribute, without a call."""
+        return bool(self.decorators & PROPERTIES)
 
     @cached_property
     def decorators(self) -> frozenset[str]:

@@ -432,7 +432,8 @@ def _calls(source: SourceFile, backward: Backward, loss: Function) -> Iterator[L
     optional = [name for name in loss.arguments if name in visible and name not in required and name != "self"]
     if all(name in known for name in required):
         arguments = [*required, *(f"{name}={name}" for name in optional)]
-        yield expression(f"{callee}({', '.join(arguments)})", "its arguments have the same names")
+        called = callee if loss.is_property else f"{callee}({', '.join(arguments)})"
+        yield expression(called, "its arguments have the same names")
     else:
         if len(required) == 2:
             for one, other in _residuals(function):
@@ -559,6 +560,9 @@ def _callee(function: Function | Loop, loss: Function) -> str | None:
 
 
 def _written_calls(source: SourceFile, loss: Function) -> list[str]:
+    if loss.is_property:
+        read = [n for n in ast.walk(source.tree) if isinstance(n, ast.Attribute) and n.attr == loss.short_name]
+        return list(dict.fromkeys(ast.unparse(node) for node in read if isinstance(node.ctx, ast.Load)))
     calls = [n for n in ast.walk(source.tree) if isinstance(n, ast.Call) and called_name(n) == loss.short_name]
     return list(dict.fromkeys(ast.unparse(call) for call in calls if not _moves(source, call)))
 

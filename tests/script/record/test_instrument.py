@@ -79,7 +79,7 @@ def test_a_call_that_is_not_wanted_is_not_recorded(tmp_path):
         ("class A:\n    def f(self): return 1\nA().f()\n", ["A.f"]),
         ("class A:\n    @classmethod\n    def f(cls): return 1\nA.f()\n", ["A.f"]),
         ("class A:\n    @staticmethod\n    def f(): return 1\nA.f()\n", ["A.f"]),
-        ("class A:\n    @property\n    def f(self): return 1\nA().f\n", []),
+        ("class A:\n    @property\n    def f(self): return 1\nA().f\n", ["A.f"]),
         ("def deco(g): return g\n@deco\ndef f(): return 1\nf()\n", ["deco"]),
         ("def f():\n    yield 1\nlist(f())\n", []),
         ("def f():\n    x = [(yield 1)]\nlist(f())\n", []),

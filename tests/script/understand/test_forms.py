@@ -1,0 +1,161 @@
+"""Forms of code that a gradient may be written in: each is checked, right and wrong."""
+
+from __future__ import annotations
+
+import pytest
+
+from script_runs import check, verdicts
+
+pytestmark = pytest.mark.usefixtures("forked")
+
+DATA = """
+import numpy as np
+rng = np.random.default_rng(1)
+X = rng.normal(size=(30, 3))
+y = X @ np.array([1.0, -2.0, 0.5]) + 0.1
+"""
+DECO = """
+import functools, time
+def timed(f):
+    @functools.wraps(f)
+    def inner(*a, **k):
+        t = time.time()
+        r = f(*a, **k)
+        inner.spent += time.time() - t
+        return r
+    inner.spent = 0
+    return inner
+@timed
+def loss(w, b):
+    return np.mean((X @ w + b - y) ** 2)
+@timed
+def gradient(w, b):
+    r = X @ w + b - y
+    return 2 * X.T @ r / len(y), 2 * r.mean()
+w, b = np.zeros(3), 0.0
+for i in range(200):
+    dw, db = gradient(w, b)
+    w = w - 0.1 * dw
+    b = b - 0.1 * db
+    if i % 50 == 0: print(loss(w, b))
+"""
+GEN_BATCHES = """
+def batches(size):
+    order = rng.permutation(len(y))
+    for k in range(0, len(y), size):
+        yield X[order[k:k+size]], y[order[k:k+size]]
+w, b = np.zeros(3), 0.0
+for epoch in range(100):
+    for xb, yb in batches(10):
+        r = xb @ w + b - yb
+        loss = np.mean(r ** 2)
+        dw = 2 * xb.T @ r / len(yb)
+        db = 2 * r.mean()
+        w -= 0.1 * dw
+        b -= 0.1 * db
+print(w, b)
+"""
+GEN_TRAIN = """
+def descend(w, b, rate):
+    while True:
+        r = X @ w + b - y
+        loss = np.mean(r ** 2)
+        dw = 2 * X.T @ r / len(y)
+        db = 2 * r.mean()
+        w = w - rate * dw
+        b = b - rate * db
+        yield loss, w, b
+for i, (loss, w, b) in enumerate(descend(np.zeros(3), 0.0, 0.1)):
+    if i % 50 == 0: print(loss)
+    if i > 200: break
+"""
+PROPS = """
+class Line:
+    def __init__(self, X, y):
+        self.X, self.y = X, y
+        self.w, self.b = np.zeros(X.shape[1]), 0.0
+    @property
+    def residual(self):
+        return self.X @ self.w + self.b - self.y
+    @property
+    def loss(self):
+        return np.mean(self.residual ** 2)
+    @property
+    def gradient(self):
+        r = self.residual
+        return 2 * self.X.T @ r / len(r), 2 * r.mean()
+    def step(self, rate):
+        dw, db = self.gradient
+        self.w = self.w - rate * dw
+        self.b = self.b - rate * db
+line = Line(X, y)
+for i in range(200):
+    line.step(0.1)
+    if i % 50 == 0: print(line.loss)
+"""
+NESTED = """
+def main():
+    def cost(p):
+        return np.mean((X @ p[:3] + p[3] - y) ** 2)
+    def slope(p):
+        r = X @ p[:3] + p[3] - y
+        return np.append(2 * X.T @ r / len(y), 2 * r.mean())
+    def fit(p, rate):
+        for i in range(200):
+            p = p - rate * slope(p)
+            if i % 50 == 0: print(cost(p))
+        return p
+    print(fit(np.zeros(4), 0.1))
+main()
+"""
+LAMBDAS = """
+model = {"f": lambda w, b: np.mean((X @ w + b - y) ** 2),
+         "dw": lambda w, b: 2 * X.T @ (X @ w + b - y) / len(y),
+         "db": lambda w, b: 2 * np.mean(X @ w + b - y)}
+w, b = np.zeros(3), 0.0
+for i in range(200):
+    dw, db = model["dw"](w, b), model["db"](w, b)
+    w, b = w - .1 * dw, b - .1 * db
+    if i % 50 == 0: print(model["f"](w, b))
+"""
+CACHED = """
+from functools import lru_cache
+class Model:
+    @staticmethod
+    def predict(w, b): return X @ w + b
+    @classmethod
+    def loss(cls, w, b): return np.mean((cls.predict(w, b) - y) ** 2)
+    @classmethod
+    def grads(cls, w, b):
+        r = cls.predict(w, b) - y
+        return dict(w=2 * X.T @ r / len(y), b=2 * r.mean())
+params = dict(w=np.zeros(3), b=0.0)
+for i in range(200):
+    g = Model.grads(**params)
+    for k in params: params[k] = params[k] - .1 * g[k]
+    if i % 50 == 0: print(Model.loss(**params))
+"""
+FORMS = {
+    "decorated": DECO,
+    "batches from a generator": GEN_BATCHES,
+    "training in a generator": GEN_TRAIN,
+    "properties": PROPS,
+    "nested": NESTED,
+    "lambdas": LAMBDAS,
+    "class methods": CACHED,
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_right_gradient_matches(form, tmp_path):
+    assert set(verdicts(check(tmp_path, DATA + FORMS[form])).values()) == {"match"}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_wrong_gradient_is_found_and_mended(form, tmp_path):
+    result = check(tmp_path, DATA + FORMS[form].replace("2 * r.mean()", "r.mean()").replace("2 * np.mean(", "np.mean("))
+    found = verdicts(result)
+    wrong = {name for name, verdict in found.items() if verdict == "mismatch"}
+    assert wrong == ({"p"} if form == "nested" else {"self.b"} if form == "properties" else {"b"})
+    (finding,) = result.findings
+    assert finding.fix is not None
