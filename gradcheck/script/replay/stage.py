@@ -9,7 +9,7 @@ import threading
 import time
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
 from typing import Any, cast
@@ -199,22 +199,26 @@ class Stage:
         codes = [compile(expression.text, "<loss>", "eval") for expression in expressions]
         self._find_first_change()
         recorder = self._recorder
+        # what is only read comes first, as a call may change what another reads
+        calls = ["(" in expression.text for expression in expressions]
+        order = sorted(range(len(codes)), key=lambda k: calls[k])
 
         def read(variables: dict[str, Any], result: Any) -> list[Any]:
-            roots, state = _with_result(self._as_put(variables), result), RandomState.capture()
+            roots = _with_result(self._as_put(variables), result)
+            state = RandomState.capture() if any(calls) else None
             values: list[Any] = [None] * len(codes)
             most = max(_ANY, _STEPS * (recorder.entries - self._began))
-            # what is only read comes first, as a call may change what another reads
-            for number in sorted(range(len(codes)), key=lambda k: "(" in expressions[k].text):
+            for number in order:
                 try:
                     recorder.patience = recorder.entries + most
-                    with _not_waiting():
+                    with _not_waiting() if calls[number] else nullcontext():
                         values[number] = eval(codes[number], dict(roots))
                 except Exception as error:  # noqa: BLE001 - a guessed call may fail in any way
                     values[number] = error
                 finally:
                     recorder.patience = sys.maxsize
-                state.restore()
+                if state is not None and calls[number]:
+                    state.restore()
             return values
 
         return lambda parameters: cast(list[Any], self._play(parameters, read, self._first_change))
