@@ -9,7 +9,7 @@ import threading
 import time
 import traceback
 import types
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -20,6 +20,7 @@ from gradcheck.evaluate.random_state import RandomState
 from gradcheck.script.record import implied
 from gradcheck.script.record.handed import Handed, HandedPairs, along, listening
 from gradcheck.script.record.instrument import HOOK, instrument
+from gradcheck.script.record.leaves import Identities, identities
 from gradcheck.script.record.modules import Importer, apart
 from gradcheck.script.record.state import Copier, module_variables
 from gradcheck.script.source.file import SourceFile
@@ -50,6 +51,12 @@ class Call:
         Copies of the module's variables at entry; what they share with the arguments, the copies share.
     local_variables : dict
         Copies of the local variables on return.
+    identities : dict
+        Those of the objects in its arguments, by where they lie: at entry, and what lay there on return.
+    result_identities : dict
+        Those of the objects that it returned.
+    entered, left : int
+        When it was entered and left, in the order of what was recorded.
     """
 
     function: str
@@ -59,6 +66,10 @@ class Call:
     random_state: RandomState
     result: Any = None
     local_variables: dict[str, Any] = field(default_factory=dict)
+    identities: Identities = field(default_factory=dict)
+    result_identities: Identities = field(default_factory=dict)
+    entered: int = 0
+    left: int = 0
 
 
 @dataclass(frozen=True)
@@ -136,6 +147,9 @@ class Recorder:
         self.tap: Callable[[int, Any], Any] = untouched
         self._open: list[tuple[Call, types.FrameType]] = []
         self._copier = Copier()
+        self._time = 0
+        # what is told apart by its identity has to stay alive until the script has ended
+        self._alive: list[object] = []
         self._wanted = wanted
         self._handed, self._since = HandedPairs(), dict[str, int]()
         self._thread = threading.get_ident()
@@ -175,7 +189,9 @@ class Recorder:
     def record(self, function: str, arguments: dict[str, Any]) -> None:
         """Keep a call's arguments, the module's variables and the random states."""
         with self._undisturbed():
-            self._open.append((self._call(function, arguments), sys._getframe(1)))
+            call = self._call(function, arguments)
+            call.identities, call.entered = self._identities(arguments), self._tick()
+            self._open.append((call, sys._getframe(1)))
 
     def record_round(self, loop: str, variables: dict[str, Any]) -> None:
         """Keep the same at the beginning of a loop's round; a round is complete at once."""
@@ -210,8 +226,25 @@ class Recorder:
             del self._open[position:]  # calls above it were left by an exception
             copied = self._copier.copy({"result": result}, local_variables)
             call.result, call.local_variables = copied[0]["result"], copied[1]
+            call.result_identities = self._identities({"result": result})
+            same = {name: local_variables[name] for name in call.arguments if name in local_variables}
+            # a variable that was bound anew is no longer the argument
+            call.identities = {**_within(self._identities(same)), **call.identities}
+            call.left = self._tick()
             self.calls.append(call)
             self.last_news = time.process_time()
+
+    def _tick(self) -> int:
+        self._time += 1
+        return self._time
+
+    def _identities(self, variables: Mapping[str, object]) -> Identities:
+        self._alive.append(list(variables.values()))
+        return identities(variables)
+
+    def forget(self) -> None:
+        """Let go of the script's own objects."""
+        self._alive.clear()
 
     @contextmanager
     def _undisturbed(self) -> Iterator[None]:
@@ -258,7 +291,12 @@ def run_script(
         problem = script_raised(error, source)
     finally:
         recorder.recording = False
+        recorder.forget()
     return module, problem
+
+
+def _within(found: Identities) -> Identities:
+    return {(name, path): identity for (name, path), identity in found.items() if path}
 
 
 def _pass(_: int) -> None:

@@ -10,6 +10,7 @@ from gradcheck.script.replay.units import recorded, units_of
 from gradcheck.script.request import Request
 from gradcheck.script.source.file import SourceFile
 from gradcheck.script.understand import optimized
+from gradcheck.script.understand.layers import layers_in
 from gradcheck.script.understand.subject import Subject
 
 # of the time limit; the rest is for understanding and checking
@@ -30,6 +31,8 @@ def understood(recording: Recording, request: Request) -> tuple[Subject, ...]:
     try:
         return optimized.understood(recording, request.overrides)
     except ScriptError as error:
+        if request.overrides.loss is None and (layers := layers_in(recording, request.overrides)):
+            return layers
         # a script that broke off before its gradients explains itself better than what was not found then
         units = units_of(recording.source, request.overrides.backward)
         reached = any(call.function in units for call in recording.calls) and error.slug != "no-gradient"
