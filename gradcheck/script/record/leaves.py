@@ -136,7 +136,7 @@ def identities(variables: Mapping[str, Any]) -> Identities:
             found[name, path] = id(value)
             continue
         steps = [] if isinstance(value, list) and is_numeric(value) else _steps(value)[:_MOST_PARTS]
-        if steps or isinstance(value, list):
+        if steps or isinstance(value, list) or own_attributes(value) is not None:
             found[name, path] = id(value)
         if len(path) < _DEPTH and id(value) not in opened:
             opened.add(id(value))

@@ -33,6 +33,8 @@ PAUSE_SECONDS = 4.0
 # what a script uses of the processor even while it sleeps
 _ASLEEP_SECONDS = 0.03
 _TICK_SECONDS = 0.1
+# of the places from which functions are called, the first call of each is recorded where that is wanted
+_MOST_PLACES = 60
 
 
 @dataclass
@@ -132,7 +134,8 @@ class Recorder:
     implied = implied
     along = staticmethod(along)
 
-    def __init__(self, wanted: Set[str]) -> None:
+    def __init__(self, wanted: Set[str], by_place: Set[str] = frozenset()) -> None:
+        self._by_place, self._places = by_place, set[tuple[str, types.CodeType, int]]()
         self.calls: list[Call] = []
         self.counts: dict[str, int] = {}
         self.recording = True
@@ -162,7 +165,18 @@ class Recorder:
             return False
         count = self.counts[function] = self.counts.get(function, 0) + 1
         since = count - self._since.get(function, 0)
-        return count == 1 or ((count in RECORDED_CALLS or since in RECORDED_CALLS) and function in self._wanted)
+        is_new = function in self._by_place and self._is_from_new_place(function, sys._getframe(2))
+        return (
+            count == 1 or ((count in RECORDED_CALLS or since in RECORDED_CALLS) and function in self._wanted) or is_new
+        )
+
+    def _is_from_new_place(self, function: str, caller: types.FrameType) -> bool:
+        """Whether a function has not been called from a place, and not yet from many others."""
+        place = function, caller.f_code, caller.f_lineno
+        if place in self._places or len(self._places) >= _MOST_PLACES:
+            return False
+        self._places.add(place)
+        return True
 
     @property
     def handed(self) -> list[Handed]:
@@ -256,9 +270,26 @@ class Recorder:
             self.busy = False
 
 
-def record(source: SourceFile, argv: Sequence[str], seconds: float, wanted: Set[str], awaited: Set[str]) -> Recording:
-    """Run the script in this process and record the calls of its functions."""
-    recorder = Recorder(wanted)
+def record(
+    source: SourceFile,
+    argv: Sequence[str],
+    seconds: float,
+    wanted: Set[str],
+    awaited: Set[str],
+    by_place: Set[str] = frozenset(),
+) -> Recording:
+    """Run the script in this process and record the calls of its functions.
+
+    Parameters
+    ----------
+    wanted : set of str
+        The functions and loops of which several calls are recorded.
+    awaited : set of str
+        Those of which one has to be recorded before the script may be stopped.
+    by_place : set of str
+        The functions of which the first call from each place of the script is recorded.
+    """
+    recorder = Recorder(wanted, by_place)
     module, problem = run_script(source, argv, seconds, recorder, wanted, awaited)
     return Recording(source, module, recorder, tuple(recorder.calls), dict(recorder.counts), problem)
 

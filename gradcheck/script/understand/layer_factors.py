@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck.script.record.leaves import leaves
 from gradcheck.script.replay.outputs import Kind, Output
 from gradcheck.script.replay.pairing import Slot
 from gradcheck.script.source.names import is_step_size
@@ -78,17 +79,22 @@ def factors_of(one: Partners, pairings: Sequence[Pairing]) -> tuple[dict[str, fl
 
 
 def rate_of(one: Partners, pairings: Sequence[Pairing]) -> float | None:
-    """Return by what multiple of their gradients inputs are moved; None where that is not to be seen."""
-    moved = [pairing for pairing in pairings if pairing.is_moved]
-    seen = [pairing.ratio for pairing in moved if not math.isnan(pairing.ratio)]
-    if seen:
-        return max(seen, key=lambda ratio: sum(is_multiple(other, ratio) for other in seen))
-    rates = {
-        -float(value)
-        for name, value in one.call.arguments.items()
-        if is_step_size(name) and isinstance(value, int | float) and value
+    """Return by what multiple of their gradients inputs are moved: a number that the script has; None without one."""
+    ratios = [pairing.ratio for pairing in pairings if pairing.is_moved and not math.isnan(pairing.ratio)]
+    known = {
+        leaf.name: float(leaf.value)
+        for root in (one.call.arguments, one.call.variables)
+        for name, value in root.items()
+        for leaf in leaves(name, value)
+        if leaf.shape == () and leaf.value
     }
-    return rates.pop() if len(rates) == 1 else None
+    seen = [sign * number for number in known.values() for sign in (-1, 1)]
+    agreeing = {rate: sum(is_multiple(ratio, rate) for ratio in ratios) for rate in seen}
+    best = max(agreeing, key=lambda rate: agreeing[rate], default=None)
+    if best is not None and agreeing[best]:
+        return best
+    named = {-value for name, value in known.items() if is_step_size(name)}
+    return named.pop() if len(named) == 1 else None
 
 
 def _averaged(one: Partners, pairings: Sequence[Pairing], factors: dict[str, float]) -> tuple[Sequence[Pairing], int]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import sys
+import types
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -34,32 +36,29 @@ class Slopes:
     ----------
     places : sequence of Slot
         What may be inputs of the forward function.
-    outputs : sequence of Output
-        What may be gradients.
     """
 
-    def __init__(
-        self,
-        recording: Recording,
-        backward: Backward,
-        layer: Layer,
-        places: Sequence[Slot],
-        found: Sequence[Output],
-    ) -> None:
-        self._recording, self._layer, self._outputs = recording, layer, found
+    def __init__(self, recording: Recording, backward: Backward, layer: Layer, places: Sequence[Slot]) -> None:
+        self._recording, self._layer = recording, layer
         blank = Output(places[0].leaf, (), None)
         self._backward = replace(backward, pairs=tuple(GradientMap(place, blank, None, "") for place in places))
         self._moment = backward.moments[0]
         self._is_narrow = any(place.leaf.is_narrow for place in places)
-        self.values = self._computed(self._moment, layer)
-        nothing = self._computed(self._moment, replace(layer, times=_NOTHING))
-        several = self._computed(self._moment, replace(layer, times=_TIMES))
-        every = range(len(found))
-        self.vanishing = frozenset(k for k in every if not np.any(nothing[k]))
-        self.linear = frozenset(
-            k for k in self.vanishing if _is_close(several[k], _TIMES * self.values[k], self._is_narrow)
-        )
         self._slopes = {place.name: self._taken(place) for place in places}
+        self._outputs: Sequence[Output] = ()
+        self._values: Mapping[int, Array] = {}
+        self.vanishing = self.linear = frozenset[int]()
+
+    def look(self, found: Sequence[Output]) -> None:
+        """See what may be gradients: which vanish where nothing is taken back, and which follow it."""
+        self._outputs = found
+        self._values = self._computed(self._moment, self._layer)
+        nothing = self._computed(self._moment, replace(self._layer, times=_NOTHING))
+        several = self._computed(self._moment, replace(self._layer, times=_TIMES))
+        self.vanishing = frozenset(k for k, value in nothing.items() if not np.any(value))
+        self.linear = frozenset(
+            k for k in self.vanishing if _is_close(several[k], _TIMES * self._values[k], self._is_narrow)
+        )
 
     @property
     def inputs(self) -> frozenset[str]:
@@ -68,7 +67,7 @@ class Slopes:
 
     def ratio(self, place: Slot, number: int) -> float:
         """Return an output as a multiple of the gradient of a place; NaN where it is none."""
-        value = np.asarray(self.values[number], dtype=float)
+        value = np.asarray(self._values[number], dtype=float)
         if not np.all(np.isfinite(value)) or value.size != place.leaf.size:
             return math.nan
         taken = self._slopes[place.name]
@@ -87,6 +86,24 @@ class Slopes:
         except Exception:  # noqa: BLE001 - the user's functions may fail in any way
             return frozenset()
         return frozenset(k for k, value in nothing.items() if not np.any(value))
+
+    def calls_of_forward(self) -> int:
+        """Return how often a replay calls the forward function: whoever computes differences calls it often."""
+        forward, calls = self._layer.forward, 0
+
+        def profile(frame: types.FrameType, event: str, _: Any) -> None:
+            nonlocal calls
+            code = frame.f_code
+            own = code.co_name == forward.short_name and code.co_firstlineno == forward.line
+            calls += event == "call" and own
+
+        before = sys.getprofile()
+        sys.setprofile(profile)
+        try:
+            self._computed(self._moment, self._layer)
+        finally:
+            sys.setprofile(before)
+        return calls
 
     def follows_by_entry(self, place: Slot, number: int) -> bool:
         """Whether an output is the gradient times factors of the entries that no upstream gradient changes.

@@ -12,7 +12,7 @@ import numpy as np
 
 from gradcheck.script.record.instrument import can_be_replayed
 from gradcheck.script.record.leaves import follow, is_numeric, leaves
-from gradcheck.script.record.run import Recording
+from gradcheck.script.record.run import Call, Recording
 from gradcheck.script.replay.backward import Backward
 from gradcheck.script.replay.layer import WEIGHTED_SUM, Layer, Spot, Upstream
 from gradcheck.script.replay.outputs import Kind, Output, outputs
@@ -24,6 +24,7 @@ from gradcheck.script.source.syntax import Function
 from gradcheck.script.understand.candidates import read_variables
 from gradcheck.script.understand.layer_factors import Pairing, Times, factors_of, is_multiple, rate_of
 from gradcheck.script.understand.layer_slopes import Slopes
+from gradcheck.script.understand.losses import reached
 from gradcheck.script.understand.partners import Partners, partners
 from gradcheck.script.understand.scale import Scale
 from gradcheck.script.understand.subject import Subject
@@ -31,6 +32,8 @@ from gradcheck.script.understand.unchecked import Unchecked
 
 # of the layers that one function may belong to, and of the calls of one
 _MOST_TRIED, _MOST_MOMENTS = 8, 6
+# of the forward function in a replay: what computes gradients by differences is no backward function
+_MOST_CALLS = 2
 _FORWARD = re.compile(r"forward|^__call__$|fwd|fprop|feed|predict|appl(?:y|ied)|^call$", re.IGNORECASE)
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _OF_A_LAYER = {
@@ -63,21 +66,45 @@ class _Reading:
         return len(self.right) == len(self.subject.backward.pairs) and not self.subject.unchecked
 
     @property
-    def rank(self) -> tuple[int, bool, int]:
-        """How well it explains what the backward function computes."""
-        return len(self.right), self.partners.is_final, len(self.subject.backward.pairs)
+    def rank(self) -> tuple[int, bool, int, int]:
+        """How well it explains what the backward function computes, and how plainly."""
+        return len(self.right), self.partners.is_final, -self.depth, len(self.subject.backward.pairs)
+
+    @property
+    def depth(self) -> int:
+        """How deep in what is returned the outputs lie."""
+        return max(len(upstream.output.path) for upstream in self.partners.layer.upstreams)
 
 
 def layers_in(recording: Recording, overrides: Overrides) -> tuple[Subject, ...]:
-    """Return what is to be checked of the layers that a script calls, one after the other as their calls begin."""
+    """Return what is to be checked of the layers that a script calls, in the order of its text.
+
+    What has the name of a backward function and cannot be judged is named.
+    """
+    source = recording.source
     found: list[Subject] = []
-    for function in recording.source.functions.values():
-        wanted = overrides.backward in (None, function.name, function.short_name)
-        if wanted and can_be_replayed(function) and function.outer is None and recording.of(function.name):
-            reading = _best(recording, function)
-            subject = None if reading is None else _narrowed(reading.subject, overrides.params)
-            found += [] if subject is None else [subject]
-    return tuple(found)
+    others: list[Function] = []
+    for function in source.functions.values():
+        if overrides.backward not in (None, function.name, function.short_name) or function.outer is not None:
+            continue
+        is_called = can_be_replayed(function) and recording.of(function.name)
+        reading = _best(recording, function) if is_called else None
+        subject = None if reading is None else _narrowed(reading.subject, overrides.params)
+        if subject is not None:
+            found.append(subject)
+        elif reading is None and is_gradient_word(function.short_name):
+            others.append(function)
+    if not found:
+        return ()
+    covered = {name for subject in found for name in reached(source, subject.backward.function)}
+    notes = [_not_checked(recording, function) for function in others if function.name not in covered]
+    return (replace(found[0], left_out=(*found[0].left_out, *notes)), *found[1:])
+
+
+def _not_checked(recording: Recording, function: Function) -> str:
+    if function.name not in recording.counts:
+        return f"not checked: {function.name}, which was not called while the script ran"
+    return f"not checked: {function.name}, as no function was seen whose outputs it takes back to their inputs"
 
 
 def _narrowed(subject: Subject, wanted: Sequence[str]) -> Subject | None:
@@ -100,7 +127,7 @@ def _best(recording: Recording, function: Function) -> _Reading | None:
             continue
         if reading is not None:
             found.append(reading)
-            if reading.is_whole:
+            if reading.is_whole and reading.partners.is_final and reading.depth <= 1:
                 break
     best = max(found, key=lambda reading: reading.rank, default=None)
     if best is None or best.right:
@@ -143,12 +170,16 @@ def _read(recording: Recording, one: Partners) -> _Reading | None:
     places = [place for place in places if _plain(place.leaf.shape) in shapes]
     if not places:
         return None
-    moved = [output for place in places if (output := _moved(one, place)) is not None]
-    changed = {output.leaf.path for output in moved}
-    found = [*returned, *(o for o in stored if o.leaf.path not in changed), *moved]
-    blank = Backward(layer.backward, call, tuple(found), (), layer, (one.moment,), handed=True)
-    slopes = Slopes(recording, blank, layer, places, found)
+    blank = Backward(layer.backward, call, (), (), layer, (one.moment,), handed=True)
+    slopes = Slopes(recording, blank, layer, places)
     places = [place for place in places if place.name in slopes.inputs]
+    moved = [output for place in places if (output := _moved(one, place)) is not None]
+    changed = {output.labels for output in moved}
+    found = [*returned, *(output for output in stored if output.labels not in changed), *moved]
+    slopes.look(found)
+    if slopes.calls_of_forward() > _MOST_CALLS:
+        return None
+    blank = replace(blank, outputs=tuple(found))
     pairings = _paired(layer, slopes, places, found)
     if not pairings or not slopes.linear & {found.index(pairing.output) for pairing in pairings}:
         return None
@@ -179,7 +210,7 @@ def _judged(
     )
     right = frozenset(p.name for p in judged if is_multiple(p.ratio * factors.get(p.name, 1.0), 1))
     numbers = {found.index(pairing.output) for pairing in judged}
-    moments = tuple(m for m in _moments(recording, one) if numbers <= slopes.vanish_at(m))
+    moments = tuple(m for m in _moments(recording, one, judged) if numbers <= slopes.vanish_at(m))
     if not moments:
         return None
     known = {id(pairing.output) for pairing in pairings}
@@ -204,12 +235,23 @@ def _judged(
     return _Reading(one, subject, right)
 
 
-def _moments(recording: Recording, one: Partners) -> list[Any]:
+def _moments(recording: Recording, one: Partners, pairings: Sequence[Pairing]) -> list[Call]:
     """Return the calls of the same two functions, bound together in the same way, that belong together."""
     layer = one.layer
-    same = [other.moment for other in partners(recording, layer.backward) if other.layer == layer]
-    first = [m for m in same if m.number == one.moment.number]
-    return [*first, *(m for m in same if m.number != one.moment.number)][:_MOST_MOMENTS]
+    same = {o.moment.number: o.moment for o in partners(recording, layer.backward) if o.layer == layer}
+    alike = [m for m in same.values() if _shapes(m, pairings) == [pairing.slot.leaf.shape for pairing in pairings]]
+    return sorted(alike, key=lambda m: m.number != one.moment.number)[:_MOST_MOMENTS]
+
+
+def _shapes(moment: Call, pairings: Sequence[Pairing]) -> list[tuple[int, ...]] | None:
+    try:
+        return [np.shape(_lying_in(moment, pairing.slot)) for pairing in pairings]
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
+        return None
+
+
+def _lying_in(moment: Call, slot: Slot) -> Any:
+    return follow((moment.arguments if slot.is_argument else moment.variables)[slot.variable], slot.path)
 
 
 def _loss(one: Partners) -> LossExpression:

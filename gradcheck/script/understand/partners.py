@@ -99,7 +99,7 @@ class _Links:
         values = [self._call.arguments[name] for name in opened]
         if not opened or not all(is_numeric(value) and np.size(value) > 1 for value in values):
             return
-        returned = [[spot for spot in self._returned() if self._fits(spot, value)] for value in values]
+        returned = [[spot for spot in self._computed() if self._fits(spot, value)] for value in values]
         inside = [[spot for spot in self._inside() if self._fits(spot, value)] for value in values]
         for is_final, spots in ((True, returned), (False, inside)):
             ways = (way for way in itertools.product(*spots) if len(set(way)) == len(way))
@@ -151,6 +151,12 @@ class _Links:
     def _returned(self) -> Iterator[Spot]:
         for leaf in leaves(RESULT, self._first.result):
             yield Spot(None, leaf.path)
+
+    def _computed(self) -> Iterator[Spot]:
+        """Return what the first call has returned, but for what it was given."""
+        first = self._first
+        given = {identity for (_, path), identity in first.identities.items() if not path}
+        return (s for s in self._returned() if first.result_identities.get((RESULT, s.path)) not in given)
 
     def _inside(self) -> Iterator[Spot]:
         """Return what the first call has left in the objects that it was given, and has not returned."""

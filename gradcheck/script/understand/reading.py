@@ -6,7 +6,7 @@ from gradcheck.errors import ScriptError
 from gradcheck.script.record.answers import rewind_input
 from gradcheck.script.record.kernel import stand_in_for_kernel
 from gradcheck.script.record.run import Recording, record
-from gradcheck.script.replay.units import recorded, units_of
+from gradcheck.script.replay.units import forwards, recorded, units_of
 from gradcheck.script.request import Request
 from gradcheck.script.source.file import SourceFile
 from gradcheck.script.understand import optimized
@@ -23,7 +23,8 @@ def run(source: SourceFile, request: Request) -> Recording:
     rewind_input()
     stand_in_for_kernel(source)
     units = units_of(source, request.overrides.backward)
-    return record(source, request.argv, _SHARE_OF_RUN * request.seconds, recorded(source, units), set(units))
+    seconds = _SHARE_OF_RUN * request.seconds
+    return record(source, request.argv, seconds, recorded(source, units), set(units), forwards(source, units))
 
 
 def understood(recording: Recording, request: Request) -> tuple[Subject, ...]:
