@@ -75,6 +75,12 @@ class Backward:
         return frozenset(along) if any(pair.motion.sign < 0 for pair in plain) else frozenset()
 
     @property
+    def is_trained(self) -> bool:
+        """Whether the script moves its parameters, as far as that was seen."""
+        moved = any(pair.update is not None or pair.motion.sign for pair in self.pairs)
+        return moved or self.handed or self.kind is Kind.CHANGE or isinstance(self.region, Loop)
+
+    @property
     def is_narrow(self) -> bool:
         """Whether a parameter is in single or half precision."""
         return any(pair.slot.leaf.is_narrow for pair in self.pairs)

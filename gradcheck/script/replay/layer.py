@@ -15,7 +15,7 @@ import numpy as np
 from gradcheck.script.record.leaves import Path, follow
 from gradcheck.script.source.syntax import Code, Function, FunctionNode
 
-# the variables in which a replay of a layer keeps the sum, and the random numbers
+# the variables in which a replay of a layer keeps the sum, by the layer's name, and the random numbers
 WEIGHTED_SUM, WEIGHTS = "__gradcheck_weighted_sum__", "__gradcheck_weights__"
 _SMALLEST, _LARGEST = 0.5, 1.5
 
@@ -141,7 +141,12 @@ class Layer(Code):
         """Return the sum of the outputs, each times its random number, and these numbers."""
         weights = [upstream.weights(scene) for upstream in self.upstreams]
         parts = [np.asarray(u.output.value(scene)) * w for u, w in zip(self.upstreams, weights, strict=True)]
-        return {WEIGHTED_SUM: sum(np.sum(part) for part in parts), WEIGHTS: weights}
+        return {WEIGHTED_SUM: {self.name: sum(np.sum(part) for part in parts)}, WEIGHTS: weights}
+
+    @property
+    def loss(self) -> str:
+        """The sum, as an expression; each layer has its own."""
+        return f"{WEIGHTED_SUM}[{self.name!r}]"
 
 
 def upstreams_in(given: Given) -> Iterator[Upstream]:

@@ -172,7 +172,11 @@ class Slopes:
 
             def along(way: Array, size: float) -> float:
                 assign(stage.parameters, name, own + size * way.reshape(own.shape))
-                return float(stage.look_at_entry(stage.parameters, lambda variables, _: variables[WEIGHTED_SUM]))
+                return float(
+                    stage.look_at_entry(
+                        stage.parameters, lambda variables, _: variables[WEIGHTED_SUM][self._layer.name]
+                    )
+                )
 
             return [(way, _slope(along(way, step), along(way, -step), step)) for way in ways]
 

@@ -14,7 +14,7 @@ from gradcheck.script.record.instrument import can_be_replayed
 from gradcheck.script.record.leaves import follow, is_numeric, leaves
 from gradcheck.script.record.run import Call, Recording
 from gradcheck.script.replay.backward import Backward
-from gradcheck.script.replay.layer import WEIGHTED_SUM, Layer, Spot, Upstream
+from gradcheck.script.replay.layer import Layer, Spot, Upstream
 from gradcheck.script.replay.outputs import Kind, Output, outputs
 from gradcheck.script.replay.pairing import GradientMap, Slot, map_gradients, slots
 from gradcheck.script.replay.stage import LossExpression
@@ -76,6 +76,10 @@ class _Reading:
         return max(len(upstream.output.path) for upstream in self.partners.layer.upstreams)
 
 
+class _DifferencesError(Exception):
+    """A function computes differences: it is no backward function."""
+
+
 def layers_in(recording: Recording, overrides: Overrides) -> tuple[Subject, ...]:
     """Return what is to be checked of the layers that a script calls, in the order of its text.
 
@@ -88,7 +92,10 @@ def layers_in(recording: Recording, overrides: Overrides) -> tuple[Subject, ...]
         if overrides.backward not in (None, function.name, function.short_name) or function.outer is not None:
             continue
         is_called = can_be_replayed(function) and recording.of(function.name)
-        reading = _best(recording, function) if is_called else None
+        try:
+            reading = _best(recording, function) if is_called else None
+        except _DifferencesError:
+            continue
         subject = None if reading is None else _narrowed(reading.subject, overrides.params)
         if subject is not None:
             found.append(subject)
@@ -123,6 +130,8 @@ def _best(recording: Recording, function: Function) -> _Reading | None:
         seen.add(one.layer)
         try:
             reading = _read(recording, one)
+        except _DifferencesError:
+            raise
         except Exception:  # noqa: BLE001 - functions that were taken for a layer may fail in any way
             continue
         if reading is not None:
@@ -178,7 +187,7 @@ def _read(recording: Recording, one: Partners) -> _Reading | None:
     found = [*returned, *(output for output in stored if output.labels not in changed), *moved]
     slopes.look(found)
     if slopes.calls_of_forward() > _MOST_CALLS:
-        return None
+        raise _DifferencesError
     blank = replace(blank, outputs=tuple(found))
     pairings = _paired(layer, slopes, places, found)
     if not pairings or not slopes.linear & {found.index(pairing.output) for pairing in pairings}:
@@ -265,7 +274,7 @@ def _loss(one: Partners) -> LossExpression:
         parts.append(f"sum({name} * {called}{path})" if spot.name is None else f"sum({name} * {spot.name}{path})")
     shown = " + ".join(parts)
     evidence = "as the script takes random numbers back through its outputs"
-    return LossExpression(WEIGHTED_SUM, shown, layer.forward.line, layer.forward.short_name, evidence, at_entry=True)
+    return LossExpression(layer.loss, shown, layer.forward.line, layer.forward.short_name, evidence, at_entry=True)
 
 
 # -- which output is the gradient of which input -----------------------------------------------------------------------
