@@ -70,10 +70,12 @@ def factors_of(one: Partners, pairings: Sequence[Pairing]) -> tuple[dict[str, fl
     averaged, count = _averaged(one, pairings, factors)
     if averaged:
         factors |= {pairing.name: count * factors.get(pairing.name, 1.0) for pairing in averaged}
+        own = [p for p in averaged if is_multiple(p.ratio * factors[p.name], 1)]
         upstream = " and ".join(f"`{name}`" for name in one.taken_back)
         said.append(
-            f"what {one.layer.backward.name} has for {_shown(averaged)} is 1/{count} of the gradient, a mean over "
-            f"{count} samples: right where the loss is such a mean, and {upstream} is not divided by {count} yet"
+            f"what {one.layer.backward.name} has for {_shown(own)} is 1/{count} of the gradient, a mean over {count} "
+            f"samples: right where the loss is such a mean, and {upstream} is not divided by {count} yet; shown is "
+            f"{count} times what it has for {_shown(averaged)}"
         )
     return factors, "; ".join(said) or None
 
@@ -112,9 +114,18 @@ def _averaged(one: Partners, pairings: Sequence[Pairing], factors: dict[str, flo
         # one of several that lacks it, or has it, is the one that is wrong
         if len(divided) > max(len(right), 1):
             return pairings, count
-        if sum(p in parameters for p in divided) > sum(p in parameters for p in right):
+        divided = [pairing for pairing in divided if pairing in parameters]
+        if not divided:
+            continue
+        left = [pairing for pairing in parameters if pairing in right]
+        if len(divided) > len(left) or (len(divided) == len(left) and _is_larger(divided, left)):
             return parameters, count
     return (), 1
+
+
+def _is_larger(divided: Sequence[Pairing], others: Sequence[Pairing]) -> bool:
+    """Whether the larger parameters are divided: with a mean in place of a sum, a slip divides small ones."""
+    return max(p.slot.leaf.size for p in divided) > max(p.slot.leaf.size for p in others)
 
 
 def _counts(one: Partners, pairings: Sequence[Pairing]) -> Iterator[tuple[int, int]]:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 import sys
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any
 
@@ -27,6 +28,8 @@ _STEPS, _OFF = {False: 1e-4, True: 1e-2}, {False: 1e-3, True: 3e-2}
 _NOTHING, _TIMES = 0.0, -2.0
 
 Array = np.ndarray[Any, Any]
+# the name of an input, and what is added to its entries
+Shift = tuple[str, Array]
 
 
 class Slopes:
@@ -106,23 +109,26 @@ class Slopes:
         return calls
 
     def follows_by_entry(self, place: Slot, number: int) -> bool:
-        """Whether an output is the gradient times factors of the entries that no upstream gradient changes.
+        """Whether an output is the gradient, but each entry times a number that only its own input decides.
 
-        The slope of the layer before is such a factor. Where each output depends on its own input alone, any mistake is
+        The slope of the layer before is such a number. Where each output depends on its own input alone, any mistake is
         one, so that says nothing there.
         """
         rng = np.random.default_rng(0)
         chosen = rng.permutation(place.leaf.size)[:_ENTRIES]
+        others = rng.standard_normal(place.leaf.size)
+        others[chosen] = 0
         seen = []
-        for draw in (0, 1):
-            layer = replace(self._layer, draw=draw)
-            value = np.asarray(self._computed(self._moment, layer)[number], dtype=float).reshape(-1)
-            slopes = np.array([slope for _, slope in self._taken(place, layer, chosen)])
+        for draw, aside in ((0, 0 * others), (1, others)):
+            layer, shift = replace(self._layer, draw=draw), (place.name, aside)
+            value = np.asarray(self._computed(self._moment, layer, shift)[number], dtype=float).reshape(-1)
+            slopes = np.array([slope for _, slope in self._taken(place, layer, chosen, shift)])
             weights = self._weights(layer)
-            own = weights[chosen] / slopes if weights.size == place.leaf.size else np.full(slopes.shape, np.nan)
-            seen.append((value[chosen] / slopes, own))
-        (one, own), (other, others) = seen
-        if not np.all(np.isfinite(one)) or _is_close(own, others, self._is_narrow):
+            with np.errstate(all="ignore"):
+                own = weights[chosen] / slopes if weights.size == place.leaf.size else np.full(slopes.shape, np.nan)
+                seen.append((value[chosen] / slopes, own))
+        (one, own), (other, further) = seen
+        if not np.all(np.isfinite(one)) or _is_close(own, further, self._is_narrow):
             return False
         return _is_close(one, other, self._is_narrow) and not _is_close(
             one, np.full(one.shape, one[0]), self._is_narrow
@@ -136,10 +142,20 @@ class Slopes:
     def _stage(self, moment: Call, layer: Layer) -> Stage:
         return Stage(self._recording, replace(self._backward, region=layer), moment)
 
-    def _computed(self, moment: Call, layer: Layer) -> Mapping[int, Array]:
-        """Return the outputs, by their numbers."""
+    @contextmanager
+    def _staged(self, moment: Call, layer: Layer, shift: Shift | None) -> Iterator[Stage]:
+        """Return a moment with its inputs moved, and one of them shifted by a number for each entry."""
         stage = self._stage(moment, layer)
         with moved(stage.parameters, self._backward.names, np.random.default_rng(0), size=_MOVE):
+            if shift is not None:
+                name, by = shift
+                now = np.array(stage.parameters[name], dtype=float)
+                assign(stage.parameters, name, now + by.reshape(now.shape))
+            yield stage
+
+    def _computed(self, moment: Call, layer: Layer, shift: Shift | None = None) -> Mapping[int, Array]:
+        """Return the outputs, by their numbers."""
+        with self._staged(moment, layer, shift) as stage:
             before = {name: np.array(value, dtype=float) for name, value in stage.parameters.items()}
 
             def read(variables: dict[str, Any], result: Any) -> dict[int, Array]:
@@ -154,17 +170,21 @@ class Slopes:
             return computed
 
     def _taken(
-        self, place: Slot, layer: Layer | None = None, entries: Sequence[int] | Array | None = None
+        self,
+        place: Slot,
+        layer: Layer | None = None,
+        entries: Sequence[int] | Array | None = None,
+        shift: Shift | None = None,
     ) -> list[tuple[Array, float]]:
         """Return slopes of the weighted sum: along random directions, or along entries."""
-        stage, name = self._stage(self._moment, layer or self._layer), place.name
+        name = place.name
         rng = np.random.default_rng(1)
         if entries is None:
             ways = [rng.standard_normal(place.leaf.size) for _ in range(_DIRECTIONS)]
         else:
             ways = [np.eye(1, place.leaf.size, int(k)).reshape(-1) for k in entries]
         with (
-            moved(stage.parameters, self._backward.names, np.random.default_rng(0), size=_MOVE),
+            self._staged(self._moment, layer or self._layer, shift) as stage,
             put_back(stage.parameters, [name]) as values,
         ):
             own = values[name]

@@ -229,7 +229,7 @@ def _judged(
         f"input of {layer.forward.name}"
         for shown in rest
     )
-    backward = replace(blank, outputs=tuple(p.output for p in pairings), pairs=pairs, moments=moments)
+    backward = replace(blank, outputs=tuple(p.output for p in judged), pairs=pairs, moments=moments)
     subject = Subject(
         backward,
         _loss(one),
@@ -388,7 +388,7 @@ def _doubt(one: Partners, slopes: Slopes, pairing: Pairing, number: int, some_ar
         return f"{upstream} seems to be the gradient of something within `{one.layer.forward.name}`"
     if some_are_right and slopes.follows_by_entry(pairing.slot, number):
         return (
-            f"`{pairing.output.shown}` is the gradient times a factor for each entry, that {upstream} does not change: "
-            "it may be the slope of the layer before"
+            f"`{pairing.output.shown}` is the gradient, but each entry times a number that its own input decides: "
+            "that may be the slope of the layer before"
         )
     return None
