@@ -32,12 +32,21 @@ class Times:
 
 @dataclass(frozen=True)
 class Pairing:
-    """An output that is the gradient of an input, as a multiple of what it should be; NaN where it is none."""
+    """An output that is the gradient of an input.
+
+    Attributes
+    ----------
+    ratio : float
+        What it is, as a multiple of what it should be; NaN where it is none.
+    claimed : str or None
+        The input that its name stands for, where that is another one.
+    """
 
     slot: Slot
     output: Output
     ratio: float
     evidence: str
+    claimed: str | None = None
 
     @property
     def name(self) -> str:

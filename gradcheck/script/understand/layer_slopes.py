@@ -48,6 +48,9 @@ class Slopes:
         self._moment = backward.moments[0]
         self._is_narrow = any(place.leaf.is_narrow for place in places)
         self._slopes = {place.name: self._taken(place) for place in places}
+        # what else an object holds, sums of gradients for instance, stays as it is
+        inputs = tuple(pair for pair in self._backward.pairs if pair.slot.name in self.inputs)
+        self._backward = replace(self._backward, pairs=inputs)
         self._outputs: Sequence[Output] = ()
         self._values: Mapping[int, Array] = {}
         self.vanishing = self.linear = frozenset[int]()

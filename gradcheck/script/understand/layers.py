@@ -2,38 +2,23 @@
 
 from __future__ import annotations
 
-import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from typing import Any
-
-import numpy as np
 
 from gradcheck.script.record.instrument import can_be_replayed
-from gradcheck.script.record.leaves import follow, is_numeric, leaves
-from gradcheck.script.record.run import Call, Recording
-from gradcheck.script.replay.backward import Backward
-from gradcheck.script.replay.layer import Layer, Spot, Upstream
-from gradcheck.script.replay.outputs import Kind, Output, outputs
-from gradcheck.script.replay.pairing import GradientMap, Slot, map_gradients, slots
-from gradcheck.script.replay.stage import LossExpression
+from gradcheck.script.record.run import Recording
+from gradcheck.script.replay.layer import Layer, Spot
 from gradcheck.script.request import Overrides
 from gradcheck.script.source.names import base_name, fold, is_gradient_word, parameter_of
 from gradcheck.script.source.syntax import Function
-from gradcheck.script.understand.candidates import read_variables
-from gradcheck.script.understand.layer_factors import Pairing, Times, factors_of, is_multiple, rate_of
-from gradcheck.script.understand.layer_slopes import Slopes
+from gradcheck.script.understand.layer_reading import DifferencesError, DoubtError, Reading, read_layer
 from gradcheck.script.understand.losses import reached
-from gradcheck.script.understand.partners import Partners, partners
-from gradcheck.script.understand.scale import Scale
+from gradcheck.script.understand.partners import partners
 from gradcheck.script.understand.subject import Subject
-from gradcheck.script.understand.unchecked import Unchecked
 
-# of the layers that one function may belong to, and of the calls of one
-_MOST_TRIED, _MOST_MOMENTS = 8, 6
-# of the forward function in a replay: what computes gradients by differences is no backward function
-_MOST_CALLS = 2
+# of the layers that one function may belong to
+_MOST_TRIED = 8
 _FORWARD = re.compile(r"forward|^__call__$|fwd|fprop|feed|predict|appl(?:y|ied)|^call$", re.IGNORECASE)
 _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
 _OF_A_LAYER = {
@@ -53,65 +38,57 @@ _OF_A_LAYER = {
 
 
 @dataclass(frozen=True)
-class _Reading:
-    """A layer with what its backward function was seen to compute."""
+class Layers:
+    """The layers that a script calls.
 
-    partners: Partners
-    subject: Subject
-    right: frozenset[str]
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether nothing is left to be explained."""
-        return len(self.right) == len(self.subject.backward.pairs) and not self.subject.unchecked
-
-    @property
-    def rank(self) -> tuple[int, bool, int, int]:
-        """How well it explains what the backward function computes, and how plainly."""
-        return len(self.right), self.partners.is_final, -self.depth, len(self.subject.backward.pairs)
-
-    @property
-    def depth(self) -> int:
-        """How deep in what is returned the outputs lie."""
-        return max(len(upstream.output.path) for upstream in self.partners.layer.upstreams)
-
-
-class _DifferencesError(Exception):
-    """A function computes differences: it is no backward function."""
-
-
-def layers_in(recording: Recording, overrides: Overrides) -> tuple[Subject, ...]:
-    """Return what is to be checked of the layers that a script calls, in the order of its text.
-
-    What has the name of a backward function and cannot be judged is named.
+    Attributes
+    ----------
+    subjects : tuple of Subject
+        What is to be checked of them, in the order of the text.
+    doubts : dict
+        Why others cannot be judged, by their backward functions.
+    unknown : dict
+        Why what has the name of a backward function was not seen to be one.
     """
+
+    subjects: tuple[Subject, ...]
+    doubts: Mapping[str, str]
+    unknown: Mapping[str, str]
+
+    def notes(self, covered: Set[str] = frozenset()) -> tuple[str, ...]:
+        """Return what is said about those that cannot be judged, but for some."""
+        reasons = {**self.doubts, **self.unknown}
+        return tuple(f"not checked: {name}, {reason}" for name, reason in reasons.items() if name not in covered)
+
+
+def layers_in(recording: Recording, overrides: Overrides) -> Layers:
+    """Find the layers of a script."""
     source = recording.source
     found: list[Subject] = []
-    others: list[Function] = []
+    doubts: dict[str, str] = {}
+    unknown: dict[str, str] = {}
     for function in source.functions.values():
         if overrides.backward not in (None, function.name, function.short_name) or function.outer is not None:
             continue
-        is_called = can_be_replayed(function) and recording.of(function.name)
         try:
+            is_called = can_be_replayed(function) and recording.of(function.name)
             reading = _best(recording, function) if is_called else None
-        except _DifferencesError:
+        except DifferencesError:
+            continue
+        except DoubtError as doubt:
+            doubts[function.name] = f"as {doubt}"
             continue
         subject = None if reading is None else _narrowed(reading.subject, overrides.params)
         if subject is not None:
             found.append(subject)
         elif reading is None and is_gradient_word(function.short_name):
-            others.append(function)
-    if not found:
-        return ()
-    covered = {name for subject in found for name in reached(source, subject.backward.function)}
-    notes = [_not_checked(recording, function) for function in others if function.name not in covered]
-    return (replace(found[0], left_out=(*found[0].left_out, *notes)), *found[1:])
-
-
-def _not_checked(recording: Recording, function: Function) -> str:
-    if function.name not in recording.counts:
-        return f"not checked: {function.name}, which was not called while the script ran"
-    return f"not checked: {function.name}, as no function was seen whose outputs it takes back to their inputs"
+            unknown[function.name] = (
+                "as no function was seen whose outputs it takes back to their inputs"
+                if function.name in recording.counts
+                else "which was not called while the script ran"
+            )
+    inner = {name for subject in found for name in reached(source, subject.backward.function)}
+    return Layers(tuple(found), doubts, {name: reason for name, reason in unknown.items() if name not in inner})
 
 
 def _narrowed(subject: Subject, wanted: Sequence[str]) -> Subject | None:
@@ -120,18 +97,22 @@ def _narrowed(subject: Subject, wanted: Sequence[str]) -> Subject | None:
     return replace(subject, backward=replace(subject.backward, pairs=kept)) if kept else None
 
 
-def _best(recording: Recording, function: Function) -> _Reading | None:
+def _best(recording: Recording, function: Function) -> Reading | None:
     """Return the layer that explains most of what a function computes; where none explains any, one of its name."""
-    found: list[_Reading] = []
+    found: list[Reading] = []
+    doubts: list[DoubtError] = []
     seen: set[Layer] = set()
     for one in partners(recording, function):
         if one.layer in seen or len(seen) >= _MOST_TRIED:
             continue
         seen.add(one.layer)
         try:
-            reading = _read(recording, one)
-        except _DifferencesError:
+            reading = read_layer(recording, one)
+        except DifferencesError:
             raise
+        except DoubtError as doubt:
+            doubts.append(doubt)
+            continue
         except Exception:  # noqa: BLE001 - functions that were taken for a layer may fail in any way
             continue
         if reading is not None:
@@ -139,12 +120,14 @@ def _best(recording: Recording, function: Function) -> _Reading | None:
             if reading.is_whole and reading.partners.is_final and reading.depth <= 1:
                 break
     best = max(found, key=lambda reading: reading.rank, default=None)
+    if best is None and doubts:
+        raise doubts[0]
     if best is None or best.right:
         return best
     return next((reading for reading in found if _is_named_so(reading)), None)
 
 
-def _is_named_so(reading: _Reading) -> bool:
+def _is_named_so(reading: Reading) -> bool:
     """Whether names say that two functions are a layer, of which no gradient is right."""
     layer, pairs = reading.partners.layer, reading.subject.backward.pairs
     says = is_gradient_word(layer.backward.short_name) or any(
@@ -163,232 +146,3 @@ def _is_named_so(reading: _Reading) -> bool:
 
 def _words(name: str) -> frozenset[str]:
     return frozenset(part.lower() for part in _PART.findall(name)) - _OF_A_LAYER
-
-
-# -- one layer --------------------------------------------------------------------------------------------------------
-
-
-def _read(recording: Recording, one: Partners) -> _Reading | None:
-    """Return what the backward function of a layer computes; None where that is nothing of the kind."""
-    layer, call = one.layer, one.call
-    read = read_variables(recording.source)
-    places = [p for p in slots(layer.forward, one.moment, read) if not p.is_argument or p.variable in layer.arguments]
-    returned = [o for o in outputs(recording.source, layer.backward, call) if not _is_whole(o.leaf.value)]
-    stored = list(_stored(one))
-    shapes = {_plain(np.shape(o.leaf.value)) for o in [*returned, *stored]}
-    places = [place for place in places if _plain(place.leaf.shape) in shapes]
-    if not places:
-        return None
-    blank = Backward(layer.backward, call, (), (), layer, (one.moment,), handed=True)
-    slopes = Slopes(recording, blank, layer, places)
-    places = [place for place in places if place.name in slopes.inputs]
-    moved = [output for place in places if (output := _moved(one, place)) is not None]
-    changed = {output.labels for output in moved}
-    found = [*returned, *(output for output in stored if output.labels not in changed), *moved]
-    slopes.look(found)
-    if slopes.calls_of_forward() > _MOST_CALLS:
-        raise _DifferencesError
-    blank = replace(blank, outputs=tuple(found))
-    pairings = _paired(layer, slopes, places, found)
-    if not pairings or not slopes.linear & {found.index(pairing.output) for pairing in pairings}:
-        return None
-    return _judged(recording, one, blank, slopes, pairings)
-
-
-def _judged(
-    recording: Recording, one: Partners, blank: Backward, slopes: Slopes, pairings: Sequence[Pairing]
-) -> _Reading | None:
-    """Return a layer with those of its gradients that can be judged."""
-    found, layer = list(blank.outputs), one.layer
-    unchecked: list[Unchecked] = []
-    judged: list[Pairing] = []
-    for pairing in pairings:
-        reason = _doubt(
-            one, slopes, pairing, found.index(pairing.output), any(is_multiple(p.ratio, 1) for p in pairings)
-        )
-        if reason is None:
-            judged.append(pairing)
-        else:
-            unchecked.append(Unchecked(pairing.name, pairing.slot.leaf.shape, reason))
-    if not judged:
-        return None
-    factors, remark = factors_of(one, judged)
-    pairs = tuple(
-        GradientMap(p.slot, p.output, None, p.evidence, project=Times(factors[p.name]) if p.name in factors else None)
-        for p in judged
-    )
-    right = frozenset(p.name for p in judged if is_multiple(p.ratio * factors.get(p.name, 1.0), 1))
-    numbers = {found.index(pairing.output) for pairing in judged}
-    moments = tuple(m for m in _moments(recording, one, judged) if numbers <= slopes.vanish_at(m))
-    if not moments:
-        return None
-    known = {id(pairing.output) for pairing in pairings}
-    rest = [o.shown for o in found if o.kind is Kind.RETURNED and id(o) not in known]
-    left = tuple(
-        f"not checked: `{shown}`, also returned by {layer.backward.name}, was not recognised as the gradient of an "
-        f"input of {layer.forward.name}"
-        for shown in rest
-    )
-    backward = replace(blank, outputs=tuple(p.output for p in judged), pairs=pairs, moments=moments)
-    subject = Subject(
-        backward,
-        _loss(one),
-        Scale(),
-        layer.forward.name,
-        agreement=len(right),
-        unchecked=tuple(unchecked),
-        remark=remark,
-        seen=right,
-        left_out=left,
-    )
-    return _Reading(one, subject, right)
-
-
-def _moments(recording: Recording, one: Partners, pairings: Sequence[Pairing]) -> list[Call]:
-    """Return the calls of the same two functions, bound together in the same way, that belong together."""
-    layer = one.layer
-    same = {o.moment.number: o.moment for o in partners(recording, layer.backward) if o.layer == layer}
-    alike = [m for m in same.values() if _shapes(m, pairings) == [pairing.slot.leaf.shape for pairing in pairings]]
-    return sorted(alike, key=lambda m: m.number != one.moment.number)[:_MOST_MOMENTS]
-
-
-def _shapes(moment: Call, pairings: Sequence[Pairing]) -> list[tuple[int, ...]] | None:
-    try:
-        return [np.shape(_lying_in(moment, pairing.slot)) for pairing in pairings]
-    except (AttributeError, IndexError, KeyError, TypeError, ValueError):
-        return None
-
-
-def _lying_in(moment: Call, slot: Slot) -> Any:
-    return follow((moment.arguments if slot.is_argument else moment.variables)[slot.variable], slot.path)
-
-
-def _loss(one: Partners) -> LossExpression:
-    layer = one.layer
-    method = layer.forward.owner is not None
-    given = ", ".join(layer.arguments[method:])
-    called = f"{layer.forward.name}({given})"
-    parts = []
-    for name, spot in ((name, given.output) for name, given in layer.given if isinstance(given, Upstream)):
-        path = "".join(step.text for step in spot.path)
-        parts.append(f"sum({name} * {called}{path})" if spot.name is None else f"sum({name} * {spot.name}{path})")
-    shown = " + ".join(parts)
-    evidence = "as the script takes random numbers back through its outputs"
-    return LossExpression(layer.loss, shown, layer.forward.line, layer.forward.short_name, evidence, at_entry=True)
-
-
-# -- which output is the gradient of which input -----------------------------------------------------------------------
-
-
-def _stored(one: Partners) -> Iterator[Output]:
-    """Return what a call has changed or added in the objects that it was given."""
-    call = one.call
-    taken = [np.asarray(call.arguments[name]) for name in one.taken_back]
-    for name, value in call.local_variables.items():
-        if name not in call.arguments or is_numeric(value):
-            continue
-        for leaf in leaves(name, value):
-            if _is_whole(leaf.value) or any(np.array_equal(np.asarray(leaf.value), other) for other in taken):
-                continue
-            try:
-                before = np.asarray(follow(call.arguments[name], leaf.path))
-            except (AttributeError, IndexError, KeyError, TypeError):
-                before = np.zeros(0)
-            if not np.array_equal(before, np.asarray(leaf.value)):
-                yield Output(leaf, (leaf.name,), None, variable=name, kind=Kind.KEPT)
-
-
-def _moved(one: Partners, place: Slot) -> Output | None:
-    """Return how an input was moved by the backward function, if it was."""
-    for name, given in one.layer.given:
-        if isinstance(given, Spot) and given.name == place.variable and place.is_argument and place.path:
-            path = place.path[len(given.path) :]
-            if place.path[: len(given.path)] != given.path or not path:
-                continue
-            try:
-                before, after = (follow(root[name], path) for root in (one.call.arguments, one.call.local_variables))
-            except (AttributeError, IndexError, KeyError, TypeError):
-                continue
-            if not np.array_equal(np.asarray(before), np.asarray(after)):
-                leaf = replace(place.leaf, path=path)
-                return Output(leaf, (place.name,), None, variable=name, kind=Kind.CHANGE)
-    return None
-
-
-def _paired(layer: Layer, slopes: Slopes, places: Sequence[Slot], found: Sequence[Output]) -> list[Pairing]:
-    """Pair outputs with inputs: by their numbers, then by names, then by shapes and their order."""
-    free, rest = list(places), list(range(len(found)))
-    pairs: list[Pairing] = []
-
-    def pair(place: Slot, number: int, evidence: str) -> None:
-        pairs.append(Pairing(place, found[number], slopes.ratio(place, number), evidence))
-        free.remove(place)
-        rest.remove(number)
-
-    by_name = dict(_named(layer.backward, found, free))
-    moved = {place.name: n for n in rest for place in free if found[n].kind is Kind.CHANGE and _is_of(found[n], place)}
-    for place in list(free):
-        if place.name in moved:
-            pair(place, moved[place.name], "how it is moved")
-    rest = [number for number in rest if found[number].kind is not Kind.CHANGE]
-    for only_right in (True, False):
-        for number in list(rest):
-            ratios = {place.name: slopes.ratio(place, number) for place in free}
-            known = {name for name, ratio in ratios.items() if not math.isnan(ratio)}
-            known = {name for name in known if is_multiple(ratios[name], 1)} if only_right else known
-            fitting = [place for place in free if place.name in known]
-            if fitting:
-                named = by_name.get(number)
-                pair(named if named in fitting else fitting[0], number, "its values")
-    for number in list(rest):
-        named = by_name.get(number)
-        if named in free and named is not None and number in rest:
-            pair(named, number, f"the name {found[number].shown}")
-    for number in list(rest):
-        same = [place for place in free if place.leaf.shape == np.shape(found[number].leaf.value)]
-        if found[number].kind is Kind.RETURNED and same and number in slopes.vanishing:
-            pair(same[0], number, "its shape")
-    return sorted(pairs, key=lambda p: [place.name for place in places].index(p.name))
-
-
-def _is_of(output: Output, place: Slot) -> bool:
-    return output.labels == (place.name,)
-
-
-def _named(function: Function, found: Sequence[Output], places: Sequence[Slot]) -> Iterator[tuple[int, Slot]]:
-    for number, output in enumerate(found):
-        fitting = [place for place in places if _plain(place.leaf.shape) == _plain(np.shape(output.leaf.value))]
-        for pair in map_gradients(function, [output], fitting, ()):
-            if pair.evidence.startswith("the name"):
-                yield number, pair.slot
-
-
-def _plain(shape: tuple[int, ...]) -> tuple[int, ...]:
-    """Return a shape without axes of length one."""
-    return tuple(length for length in shape if length != 1)
-
-
-def _is_whole(value: Any) -> bool:
-    return np.asarray(value).dtype.kind not in "f" and np.ndim(value) == 0
-
-
-# -- doubts ------------------------------------------------------------------------------------------------------------
-
-
-def _doubt(one: Partners, slopes: Slopes, pairing: Pairing, number: int, some_are_right: bool) -> str | None:
-    """Return why a gradient cannot be judged, if so."""
-    upstream = " and ".join(f"`{name}`" for name in one.taken_back)
-    if number not in slopes.vanishing:
-        return f"`{pairing.output.shown}` is not zero where {upstream} is: something is added to the gradient"
-    if pairing.is_moved and rate_of(one, [pairing]) is None:
-        return f"{one.layer.backward.name} moves it itself, by steps of a size that is not to be seen"
-    if not math.isnan(pairing.ratio):
-        return None
-    if not one.is_final:
-        return f"{upstream} seems to be the gradient of something within `{one.layer.forward.name}`"
-    if some_are_right and slopes.follows_by_entry(pairing.slot, number):
-        return (
-            f"`{pairing.output.shown}` is the gradient, but each entry times a number that its own input decides: "
-            "that may be the slope of the layer before"
-        )
-    return None

@@ -64,7 +64,7 @@ def partners_of(recording: Recording, backward: Function, call: Call) -> Iterato
     for first in sorted(before, key=lambda c: -c.left):
         forward = functions.get(first.function)
         if forward is not None and can_be_replayed(forward) and forward.outer is None:
-            found = _Links(forward, first, call)
+            found = _Links(forward, backward, first, call)
             for given, is_final in found.readings():
                 layer = Layer.of(forward, backward, given)
                 moment = replace(first, function=layer.name, arguments={**first.arguments, **found.kept})
@@ -74,7 +74,8 @@ def partners_of(recording: Recording, backward: Function, call: Call) -> Iterato
 class _Links:
     """What the arguments of a call are, as far as an earlier call shows."""
 
-    def __init__(self, forward: Function, first: Call, call: Call) -> None:
+    def __init__(self, forward: Function, backward: Function, first: Call, call: Call) -> None:
+        self._forward, self._backward = forward, backward
         self._first, self._call = first, call
         self._read = {name: value for name, value in first.variables.items() if name in forward.names}
         self._spots: dict[int, Spot] = {}
@@ -90,7 +91,7 @@ class _Links:
     def readings(self) -> Iterator[tuple[Mapping[str, Given], bool]]:
         """Return what each argument may be, and whether what is taken back belongs to what was returned."""
         given = {name: self._given((name, ()), value, name) for name, value in self._call.arguments.items()}
-        if self._is_stale or not self._is_linked:
+        if self._is_stale or not (self._is_linked or self._shared()):
             return
         opened = list(self._open)
         if not opened:
@@ -106,6 +107,11 @@ class _Links:
             for way in itertools.islice(ways, _MOST_READINGS):
                 numbered = enumerate(zip(opened, way, strict=True))
                 yield {**given, **{name: Upstream(spot, number) for number, (name, spot) in numbered}}, is_final
+
+    def _shared(self) -> list[str]:
+        """Return the module's variables that both functions mention, and in which something can be left."""
+        mentioned = self._forward.names & self._backward.names
+        return [name for name, value in self._first.variables.items() if name in mentioned and _holds(value)]
 
     def _given(self, key: tuple[str, Path], value: Any, shown: str) -> Given:
         """Return what an argument, or a part of one, is."""
@@ -125,6 +131,8 @@ class _Links:
             elif np.asarray(value).dtype.kind not in "iu":
                 # computed between the two, it would have to follow what is changed
                 self._is_stale = True
+        elif is_numeric(value) and (same := self._same_number(value, shown)) is not None:
+            return same
         elif own_attributes(value) is not None and any(leaf.shape for leaf in leaves("", value)):
             self._is_stale = True
         name = f"{shown} of {self._call.function}"
@@ -147,6 +155,13 @@ class _Links:
         spots = [*self._returned(), *(Spot(n, leaf.path) for n, leaf in _all_leaves(self._first.arguments))]
         places = [*spots, *(Spot(n, leaf.path, False) for n, leaf in _all_leaves(self._read))]
         return next((spot for spot in places if np.array_equal(np.asarray(self._now(spot)), value)), None)
+
+    def _same_number(self, value: Any, shown: str) -> Spot | None:
+        """Return the one number among the arguments that is the same; of several, the one of the same name."""
+        numbers = [(n, leaf) for n, v in self._first.arguments.items() for leaf in leaves(n, v) if not leaf.shape]
+        same = [Spot(name, leaf.path) for name, leaf in numbers if leaf.value == value]
+        named = [spot for spot in same if spot == Spot(shown)]
+        return (named or same)[0] if named or len(same) == 1 else None
 
     def _returned(self) -> Iterator[Spot]:
         for leaf in leaves(RESULT, self._first.result):
@@ -192,6 +207,10 @@ class _Links:
 
 def _all_leaves(variables: Mapping[str, Any]) -> list[tuple[str, Leaf]]:
     return [(name, leaf) for name, value in variables.items() for leaf in leaves(name, value) if leaf.shape]
+
+
+def _holds(value: Any) -> bool:
+    return isinstance(value, np.ndarray | list | dict) or own_attributes(value) is not None
 
 
 def _as_tuple(items: Sequence[tuple[Any, Any]]) -> tuple[Any, ...]:

@@ -8,16 +8,20 @@ from gradcheck.errors import ScriptError
 from gradcheck.script.record.answers import rewind_input
 from gradcheck.script.record.kernel import stand_in_for_kernel
 from gradcheck.script.record.run import Recording, record
-from gradcheck.script.replay.units import forwards, recorded, units_of
+from gradcheck.script.replay.units import forwards, moved_bases, recorded, units_of
 from gradcheck.script.request import Overrides, Request
 from gradcheck.script.source.file import SourceFile
+from gradcheck.script.source.names import base_name, fold
 from gradcheck.script.understand import optimized
-from gradcheck.script.understand.layers import layers_in
+from gradcheck.script.understand.layers import Layers, layers_in
 from gradcheck.script.understand.losses import reached
 from gradcheck.script.understand.subject import Subject
+from gradcheck.script.understand.unchecked import Unchecked
 
 # of the time limit; the rest is for understanding and checking
 _SHARE_OF_RUN = 0.5
+# what is called no oftener is tried out, and trains nothing
+_SOME_CALLS = 5
 
 
 def run(source: SourceFile, request: Request) -> Recording:
@@ -36,12 +40,30 @@ def understood(recording: Recording, request: Request) -> tuple[Subject, ...]:
     try:
         return _with_layers(recording, optimized.understood(recording, overrides), overrides)
     except ScriptError as error:
-        if overrides.loss is None and (layers := layers_in(recording, overrides)):
-            return layers
+        layers = layers_in(recording, overrides) if overrides.loss is None else None
+        if layers is not None and layers.subjects:
+            return _alone(recording, layers)
+        if layers is not None and layers.doubts and error.slug == "no-gradient":
+            name, reason = next(iter(layers.doubts.items()))
+            text = f"{name} takes gradients back, but cannot be judged, {reason}"
+            raise ScriptError(text, slug="ambiguous", line=recording.source.functions[name].line) from None
         # a script that broke off before its gradients explains itself better than what was not found then
         units = units_of(recording.source, overrides.backward)
-        reached = any(call.function in units for call in recording.calls) and error.slug != "no-gradient"
-        raise (recording.problem if recording.problem is not None and not reached else error) from None
+        is_seen = any(call.function in units for call in recording.calls) and error.slug != "no-gradient"
+        raise (recording.problem if recording.problem is not None and not is_seen else error) from None
+
+
+def _alone(recording: Recording, layers: Layers) -> tuple[Subject, ...]:
+    """Return the layers of a script in which nothing else was understood; of a training, they are a part only."""
+    first, *others = layers.subjects
+    first = replace(first, left_out=(*first.left_out, *layers.notes()))
+    moved = moved_bases(recording.source)
+    names = {base_name(pair.slot.name) for subject in layers.subjects for pair in subject.backward.pairs}
+    often = max(recording.counts[subject.backward.function.name] for subject in layers.subjects) > _SOME_CALLS
+    if often and moved & set(map(fold, names)):
+        reason = "no loss was found that its steps belong to, so that its layers were checked, each by itself"
+        first = replace(first, unchecked=(*first.unchecked, Unchecked("the training", (), reason)))
+    return (first, *others)
 
 
 def _with_layers(recording: Recording, found: tuple[Subject, ...], overrides: Overrides) -> tuple[Subject, ...]:
@@ -54,7 +76,9 @@ def _with_layers(recording: Recording, found: tuple[Subject, ...], overrides: Ov
         return found
     source = recording.source
     own = {s.backward.function.name for s in found}.union(*(reached(source, s.backward.function) for s in found))
-    layers = [layer for layer in layers_in(recording, overrides) if layer.backward.function.name not in own]
-    told = tuple(f"not checked: `{layer.backward.function.name}`," for layer in layers)
-    first = replace(found[0], left_out=tuple(note for note in found[0].left_out if not note.startswith(told)))
-    return (first, *found[1:], *layers)
+    layers = layers_in(recording, overrides)
+    more = [layer for layer in layers.subjects if layer.backward.function.name not in own]
+    told = tuple(f"not checked: `{layer.backward.function.name}`," for layer in more)
+    kept = (note for note in found[0].left_out if not told or not note.startswith(told))
+    notes = layers.notes(own) if more else ()
+    return (replace(found[0], left_out=(*kept, *notes)), *found[1:], *more)
