@@ -92,9 +92,15 @@ def layers_in(recording: Recording, overrides: Overrides) -> Layers:
 
 
 def _narrowed(subject: Subject, wanted: Sequence[str]) -> Subject | None:
-    pairs = subject.backward.pairs
-    kept = tuple(p for p in pairs if not wanted or p.slot.name in wanted or base_name(p.slot.name) in wanted)
-    return replace(subject, backward=replace(subject.backward, pairs=kept)) if kept else None
+    """Return the subject with the parameters that the user wants."""
+
+    def is_wanted(name: str) -> bool:
+        return not wanted or name in wanted or base_name(name) in wanted
+
+    kept = tuple(pair for pair in subject.backward.pairs if is_wanted(pair.slot.name))
+    backward = replace(subject.backward, pairs=kept, outputs=tuple(pair.output for pair in kept))
+    rows = tuple(row for row in subject.unchecked if is_wanted(row.name))
+    return replace(subject, backward=backward, unchecked=rows) if kept else None
 
 
 def _best(recording: Recording, function: Function) -> Reading | None:
