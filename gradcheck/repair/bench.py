@@ -17,6 +17,8 @@ from gradcheck.repair.taps import Codes, Installed, Site, TappedSource, sites_of
 from gradcheck.script.check.point import Point, staged
 from gradcheck.script.record.run import Recorder, Recording, untouched
 from gradcheck.script.replay.backward import Backward
+from gradcheck.script.replay.layer import Layer
+from gradcheck.script.replay.region import Region
 from gradcheck.script.replay.stage import Stage
 from gradcheck.script.source.file import SourceFile
 from gradcheck.script.source.syntax import Function, Loop
@@ -242,8 +244,15 @@ def _backward_in(source: SourceFile, original: SourceFile, backward: Backward) -
     function = _same(source, original, backward.function)
     is_region = backward.region is backward.function
     return replace(
-        backward, function=function, region=function if is_region else _same(source, original, backward.region)
+        backward, function=function, region=function if is_region else _same_region(source, original, backward.region)
     )
+
+
+def _same_region(source: SourceFile, original: SourceFile, region: Region) -> Region:
+    if isinstance(region, Layer):
+        own, back = source.functions[region.forward.name], source.functions[region.backward.name]
+        return replace(region, node=own.node, forward=own, backward=back)
+    return _same(source, original, region)
 
 
 def _same(source: SourceFile, original: SourceFile, code: Function | Loop) -> Function | Loop:

@@ -20,7 +20,7 @@ from gradcheck.script.record.run import Call, Recording
 from gradcheck.script.replay.pairing import Slot, slots
 from gradcheck.script.replay.perturb import moved
 from gradcheck.script.replay.stage import Stage
-from gradcheck.script.source.syntax import Function, Loop, assigned_names, called_name
+from gradcheck.script.source.syntax import Code, assigned_names, called_name
 from gradcheck.script.understand.candidates import read_variables
 from gradcheck.script.understand.observe import slots_again
 from gradcheck.script.understand.subject import Subject
@@ -237,7 +237,7 @@ def samples_of(recording: Recording, subject: Subject, data: Data) -> tuple[Samp
     return tuple(found)
 
 
-def _sides(code: Function | Loop) -> Iterator[tuple[str, str, int]]:
+def _sides(code: Code) -> Iterator[tuple[str, str, int]]:
     """Return what may be a prediction and what it is compared with: differences, then other meetings of two values."""
     later: list[tuple[str, str, int]] = []
     own = {name for s in code.statements if isinstance(s, ast.Assign) for name in assigned_names(s) if "." not in name}

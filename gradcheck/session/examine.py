@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from gradcheck.errors import ScriptError
+from gradcheck.script.check.parts import said_of_parts
 from gradcheck.script.check.points import checked
 from gradcheck.script.request import Request
 from gradcheck.script.source.file import SourceFile
@@ -34,7 +35,8 @@ def examine(request: Request) -> ScriptResult:
         recording = run(source, request)
         subjects = understood(recording, request)
         models = with_curves(checked(recording, subjects, request, keeping(subjects, request, began)), request)
-        results = [diagnosed(model, request) for model in models]
+        parts = said_of_parts(recording, models, request)
+        results = [diagnosed(model, request, parts) for model in models]
         results = repaired(models, results, request, began)
         result = reported(results)
     except ScriptError as error:

@@ -24,8 +24,14 @@ from gradcheck.session.result import EntryPoints, GradientSource, ScriptResult, 
 from gradcheck.session.usage import usage_of
 
 
-def diagnosed(examined: Examined, request: Request) -> ScriptResult:
-    """Return the result of one model, with what its wrong gradients have in common."""
+def diagnosed(examined: Examined, request: Request, parts: str | None = None) -> ScriptResult:
+    """Return the result of one model, with what its wrong gradients have in common.
+
+    Parameters
+    ----------
+    parts : str, optional
+        What is to be said about its layers, where it is wrong.
+    """
     source = examined.recording.source
     recording, subject, stale, points = examined.recording, examined.subject, examined.stale, examined.points
     entries = entry_names(subject.backward)
@@ -37,7 +43,7 @@ def diagnosed(examined: Examined, request: Request) -> ScriptResult:
         entry_points=_entry_points(subject, merged),
         sources=tuple(_sources(source, subject, entries)),
         signatures=_signatures(examined, checks, merged),
-        notes=(*_notes(recording, subject, stale), *merged.notes),
+        notes=(*_notes(recording, subject, stale), *([parts] if parts and examined.wrong else []), *merged.notes),
         evidence=subject.evidence,
         unchecked=subject.unchecked,
         usages=(usage_of(subject),) if request.usages else (),

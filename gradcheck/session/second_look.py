@@ -96,7 +96,9 @@ class SecondLook:
     def _same(self, subjects: Sequence[Subject]) -> Subject | None:
         """Return what is checked in the edited text in place of what was: all of these parameters, of whatever loss."""
         own = self._examined.subject
-        found = next((s for s in subjects if set(s.backward.names) >= set(own.backward.names)), None)
+        among = [s for s in subjects if set(s.backward.names) >= set(own.backward.names)]
+        # several may have parameters of the same names
+        found = max(among, key=lambda s: s.backward.function.name == own.backward.function.name, default=None)
         if found is None or (found.loss.is_implied and not own.loss.is_implied):
             return None
         # of the same loss, it is not to become another multiple of the gradient

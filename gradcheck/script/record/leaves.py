@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, MutableMapping, MutableSequence
+from collections.abc import Iterator, Mapping, MutableMapping, MutableSequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,8 @@ import numpy as np
 from gradcheck.script.record.objects import own_attributes
 
 _DEPTH = 5
+# of a container, so many parts are told apart
+_MOST_PARTS = 50
 # `self.__w` of a class Net is stored as `_Net__w`
 _PRIVATE = re.compile(r"^_[A-Za-z]\w*?(?=__\w*[A-Za-z0-9]$)")
 _NUMBER = (int, float, np.integer, np.floating)
@@ -118,6 +120,28 @@ def _leaves(name: str, value: Any, path: Path, replaceable: bool, above: frozens
     changeable = isinstance(value, MutableMapping | MutableSequence | np.ndarray) or hasattr(value, "__dict__")
     for step in _steps(value):
         yield from _leaves(name + step.text, step.of(value), (*path, step), changeable, above | {id(value)})
+
+
+# what lies where in variables, by its identity
+Identities = dict[tuple[str, Path], int]
+
+
+def identities(variables: Mapping[str, Any]) -> Identities:
+    """Return the identities of the arrays, containers and objects in some variables, by where they lie."""
+    found: Identities = {}
+    opened: set[int] = set()
+    pending: list[tuple[str, Path, Any]] = [(name, (), value) for name, value in variables.items()]
+    for name, path, value in pending:
+        if isinstance(value, np.ndarray):
+            found[name, path] = id(value)
+            continue
+        steps = [] if isinstance(value, list) and is_numeric(value) else _steps(value)[:_MOST_PARTS]
+        if steps or isinstance(value, list) or own_attributes(value) is not None:
+            found[name, path] = id(value)
+        if len(path) < _DEPTH and id(value) not in opened:
+            opened.add(id(value))
+            pending += [(name, (*path, step), step.of(value)) for step in steps]
+    return found
 
 
 def _steps(value: Any) -> list[Step]:

@@ -10,7 +10,7 @@ import threading
 import time
 import traceback
 import types
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,6 +21,7 @@ from gradcheck.evaluate.random_state import RandomState
 from gradcheck.script.record import implied
 from gradcheck.script.record.handed import Handed, HandedPairs, along, listening
 from gradcheck.script.record.instrument import HOOK, instrument
+from gradcheck.script.record.leaves import Identities, identities
 from gradcheck.script.record.modules import Importer, apart
 from gradcheck.script.record.state import Copier, module_variables
 from gradcheck.script.source.file import SourceFile
@@ -33,6 +34,8 @@ PAUSE_SECONDS = 4.0
 # what a script uses of the processor even while it sleeps
 _ASLEEP_SECONDS = 0.03
 _TICK_SECONDS = 0.1
+# of the places from which functions are called, the first call of each is recorded where that is wanted
+_MOST_PLACES = 60
 
 
 class TooLongError(Exception):
@@ -58,6 +61,12 @@ class Call:
         Copies of the module's variables at entry; what they share with the arguments, the copies share.
     local_variables : dict
         Copies of the local variables on return.
+    identities : dict
+        Those of the objects in its arguments, by where they lie: at entry, and what lay there on return.
+    result_identities : dict
+        Those of the objects that it returned.
+    entered, left : int
+        When it was entered and left, in the order of what was recorded.
     """
 
     function: str
@@ -67,6 +76,10 @@ class Call:
     random_state: RandomState
     result: Any = None
     local_variables: dict[str, Any] = field(default_factory=dict)
+    identities: Identities = field(default_factory=dict)
+    result_identities: Identities = field(default_factory=dict)
+    entered: int = 0
+    left: int = 0
 
 
 @dataclass(frozen=True)
@@ -139,7 +152,8 @@ class Recorder:
     implied = implied
     along = staticmethod(along)
 
-    def __init__(self, wanted: Set[str]) -> None:
+    def __init__(self, wanted: Set[str], by_place: Set[str] = frozenset()) -> None:
+        self._by_place, self._places = by_place, set[tuple[str, types.CodeType, int]]()
         self.calls: list[Call] = []
         self.counts: dict[str, int] = {}
         self.recording = True
@@ -156,6 +170,9 @@ class Recorder:
         self.deadline = math.inf
         self._open: list[tuple[Call, types.FrameType]] = []
         self._copier = Copier()
+        self._time = 0
+        # what is told apart by its identity has to stay alive until the script has ended
+        self._alive: list[object] = []
         self._wanted = wanted
         self._handed, self._since = HandedPairs(), dict[str, int]()
         self._thread = threading.get_ident()
@@ -171,7 +188,18 @@ class Recorder:
             return False
         count = self.counts[function] = self.counts.get(function, 0) + 1
         since = count - self._since.get(function, 0)
-        return count == 1 or ((count in RECORDED_CALLS or since in RECORDED_CALLS) and function in self._wanted)
+        is_new = function in self._by_place and self._is_from_new_place(function, sys._getframe(2))
+        return (
+            count == 1 or ((count in RECORDED_CALLS or since in RECORDED_CALLS) and function in self._wanted) or is_new
+        )
+
+    def _is_from_new_place(self, function: str, caller: types.FrameType) -> bool:
+        """Whether a function has not been called from a place, and not yet from many others."""
+        place = function, caller.f_code, caller.f_lineno
+        if place in self._places or len(self._places) >= _MOST_PLACES:
+            return False
+        self._places.add(place)
+        return True
 
     @property
     def handed(self) -> list[Handed]:
@@ -198,7 +226,9 @@ class Recorder:
     def record(self, function: str, arguments: dict[str, Any]) -> None:
         """Keep a call's arguments, the module's variables and the random states."""
         with self._undisturbed():
-            self._open.append((self._call(function, arguments), sys._getframe(1)))
+            call = self._call(function, arguments)
+            call.identities, call.entered = self._identities(arguments), self._tick()
+            self._open.append((call, sys._getframe(1)))
 
     def record_round(self, loop: str, variables: dict[str, Any]) -> None:
         """Keep the same at the beginning of a loop's round; a round is complete at once."""
@@ -233,8 +263,25 @@ class Recorder:
             del self._open[position:]  # calls above it were left by an exception
             copied = self._copier.copy({"result": result}, local_variables)
             call.result, call.local_variables = copied[0]["result"], copied[1]
+            call.result_identities = self._identities({"result": result})
+            same = {name: local_variables[name] for name in call.arguments if name in local_variables}
+            # a variable that was bound anew is no longer the argument
+            call.identities = {**_within(self._identities(same)), **call.identities}
+            call.left = self._tick()
             self.calls.append(call)
             self.last_news = time.process_time()
+
+    def _tick(self) -> int:
+        self._time += 1
+        return self._time
+
+    def _identities(self, variables: Mapping[str, object]) -> Identities:
+        self._alive.append(list(variables.values()))
+        return identities(variables)
+
+    def forget(self) -> None:
+        """Let go of the script's own objects."""
+        self._alive.clear()
 
     @contextmanager
     def _undisturbed(self) -> Iterator[None]:
@@ -246,9 +293,26 @@ class Recorder:
             self.busy = False
 
 
-def record(source: SourceFile, argv: Sequence[str], seconds: float, wanted: Set[str], awaited: Set[str]) -> Recording:
-    """Run the script in this process and record the calls of its functions."""
-    recorder = Recorder(wanted)
+def record(
+    source: SourceFile,
+    argv: Sequence[str],
+    seconds: float,
+    wanted: Set[str],
+    awaited: Set[str],
+    by_place: Set[str] = frozenset(),
+) -> Recording:
+    """Run the script in this process and record the calls of its functions.
+
+    Parameters
+    ----------
+    wanted : set of str
+        The functions and loops of which several calls are recorded.
+    awaited : set of str
+        Those of which one has to be recorded before the script may be stopped.
+    by_place : set of str
+        The functions of which the first call from each place of the script is recorded.
+    """
+    recorder = Recorder(wanted, by_place)
     module, problem = run_script(source, argv, seconds, recorder, wanted, awaited)
     return Recording(source, module, recorder, tuple(recorder.calls), dict(recorder.counts), problem)
 
@@ -281,7 +345,12 @@ def run_script(
         problem = script_raised(error, source)
     finally:
         recorder.recording = False
+        recorder.forget()
     return module, problem
+
+
+def _within(found: Identities) -> Identities:
+    return {(name, path): identity for (name, path), identity in found.items() if path}
 
 
 def _pass(_: int) -> None:

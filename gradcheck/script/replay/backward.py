@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from gradcheck.script.record.run import Call
 from gradcheck.script.replay.outputs import Kind, Output
 from gradcheck.script.replay.pairing import GradientMap
+from gradcheck.script.replay.region import Region
 from gradcheck.script.source.syntax import Function, Loop
 from gradcheck.script.source.updates import Update
 
@@ -25,8 +26,8 @@ class Backward:
         The numeric parts of what that call returned, and what else is a gradient.
     pairs : tuple of GradientMap
         The gradients among them; the parameters are places in the moments.
-    region : Function or Loop
-        What a replay runs: the function itself, or a loop or function around its call.
+    region : Region
+        What a replay runs: the function itself, a loop or function around its call, or a layer that it belongs to.
     moments : tuple of Call
         Recorded calls or rounds of the region, at least one.
     updates : tuple of Update
@@ -45,7 +46,7 @@ class Backward:
     example: Call
     outputs: tuple[Output, ...]
     pairs: tuple[GradientMap, ...]
-    region: Function | Loop
+    region: Region
     moments: tuple[Call, ...]
     updates: tuple[Update, ...] = ()
     shared: bool = False
@@ -72,6 +73,12 @@ class Backward:
         plain = [pair for pair in self.pairs if pair.motion.factor is not None]
         along = {pair.slot.name for pair in plain if pair.motion.sign > 0}
         return frozenset(along) if any(pair.motion.sign < 0 for pair in plain) else frozenset()
+
+    @property
+    def is_trained(self) -> bool:
+        """Whether the script moves its parameters, as far as that was seen."""
+        moved = any(pair.update is not None or pair.motion.sign for pair in self.pairs)
+        return moved or self.handed or self.kind is Kind.CHANGE or isinstance(self.region, Loop)
 
     @property
     def is_narrow(self) -> bool:

@@ -12,7 +12,7 @@ from gradcheck.script.record.leaves import Leaf, Path, follow, leaves
 from gradcheck.script.record.run import Call
 from gradcheck.script.replay.outputs import Output
 from gradcheck.script.source.names import base_name, fold, is_gradient_function, is_gradient_word, parameter_of
-from gradcheck.script.source.syntax import Function, Loop
+from gradcheck.script.source.syntax import Code, Function, Loop
 from gradcheck.script.source.updates import Motion, Update
 
 
@@ -77,7 +77,7 @@ class GradientMap:
         return replace(self, slot=replace(self.slot, leaf=replace(self.slot.leaf, name=name)))
 
 
-def slots(region: Function | Loop, moment: Call, read: Set[str]) -> list[Slot]:
+def slots(region: Code, moment: Call, read: Set[str]) -> list[Slot]:
     """Return every place that could hold a parameter: the moment's own variables, then the module's.
 
     What is reached on two ways (a network that is an argument and a module variable) is listed once.

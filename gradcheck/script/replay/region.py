@@ -16,11 +16,12 @@ from dataclasses import dataclass
 from typing import Any, cast
 
 from gradcheck.script.record.instrument import HOOK, WithoutYields, can_be_replayed, definition, has_rounds, stopping
+from gradcheck.script.replay.layer import Layer, Scene
 from gradcheck.script.source.file import SourceFile
 from gradcheck.script.source.syntax import Function, Loop
 from gradcheck.script.source.updates import updates_of
 
-Region = Function | Loop
+Region = Function | Loop | Layer
 _NAME = "__gradcheck_round__"
 _DEPTH = 4
 
@@ -70,6 +71,8 @@ class Body:
 
 def body_of(source: SourceFile, region: Region, namespace: dict[str, Any], arguments: dict[str, Any]) -> Body:
     """Return what runs a region with the variables in `arguments`, looked up anew at each run."""
+    if isinstance(region, Layer):
+        return _layer_body(region, namespace, arguments)
     if isinstance(region, Function) and region.outer is not None:
         inner = region.outer
         call = f"{region.short_name}({', '.join(_passed(region))})"
@@ -81,6 +84,21 @@ def body_of(source: SourceFile, region: Region, namespace: dict[str, Any], argum
         code = source.compiled_once(region.node, sorted(region.before), lambda: _compiled(source, _round(region)))
         return Body(lambda: exec(code, namespace), dict)
     return _round_in_function(source, region.function, region.name, lambda: _round(region), namespace, arguments)
+
+
+def _layer_body(layer: Layer, namespace: dict[str, Any], arguments: dict[str, Any]) -> Body:
+    """Return a body that calls a layer's forward function, and then its backward function."""
+    first = next(iter(layer.backward.arguments), "")
+    forward = _function(layer.forward, namespace, arguments)
+    backward = _function(layer.backward, namespace, {first: next(iter(arguments.values()), None)})
+    known: dict[str, Any] = {}
+
+    def run() -> None:
+        scene = Scene(arguments, namespace, _call(forward, arguments), layer.times, layer.draw)
+        known.update(layer.seen(scene))
+        _call(backward, {name: given.value(scene) for name, given in layer.given})
+
+    return Body(run, lambda: dict(known))
 
 
 def _round(loop: Loop) -> list[ast.stmt]:

@@ -274,8 +274,7 @@ class Stage:
                     value = value - np.where(value != 0, eval(pair.decay, dict(roots)) * before, 0.0)
             else:
                 value = follow(roots[pair.output.variable], pair.output.leaf.path)
-                value = value if pair.project is None else pair.project(value)
-            own = shaped(value, pair.slot.leaf)
+            own = shaped(value if pair.project is None else pair.project(value), pair.slot.leaf)
             found[pair.slot.name] = -own if pair.slot.name in self._turned else own
         return found
 

@@ -57,6 +57,12 @@ def recorded(source: SourceFile, units: dict[str, Unit]) -> set[str]:
     return {*units, *(region.name for function in functions for region in regions(source, function))}
 
 
+def forwards(source: SourceFile, units: dict[str, Unit]) -> set[str]:
+    """Return the functions whose results others may take back to their inputs, where a script has such others."""
+    takes_back = any(isinstance(unit, Function) and is_gradient_word(unit.short_name) for unit in units.values())
+    return {f.name for f in source.functions.values() if can_be_replayed(f)} if takes_back else set()
+
+
 def moved_by(unit: Unit) -> Iterator[Update]:
     """Return what the statements of a unit move by a step that is no plain number."""
     for statement in unit.statements:

@@ -19,7 +19,7 @@ from gradcheck.script.replay.outputs import RESULT, Kind
 from gradcheck.script.replay.stage import LossExpression
 from gradcheck.script.source.file import SourceFile
 from gradcheck.script.source.names import is_step_size, loss_rank
-from gradcheck.script.source.syntax import Function, Loop, assigned_names, called_name, flat_targets, loaded_names
+from gradcheck.script.source.syntax import Code, Function, Loop, assigned_names, called_name, flat_targets, loaded_names
 from gradcheck.script.source.updates import updates_of
 
 _MOST_ARGUMENTS = 4
@@ -224,7 +224,7 @@ def _moved(backward: Backward) -> set[str]:
     return names | {pair.update.target for pair in pairs if pair.update is not None}
 
 
-def _adds_up(loop: Function | Loop, name: str) -> bool:
+def _adds_up(loop: Code, name: str) -> bool:
     """Whether a variable goes on from round to round."""
     return all(
         isinstance(s, ast.AugAssign) or (s.value is not None and name in loaded_names(s.value))
@@ -365,7 +365,7 @@ def _line(function: Function | Loop, name: str) -> int:
     return statements[-1].lineno if statements else function.line
 
 
-def _shown(function: Function | Loop, name: str) -> str:
+def _shown(function: Code, name: str) -> str:
     """Show a variable by the call that computes it, where there is one: ``cost(E)`` for ``loss = cost(E)``."""
     for statement in function.assignments(name):
         if isinstance(statement.value, ast.Call) and isinstance(statement.value.func, ast.Name):
@@ -378,7 +378,7 @@ def _around(source: SourceFile, backward: Backward) -> Iterator[LossExpression]:
     region = backward.region
     if region is backward.function:
         return
-    owner = region if isinstance(region, Function) else region.function
+    owner = region.function if isinstance(region, Loop) else region
     for statement in ast.walk(region.node):
         if isinstance(statement, ast.Assign):
             for name in assigned_names(statement) - loaded_names(statement.value):  # not what adds up over rounds

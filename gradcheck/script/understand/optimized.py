@@ -23,12 +23,12 @@ from gradcheck.script.replay.backward import Backward
 from gradcheck.script.replay.outputs import RESULT, Output, element
 from gradcheck.script.replay.pairing import GradientMap, Slot
 from gradcheck.script.replay.stage import LossExpression, Stage
-from gradcheck.script.replay.units import Unit, moved_bases, units_of
+from gradcheck.script.replay.units import moved_bases, units_of
 from gradcheck.script.request import Overrides
 from gradcheck.script.source.file import SourceFile
 from gradcheck.script.source.names import base_name, loss_rank
 from gradcheck.script.source.optimizers import KEYWORDS, OPTIMIZERS, PLACES
-from gradcheck.script.source.syntax import Function, called_name
+from gradcheck.script.source.syntax import Code, Function, called_name
 from gradcheck.script.understand.scale import Scale
 from gradcheck.script.understand.subject import Subject, understand
 from gradcheck.script.understand.unchecked import other_parameters
@@ -457,7 +457,7 @@ def _covered(recording: Recording) -> set[str]:
     return _reached(source, found)
 
 
-def _reached(source: SourceFile, units: Sequence[Unit]) -> set[str]:
+def _reached(source: SourceFile, units: Sequence[Code]) -> set[str]:
     """Return the names of some units and of the functions that they call, directly or not."""
     found: set[str] = set()
     pending = list(units)

@@ -4,21 +4,28 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import replace
 
 from gradcheck.errors import ScriptError
 from gradcheck.script.record.answers import rewind_input
 from gradcheck.script.record.kernel import stand_in_for_kernel
 from gradcheck.script.record.run import OutOfTime, Recording, record
-from gradcheck.script.replay.units import recorded, units_of
-from gradcheck.script.request import RUNNING, Request
+from gradcheck.script.replay.units import forwards, moved_bases, recorded, units_of
+from gradcheck.script.request import RUNNING, Overrides, Request
 from gradcheck.script.source.file import SourceFile
+from gradcheck.script.source.names import base_name, fold
 from gradcheck.script.understand import optimized
+from gradcheck.script.understand.layers import Layers, layers_in
+from gradcheck.script.understand.losses import reached
 from gradcheck.script.understand.subject import Subject
+from gradcheck.script.understand.unchecked import Unchecked
 
 # of the time limit; the rest is for understanding and checking
 _SHARE_OF_RUN = 0.5
 # what is left for checking when the search for loss and gradients ends
 _SHARE_OF_CHECK = 0.2
+# what is called no oftener is tried out, and trains nothing
+_SOME_CALLS = 5
 
 
 def run(source: SourceFile, request: Request) -> Recording:
@@ -28,15 +35,15 @@ def run(source: SourceFile, request: Request) -> Recording:
     stand_in_for_kernel(source)
     units = units_of(source, request.overrides.backward)
     seconds = min(_SHARE_OF_RUN * request.seconds, max(request.left, 0.0))
-    return record(source, request.argv, seconds, recorded(source, units), set(units))
+    return record(source, request.argv, seconds, recorded(source, units), set(units), forwards(source, units))
 
 
 def understood(recording: Recording, request: Request) -> tuple[Subject, ...]:
-    """Find loss, gradients and parameters in a recording; there is one subject per model."""
+    """Find loss, gradients and parameters in a recording; there is one subject per model, and per layer by itself."""
     request.tell("looking for its loss and gradients")
     recording.recorder.deadline = time.monotonic() + request.left - _SHARE_OF_CHECK * request.seconds
     try:
-        return optimized.understood(recording, request.overrides)
+        return _understood(recording, request.overrides)
     except OutOfTime:
         raise ScriptError(
             "the time ran out while gradcheck was looking for the loss and the gradients of this script, whose steps "
@@ -44,10 +51,53 @@ def understood(recording: Recording, request: Request) -> tuple[Subject, ...]:
             "--loss NAME --backward NAME",
             slug="timeout",
         ) from None
-    except ScriptError as error:
-        # a script that broke off before its gradients explains itself better than what was not found then
-        units = units_of(recording.source, request.overrides.backward)
-        reached = any(call.function in units for call in recording.calls) and error.slug != "no-gradient"
-        raise (recording.problem if recording.problem is not None and not reached else error) from None
     finally:
         recording.recorder.deadline = math.inf
+
+
+def _understood(recording: Recording, overrides: Overrides) -> tuple[Subject, ...]:
+    try:
+        return _with_layers(recording, optimized.understood(recording, overrides), overrides)
+    except ScriptError as error:
+        layers = layers_in(recording, overrides) if overrides.loss is None else None
+        if layers is not None and layers.subjects:
+            return _alone(recording, layers)
+        if layers is not None and layers.doubts and error.slug == "no-gradient":
+            name, reason = next(iter(layers.doubts.items()))
+            text = f"{name} takes gradients back, but cannot be judged, {reason}"
+            raise ScriptError(text, slug="ambiguous", line=recording.source.functions[name].line) from None
+        # a script that broke off before its gradients explains itself better than what was not found then
+        units = units_of(recording.source, overrides.backward)
+        is_seen = any(call.function in units for call in recording.calls) and error.slug != "no-gradient"
+        raise (recording.problem if recording.problem is not None and not is_seen else error) from None
+
+
+def _alone(recording: Recording, layers: Layers) -> tuple[Subject, ...]:
+    """Return the layers of a script in which nothing else was understood; of a training, they are a part only."""
+    first, *others = layers.subjects
+    first = replace(first, left_out=(*first.left_out, *layers.notes()))
+    moved = moved_bases(recording.source)
+    names = {base_name(pair.slot.name) for subject in layers.subjects for pair in subject.backward.pairs}
+    often = max(recording.counts[subject.backward.function.name] for subject in layers.subjects) > _SOME_CALLS
+    if often and moved & set(map(fold, names)):
+        reason = "no loss was found that its steps belong to, so that its layers were checked, each by itself"
+        first = replace(first, unchecked=(*first.unchecked, Unchecked("the training", (), reason)))
+    return (first, *others)
+
+
+def _with_layers(recording: Recording, found: tuple[Subject, ...], overrides: Overrides) -> tuple[Subject, ...]:
+    """Return subjects with the layers beside them, in a script that trains nothing.
+
+    In a training, a layer is a part of the step, and the step is what is judged.
+    """
+    narrowed = overrides.loss or overrides.backward or overrides.params
+    if narrowed or any(subject.backward.is_trained for subject in found):
+        return found
+    source = recording.source
+    own = {s.backward.function.name for s in found}.union(*(reached(source, s.backward.function) for s in found))
+    layers = layers_in(recording, overrides)
+    more = [layer for layer in layers.subjects if layer.backward.function.name not in own]
+    told = tuple(f"not checked: `{layer.backward.function.name}`," for layer in more)
+    kept = (note for note in found[0].left_out if not told or not note.startswith(told))
+    notes = layers.notes(own) if more else ()
+    return (replace(found[0], left_out=(*kept, *notes)), *found[1:], *more)

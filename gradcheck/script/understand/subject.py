@@ -9,6 +9,7 @@ from typing import Any
 from gradcheck.errors import ScriptError
 from gradcheck.script.record.run import Recording
 from gradcheck.script.replay.backward import Backward
+from gradcheck.script.replay.layer import Layer
 from gradcheck.script.replay.outputs import Kind, Output
 from gradcheck.script.replay.stage import LossExpression
 from gradcheck.script.replay.units import Unit, moved_bases, moved_by, units_of
@@ -119,6 +120,8 @@ class Subject:
 def _where(backward: Backward) -> str:
     if backward.region is backward.function:
         return "its own call"
+    if isinstance(backward.region, Layer):
+        return f"the call of `{backward.region.forward.name}`, and then its own"
     return backward.region.name if isinstance(backward.region, Loop) else f"the call of `{backward.region.name}`"
 
 
