@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gradcheck.script.record.leaves import follow, is_numeric
 from gradcheck.script.record.run import Call
 from gradcheck.script.replay.outputs import Kind, Output
 from gradcheck.script.replay.pairing import GradientMap
@@ -84,3 +85,17 @@ class Backward:
     def is_narrow(self) -> bool:
         """Whether a parameter is in single or half precision."""
         return any(pair.slot.leaf.is_narrow for pair in self.pairs)
+
+
+def has_places(backward: Backward, moment: Call) -> bool:
+    """Whether everything that is a parameter lies where it does at a moment, too."""
+    for pair in backward.pairs:
+        slot = pair.slot
+        root = moment.arguments if slot.is_argument else moment.variables
+        try:
+            value = follow(root[slot.variable], slot.path)
+        except (AttributeError, IndexError, KeyError, TypeError):
+            return False
+        if not is_numeric(value):
+            return False
+    return True

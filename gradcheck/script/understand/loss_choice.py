@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Sequence, Set
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeGuard
 
 import numpy as np
 
 from gradcheck.errors import ScriptError
 from gradcheck.script.record.leaves import is_numeric
 from gradcheck.script.record.run import Call, Recording, TooLongError
-from gradcheck.script.replay.backward import Backward
+from gradcheck.script.replay.backward import Backward, has_places
 from gradcheck.script.replay.outputs import Kind
 from gradcheck.script.replay.pairing import GradientMap
 from gradcheck.script.replay.perturb import assign, moved
 from gradcheck.script.replay.stage import LossExpression, Stage
 from gradcheck.script.replay.units import moved_base
 from gradcheck.script.source.names import fold, loss_rank, parameter_of
-from gradcheck.script.source.syntax import loaded_names
+from gradcheck.script.source.syntax import called_name, loaded_names
 from gradcheck.script.understand.agreement import (
     Agreement,
     agreement,
@@ -40,6 +40,7 @@ _SMALL_MOVE = 1e-3
 _SAME_LOSS, _OTHER_WAY = 1e-12, 1e-6
 # cosine from which on a gradient is nearly that of a loss
 _NEARLY = 0.95
+_ABSOLUTE = frozenset({"abs", "absolute", "fabs"})
 
 
 @dataclass
@@ -134,6 +135,9 @@ def choose_loss(
     Choice or None
         None, with the reasons in `rejected`, where no loss does.
     """
+    # in another object, of another depth perhaps, there may be no such places
+    there = tuple(moment for moment in backward.moments if has_places(backward, moment))
+    backward = replace(backward, moments=there or backward.moments)
     usable = dependences(recording, backward, losses, rejected)
     if not usable:
         return None
@@ -166,6 +170,7 @@ def choose_loss(
     choices = [choice for choice in choices if choice.evidence == evidence]
     if not evidence[1] and not evidence[3]:
         choices = [choice for choice in choices if _is_supported(choice, len(backward.names), alone=len(choices) == 1)]
+        choices = [choice for choice in choices if rejected.is_named or not _is_only_shown(choice, rejected)]
         choices = [
             choice
             for choice in choices
@@ -278,6 +283,45 @@ def _is_supported(choice: Choice, parameters: int, *, alone: bool) -> bool:
         return True
     written = loss_rank(choice.loss.name) > 0 and "(" not in choice.loss.text
     return alone and written and choice.loss.near and len(choice.backward.names) == parameters
+
+
+def _is_only_shown(choice: Choice, rejected: Rejected) -> bool:
+    """Whether a loss is a mean of absolute errors, and the code has no sign, which the slope of one would be."""
+    function, loss = choice.backward.function, choice.loss
+    names = loaded_names(ast.parse(loss.text, mode="eval").body)
+    names |= function.feeds(names)
+    nodes = [node for statement in function.node.body for node in ast.walk(statement)]
+    values = [node.args[0] for node in nodes if _appends_to(node, names)]
+    values += [s.value for name in names for s in function.assignments(name) if s.value is not None]
+    values.append(ast.parse(loss.text, mode="eval").body)
+    if not any(_calls(value, _ABSOLUTE) for value in values):
+        return False
+    if any(_tells_signs(node) for node in nodes):
+        return False
+    rejected.add(
+        loss, "is of absolute errors, and no sign is in the code, which their slopes are: it may be shown only"
+    )
+    return True
+
+
+def _appends_to(node: ast.AST, names: set[str]) -> TypeGuard[ast.Call]:
+    match node:
+        case ast.Call(ast.Attribute(holder, "append"), [_]):
+            return ast.unparse(holder) in names
+    return False
+
+
+def _tells_signs(node: ast.AST) -> bool:
+    match node:
+        case ast.Compare(_, operators):
+            return any(isinstance(operator, ast.Gt | ast.GtE | ast.Lt | ast.LtE) for operator in operators)
+        case ast.Call():
+            return called_name(node) == "sign"
+    return False
+
+
+def _calls(expression: ast.expr, names: Set[str]) -> bool:
+    return any(isinstance(node, ast.Call) and called_name(node) in names for node in ast.walk(expression))
 
 
 def _is_of_the_same_data(recording: Recording, choice: Choice, rejected: Rejected) -> bool:

@@ -969,3 +969,74 @@ def test_a_gradient_of_another_shape_is_told_where_nothing_is_moved(tmp_path):
     error = check(tmp_path, text).error
     assert error.slug == "bad-input"
     assert "(3,), got (20,)" in error.message
+
+
+ABSOLUTE_SHOWN = """
+import numpy as np
+X = np.array([[0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+T = np.array([0.2, 0.9, 0.4])
+w = np.array([0.3, -0.2])
+for turn in range(50):
+    errors = []
+    total = np.zeros(2)
+    for x, t in zip(X, T):
+        y = 1 / (1 + np.exp(-x @ w))
+        e = t - y
+        errors.append(abs(e))
+        total += {error} * y * (1 - y) * x
+    w = w + 0.5 * total
+    cost = np.mean(errors)
+    if turn % 10 == 0:
+        print("cost", cost)
+"""
+
+
+def test_absolute_errors_that_are_only_shown_are_no_loss(tmp_path):
+    result = check(tmp_path, ABSOLUTE_SHOWN.format(error="e"))
+    assert result.verdict == "error"
+    assert "absolute errors" in result.error.message
+
+
+@pytest.mark.parametrize(("error", "verdict"), [("np.sign(e) / 3", "match"), ("np.sign(e) * 0.7", "mismatch")])
+def test_absolute_errors_that_are_descended_are_a_loss(error, verdict, tmp_path):
+    assert check(tmp_path, ABSOLUTE_SHOWN.format(error=error)).verdict == verdict
+
+
+TWO_DEPTHS = """
+import numpy as np
+class Net:
+    def __init__(self, sizes):
+        rng = np.random.default_rng(0)
+        self.weights = [rng.normal(size=shape) for shape in zip(sizes[1:], sizes[:-1])]
+    def forward(self, x):
+        outs = [x]
+        for W in self.weights:
+            outs.append(np.tanh(W @ outs[-1]))
+        return outs
+    def cost(self, x, t):
+        return 0.5 * np.sum((self.forward(x)[-1] - t) ** 2)
+    def backprop(self, x, t):
+        outs = self.forward(x)
+        delta = {delta} * (1 - outs[-1] ** 2)
+        grads = [None] * len(self.weights)
+        for k in range(len(self.weights) - 1, -1, -1):
+            grads[k] = np.outer(delta, outs[k])
+            delta = self.weights[k].T @ delta * (1 - outs[k] ** 2)
+        return grads
+    def fit(self, x, t, rounds):
+        for _ in range(rounds):
+            grads = self.backprop(x, t)
+            for k in range(len(self.weights)):
+                self.weights[k] = self.weights[k] - 0.1 * grads[k]
+deep = Net([2, 4, 3, 1])
+deep.fit(np.array([0.5, -0.3]), np.array([0.4]), 3)
+flat = Net([2, 1])
+flat.fit(np.array([0.5, -0.3]), np.array([0.4]), 9)
+print(deep.cost(np.array([0.5, -0.3]), np.array([0.4])))
+"""
+
+
+@pytest.mark.parametrize(("delta", "verdict"), [("(outs[-1] - t)", "match"), ("2 * (outs[-1] - t)", "mismatch")])
+def test_a_second_network_of_another_depth_is_no_moment_of_the_first(delta, verdict, tmp_path):
+    result = check(tmp_path, TWO_DEPTHS.format(delta=delta), strict=True)
+    assert (result.error, result.verdict) == (None, verdict)
