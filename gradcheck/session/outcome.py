@@ -12,6 +12,7 @@ from gradcheck.diagnosis.sight import Sight, sight
 from gradcheck.diagnosis.signature import signature
 from gradcheck.script.check.growth import grown
 from gradcheck.script.check.points import Examined
+from gradcheck.script.record.raised import how_to_answer
 from gradcheck.script.record.run import Recording
 from gradcheck.script.request import Request
 from gradcheck.script.source.file import SourceFile
@@ -109,6 +110,14 @@ def _notes(recording: Recording, subject: Subject, stale: str | None) -> Iterato
         yield (
             f"checked at recorded points only: {function.name} is handed what `{stale}` has computed from the "
             "parameters, and no loop or function calls both"
+        )
+    for failed in (*recording.source.left_out, *recording.failed):
+        yield f"{failed.message} (line {failed.line}); the cells below it were run"
+    if recording.unanswered:
+        lines = ", ".join(f"line {line}" for line in recording.unanswered)
+        yield (
+            f"nothing (more) was piped in for `input` in {lines}, so it was given an empty line; to answer it: "
+            f"{how_to_answer(recording.source)}"
         )
     if recording.problem is not None and recording.problem.slug != "script-exited":
         yield f"the script did not run to its end: {recording.problem.message}"

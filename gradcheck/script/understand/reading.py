@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from gradcheck.errors import ScriptError
-from gradcheck.script.record.answers import rewind_input
+from gradcheck.script.record.answers import begin_input
 from gradcheck.script.record.kernel import stand_in_for_kernel
 from gradcheck.script.record.run import Recording, record
 from gradcheck.script.replay.units import recorded, units_of
@@ -19,7 +19,7 @@ _SHARE_OF_RUN = 0.5
 def run(source: SourceFile, request: Request) -> Recording:
     """Run a script, and keep the calls and rounds in which gradients may be computed."""
     request.tell("running it")
-    rewind_input()
+    begin_input(source.path)
     stand_in_for_kernel(source)
     units = units_of(source, request.overrides.backward)
     return record(source, request.argv, _SHARE_OF_RUN * request.seconds, recorded(source, units), set(units))
