@@ -13,7 +13,7 @@ from gradcheck.diagnosis.signature import signature
 from gradcheck.script.check.growth import grown
 from gradcheck.script.check.points import Examined
 from gradcheck.script.record.raised import how_to_answer
-from gradcheck.script.record.run import Recording
+from gradcheck.script.record.run import SYNTAX, Recording
 from gradcheck.script.request import Request
 from gradcheck.script.source.file import SourceFile
 from gradcheck.script.understand.origin import gradient_source
@@ -22,6 +22,9 @@ from gradcheck.script.understand.unpack import entry_names, split
 from gradcheck.session.apart import shared_findings, told_apart
 from gradcheck.session.result import EntryPoints, GradientSource, ScriptResult
 from gradcheck.session.usage import usage_of
+
+# cells that are named one by one
+_FAILURES = 3
 
 
 def diagnosed(examined: Examined, request: Request) -> ScriptResult:
@@ -111,8 +114,12 @@ def _notes(recording: Recording, subject: Subject, stale: str | None) -> Iterato
             f"checked at recorded points only: {function.name} is handed what `{stale}` has computed from the "
             "parameters, and no loop or function calls both"
         )
-    for failed in (*recording.source.left_out, *recording.failed):
-        yield f"{failed.message} (line {failed.line}); the cells below it were run"
+    failures = recording.failures
+    for failure in failures[:_FAILURES]:
+        what = "so its cell was left out" if failure.slug == SYNTAX else "the other cells were run all the same"
+        yield f"line {failure.line} failed, {what}: {failure.message}"
+    if len(failures) > _FAILURES:
+        yield f"{len(failures) - _FAILURES} more cells failed"
     if recording.unanswered:
         lines = ", ".join(f"line {line}" for line in recording.unanswered)
         yield (

@@ -31,6 +31,8 @@ RECORDED_CALLS = frozenset({1, 2, 3, 5, 10, 20, 50, 100, 200, 500})
 QUIET_SECONDS = 1.5
 # a script that sleeps for so long will not go on
 PAUSE_SECONDS = 4.0
+# the slug of what is no Python
+SYNTAX = "syntax-error"
 # what a script uses of the processor even while it sleeps
 _ASLEEP_SECONDS = 0.03
 _TICK_SECONDS = 0.1
@@ -92,6 +94,12 @@ class Recording:
     failed: tuple[ScriptError, ...] = ()
     unanswered: tuple[int, ...] = ()
     stops: dict[Any, Any] = field(default_factory=dict, init=False, compare=False)
+
+    @property
+    def failures(self) -> list[ScriptError]:
+        """Why cells of a notebook were not run, or not to their end, from the top."""
+        unread = [ScriptError(f"not valid Python: {why}", slug=SYNTAX, line=line) for line, why in self.source.left_out]
+        return sorted([*unread, *self.failed], key=lambda error: error.line or 0)
 
     def of(self, name: str) -> tuple[Call, ...]:
         """Return the recorded calls of a function or rounds of a loop."""

@@ -117,6 +117,9 @@ class ScriptText:
 
     def parse(self) -> SourceFile:
         """Return the script with its syntax tree."""
+        if self.left_out and not self.code.strip():
+            line, why = self.left_out[0]
+            raise ScriptError(f"not valid Python: {why}", slug="syntax-error", line=line)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of the script, which Python shows when it runs

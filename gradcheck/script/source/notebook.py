@@ -54,14 +54,11 @@ def read_notebook(text: str) -> Notebook:
     left_out: list[tuple[int, str]] = []
     for lines in sources:
         cell = without_magics(lines)
-        if (problem := _no_python(cell)) is not None:
-            left_out.append((starts[-1] + problem[0] - 1, problem[1]))
+        if (problem := _no_python(cell, starts[-1])) is not None:
+            left_out.append(problem)
             cell = [""] * len(lines)
         code += cell
         starts.append(starts[-1] + len(lines))
-    if left_out and not any(line.strip() for line in code):
-        line, problem_text = left_out[0]
-        raise ScriptError(f"not valid Python: {problem_text}", slug="syntax-error", line=line)
     return Notebook(
         lines=tuple(line for lines in sources for line in lines),
         code=tuple(code),
@@ -70,18 +67,18 @@ def read_notebook(text: str) -> Notebook:
     )
 
 
-def _no_python(cell: list[str]) -> tuple[int, str] | None:
-    """Return the line, counted within the cell, at which it is no Python, and why; None where it is Python."""
+def _no_python(cell: list[str], start: int) -> tuple[int, str] | None:
+    """Return the line at which a cell that begins at a line is no Python, and why; None where it is Python."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of the cell, which Python shows when it runs
-            tree = ast.parse("\n".join(cell))
+            tree = ast.parse("\n" * (start - 1) + "\n".join(cell))
             # what only compiling finds, `await` or `return` outside of a function, belongs to its cell, too
             compile(with_futures_first(tree.body), "<cell>", "exec", dont_inherit=True)
     except SyntaxError as error:
-        return min(error.lineno or 1, len(cell)), error.msg
+        return min(error.lineno or start, start + len(cell) - 1), error.msg
     except (RecursionError, MemoryError):
-        return 1, "too deeply nested to be parsed"
+        return start, "too deeply nested to be parsed"
     return None
 
 

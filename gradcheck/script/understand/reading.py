@@ -27,10 +27,26 @@ def run(source: SourceFile, request: Request) -> Recording:
 
 def understood(recording: Recording, request: Request) -> tuple[Subject, ...]:
     """Find loss, gradients and parameters in a recording; there is one subject per model."""
+    if recording.problem is not None and recording.problem.slug == "bad-setting":
+        raise recording.problem  # what was asked for was not done
     try:
         return optimized.understood(recording, request.overrides)
     except ScriptError as error:
         # a script that broke off before its gradients explains itself better than what was not found then
         units = units_of(recording.source, request.overrides.backward)
         reached = any(call.function in units for call in recording.calls) and error.slug != "no-gradient"
-        raise (recording.problem if recording.problem is not None and not reached else error) from None
+        raise _explained(recording, error, reached=reached) from None
+
+
+def _explained(recording: Recording, error: ScriptError, *, reached: bool) -> ScriptError:
+    """Return why a script was not understood: because of what it has raised, unless its gradients were seen."""
+    problem, failures = recording.problem, recording.failures
+    if not failures:
+        return problem if problem is not None and not reached else error
+    if reached:
+        lines = ", ".join(f"line {failure.line}" for failure in failures)
+        return ScriptError(f"{error.message}. Cells failed as well: {lines}", slug=error.slug, line=error.line)
+    first, *more = failures
+    others = f" (other cells failed as well: {', '.join(f'line {one.line}' for one in more)})" if more else ""
+    where = f"no gradients were seen in the other cells{others}, and in this one "
+    return ScriptError(f"{where}{first.message}", slug=first.slug, line=first.line)
