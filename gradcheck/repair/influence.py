@@ -11,6 +11,7 @@ import numpy as np
 from gradcheck.repair.bench import Trial
 from gradcheck.repair.budget import Share
 from gradcheck.repair.taps import Site
+from gradcheck.script.record.wrapped import Wrapping
 
 _SIZE, _SEEN = 1e-2, 1e-9
 

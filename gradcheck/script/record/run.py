@@ -294,12 +294,10 @@ def run_script(
 
 def _run_pieces(pieces: Sequence[Piece], source: SourceFile, recorder: Recorder) -> ScriptError | None:
     """Run a script; return why it did not run to its end."""
-    *before, last = pieces
-    if last.is_call:
+    last = pieces[-1] if pieces[-1].is_call else None
+    if last is not None:
         recorder.wait()
-    else:
-        before, last = pieces, None
-    for piece in before:
+    for piece in pieces if last is None else pieces[:-1]:
         try:
             exec(piece.code, recorder.namespace)
         except StopScript:

@@ -154,8 +154,9 @@ class Stage:
             value = _differentiable(value)
             self.parameters[pair.slot.name] = value
             self._put(pair.slot, value)
-        # where a number lies in an object of the recorded moment, that is to stay as it was recorded
-        self._bound = dict(self.parameters)
+        # where numbers lie in an object of the recorded moment, that is to stay as it was recorded
+        own = {name: wrapping.numbers for name, wrapping in self._wrappings.items()}
+        self._bound = {**self.parameters, **own}
         wrappings = [wrapping.held for wrapping in self._wrappings.values()]
         keep = {id(self._recorder), *map(id, wrappings), *_containers(self.parameters.values())}
         self._undo = Undo([self._arguments, self._namespace], keep)
@@ -474,7 +475,7 @@ def shaped(gradient: Any, leaf: Leaf) -> Any:
     the checker to refuse.
     """
     dtype = np.asarray(gradient).dtype
-    array = np.array(gradient, dtype=float if dtype == object else np.result_type(dtype, np.float16))
+    array = np.array(gradient, dtype=float if dtype.kind == "O" else np.result_type(dtype, np.float16))
     if array.shape == leaf.shape:
         return array
     if array.size == 1:

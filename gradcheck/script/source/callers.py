@@ -59,7 +59,7 @@ class Caller:
 
 
 def caller_of(script: Path, names: Collection[str]) -> Caller | None:
-    """Return a call of one of a script's functions, one that can be run at once before others; None where there is none.
+    """Return a call of one of a script's functions, if there is one, and rather one that can be run at once.
 
     Looked at are the files beside the script, and in folders of tests, that import it.
     """
