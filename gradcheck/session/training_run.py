@@ -195,7 +195,8 @@ def _values(stage: Stage, evaluate: Any, points: Iterable[Mapping[str, Any]]) ->
     try:
         for point in points:
             for name in own:
-                assign(stage.parameters, name, np.asarray(point[name], dtype=float).reshape(own[name].shape))
+                value = stage.in_order(name, point[name])
+                assign(stage.parameters, name, np.asarray(value, dtype=float).reshape(own[name].shape))
             try:
                 with np.errstate(all="ignore"):
                     yield float(np.asarray(evaluate(stage.parameters), dtype=float).reshape(-1)[0])

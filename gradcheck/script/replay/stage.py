@@ -267,15 +267,21 @@ class Stage:
         for pair in self._pairs:
             if pair.output.kind is Kind.CHANGE:
                 before = self._before[pair.slot.name]
-                value = np.asarray(aligned(self.now(pair.slot, variables), pair.slot.leaf.value), dtype=float) - before
+                now = self.in_order(pair.slot.name, self.now(pair.slot, variables))
+                value = np.asarray(now, dtype=float) - before
                 if pair.decay is not None:
                     value = value - np.where(value != 0, eval(pair.decay, dict(roots)) * before, 0.0)
             else:
                 value = follow(roots[pair.output.variable], pair.output.leaf.path)
                 value = value if pair.project is None else pair.project(value)
-            own = shaped(aligned(value, pair.slot.leaf.value), pair.slot.leaf)
+            own = shaped(self.in_order(pair.slot.name, value), pair.slot.leaf)
             found[pair.slot.name] = -own if pair.slot.name in self._turned else own
         return found
+
+    def in_order(self, name: str, value: Any) -> Any:
+        """Return what has labels with these in the order that they have in a parameter at this moment."""
+        wrapping = self._wrappings.get(name)
+        return value if wrapping is None else aligned(value, wrapping.held)
 
     def now(self, slot: Slot, variables: Mapping[str, Any]) -> Any:
         """Return what lies in a slot, in the middle of a replay."""
@@ -370,7 +376,7 @@ class Stage:
         places = [(pair, self._before[pair.slot.name]) for pair in self._pairs]
         for pair, before in [*places, *zip(self._beside, self._before_beside, strict=True)]:
             try:
-                now = plain(aligned(self.now(pair.slot, variables), pair.slot.leaf.value))
+                now = plain(self.in_order(pair.slot.name, self.now(pair.slot, variables)))
                 if not np.array_equal(now, before, equal_nan=True):
                     return True
             except (AttributeError, IndexError, KeyError, TypeError):
