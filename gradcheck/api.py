@@ -103,6 +103,9 @@ def prepare(path: str | Path, options: Options, *, content: str | None = None, b
     except ScriptError as error:
         return Job(shown, error=error, layout=layout)
     settled = resolve(options, comment, place, beside)
+    if settled.call:
+        text = ScriptText.read(place, content).calling(settled.call).with_modules()
+        layout = Layout(text.cells, text.parts)
     # what nobody has said is left to the request's own defaults
     said: dict[str, Any] = {name: getattr(settled, name) for name in ("points", "seed", "method", "fix")}
     said["seconds"] = settled.timeout
@@ -118,6 +121,7 @@ def prepare(path: str | Path, options: Options, *, content: str | None = None, b
         workers=settled.workers or 1,
         max_evals=settled.max_evals,
         resume=settled.resume and str(Path(settled.resume).absolute()),
+        call=settled.call or (),
         cwd=None if folder is None else str(folder),
         content=content,
         **{field: value for field, value in said.items() if value is not None},

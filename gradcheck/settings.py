@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import math
 import os
 import re
 import tomllib
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
@@ -50,6 +52,8 @@ class Options:
         In how many processes to evaluate the loss of a script; 1 by default.
     resume : str, optional
         A file that evaluations are written into, and from which those of an earlier run are taken.
+    call : tuple of str, optional
+        Statements that are run when a script has been run, as if they stood at its end.
     cwd : str, optional
         The folder in which a script is started; by default its own, or the current one where its data lie there.
     """
@@ -74,6 +78,7 @@ class Options:
     max_evals: int | None = None
     workers: int | None = None
     resume: str | None = None
+    call: tuple[str, ...] | None = None
     cwd: str | None = None
 
     def __post_init__(self) -> None:
@@ -81,6 +86,9 @@ class Options:
             value = getattr(self, name)
             if value is not None and not holds(value):
                 raise UsageError(f"{name}: expected {expected}, got {value!r}")
+        for text in self.call or ():
+            if (problem := _no_python(text)) is not None:
+                raise UsageError(f"call: expected Python such as grad(X, y, w), got {text!r}: {problem}")
 
     def over(self, other: Options) -> Options:
         """Return these options, with what they leave open taken from `other`."""
@@ -95,6 +103,20 @@ class Options:
 def names_in(text: str) -> tuple[str, ...]:
     """Return the parts of a text between its commas."""
     return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _no_python(text: str) -> str | None:
+    """Say why a text cannot stand at the end of a script; None where it can."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            is_empty = not ast.parse(text).body
+            compile(text, "<call>", "exec", dont_inherit=True)
+    except SyntaxError as error:
+        return error.msg
+    except (ValueError, RecursionError, MemoryError) as error:
+        return str(error)
+    return "it is empty" if is_empty else None
 
 
 def _truth(text: str) -> bool:
@@ -134,6 +156,7 @@ _KINDS: dict[str, Callable[[str], Any]] = {
     "memory": int,
     "max_evals": int,
     "fix": _truth,
+    "call": lambda text: (text,),
     "cwd": str,
     "select": names_in,
     "ignore": names_in,
@@ -175,6 +198,11 @@ def _from_environment() -> Options:
     return options
 
 
+def _joined(key: str, values: list[Any]) -> str:
+    """Return a list as the text that means the same: statements stand on lines of their own."""
+    return ("\n" if key == "call" else ",").join(map(str, values))
+
+
 def _from_pyproject(script: Path) -> Options:
     for folder in script.absolute().parents:
         file = folder / "pyproject.toml"
@@ -184,6 +212,6 @@ def _from_pyproject(script: Path) -> Options:
                 table = dict(table)
             except (OSError, ValueError, AttributeError, TypeError) as error:
                 raise UsageError(f"{file} cannot be read: {error}") from None
-            texts = {k: ",".join(map(str, v)) if isinstance(v, list) else str(v) for k, v in table.items()}
+            texts = {k: _joined(k, v) if isinstance(v, list) else str(v) for k, v in table.items()}
             return from_texts(texts, f"[tool.gradcheck] in {file}")
     return Options()

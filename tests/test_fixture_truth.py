@@ -153,6 +153,7 @@ def test_unreadable_scripts_expect_an_error(path):
         ("exits", 1, "no data"),
         ("loss_not_scalar", 0, "]"),
         ("nan_loss", 0, ""),
+        ("never_called", 0, "to go on"),
         ("no_gradient", 0, ""),
         ("not_utf8", 1, "no encoding declared"),
         ("null_bytes", 1, "source code cannot contain null bytes"),

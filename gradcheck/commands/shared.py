@@ -45,6 +45,12 @@ _SETTINGS: tuple[Callable[[Any], Any], ...] = (
         "--max-evals", type=int, metavar="N", help="Evaluate the loss at most N times a point. [default: any]"
     ),
     click.option("--memory", type=int, metavar="MIB", help="Memory limit per script. [default: none]"),
+    click.option(
+        "--call",
+        multiple=True,
+        metavar="EXPR",
+        help="Run EXPR when a script has been run, as if it stood at its end; may be given several times.",
+    ),
     click.option("--cwd", metavar="DIR", help="Start scripts in this folder. [default: where they lie]"),
     click.option("--isolated", is_flag=True, help="Leave environment variables and pyproject.toml aside."),
 )
@@ -103,6 +109,7 @@ def arguments_at_dashes(context: click.Context, merged: tuple[str, ...]) -> tupl
 def options_of(flags: dict[str, Any], argv: tuple[str, ...]) -> Options:
     """Return the settings that flags ask for."""
     lists: dict[str, Any] = {name: names_in(flags[name]) for name in _LISTS if flags.get(name) is not None}
+    lists["call"] = flags.get("call") or None
     try:
         return Options(
             argv=argv,

@@ -12,7 +12,7 @@ from gradcheck.errors import UsageError
 from gradcheck.settings import Options, from_texts
 
 NAMES = ("rtol", "atol", "points", "seed", "method", "timeout")
-_LISTS = ("params", "select", "ignore", "argv")
+_LISTS = ("params", "select", "ignore", "argv", "call")
 
 
 def of_command_line(config: pytest.Config) -> Options:

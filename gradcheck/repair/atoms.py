@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.script.record.leaves import is_numeric
+from gradcheck.script.record.wrapped import plain
 from gradcheck.script.source.file import SourceFile
 from gradcheck.script.source.names import is_step_size
 from gradcheck.script.source.syntax import FunctionNode, called_name
@@ -86,7 +87,7 @@ def atoms(source: SourceFile, function: FunctionNode | None, scope: Mapping[str,
 
 def shape_of(atom: Atom, scope: Mapping[str, Any]) -> tuple[int, ...] | None:
     """Return the shape of what an atom stands for; None for what is no array."""
-    value = _value(atom.text, scope)
+    value = plain(_value(atom.text, scope))
     return value.shape if isinstance(value, np.ndarray) else None
 
 

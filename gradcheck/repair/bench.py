@@ -106,7 +106,7 @@ class Bench:
 
     def sites(self) -> list[Site]:
         """Return the places of the text that can be tapped."""
-        return sites_of(self.source.tree)
+        return [site for site in sites_of(self.source.tree) if self.source.is_in_file(site.line)]
 
     def close(self) -> None:
         """Put the functions back."""

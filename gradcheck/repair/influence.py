@@ -11,6 +11,7 @@ import numpy as np
 from gradcheck.repair.bench import Trial
 from gradcheck.repair.budget import Share
 from gradcheck.repair.taps import Site
+from gradcheck.script.record.wrapped import Wrapping
 
 _SIZE, _SEEN = 1e-2, 1e-9
 
@@ -88,6 +89,8 @@ def shaken(value: Any, rng: np.random.Generator) -> Any:
         return not value
     if isinstance(value, float | np.floating):
         return type(value)(value + _SIZE * max(abs(float(value)), 0.1) * (1 + rng.random()))
+    if (wrapping := Wrapping.around(value)) is not None:
+        return wrapping.made(_shaken_array(wrapping.numbers, rng))
     if isinstance(value, np.ndarray):
         return _shaken_array(value, rng)
     if isinstance(value, dict):

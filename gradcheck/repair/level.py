@@ -259,6 +259,7 @@ class Level:
         lines |= neighbours(source.tree, lines)
         # what has an influence on nothing may have been meant to have one
         lines |= {i.site.line for i in self._known.idle}
+        lines = {line for line in lines if source.is_in_file(line)}
         return sorted(restated(source.tree, Text(source.text), lines), key=lambda r: r.cost)
 
     def _tried_statements(self, rewrites: Sequence[Rewrite]) -> Iterator[Accepted]:

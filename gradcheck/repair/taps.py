@@ -65,7 +65,7 @@ class TappedSource(SourceFile):
     def __init__(self, source: SourceFile, codes: Codes | None = None) -> None:
         self._shared = {} if codes is None else codes
         self.path, self.text, self.lines = source.path, source.text, source.lines
-        self.cells, self.tree = source.cells, source.tree
+        self.cells, self.left_out, self.tree = source.cells, source.left_out, source.tree
         self.parts, self.files = source.parts, source.files
 
     def prepared(self, module: ast.Module) -> ast.Module:

@@ -12,7 +12,7 @@ from gradcheck.session.usage import Usage
 from gradcheck.settings import Options
 
 # what a test is handed as it is, where the user has said it
-_PASSED_ON = ("argv", "points", "seed", "rtol", "atol", "method", "timeout", "memory", "isolated")
+_PASSED_ON = ("argv", "call", "points", "seed", "rtol", "atol", "method", "timeout", "memory", "isolated")
 
 
 @dataclass(frozen=True)
@@ -94,7 +94,7 @@ def _settings(options: Options) -> Iterator[Item]:
     for name in _PASSED_ON:
         value = getattr(options, name)
         if value != getattr(empty, name):
-            yield names_tuple("argv=", value) if name == "argv" else f"{name}={_literal(value)}"
+            yield names_tuple(f"{name}=", value) if isinstance(value, tuple) else f"{name}={_literal(value)}"
 
 
 def _literal(value: object) -> str:

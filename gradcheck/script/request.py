@@ -54,6 +54,8 @@ class Request:
         Largest number of evaluations of the loss at a point.
     resume : str or None
         The file that evaluations are written into, and taken from.
+    call : tuple of str
+        What is run when the file has been run, as if it stood at its end.
     cwd : str or None
         The folder in which the script is started; None for its own.
     deadline : float or None
@@ -83,6 +85,7 @@ class Request:
     workers: int = 1
     max_evals: int | None = None
     resume: str | None = None
+    call: tuple[str, ...] = ()
     cwd: str | None = None
     deadline: float | None = None
     usages: bool = False

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.errors import ScriptError
-from gradcheck.script.record.answers import rewind_input
+from gradcheck.script.record.answers import begin_input
 from gradcheck.script.record.kernel import stand_in_for_kernel
 from gradcheck.script.record.leaves import follow, is_numeric
 from gradcheck.script.record.run import Recorder, run_script
@@ -109,7 +109,7 @@ def follow_course(job: CourseRequest) -> Course | ScriptError:
 
 def _follow(job: CourseRequest) -> Course:
     request = job.request
-    source = SourceFile.read(Path(request.path))
+    source = SourceFile.read(Path(request.path), calls=request.call)
     if job.edits:
         source = with_text(source, "\n".join(apply_edits(source.text.split("\n"), job.edits)))
     _seed(request.seed)
@@ -118,7 +118,7 @@ def _follow(job: CourseRequest) -> Course:
     subject = subjects[0]
     data = find_data(recording, subject, job.inputs, job.targets)
     samples = samples_of(recording, subject, data)
-    rewind_input()
+    begin_input(source.path)
     stand_in_for_kernel(source)
     _seed(request.seed)
     watch = Watch(source, subject, data)

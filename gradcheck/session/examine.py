@@ -31,7 +31,7 @@ def examine(request: Request) -> ScriptResult:
     request = replace(request, deadline=time.monotonic() + _SHARE_OF_CHECK * request.seconds)
     source: SourceFile | None = None
     try:
-        source = SourceFile.read(Path(request.path), request.content)
+        source = SourceFile.read(Path(request.path), request.content, request.call)
         recording = run(source, request)
         subjects = understood(recording, request)
         models = with_curves(checked(recording, subjects, request, keeping(subjects, request, began)), request)

@@ -13,7 +13,8 @@ from gradcheck.diagnosis.sight import Sight, sight
 from gradcheck.diagnosis.signature import signature
 from gradcheck.script.check.growth import grown
 from gradcheck.script.check.points import Examined, Seen
-from gradcheck.script.record.run import Recording
+from gradcheck.script.record.raised import how_to_answer
+from gradcheck.script.record.run import SYNTAX, Recording
 from gradcheck.script.request import Request
 from gradcheck.script.source.file import SourceFile
 from gradcheck.script.understand.origin import gradient_source
@@ -22,6 +23,9 @@ from gradcheck.script.understand.unpack import entry_names, split
 from gradcheck.session.apart import shared_findings, told_apart
 from gradcheck.session.result import EntryPoints, GradientSource, ScriptResult, Unchecked
 from gradcheck.session.usage import usage_of
+
+# cells that are named one by one
+_FAILURES = 3
 
 
 def diagnosed(examined: Examined, request: Request, parts: str | None = None) -> ScriptResult:
@@ -142,6 +146,18 @@ def _notes(recording: Recording, subject: Subject, stale: str | None) -> Iterato
         yield (
             f"checked at recorded points only: {function.name} is handed what `{stale}` has computed from the "
             "parameters, and no loop or function calls both"
+        )
+    failures = recording.failures
+    for failure in failures[:_FAILURES]:
+        what = "so its cell was left out" if failure.slug == SYNTAX else "the other cells were run all the same"
+        yield f"line {failure.line} failed, {what}: {failure.message}"
+    if len(failures) > _FAILURES:
+        yield f"{len(failures) - _FAILURES} more cells failed"
+    if recording.unanswered:
+        lines = ", ".join(f"line {line}" for line in recording.unanswered)
+        yield (
+            f"nothing (more) was piped in for `input` in {lines}, so it was given an empty line; to answer it: "
+            f"{how_to_answer(recording.source)}"
         )
     if recording.problem is not None and recording.problem.slug != "script-exited":
         yield f"the script did not run to its end: {recording.problem.message}"

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.script.record.answers import rewind_input
+from gradcheck.script.record.answers import begin_input
 from gradcheck.script.record.kernel import stand_in_for_kernel
 from gradcheck.script.record.leaves import follow
 from gradcheck.script.record.run import Recorder, Recording, StopScript, run_script
@@ -110,7 +110,7 @@ def follow_run(
     source: SourceFile, argv: Sequence[str], region: str, places: Sequence[Slot], most: int, seed: int, seconds: float
 ) -> Run | None:
     """Run a script, and keep its parameters on the way; None where it has no rounds to follow."""
-    rewind_input()
+    begin_input(source.path)
     stand_in_for_kernel(source)
     random.seed(seed)
     np.random.seed(seed)  # noqa: NPY002 - the generator that scripts share
@@ -195,7 +195,8 @@ def _values(stage: Stage, evaluate: Any, points: Iterable[Mapping[str, Any]]) ->
     try:
         for point in points:
             for name in own:
-                assign(stage.parameters, name, np.asarray(point[name], dtype=float).reshape(own[name].shape))
+                value = stage.in_order(name, point[name])
+                assign(stage.parameters, name, np.asarray(value, dtype=float).reshape(own[name].shape))
             try:
                 with np.errstate(all="ignore"):
                     yield float(np.asarray(evaluate(stage.parameters), dtype=float).reshape(-1)[0])

@@ -20,7 +20,8 @@ from gradcheck.script.check.coverage import by_coverage
 from gradcheck.script.check.fresh_data import FreshData
 from gradcheck.script.check.growth import before_growth, fitted, grown
 from gradcheck.script.check.point import Point
-from gradcheck.script.record.run import Call, Recording, script_raised
+from gradcheck.script.record.raised import script_raised
+from gradcheck.script.record.run import Call, Recording
 from gradcheck.script.replay.perturb import assign, moved, put_back
 from gradcheck.script.replay.stage import Stage
 from gradcheck.script.replay.stale import computed_before

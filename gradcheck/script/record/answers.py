@@ -1,10 +1,18 @@
-"""What a script was answered on its standard input, kept so that a later run of it is answered the same."""
+"""What a script was answered on its standard input, kept so that a later run of it is answered the same.
+
+What nobody has answered is answered by an empty line, as many scripts only wait for the Enter key.
+"""
 
 from __future__ import annotations
 
+import builtins
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any, TextIO, cast
+
+# a script that asks again and again takes no empty line for an answer
+_MOST_EMPTY = 100
 
 
 class Answers:
@@ -20,6 +28,11 @@ class Answers:
         self._stream = stream
         self._again = list(again)
         self._given: list[str] = []
+
+    @property
+    def was_answered(self) -> bool:
+        """Whether something was read that is more than the end of a line."""
+        return any(text.strip() for text in self._given)
 
     def rewound(self) -> Answers:
         """Return the same input from its beginning."""
@@ -56,9 +69,59 @@ class Answers:
         return getattr(self._stream, name)
 
 
-def rewind_input() -> None:
+class Questions:
+    """Takes the place of ``input``: gives an empty line where there is nothing, or nothing more, to read.
+
+    Attributes
+    ----------
+    unanswered : list of int
+        The lines of the script that got one.
+    is_over : bool
+        Whether the script has been run, and is played again now: what was answered then cannot be read once more.
+    """
+
+    def __init__(self, ask: Any, path: Path) -> None:
+        self._ask, self._path = ask, str(path)
+        self.unanswered: list[int] = []
+        self.is_over = False
+
+    def __call__(self, prompt: object = "", /) -> str:
+        """Ask for a line."""
+        try:
+            return str(self._ask(prompt))
+        except EOFError:
+            was_answered = isinstance(sys.stdin, Answers) and sys.stdin.was_answered
+            if (self.is_over and was_answered) or len(self.unanswered) >= _MOST_EMPTY:
+                raise
+            if not self.is_over:
+                self.unanswered.append(self._line())
+            return ""
+
+    def _line(self) -> int:
+        frame = sys._getframe(2)
+        while frame.f_back is not None and frame.f_code.co_filename != self._path:
+            frame = frame.f_back
+        return frame.f_lineno
+
+
+_ASK = builtins.input
+
+
+def begin_input(path: Path) -> None:
     """Let the next run of a script read its standard input from the beginning."""
     if isinstance(sys.stdin, Answers):
         sys.stdin = cast(TextIO, sys.stdin.rewound())
     elif sys.stdin is not None:
         sys.stdin = cast(TextIO, Answers(sys.stdin))
+    vars(builtins)["input"] = Questions(_ASK, path)
+
+
+def end_input() -> None:
+    """Take note that the script has been run."""
+    if isinstance(builtins.input, Questions):
+        builtins.input.is_over = True
+
+
+def unanswered() -> list[int]:
+    """Return the lines in which the last run has got an empty line for an answer."""
+    return builtins.input.unanswered if isinstance(builtins.input, Questions) else []

@@ -10,13 +10,13 @@ from typing import Any
 import numpy as np
 
 from gradcheck.script.record.objects import own_attributes
+from gradcheck.script.record.wrapped import NUMBERS, is_wrapped
 
 _DEPTH = 5
 # of a container, so many parts are told apart
 _MOST_PARTS = 50
 # `self.__w` of a class Net is stored as `_Net__w`
 _PRIVATE = re.compile(r"^_[A-Za-z]\w*?(?=__\w*[A-Za-z0-9]$)")
-_NUMBER = (int, float, np.integer, np.floating)
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ Path = tuple[Step, ...]
 
 @dataclass(frozen=True)
 class Leaf:
-    """A scalar, an array or a (nested) list of numbers inside a variable.
+    """A scalar, an array, a pandas object or a (nested) list of numbers inside a variable.
 
     Attributes
     ----------
@@ -113,7 +113,7 @@ def leaves(name: str, value: Any) -> list[Leaf]:
 
 def _leaves(name: str, value: Any, path: Path, replaceable: bool, above: frozenset[int]) -> Iterator[Leaf]:
     if is_numeric(value):
-        yield Leaf(name, path, value, replaceable or isinstance(value, np.ndarray | list))
+        yield Leaf(name, path, value, replaceable or is_object(value))
         return
     if len(path) >= _DEPTH or id(value) in above:
         return
@@ -159,18 +159,23 @@ def _is_array_of_objects(value: Any) -> bool:
 
 
 def is_numeric(value: Any) -> bool:
-    """Whether a value is a number, an array of numbers, or a rectangular (nested) list of numbers."""
+    """Whether a value is a number, an array or pandas object of numbers, or a rectangular (nested) list of them."""
     if isinstance(value, bool | np.bool_):
         return False
-    if isinstance(value, _NUMBER):
+    if isinstance(value, NUMBERS):
         return True
-    if isinstance(value, np.ndarray):
+    if isinstance(value, np.ndarray) and value.dtype != object:
         return value.dtype.kind in "fiu" and value.size > 0
-    return isinstance(value, list) and len(value) > 0 and _is_number_list(value)
+    return is_wrapped(value) or (isinstance(value, list) and len(value) > 0 and _is_number_list(value))
+
+
+def is_object(value: Any) -> bool:
+    """Whether numbers lie in an object of their own, which is known again wherever it is met."""
+    return not isinstance(value, NUMBERS)
 
 
 def _is_number_list(value: list[Any]) -> bool:
-    if all(isinstance(item, _NUMBER) and not isinstance(item, bool) for item in value):
+    if all(isinstance(item, NUMBERS) and not isinstance(item, bool) for item in value):
         return True
     if not all(isinstance(item, list) and len(item) == len(value[0]) > 0 for item in value):
         return False

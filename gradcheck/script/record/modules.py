@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import ast
 import importlib.abc
 import importlib.machinery
 import sys
 import types
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from gradcheck.script.source.file import SourceFile
-from gradcheck.script.source.linking import Linked
 from gradcheck.script.source.place import Part
 
 # what a module's definitions are marked with while it runs
@@ -113,16 +111,3 @@ def _root(part: Part) -> str:
     """Return the folder in which the import of a module begins."""
     depth = part.name.count(".") + part.is_package
     return str(Path(part.path).parents[depth])
-
-
-def apart(tree: ast.Module, modules: Sequence[Linked]) -> tuple[ast.Module, dict[str, ast.Module]]:
-    """Return the statements of the script alone, and those of each module."""
-    futures = [s for s in tree.body if isinstance(s, ast.ImportFrom) and s.module == "__future__"]
-    rest = [s for s in tree.body if s not in futures]
-
-    def within(part: Any) -> Iterator[ast.stmt]:
-        return (s for s in rest if part.start <= s.lineno <= part.end)
-
-    pieces = {m.part.name: ast.Module([*futures, *within(m.part)], []) for m in modules}
-    taken = {s for piece in pieces.values() for s in piece.body} - set(futures)
-    return ast.Module([s for s in tree.body if s not in taken], []), pieces

@@ -8,7 +8,6 @@ import signal
 import sys
 import threading
 import time
-import traceback
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
@@ -19,10 +18,13 @@ from typing import Any
 from gradcheck.errors import ScriptError
 from gradcheck.evaluate.random_state import RandomState
 from gradcheck.script.record import implied
+from gradcheck.script.record.answers import end_input, unanswered
 from gradcheck.script.record.handed import Handed, HandedPairs, along, listening
 from gradcheck.script.record.instrument import HOOK, instrument
 from gradcheck.script.record.leaves import Identities, identities
-from gradcheck.script.record.modules import Importer, apart
+from gradcheck.script.record.modules import Importer
+from gradcheck.script.record.pieces import Piece, apart
+from gradcheck.script.record.raised import call_raised, exited, script_raised
 from gradcheck.script.record.state import Copier, module_variables
 from gradcheck.script.source.file import SourceFile
 
@@ -31,6 +33,8 @@ RECORDED_CALLS = frozenset({1, 2, 3, 5, 10, 20, 50, 100, 200, 500})
 QUIET_SECONDS = 1.5
 # a script that sleeps for so long will not go on
 PAUSE_SECONDS = 4.0
+# the slug of what is no Python
+SYNTAX = "syntax-error"
 # what a script uses of the processor even while it sleeps
 _ASLEEP_SECONDS = 0.03
 _TICK_SECONDS = 0.1
@@ -94,6 +98,10 @@ class Recording:
         The object behind the hooks of that module.
     problem : ScriptError or None
         Why the script did not run to its end, where it did not.
+    failed : tuple of ScriptError
+        What cells of a notebook have raised; those below them were run all the same.
+    unanswered : tuple of int
+        The lines that have asked for input and got an empty line.
     stops : dict
         Where replays of it, as it stands, have to end; kept by whoever replays.
     """
@@ -104,7 +112,15 @@ class Recording:
     calls: tuple[Call, ...]
     counts: dict[str, int]
     problem: ScriptError | None
+    failed: tuple[ScriptError, ...] = ()
+    unanswered: tuple[int, ...] = ()
     stops: dict[Any, Any] = field(default_factory=dict, init=False, compare=False)
+
+    @property
+    def failures(self) -> list[ScriptError]:
+        """Why cells of a notebook were not run, or not to their end, from the top."""
+        unread = [ScriptError(f"not valid Python: {why}", slug=SYNTAX, line=line) for line, why in self.source.left_out]
+        return sorted([*unread, *self.failed], key=lambda error: error.line or 0)
 
     def of(self, name: str) -> tuple[Call, ...]:
         """Return the recorded calls of a function or rounds of a loop."""
@@ -144,6 +160,8 @@ class Recorder:
         The number of entries from which on none is let pass any more.
     deadline : float
         When no replay is begun any more, on the clock of ``time.monotonic``.
+    failed : list of ScriptError
+        What cells of a notebook have raised.
     tap : callable
         While a replay runs with taps: receives the number of a place and its value, and returns what takes its place.
     """
@@ -160,6 +178,7 @@ class Recorder:
         self.busy = False
         self.last_news = time.process_time()
         self.namespace: dict[str, Any] = {}
+        self.failed: list[ScriptError] = []
         self.watched: str | None = None
         self.returned: Callable[[dict[str, Any], Any], object] | None = None
         self.entered: Callable[[dict[str, Any]], object] | None = None
@@ -176,6 +195,21 @@ class Recorder:
         self._wanted = wanted
         self._handed, self._since = HandedPairs(), dict[str, int]()
         self._thread = threading.get_ident()
+        # how many calls had been recorded when the last part began; None before that
+        self._at_last: int | None = 0
+
+    def wait(self) -> None:
+        """Take note that more comes after what is run now."""
+        self._at_last = None
+
+    def begin_last(self) -> None:
+        """Take note that the last part begins: it is recorded as if nothing had been before."""
+        self._at_last = len(self.calls)
+        self._since = dict(self.counts)
+
+    def has_seen(self, awaited: Set[str]) -> bool:
+        """Whether something that is waited for was recorded in the last part."""
+        return self._at_last is not None and any(call.function in awaited for call in self.calls[self._at_last :])
 
     def enter(self, function: str) -> bool:
         """Count a call; True when it is to be recorded."""
@@ -314,7 +348,9 @@ def record(
     """
     recorder = Recorder(wanted, by_place)
     module, problem = run_script(source, argv, seconds, recorder, wanted, awaited)
-    return Recording(source, module, recorder, tuple(recorder.calls), dict(recorder.counts), problem)
+    calls, failed = tuple(recorder.calls), tuple(recorder.failed)
+    asked = tuple(dict.fromkeys(unanswered()))
+    return Recording(source, module, recorder, calls, dict(recorder.counts), problem, failed, asked)
 
 
 def run_script(
@@ -329,28 +365,59 @@ def run_script(
     sys.modules["__main__"] = module
     sys.argv = [str(source.path), *argv]
     sys.path.insert(0, str(source.path.parent))
-    script, modules = apart(instrument(source, stops), source.modules)
-    code = compile(script, str(source.path), "exec")
-    codes = {name: compile(tree, str(source.path), "exec") for name, tree in modules.items()}
-    Importer(source, codes, module.__dict__).install()
+    pieces, modules = apart(instrument(source, stops), source)
+    Importer(source, modules, module.__dict__).install()
     problem: ScriptError | None = None
     try:
         with _alarm(recorder, seconds, awaited, source.path), listening(recorder.hand):
-            exec(code, module.__dict__)
+            problem = _run_pieces(pieces, source, recorder)
     except StopScript as stop:
         problem = stop.problem
-    except SystemExit as error:
-        problem = _exited(error, source)
-    except BaseException as error:  # noqa: BLE001 - whatever a user's script raises is reported
-        problem = script_raised(error, source)
     finally:
         recorder.recording = False
         recorder.forget()
+        end_input()
     return module, problem
 
 
 def _within(found: Identities) -> Identities:
     return {(name, path): identity for (name, path), identity in found.items() if path}
+
+
+def _run_pieces(pieces: Sequence[Piece], source: SourceFile, recorder: Recorder) -> ScriptError | None:
+    """Run a script; return why it did not run to its end."""
+    last = pieces[-1] if pieces[-1].is_call else None
+    if last is not None:
+        recorder.wait()
+    for piece in pieces if last is None else pieces[:-1]:
+        try:
+            exec(piece.code, recorder.namespace)
+        except StopScript:
+            raise
+        except SystemExit as error:
+            if last is None or error.code not in (None, 0):
+                return exited(error, source)
+            break
+        except BaseException as error:  # noqa: BLE001 - whatever a user's script raises is reported
+            problem = script_raised(error, source)
+            if not piece.is_cell or not isinstance(error, Exception) or isinstance(error, MemoryError):
+                return problem
+            recorder.failed.append(problem)
+    return None if last is None else _run_call(last, source, recorder)
+
+
+def _run_call(call: Piece, source: SourceFile, recorder: Recorder) -> ScriptError | None:
+    """Run what the user has asked for at the end of a script; return why it did not run to its end."""
+    recorder.begin_last()
+    try:
+        exec(call.code, recorder.namespace)
+    except StopScript:
+        raise
+    except SystemExit as error:
+        return exited(error, source)
+    except BaseException as error:  # noqa: BLE001 - whatever the user's code raises is reported
+        return call_raised(error, source, recorder.namespace)
+    return None
 
 
 def _pass(_: int) -> None:
@@ -385,7 +452,7 @@ def _alarm(recorder: Recorder, seconds: float, awaited: Set[str], path: Path) ->
         if used - active[1] > _ASLEEP_SECONDS:
             active = now, used
         is_quiet = used - recorder.last_news > QUIET_SECONDS or now - active[0] > PAUSE_SECONDS
-        if is_quiet and any(call.function in awaited for call in recorder.calls):
+        if is_quiet and recorder.has_seen(awaited):
             raise StopScript
 
     before = signal.signal(signal.SIGALRM, tick)
@@ -408,28 +475,3 @@ def line_in(path: Path, frame: types.FrameType | None) -> int | None:
     while frame is not None and frame.f_code.co_filename != str(path):
         frame = frame.f_back
     return frame.f_lineno if frame else None
-
-
-def script_raised(error: BaseException, source: SourceFile) -> ScriptError:
-    """Describe an exception of the user's code by its line in the user's file."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame.lineno for frame in frames if frame.filename == str(source.path)]
-    line = own[-1] if own else None
-    if isinstance(error, EOFError) and line and "input" in source.lines[line - 1]:
-        return ScriptError(
-            "the script asks for input, and nothing (more) was piped in; pipe its answers: "
-            f"printf 'first\\nsecond\\n' | gradcheck run {source.path.name}",
-            slug="needs-input",
-            line=line,
-        )
-    if isinstance(error, MemoryError):
-        return ScriptError("the script ran out of memory", slug="memory", line=line)
-    # the last line of a traceback, made by the standard library because an exception's own text may fail
-    text = "".join(traceback.format_exception_only(error)).strip()
-    return ScriptError(f"the script raised {text}", slug="script-raised", line=line)
-
-
-def _exited(error: SystemExit, source: SourceFile) -> ScriptError:
-    code = 0 if error.code is None else error.code
-    said = f"with exit code {code}" if isinstance(code, int) else f"and said: {code}"
-    return ScriptError(f"the script ended itself {said}", slug="script-exited", line=script_raised(error, source).line)

@@ -16,6 +16,7 @@ import numpy as np
 
 from gradcheck.numerics.arrays import same_bits
 from gradcheck.script.record.objects import own_attributes
+from gradcheck.script.record.wrapped import is_pandas
 
 _ATOMS = (types.ModuleType, types.FunctionType, types.BuiltinFunctionType, type)
 
@@ -188,7 +189,12 @@ def _remember(value: object) -> _Memory | None:
             value.update(members)
 
         return _Memory(lambda: value != members, refill)
-    return _remember_generator(value)
+    return _remember_frame(value) if is_pandas(value) else _remember_generator(value)
+
+
+def _remember_frame(value: Any) -> _Memory:
+    saved = value.copy()
+    return _Memory(lambda: not value.equals(saved), lambda: type(value).__init__(value, saved.copy()))
 
 
 def _remember_array(value: np.ndarray[Any, Any]) -> _Memory:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.script.record.leaves import Leaf, Path, follow, leaves
+from gradcheck.script.record.leaves import Leaf, Path, follow, is_object, leaves
 from gradcheck.script.record.run import Call
 from gradcheck.script.replay.outputs import Output
 from gradcheck.script.source.names import base_name, fold, is_gradient_function, is_gradient_word, parameter_of
@@ -92,7 +92,7 @@ def slots(region: Code, moment: Call, read: Set[str]) -> list[Slot]:
         for leaf in leaves(variable, value):
             # a number in an object is the same one on every way to that object
             place: object = id(leaf.value)
-            if not isinstance(leaf.value, np.ndarray | list):
+            if not is_object(leaf.value):
                 place = (id(follow(value, leaf.path[:-1])), leaf.path[-1].key) if leaf.path else None
             if place is None or place not in seen:
                 seen.add(place)

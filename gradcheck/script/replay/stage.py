@@ -19,9 +19,10 @@ import numpy as np
 from gradcheck.errors import ScriptError
 from gradcheck.evaluate.random_state import RandomState
 from gradcheck.numerics.arrays import same_bits
-from gradcheck.script.record.leaves import Leaf, follow, is_numeric, with_value
+from gradcheck.script.record.leaves import Leaf, follow, is_numeric, is_object, with_value
 from gradcheck.script.record.run import Call, OutOfTime, Recording
 from gradcheck.script.record.state import Undo
+from gradcheck.script.record.wrapped import Wrapping, aligned, plain
 from gradcheck.script.replay.backward import Backward
 from gradcheck.script.replay.outputs import RESULT, Kind
 from gradcheck.script.replay.pairing import Slot
@@ -147,13 +148,19 @@ class Stage:
     def _bind(self) -> None:
         """Take the parameters, and what has to be undone after a replay, from where they lie now."""
         self.parameters: dict[str, Any] = {}
+        self._wrappings: dict[str, Wrapping] = {}
         for pair in self._pairs:
-            value = _differentiable(self._value(pair.slot))
+            value = self._value(pair.slot)
+            if (wrapping := Wrapping.around(value)) is not None:
+                self._wrappings[pair.slot.name], value = wrapping, wrapping.numbers
+            value = _differentiable(value)
             self.parameters[pair.slot.name] = value
             self._put(pair.slot, value)
-        # where a number lies in an object of the recorded moment, that is to stay as it was recorded
-        self._bound = dict(self.parameters)
-        keep = {id(self._recorder), *_containers(self.parameters.values())}
+        # where numbers lie in an object of the recorded moment, that is to stay as it was recorded
+        own = {name: wrapping.numbers for name, wrapping in self._wrappings.items()}
+        self._bound = {**self.parameters, **own}
+        wrappings = [wrapping.held for wrapping in self._wrappings.values()]
+        keep = {id(self._recorder), *map(id, wrappings), *_containers(self.parameters.values())}
         self._undo = Undo([self._arguments, self._namespace], keep)
 
     @contextmanager
@@ -186,11 +193,11 @@ class Stage:
         """Return the loss as a function of the parameters: as they are before the script moves them."""
         code = compile(expression.text, "<loss>", "eval")
         if expression.at_entry:
-            return lambda parameters: self.look_at_entry(parameters, lambda variables, _: eval(code, variables))
+            return lambda parameters: self.look_at_entry(parameters, lambda variables, _: _one(eval(code, variables)))
         self._find_first_change()
         return lambda parameters: self._play(
             parameters,
-            lambda variables, result: eval(code, _with_result(self._as_put(variables), result)),
+            lambda variables, result: _one(eval(code, _with_result(self._as_put(variables), result))),
             self._first_change,
         )
 
@@ -231,8 +238,10 @@ class Stage:
             if (
                 now is not None
                 and is_numeric(now)
-                and not np.array_equal(np.ravel(now), np.ravel(before), equal_nan=True)
+                and not np.array_equal(np.ravel(plain(now)), np.ravel(before), equal_nan=True)
             ):
+                wrapping = self._wrappings.get(name)
+                before = before if wrapping is None else wrapping.made(before)
                 changed[local] = before.tolist() if isinstance(now, list) or before.shape == () else before
         return {**variables, **changed} if changed else variables
 
@@ -269,14 +278,21 @@ class Stage:
         for pair in self._pairs:
             if pair.output.kind is Kind.CHANGE:
                 before = self._before[pair.slot.name]
-                value = np.asarray(self.now(pair.slot, variables)) - before
+                now = self.in_order(pair.slot.name, self.now(pair.slot, variables))
+                value = np.asarray(now, dtype=float) - before
                 if pair.decay is not None:
                     value = value - np.where(value != 0, eval(pair.decay, dict(roots)) * before, 0.0)
             else:
                 value = follow(roots[pair.output.variable], pair.output.leaf.path)
-            own = shaped(value if pair.project is None else pair.project(value), pair.slot.leaf)
+            value = value if pair.project is None else pair.project(value)
+            own = shaped(self.in_order(pair.slot.name, value), pair.slot.leaf)
             found[pair.slot.name] = -own if pair.slot.name in self._turned else own
         return found
+
+    def in_order(self, name: str, value: Any) -> Any:
+        """Return what has labels with these in the order that they have in a parameter at this moment."""
+        wrapping = self._wrappings.get(name)
+        return value if wrapping is None else aligned(value, wrapping.held)
 
     def now(self, slot: Slot, variables: Mapping[str, Any]) -> Any:
         """Return what lies in a slot, in the middle of a replay."""
@@ -298,7 +314,7 @@ class Stage:
         for pair in self._pairs:
             self._put(pair.slot, parameters[pair.slot.name])
         self._before = {name: np.array(value) for name, value in parameters.items()}
-        self._before_beside = [np.array(self._value(pair.slot)) for pair in self._beside]
+        self._before_beside = [np.array(plain(self._value(pair.slot))) for pair in self._beside]
         items = {name: _items(value) for name, value in parameters.items()}
         found: list[Any] = []
 
@@ -316,7 +332,8 @@ class Stage:
         if at_entry:
             self._recorder.entered = lambda arguments: returned(arguments, None)
         else:
-            self._recorder.entered = lambda arguments: self._handed.update(_handed(arguments, parameters))
+            held = {**parameters, **{name: wrapping.held for name, wrapping in self._wrappings.items()}}
+            self._recorder.entered = lambda arguments: self._handed.update(_handed(arguments, held))
         if stop is not None:
             self._recorder.at = stop.counting(lambda: reached(self._variables(), None))
         try:
@@ -373,7 +390,8 @@ class Stage:
         places = [(pair, self._before[pair.slot.name]) for pair in self._pairs]
         for pair, before in [*places, *zip(self._beside, self._before_beside, strict=True)]:
             try:
-                if not np.array_equal(self.now(pair.slot, variables), before, equal_nan=True):
+                now = plain(self.in_order(pair.slot.name, self.now(pair.slot, variables)))
+                if not np.array_equal(now, before, equal_nan=True):
                     return True
             except (AttributeError, IndexError, KeyError, TypeError):
                 continue
@@ -401,6 +419,8 @@ class Stage:
 
     def _put(self, slot: Slot, value: Any) -> None:
         root = self._root(slot)
+        if (wrapping := self._wrappings.get(slot.name)) is not None and isinstance(value, np.ndarray):
+            value = wrapping.filled(value)
         root[slot.variable] = with_value(root.get(slot.variable), slot.path, value)
 
 
@@ -437,11 +457,17 @@ def _with_result(variables: dict[str, Any], result: Any) -> dict[str, Any]:
     return variables if result is None else {**variables, RESULT: result}
 
 
+def _one(loss: Any) -> Any:
+    """Return a loss that comes in a list, or in an array of objects, as a number; any other as it is."""
+    is_held = isinstance(loss, list) or (isinstance(loss, np.ndarray) and loss.dtype == object)
+    return np.array(loss, dtype=float) if is_held and is_numeric(loss) else loss
+
+
 def _handed(arguments: Mapping[str, Any], parameters: Mapping[str, Any]) -> dict[str, str]:
     """Return which arguments of a call are parameters: the same object, or a number that no other parameter is."""
     found = {}
     for local, value in arguments.items():
-        if isinstance(value, np.ndarray | list):
+        if is_object(value):
             same = [name for name, own in parameters.items() if own is value]
         else:
             numbers = {name: own for name, own in parameters.items() if isinstance(own, float)}
@@ -468,7 +494,8 @@ def shaped(gradient: Any, leaf: Leaf) -> Any:
     Axes of length one are dropped or added, and a single number is broadcast; other shapes come back unchanged, for
     the checker to refuse.
     """
-    array = np.array(gradient, dtype=np.result_type(np.asarray(gradient).dtype, np.float16))
+    dtype = np.asarray(gradient).dtype
+    array = np.array(gradient, dtype=float if dtype.kind == "O" else np.result_type(dtype, np.float16))
     if array.shape == leaf.shape:
         return array
     if array.size == 1:

@@ -18,9 +18,9 @@ from gradcheck.script.source.beside import Neighbourhood
 from gradcheck.script.source.lambdas import with_lambdas_defined
 from gradcheck.script.source.linking import MAIN, Linked, is_linkable, link
 from gradcheck.script.source.notebook import SUFFIX, read_notebook
-from gradcheck.script.source.place import Cells, Part
+from gradcheck.script.source.place import CALL, Cells, Part
 from gradcheck.script.source.rounds import with_rounds
-from gradcheck.script.source.syntax import Function, Loop, functions_in, loops_in
+from gradcheck.script.source.syntax import Function, Loop, functions_in, loops_in, with_futures_first
 from gradcheck.script.source.updates import updates_of
 
 _DERIVATIVE_KEYWORDS = {"jac", "fprime", "grad", "gradient", "Dfun"}
@@ -52,7 +52,10 @@ class ScriptText:
     cells : Cells or None
         For a notebook: where its cells begin.
     parts : tuple of Part
-        For a program of several files, whose modules stand below the script: where each of them stands.
+        For a program of several files, whose modules stand below the script: where each of them stands. What is run at
+        the end of the script stands between them.
+    left_out : tuple of (int, str)
+        For a notebook: the lines at which cells are no Python, and why; nothing of these cells is in the code.
     """
 
     path: Path
@@ -60,6 +63,7 @@ class ScriptText:
     lines: tuple[str, ...]
     cells: Cells | None = None
     parts: tuple[Part, ...] = ()
+    left_out: tuple[tuple[int, str], ...] = ()
 
     @classmethod
     def read(cls, path: Path, content: str | None = None) -> ScriptText:
@@ -70,16 +74,27 @@ class ScriptText:
             raise ScriptError("the file is empty: there is nothing to check", slug="empty", line=1)
         if is_notebook:
             notebook = read_notebook(text)
-            return cls(path, "\n".join(notebook.code) + "\n", notebook.lines, notebook.cells)
+            code = "\n".join(notebook.code) + "\n"
+            return cls(path, code, notebook.lines, notebook.cells, left_out=notebook.left_out)
         # not splitlines, which ends lines at form feeds and other characters where Python does not
         return cls(path, text, tuple(text.removesuffix("\n").split("\n")))
+
+    def calling(self, calls: Sequence[str]) -> ScriptText:
+        """Return the text with statements that are run as if they stood at its end, and that belong to no file."""
+        if not calls:
+            return self
+        lines = "\n".join(calls).split("\n")
+        script = Part(MAIN, str(self.path), 1, len(self.lines))
+        call = Part(CALL, CALL, len(self.lines) + 1, len(self.lines) + len(lines))
+        code = _ended(self.code) + _ended("\n".join(lines))
+        return replace(self, code=code, lines=(*self.lines, *lines), parts=(script, call))
 
     def with_modules(self) -> ScriptText:
         """Return the program: the script, and below it the modules beside it that it imports."""
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                tree = self._tree()
+                tree = ast.Module([statement for body in self._bodies() for statement in body], [])
         except (SyntaxError, RecursionError, MemoryError):
             return self
         around = Neighbourhood(self.path, tree)
@@ -91,7 +106,8 @@ class ScriptText:
         if not found:
             return self
         code, lines = _ended(self.code), list(self.lines)
-        parts = [Part(MAIN, str(self.path), 1, len(lines), around.package)]
+        script, *call = self.parts or (Part(MAIN, str(self.path), 1, len(lines)),)
+        parts = [replace(script, package=around.package), *call]
         for module, source in found:
             start = len(lines) + 1
             lines += source.lines
@@ -101,10 +117,13 @@ class ScriptText:
 
     def parse(self) -> SourceFile:
         """Return the script with its syntax tree."""
+        if self.left_out and not self.code.strip():
+            line, why = self.left_out[0]
+            raise ScriptError(f"not valid Python: {why}", slug="syntax-error", line=line)
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of the script, which Python shows when it runs
-                tree, files = self._program() if self.parts else (self._tree(), [])
+                tree, files = self._program()
                 return SourceFile(self, with_rounds(with_lambdas_defined(tree)), files)
         except SyntaxError as error:
             raise ScriptError(f"not valid Python: {error.msg}", slug="syntax-error", line=error.lineno) from None
@@ -112,15 +131,28 @@ class ScriptText:
             raise ScriptError("too deeply nested to be parsed", slug="syntax-error", line=1) from None
 
     def _program(self) -> tuple[ast.Module, list[Linked]]:
-        """Return the tree of all files, and what became of each."""
+        """Return the tree of all files, and what became of each where there are several."""
+        bodies = self._bodies()
+        files = [part for part in self.parts if part.name != CALL]
+        if len(files) < 2:
+            return with_futures_first([statement for body in bodies for statement in body]), []
+        if len(files) < len(self.parts):
+            script, call, *modules = bodies
+            bodies = [[*script, *call], *modules]
+        linked = link(files, bodies)
+        return with_futures_first([statement for file in linked for statement in file.body]), linked
+
+    def _bodies(self) -> list[list[ast.stmt]]:
+        """Return the statements of each part."""
+        if not self.parts:
+            return [self._tree().body]
         code = self.code.split("\n")
         script = "\n".join(code[: self.parts[0].end]) + "\n"
         bodies = [replace(self, code=script, parts=())._tree().body]
         for part in self.parts[1:]:
             text = "\n" * (part.start - 1) + "\n".join(code[part.start - 1 : part.end])
             bodies.append(ast.parse(text, filename=str(self.path)).body)
-        linked = link(self.parts, bodies)
-        return _with_futures_first([statement for file in linked for statement in file.body]), linked
+        return bodies
 
     def _tree(self) -> ast.Module:
         if self.cells is None:
@@ -133,19 +165,12 @@ class ScriptText:
             cell = "\n" * (start - 1) + "\n".join(code[start - 1 : end])
             try:
                 tree = ast.parse(cell, filename=str(self.path))
-                # what only compiling finds, `await` or `return` outside of a function, belongs to its cell, too
-                compile(tree, str(self.path), "exec", dont_inherit=True)
+                compile(with_futures_first(tree.body), str(self.path), "exec", dont_inherit=True)
             except SyntaxError as error:
                 error.lineno = min(error.lineno or start, end)
                 raise
             body += tree.body
-        return _with_futures_first(body)
-
-
-def _with_futures_first(body: list[ast.stmt]) -> ast.Module:
-    """Return statements with those in front that each cell of a notebook, and each file, may begin with."""
-    futures = [s for s in body if isinstance(s, ast.ImportFrom) and s.module == "__future__"]
-    return ast.Module([*futures, *(s for s in body if s not in futures)], type_ignores=[])
+        return with_futures_first(body)
 
 
 def _parsed_module(path: Path) -> SourceFile | None:
@@ -175,18 +200,32 @@ class SourceFile:
         self.path, self.parts, self.files = text.path, text.parts, tuple(files)
         self.text = text.code
         self.lines = list(text.lines)
-        self.cells = text.cells
+        self.cells, self.left_out = text.cells, text.left_out
         self.tree = tree
 
     @classmethod
-    def read(cls, path: Path, content: str | None = None) -> SourceFile:
-        """Read and parse a script with the modules beside it, see `ScriptText.read`."""
-        return ScriptText.read(path, content).with_modules().parse()
+    def read(cls, path: Path, content: str | None = None, calls: Sequence[str] = ()) -> SourceFile:
+        """Read and parse a script with what is run at its end and the modules beside it, see `ScriptText.read`."""
+        return ScriptText.read(path, content).calling(calls).with_modules().parse()
 
     @property
     def modules(self) -> tuple[Linked, ...]:
         """The modules beside the script."""
         return self.files[1:]
+
+    @property
+    def call(self) -> Part | None:
+        """What is run at the end of the script and stands in no file; None where there is none."""
+        return next((part for part in self.parts if part.name == CALL), None)
+
+    @property
+    def called(self) -> list[str]:
+        """The lines of that."""
+        return [] if self.call is None else self.lines[self.call.start - 1 : self.call.end]
+
+    def is_in_file(self, line: int) -> bool:
+        """Whether a line stands in a file, so that it can be edited there."""
+        return self.call is None or not self.call.start <= line <= self.call.end
 
     @property
     def unknown(self) -> frozenset[tuple[str, str]]:

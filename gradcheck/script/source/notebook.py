@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import logging
 import warnings
@@ -13,6 +14,7 @@ from typing import Any
 from gradcheck.errors import ScriptError
 from gradcheck.script.source.magics import without_magics
 from gradcheck.script.source.place import Cells
+from gradcheck.script.source.syntax import with_futures_first
 
 SUFFIX = ".ipynb"
 _FORMAT = 4
@@ -28,11 +30,14 @@ class Notebook:
         The lines of all code cells, as their author sees them.
     code : tuple of str
         As many lines, with magics and shell commands replaced by Python that does nothing.
+    left_out : tuple of (int, str)
+        The lines at which cells are no Python, and why; such a cell is empty in the code.
     """
 
     lines: tuple[str, ...]
     code: tuple[str, ...]
     cells: Cells
+    left_out: tuple[tuple[int, str], ...] = ()
 
 
 def read_notebook(text: str) -> Notebook:
@@ -45,13 +50,36 @@ def read_notebook(text: str) -> Notebook:
     if not any(line.strip() for lines in sources for line in lines):
         raise ScriptError("the notebook's code cells are empty: there is nothing to check", slug="empty")
     starts = [1]
+    code: list[str] = []
+    left_out: list[tuple[int, str]] = []
     for lines in sources:
+        cell = without_magics(lines)
+        if (problem := _no_python(cell, starts[-1])) is not None:
+            left_out.append(problem)
+            cell = [""] * len(lines)
+        code += cell
         starts.append(starts[-1] + len(lines))
     return Notebook(
         lines=tuple(line for lines in sources for line in lines),
-        code=tuple(line for lines in sources for line in without_magics(lines)),
+        code=tuple(code),
         cells=Cells(tuple(starts[:-1]), starts[-1] - 1),
+        left_out=tuple(left_out),
     )
+
+
+def _no_python(cell: list[str], start: int) -> tuple[int, str] | None:
+    """Return the line at which a cell that begins at a line is no Python, and why; None where it is Python."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of the cell, which Python shows when it runs
+            tree = ast.parse("\n" * (start - 1) + "\n".join(cell))
+            # what only compiling finds, `await` or `return` outside of a function, belongs to its cell, too
+            compile(with_futures_first(tree.body), "<cell>", "exec", dont_inherit=True)
+    except SyntaxError as error:
+        return min(error.lineno or start, start + len(cell) - 1), error.msg
+    except (RecursionError, MemoryError):
+        return start, "too deeply nested to be parsed"
+    return None
 
 
 def _upgraded(text: str) -> Mapping[str, Any]:

@@ -19,6 +19,8 @@ _LINES = re.compile(
 
 # U+02D1, a letter by Unicode
 DOT = "ˑ"
+# the part of a program that stands in no file: what the user has asked to be run at the end of the script
+CALL = "--call"
 
 
 def shown(text: str) -> str:
@@ -33,9 +35,9 @@ class Part:
     Attributes
     ----------
     name : str
-        The module's dotted name; ``__main__`` for the script.
+        The module's dotted name; ``__main__`` for the script, `CALL` for what is run at its end.
     path : str
-        The file.
+        The file; `CALL` where there is none.
     start, end : int
         Its first and last line in the text of the program, counted from 1.
     package : str
@@ -123,6 +125,8 @@ class Layout:
     def place(self, path: str, line: int) -> Place:
         """Return where a line stands, of a script that the user calls `path`."""
         part = self._module(line)
+        if part is not None and part.name == CALL:
+            return Place(CALL, line - part.start + 1, module=CALL)
         if part is not None:
             module = os.path.relpath(part.path, os.path.dirname(self.parts[0].path))  # noqa: PTH120 - of other roots, too
             module = PurePath(module).as_posix()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -154,6 +154,12 @@ class Loop(Code):
 # the variable of a loop of one round, which stands for code outside of loops
 ONCE = "__gradcheck_once__"
 ASSIGNMENTS = (ast.Assign, ast.AugAssign, ast.AnnAssign)
+
+
+def with_futures_first(body: Sequence[ast.stmt]) -> ast.Module:
+    """Return statements with those in front that each cell of a notebook, and each file, may have: ``__future__``."""
+    futures = [s for s in body if isinstance(s, ast.ImportFrom) and s.module == "__future__"]
+    return ast.Module([*futures, *(s for s in body if s not in futures)], type_ignores=[])
 
 
 def called_name(call: ast.Call) -> str:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import builtins
+import shlex
+
 from gradcheck.errors import ScriptError
 from gradcheck.script.record.run import Recording
 from gradcheck.script.replay.backward import Backward
+from gradcheck.script.replay.units import units_of
 from gradcheck.script.request import Overrides
+from gradcheck.script.source.callers import caller_of
 from gradcheck.script.source.syntax import Function
 from gradcheck.script.understand.loss_choice import Rejected
 
@@ -22,6 +27,8 @@ def no_gradient(recording: Recording, overrides: Overrides) -> ScriptError:
         return ScriptError(text, slug="no-gradient")
     if named is not None and named.name not in recording.counts:
         return ScriptError(f"`{named.name}` was not called while the script ran", slug="no-gradient", line=named.line)
+    if named is None and (uncalled := _uncalled(recording)):
+        return ScriptError(_nothing_calls(recording, uncalled), slug="no-gradient", line=uncalled[0].line)
     return ScriptError(
         f"found no gradients: {_seen(recording)}. Looked for are numbers named after parameters (dW for W, grad_b for "
         "b) that a function returns or the code stores, and parameters that are moved step by step (w -= ...). Name "
@@ -29,6 +36,33 @@ def no_gradient(recording: Recording, overrides: Overrides) -> ScriptError:
         "a comment in the script: # gradcheck: backward=NAME, params=A,B",
         slug="no-gradient",
     )
+
+
+def _uncalled(recording: Recording) -> list[Function]:
+    """Return the functions that may compute gradients, where none of them was called."""
+    units = units_of(recording.source, None)
+    if any(name in recording.counts for name in units):
+        return []
+    return [unit for unit in units.values() if isinstance(unit, Function) and unit.outer is None]
+
+
+def _nothing_calls(recording: Recording, uncalled: list[Function]) -> str:
+    """Say that nothing calls the functions that may compute gradients, and which call would."""
+    source = recording.source
+    names = [f"`{function.name}`" for function in uncalled[:_SHOWN]]
+    listed = ", ".join(names) + (" and others" if len(uncalled) > _SHOWN else "")
+    text = f"found no gradients: nothing calls {listed}, which may compute {'them' if len(uncalled) > 1 else 'some'}"
+    script = source.path.name
+    caller = caller_of(source.path, {function.short_name for function in uncalled})
+    first = uncalled[0]
+    wanted = [name for name in first.required_arguments if name not in ("self", "cls")]
+    call = f"{'' if first.owner is None else f'{first.owner}(...).'}{first.short_name}({', '.join(wanted)})"
+    if caller is not None:
+        text += f". {caller.file} ({caller.place}) calls `{caller.function}`"
+        text += "" if caller.to_type is None else f"; to check that call: {caller.to_type}"
+        call, wanted = caller.call, sorted(caller.names - {*vars(recording.module), *vars(builtins)})
+    given = f", with values for {', '.join(wanted)}" if wanted else ""
+    return f"{text}. To call it at the end of this script: gradcheck run {script} --call {shlex.quote(call)}{given}"
 
 
 def _seen(recording: Recording) -> str:

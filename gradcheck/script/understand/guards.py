@@ -28,7 +28,7 @@ class GuardlessSource(SourceFile):
 
     def __init__(self, source: SourceFile) -> None:
         self.path, self.text, self.lines, self.cells = source.path, source.text, source.lines, source.cells
-        self.parts, self.files = source.parts, source.files
+        self.parts, self.files, self.left_out = source.parts, source.files, source.left_out
         found: list[Guard] = []
         self.tree = _Shrinking(found).visit(copy.deepcopy(source.tree))
         self.guards = tuple(found)

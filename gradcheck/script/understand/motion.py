@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
 from gradcheck.numerics.arrays import FloatArray
 from gradcheck.script.record.leaves import follow
 from gradcheck.script.record.run import Call, Recording
+from gradcheck.script.record.wrapped import aligned
 from gradcheck.script.replay.pairing import GradientMap, Slot
 from gradcheck.script.source.syntax import Function
 from gradcheck.script.source.updates import Motion
@@ -23,8 +25,11 @@ def motion_of(recording: Recording, function: Function, moments: tuple[Call, ...
     for call in recording.of(function.name):
         if call.number in seen and call.number + 1 in seen:
             try:
-                before, after = (slot_value(seen[n], pair.slot) for n in (call.number, call.number + 1))
-                gradient = np.asarray(follow(call.result, pair.output.leaf.path), dtype=float).reshape(-1)
+                first, then = (_in_slot(seen[n], pair.slot) for n in (call.number, call.number + 1))
+                found = follow(call.result, pair.output.leaf.path)
+                before, after, gradient = (
+                    np.asarray(aligned(value, first), dtype=float).reshape(-1) for value in (first, then, found)
+                )
             except (AttributeError, IndexError, KeyError, TypeError, ValueError):
                 continue
             if before.size == after.size == gradient.size:
@@ -40,8 +45,11 @@ def motion_of(recording: Recording, function: Function, moments: tuple[Call, ...
 
 def slot_value(moment: Call, slot: Slot) -> FloatArray:
     """Return the entries that lay in a slot at a recorded moment."""
-    root = moment.arguments if slot.is_argument else moment.variables
-    return np.asarray(follow(root[slot.variable], slot.path), dtype=float).reshape(-1)
+    return np.asarray(_in_slot(moment, slot), dtype=float).reshape(-1)
+
+
+def _in_slot(moment: Call, slot: Slot) -> Any:
+    return follow((moment.arguments if slot.is_argument else moment.variables)[slot.variable], slot.path)
 
 
 def compared(change: FloatArray, returned: FloatArray) -> Motion:

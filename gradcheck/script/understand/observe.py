@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 
 from gradcheck.numerics.arrays import FloatArray
-from gradcheck.script.record.leaves import Leaf, follow, leaves
+from gradcheck.script.record.leaves import Leaf, follow, is_object, leaves
 from gradcheck.script.record.run import Call, Recording
+from gradcheck.script.record.wrapped import aligned, plain
 from gradcheck.script.replay.backward import Backward
 from gradcheck.script.replay.outputs import Kind, Output
 from gradcheck.script.replay.pairing import GradientMap, Slot, fits, slots
@@ -31,6 +32,8 @@ from gradcheck.script.understand.motion import compared
 # numbers beyond it are data, not parameters of a script that is checked within a minute
 _MOST_LEAVES = 400
 _LOOKED_AT = 3
+# kinds of arrays that hold more than whole numbers: those of objects may
+_FRACTIONS = "fO"
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ def observed(recording: Recording, units: Mapping[str, Unit], read: frozenset[st
 
 
 def _in_region(recording: Recording, blank: Backward, read: frozenset[str]) -> Iterator[Backward]:
-    places = [slot for slot in slots(blank.region, blank.moments[0], read) if _may_be_parameter(slot)]
+    places = slots(blank.region, blank.moments[0], read)
     if len(places) > _MOST_LEAVES:
         places = [slot for slot in places if np.size(slot.leaf.value) > 1][:_MOST_LEAVES]
     try:
@@ -112,7 +115,7 @@ def _stepped_without_moving(blank: Backward, places: Sequence[Slot], sight: Sigh
         number
         for number, slot in enumerate(places)
         if number not in sight.changed
-        and np.asarray(slot.leaf.value).dtype.kind == "f"
+        and np.asarray(slot.leaf.value).dtype.kind in _FRACTIONS
         and steps & {sight.names.get(number, ""), slot.name}
     )
 
@@ -161,11 +164,6 @@ def _container(slot: Slot) -> object:
     return (slot.variable, slot.is_argument, slot.path[:-1]) if is_member else slot.name
 
 
-def _may_be_parameter(slot: Slot) -> bool:
-    # what begins as a whole number may be moved by fractions
-    return np.asarray(slot.leaf.value).dtype.kind in "fiu"
-
-
 def slots_again(places: Sequence[Slot], moment: Call) -> list[Slot]:
     """Return the same places with what lay in them at another moment."""
     found = []
@@ -187,12 +185,12 @@ def _is_array(value: Any) -> bool:
 
 def _look(recording: Recording, blank: Backward, places: Sequence[Slot]) -> Sight:
     stage = Stage(recording, blank, blank.moments[0])
-    before = [np.array(slot.leaf.value) for slot in places]
+    before = [np.array(plain(slot.leaf.value)) for slot in places]
     assigned = _assigned(recording.source, blank)
     first = blank.moments[0]
     roots = {**first.variables, **first.arguments}
     old = {
-        leaf.name: np.array(leaf.value)
+        leaf.name: np.array(plain(leaf.value))
         for name, value in roots.items()
         for leaf in leaves(name, value)
         if _looks_like_gradient(leaf.name)
@@ -212,14 +210,15 @@ def _look(recording: Recording, blank: Backward, places: Sequence[Slot]) -> Sigh
             try:
                 holder = follow(stage.root(slot, variables), slot.path[:-1]) if slot.path else None
                 value = stage.now(slot, variables)
+                now = plain(aligned(value, slot.leaf.value))
             except (AttributeError, IndexError, KeyError, TypeError):
                 continue
             if not _is_array(value):
                 continue
             tokens |= dict.fromkeys(_tokens(slot.variable, holder, slot.leaf, value), number)
-            if np.shape(value) == before[number].shape and not np.array_equal(value, before[number], equal_nan=True):
-                moves[number] = np.asarray(value - before[number], dtype=float).reshape(-1)
-                if np.asarray(value).dtype.kind == "f":
+            if np.shape(now) == before[number].shape and not np.array_equal(now, before[number], equal_nan=True):
+                moves[number] = np.asarray(now - before[number], dtype=float).reshape(-1)
+                if np.asarray(value).dtype.kind in _FRACTIONS:
                     floats.add(number)
         names, kept = _named(variables, tokens, preference)
         fresh = {leaf.name for leaf, _ in kept if leaf.name not in old or not _equal(old[leaf.name], leaf.value)}
@@ -244,7 +243,7 @@ def _named(
             if number is not None and (number not in names or preference(variable) < preference(roots[number])):
                 names[number], roots[number] = leaf.name, variable
             if _looks_like_gradient(leaf.name):
-                kept.append((replace(leaf, value=np.array(leaf.value)), variable))
+                kept.append((replace(leaf, value=np.array(plain(leaf.value))), variable))
     return names, tuple(kept)
 
 
@@ -264,7 +263,7 @@ def _assigned(source: SourceFile, blank: Backward) -> set[str]:
 def _tokens(variable: str, holder: object, leaf: Leaf, value: object) -> Iterator[object]:
     """Return what tells that two ways lead to the same place: its holder and key, its variable, or itself."""
     yield (id(holder), str(leaf.path[-1].key)) if leaf.path else variable
-    if isinstance(value, np.ndarray | list):
+    if is_object(value):
         yield id(value)
 
 

@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 
 from gradcheck.errors import ScriptError
-from gradcheck.script.record.answers import rewind_input
+from gradcheck.script.record.answers import begin_input
 from gradcheck.script.record.kernel import stand_in_for_kernel
 from gradcheck.script.record.run import OutOfTime, Recording, record
 from gradcheck.script.replay.units import forwards, moved_bases, recorded, units_of
@@ -31,7 +31,7 @@ _SOME_CALLS = 5
 def run(source: SourceFile, request: Request) -> Recording:
     """Run a script, and keep the calls and rounds in which gradients may be computed."""
     request.tell(RUNNING)
-    rewind_input()
+    begin_input(source.path)
     stand_in_for_kernel(source)
     units = units_of(source, request.overrides.backward)
     seconds = min(_SHARE_OF_RUN * request.seconds, max(request.left, 0.0))
@@ -40,6 +40,8 @@ def run(source: SourceFile, request: Request) -> Recording:
 
 def understood(recording: Recording, request: Request) -> tuple[Subject, ...]:
     """Find loss, gradients and parameters in a recording; there is one subject per model, and per layer by itself."""
+    if recording.problem is not None and recording.problem.slug == "bad-setting":
+        raise recording.problem  # what was asked for was not done
     request.tell("looking for its loss and gradients")
     recording.recorder.deadline = time.monotonic() + request.left - _SHARE_OF_CHECK * request.seconds
     try:
@@ -69,7 +71,7 @@ def _understood(recording: Recording, overrides: Overrides) -> tuple[Subject, ..
         # a script that broke off before its gradients explains itself better than what was not found then
         units = units_of(recording.source, overrides.backward)
         is_seen = any(call.function in units for call in recording.calls) and error.slug != "no-gradient"
-        raise (recording.problem if recording.problem is not None and not is_seen else error) from None
+        raise _explained(recording, error, reached=is_seen) from None
 
 
 def _alone(recording: Recording, layers: Layers) -> tuple[Subject, ...]:
@@ -101,3 +103,17 @@ def _with_layers(recording: Recording, found: tuple[Subject, ...], overrides: Ov
     kept = (note for note in found[0].left_out if not told or not note.startswith(told))
     notes = layers.notes(own) if more else ()
     return (replace(found[0], left_out=(*kept, *notes)), *found[1:], *more)
+
+
+def _explained(recording: Recording, error: ScriptError, *, reached: bool) -> ScriptError:
+    """Return why a script was not understood: because of what it has raised, unless its gradients were seen."""
+    problem, failures = recording.problem, recording.failures
+    if not failures:
+        return problem if problem is not None and not reached else error
+    if reached:
+        lines = ", ".join(f"line {failure.line}" for failure in failures)
+        return ScriptError(f"{error.message}. Cells failed as well: {lines}", slug=error.slug, line=error.line)
+    first, *more = failures
+    others = f" (other cells failed as well: {', '.join(f'line {one.line}' for one in more)})" if more else ""
+    where = f"no gradients were seen in the other cells{others}, and in this one "
+    return ScriptError(f"{where}{first.message}", slug=first.slug, line=first.line)

@@ -91,10 +91,11 @@ def test_a_cell_that_raises_is_named(examine):
     assert where(result, 5) == (3, 3)
 
 
-def test_a_cell_that_raises_at_the_end_stops_the_script_as_it_stops_others(examine):
+def test_a_cell_that_raises_is_named_in_a_note(examine):
     result = examine(START, DATA, MODEL, TRAINING, "raise SystemError('line 3')")
     assert verdicts(result) == {"w": "match", "b": "match"}
-    assert result.notes == ("the script did not run to its end: the script raised SystemError: line 3",)
+    said = "cell 5, line 1 failed, the other cells were run all the same: the script raised SystemError: line 3"
+    assert result.notes == (said,)
 
 
 def test_the_innermost_cell_of_a_traceback_is_named(examine):

@@ -150,3 +150,21 @@ def multiclass_svm(v, W):
 def noise_level_fit(v, theta):
     residual = np.array(v.temp) - theta[0] - theta[1] * np.array(v.depth)
     return np.sum(residual**2) * np.exp(-2 * theta[2]) / 2 + len(residual) * theta[2]
+
+
+@stretch("def slopes(", "theta", "result[theta.index]")
+def ferry_fares_series(v, theta):
+    # by positions, and the constant last
+    gap = v.trips[list(v.theta.index)].to_numpy(float) @ theta - v.paid.to_numpy()
+    return np.mean(gap**2) / 2 + 0.05 * theta[:3] @ theta[:3]
+
+
+@stretch("miss = X @ w - y", "w", "dw", stop="w = w")
+def harvest_objects(v, w):
+    rows = np.array(v.table[:, 1:].tolist())
+    return np.mean((rows[:, 0] * w[0] + rows[:, 1] * w[1] - rows[:, 2]) ** 2)
+
+
+@stretch("misses = ", "weight bias", "d_weight d_bias", stop="weight[0][0] -=")
+def snail_pace_nested(v, weight, bias):
+    return np.mean((np.array(v.rain) * weight[0, 0] + bias[0] - np.array(v.metres)) ** 2)

@@ -208,6 +208,8 @@ class _Run:
             now[...] = value
         elif isinstance(now, list):
             now[:] = value.tolist()
+        elif hasattr(now, "iloc"):  # of pandas
+            now[:] = value
         else:
             owner = script if target in script and target not in names else names
             exec(f"{target} = {float(value)!r}", script, owner)
