@@ -18,9 +18,11 @@ from typing import Any
 from gradcheck.errors import ScriptError
 from gradcheck.evaluate.random_state import RandomState
 from gradcheck.script.record import implied
-from gradcheck.script.record.handed import Handed, HandedPairs, along, listening
+from gradcheck.script.record.exchange import listening
+from gradcheck.script.record.handed import Handed, HandedPairs
 from gradcheck.script.record.instrument import HOOK, instrument
 from gradcheck.script.record.modules import Importer, apart
+from gradcheck.script.record.projected import along, times
 from gradcheck.script.record.state import Copier, module_variables
 from gradcheck.script.source.file import SourceFile
 
@@ -120,6 +122,7 @@ class Recorder:
     locals = staticmethod(builtins.locals)
     implied = implied
     along = staticmethod(along)
+    times = staticmethod(times)
 
     def __init__(self, wanted: Set[str]) -> None:
         self.calls: list[Call] = []
