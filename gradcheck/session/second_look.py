@@ -96,9 +96,10 @@ class SecondLook:
     def _same(self, subjects: Sequence[Subject]) -> Subject | None:
         """Return what is checked in the edited text in place of what was: all of these parameters, of whatever loss."""
         own = self._examined.subject
-        among = [s for s in subjects if set(s.backward.names) >= set(own.backward.names)]
-        # several may have parameters of the same names
-        found = max(among, key=lambda s: s.backward.function.name == own.backward.function.name, default=None)
+        fitting = [s for s in subjects if set(s.backward.names) >= set(own.backward.names)]
+        # of several with parameters of the same names, that of the same function and loss
+        fitting = [s for s in fitting if s.backward.function.name == own.backward.function.name] or fitting
+        found = next((s for s in fitting if s.loss.text == own.loss.text), fitting[0] if fitting else None)
         if found is None or (found.loss.is_implied and not own.loss.is_implied):
             return None
         # of the same loss, it is not to become another multiple of the gradient
@@ -123,6 +124,8 @@ class SecondLook:
             return Judgement(points)
         if mended.problem is not None and (without is None or without.problem is None):
             return Judgement(harm=f"edits were found that make the gradients match, but with them {mended.problem}")
+        if not subject.is_minimised:
+            return Judgement(points)
         return self._compared(recording, subject, points, without, mended)
 
     def _runs(self, source: SourceFile, subject: Subject) -> tuple[Run | None, Run | None] | None:

@@ -22,6 +22,7 @@ from gradcheck.script.check.growth import before_growth, fitted, grown
 from gradcheck.script.check.point import Point
 from gradcheck.script.record.raised import script_raised
 from gradcheck.script.record.run import Call, Recording
+from gradcheck.script.replay.pairing import GradientMap
 from gradcheck.script.replay.perturb import assign, moved, put_back
 from gradcheck.script.replay.stage import Stage
 from gradcheck.script.replay.stale import computed_before
@@ -30,6 +31,7 @@ from gradcheck.script.understand.clipping import clip_bounds, without_clipped
 from gradcheck.script.understand.guards import GuardlessSource
 from gradcheck.script.understand.reading import run, understood
 from gradcheck.script.understand.subject import Subject
+from gradcheck.script.understand.unchecked import Unchecked
 
 # of the losses in single and in double precision; further apart, the script does something else in double precision
 _SAME_LOSS = 1e-3
@@ -73,6 +75,7 @@ def checked(
     for subject in subjects:
         keep = None if seen is None else partial(_keep, seen, tuple(found))
         found.append(_examined(recording, subject, request, keep))
+    found = _with_right_bases(found)
     guardless = GuardlessSource(recording.source)
     if not guardless.guards or not any(examined.wrong for examined in found) or request.left <= 0:
         return found
@@ -87,6 +90,25 @@ def checked(
 
 def _keep(seen: Seen, before: tuple[Examined, ...], model: Examined) -> None:
     seen([*before, model])
+
+
+def _with_right_bases(found: Sequence[Examined]) -> list[Examined]:
+    """Return what was found without the derivatives of gradients that are wrong themselves: these are not checked."""
+    parts = {(e.subject.backward.function.name, p.output.leaf.name) for e in found if e.wrong for p in _pairs(e)}
+    kept = [examined for examined in found if examined.subject.basis not in parts]
+    rows = []
+    for examined in [examined for examined in found if examined not in kept]:
+        name, basis = examined.subject.backward.function.name, examined.subject.basis
+        reason = f"it is the derivative of `{basis and basis[0]}`, which is wrong itself: check it when that is right"
+        rows += [Unchecked(f"{name}.{p.slot.name}", p.slot.leaf.shape, reason) for p in _pairs(examined)]
+    if rows:
+        first = kept[0].subject
+        kept[0] = replace(kept[0], subject=replace(first, unchecked=(*first.unchecked, *rows)))
+    return kept
+
+
+def _pairs(examined: Examined) -> tuple[GradientMap, ...]:
+    return examined.subject.backward.pairs
 
 
 def _unguarded(examined: Examined, others: Sequence[Examined], source: GuardlessSource) -> Examined:

@@ -19,11 +19,13 @@ from gradcheck.errors import ScriptError
 from gradcheck.evaluate.random_state import RandomState
 from gradcheck.script.record import implied
 from gradcheck.script.record.answers import end_input, unanswered
-from gradcheck.script.record.handed import Handed, HandedPairs, along, listening
+from gradcheck.script.record.exchange import listening
+from gradcheck.script.record.handed import Handed, HandedPairs
 from gradcheck.script.record.instrument import HOOK, instrument
 from gradcheck.script.record.leaves import Identities, identities
 from gradcheck.script.record.modules import Importer
 from gradcheck.script.record.pieces import Piece, apart
+from gradcheck.script.record.projected import along, times
 from gradcheck.script.record.raised import call_raised, exited, script_raised
 from gradcheck.script.record.state import Copier, module_variables
 from gradcheck.script.source.file import SourceFile
@@ -169,6 +171,7 @@ class Recorder:
     locals = staticmethod(builtins.locals)
     implied = implied
     along = staticmethod(along)
+    times = staticmethod(times)
 
     def __init__(self, wanted: Set[str], by_place: Set[str] = frozenset()) -> None:
         self._by_place, self._places = by_place, set[tuple[str, types.CodeType, int]]()

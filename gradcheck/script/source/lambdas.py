@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
-from gradcheck.script.source.optimizers import OPTIMIZERS
+from gradcheck.script.source.optimizers import IN_DICTIONARIES, NAMES
 from gradcheck.script.source.syntax import FunctionNode, called_name
 
 _SCOPES = ast.Lambda | ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
@@ -24,8 +24,8 @@ def with_lambdas_defined(tree: ast.Module) -> ast.Module:
         return tree
     names = {node.id for node in nodes if isinstance(node, ast.Name)}
     imports = [alias for node in nodes if isinstance(node, ast.ImportFrom) for alias in node.names]
-    aliases = {alias.asname for alias in imports if alias.name in OPTIMIZERS and alias.asname}
-    module: ast.Module = _Definitions(names, OPTIMIZERS | aliases).visit(tree)
+    aliases = {alias.asname for alias in imports if alias.name in NAMES and alias.asname}
+    module: ast.Module = _Definitions(names, NAMES | aliases).visit(tree)
     return module
 
 
@@ -66,11 +66,26 @@ class _Definitions(ast.NodeTransformer):
 
 
 def _lambdas(statement: ast.stmt, optimizers: Set[str]) -> Iterator[tuple[Any, str | int, ast.Lambda]]:
-    """Return the lambdas that stand in calls of optimizers, with what holds them."""
+    """Return the lambdas that stand in calls of optimizers and in constraints, with what holds them."""
     for node in _outside(statement):
         if isinstance(node, ast.Call) and called_name(node) in optimizers:
             yield from ((node.args, i, a) for i, a in enumerate(node.args) if isinstance(a, ast.Lambda))
             yield from ((k, "value", k.value) for k in node.keywords if isinstance(k.value, ast.Lambda))
+        elif isinstance(node, ast.Call) and called_name(node) == "dict":
+            named = {keyword.arg: (keyword, "value", keyword.value) for keyword in node.keywords}
+            yield from _of_options(named)
+        elif isinstance(node, ast.Dict):
+            keys = [key.value if isinstance(key, ast.Constant) else None for key in node.keys]
+            yield from _of_options({k: (node.values, i, node.values[i]) for i, k in enumerate(keys)})
+
+
+def _of_options(entries: Mapping[Any, tuple[Any, str | int, ast.expr]]) -> Iterator[tuple[Any, str | int, ast.Lambda]]:
+    """Return the lambdas of a dictionary with derivatives, as optimizers are handed one for a constraint."""
+    function, *derivatives = IN_DICTIONARIES
+    if any(name in entries for name in derivatives):
+        for owner, key, value in (entries[name] for name in (function, *derivatives) if name in entries):
+            if isinstance(value, ast.Lambda):
+                yield owner, key, value
 
 
 def _outside(node: ast.AST) -> Iterator[ast.AST]:

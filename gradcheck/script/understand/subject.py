@@ -64,6 +64,11 @@ class Subject:
         The names of the parameters whose gradients agreed when the loss was chosen.
     left_out : tuple of str
         What is handed to optimizers and could not be checked, a sentence each.
+    basis : (str, str) or None
+        The function with the first derivative and its part there, where this is a second one, which is compared with
+        differences of it.
+    is_minimised : bool
+        Whether the script makes the loss small, or large: not where it is a constraint, or a sum of several values.
     """
 
     backward: Backward
@@ -75,6 +80,8 @@ class Subject:
     remark: str | None = None
     seen: frozenset[str] = frozenset()
     left_out: tuple[str, ...] = ()
+    basis: tuple[str, str] | None = None
+    is_minimised: bool = True
 
     @property
     def unpaired(self) -> list[Output]:

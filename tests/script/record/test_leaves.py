@@ -48,7 +48,7 @@ class Layer:
         (np.array([np.ones(2), None], dtype=object), ["v[0]"]),
         (np.array([np.ones(2), Layer(b=0.5)], dtype=object), ["v[0]", "v[1].b"]),
         (np.array([None, "x"], dtype=object), []),
-        (np.array([[1.0, 2.0], [3.0, 4.0]], dtype=object), []),
+        (np.array([[1.0, 2.0], [3.0, 4.0]], dtype=object), ["v"]),
     ],
 )
 def test_names_of_the_leaves(value, names):
