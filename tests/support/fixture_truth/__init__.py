@@ -2,8 +2,8 @@
 
 The gradients come from the script's own code: `first_pairs` calls the function that returns them, `stretch` runs any
 piece of a script. They are compared with central differences of losses that are written out by hand, script by script,
-in `first_pairs`, `networks`, `hard_networks`, `layers`, `sequences`, `models`, `readings`, `shapes` and `notebooks`,
-and once for all in `submissions`.
+in `first_pairs`, `networks`, `hard_networks`, `layers`, `sequences`, `models`, `readings`, `shapes`, `notebooks` and
+`long_trainings`, and once for all in `submissions`.
 Nothing here imports gradcheck.
 """
 
@@ -13,14 +13,15 @@ from pathlib import Path
 
 from fixture_scripts import entry_names
 
-from . import hard_networks, layers, models, networks, notebooks, readings, sequences, shapes
+from . import hard_networks, layers, long_trainings, models, networks, notebooks, readings, sequences, shapes
 from .first_pairs import PROBES, first_call
-from .points import Sample, central_difference, disagreement, slope_beside_kinks
-from .registry import NOTEBOOKS, STRETCHES
+from .points import Sample, along_directions, central_difference, disagreement, slope_beside_kinks
+from .registry import LONG, NOTEBOOKS, STRETCHES
 from .stretch import Stretch
 from .submissions import SUBMISSIONS
 
 __all__ = [
+    "LONG",
     "NOTEBOOKS",
     "PROBES",
     "STEMS",
@@ -32,6 +33,7 @@ __all__ = [
     "hard_networks",
     "hidden_at_start",
     "layers",
+    "long_trainings",
     "models",
     "names",
     "networks",
@@ -48,7 +50,7 @@ STEMS = sorted({*PROBES, *STRETCHES})
 
 
 def _stretch(path: Path) -> Stretch | None:
-    registry = {"notebooks": NOTEBOOKS, "submissions": SUBMISSIONS}.get(path.parent.name, STRETCHES)
+    registry = {"notebooks": NOTEBOOKS, "submissions": SUBMISSIONS, "right": LONG, "wrong": LONG}.get(path.parent.name, STRETCHES)
     return registry.get(path.stem)
 
 
@@ -64,6 +66,9 @@ def errors(path: Path, seed: int | None) -> dict[str, float]:
     stretch = _stretch(path)
     found = {}
     for name in here.point:
+        if stretch is not None and stretch.directions is not None:
+            found[name] = disagreement(*along_directions(here, name, stretch.directions))
+            continue
         if stretch is not None and stretch.kinks and seed is None:
             numerical = slope_beside_kinks(here.loss, here, name)
         else:

@@ -11,6 +11,7 @@ from .stretch import Stretch
 
 STRETCHES: dict[str, Stretch] = {}
 NOTEBOOKS: dict[str, Stretch] = {}
+LONG: dict[str, Stretch] = {}
 
 
 def stretch(

@@ -14,6 +14,7 @@ import io
 import json
 import random
 import sys
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -76,6 +77,8 @@ class Stretch:
         At the script's own point the loss has kinks, and the slope of either side is right there.
     sizes : dict of str to float
         Usual sizes of parameters that are far from one.
+    directions : int, optional
+        Along how many random directions a parameter is moved, where moving every entry takes too long.
     """
 
     loss: Callable[..., Any]
@@ -91,6 +94,7 @@ class Stretch:
     rtol: float = 1e-7
     kinks: bool = False
     sizes: Mapping[str, float] = field(default_factory=dict)
+    directions: int | None = None
 
     def at(self, path: Path, seed: int | None) -> Sample:
         """Run the script up to the end of the stretch, from its own point or from a perturbed one.
@@ -163,7 +167,8 @@ class _Run:
         random.seed(20)
         np.random.seed(20)  # noqa: NPY002 - the scripts use it
         previous = sys.gettrace()
-        with contextlib.redirect_stdout(io.StringIO()), mock.patch.object(sys, "argv", [str(self.path)]):
+        quiet, waits = contextlib.redirect_stdout(io.StringIO()), mock.patch.object(time, "sleep")
+        with quiet, waits, mock.patch.object(sys, "argv", [str(self.path)]):
             sys.settrace(self.trace)
             try:
                 exec(code, script)
