@@ -2,8 +2,8 @@
 
 The gradients come from the script's own code: `first_pairs` calls the function that returns them, `stretch` runs any
 piece of a script. They are compared with central differences of losses that are written out by hand, script by script,
-in `first_pairs`, `networks`, `hard_networks`, `sequences`, `models`, `readings`, `shapes` and `notebooks`, and once
-for all in `submissions`.
+in `first_pairs`, `networks`, `hard_networks`, `sequences`, `models`, `optimizers`, `readings`, `shapes` and
+`notebooks`, and once for all in `submissions`.
 Nothing here imports gradcheck.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from fixture_scripts import entry_names
 
-from . import hard_networks, models, networks, notebooks, readings, sequences, shapes
+from . import hard_networks, models, networks, notebooks, optimizers, readings, sequences, shapes
 from .first_pairs import PROBES, first_call
 from .points import Sample, central_difference, disagreement, slope_beside_kinks
 from .registry import NOTEBOOKS, STRETCHES
@@ -35,6 +35,7 @@ __all__ = [
     "names",
     "networks",
     "notebooks",
+    "optimizers",
     "readings",
     "rtol",
     "sample",
