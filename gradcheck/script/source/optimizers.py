@@ -116,8 +116,10 @@ CONSTRAINT = Chain(("fun", "jac", "hess"), several=True, times=True)
 # how functions are called in the dictionaries that are handed over
 IN_DICTIONARIES = ("fun", "jac", "hess", "hessp")
 
-# whose calls say what is handed over; lmfit's functions hand it on to its methods
-NAMES = frozenset({*SCIPY, "basinhopping", "NonlinearConstraint", "Minimizer", *(n.split(".")[-1] for n in LMFIT)})
+# the functions that tell what they are handed
+TELLING = frozenset({*SCIPY, *(way.split(".")[-1] for way in LMFIT)})
+# those that hand it on to them, too
+NAMES = TELLING | {"basinhopping", "NonlinearConstraint", "Minimizer"}
 # by which names derivatives are handed over
 KEYWORDS = frozenset(
     place.split(".")[-1]

@@ -23,7 +23,7 @@ from gradcheck.script.replay.units import moved_bases, units_of
 from gradcheck.script.request import Overrides
 from gradcheck.script.source.file import SourceFile
 from gradcheck.script.source.names import base_name, loss_rank
-from gradcheck.script.source.optimizers import KEYWORDS, NAMES, PLACES
+from gradcheck.script.source.optimizers import KEYWORDS, PLACES, TELLING
 from gradcheck.script.source.syntax import Code, Function, called_name
 from gradcheck.script.understand.compared import compared_pairs
 from gradcheck.script.understand.handed_loss import handed_losses
@@ -77,7 +77,7 @@ def _unreached(recording: Recording) -> Iterator[str]:
     own = {function.short_name for function in source.functions.values()}
     reached = {line for file, line in recording.recorder.handing_lines if file == str(source.path)}
     for node in ast.walk(source.tree):
-        if not isinstance(node, ast.Call) or (name := called_name(node)) not in NAMES or name in own:
+        if not isinstance(node, ast.Call) or (name := called_name(node)) not in TELLING or name in own:
             continue
         given = [keyword.value for keyword in node.keywords if keyword.arg in KEYWORDS]
         given += node.args[PLACES[name] : PLACES[name] + 1] if name in PLACES else []
@@ -94,8 +94,11 @@ def _of_pairs(recording: Recording, overrides: Overrides) -> tuple[list[Subject]
     subjects: list[Subject] = []
     refused: list[Unchecked] = []
     compared: list[bool] = []
+    bound = {Target.of(handed.derivative).code for handed in recording.recorder.handed if handed.objective is not None}
     for numbers in groups.values():
         handed = recording.recorder.handed[numbers[0]]
+        if handed.objective is None and Target.of(handed.derivative).code in bound:
+            continue  # it is checked where its function is handed over as well
         try:
             found = [
                 subject

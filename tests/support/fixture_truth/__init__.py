@@ -2,8 +2,8 @@
 
 The gradients come from the script's own code: `first_pairs` calls the function that returns them, `stretch` runs any
 piece of a script. They are compared with central differences of losses that are written out by hand, script by script,
-in `first_pairs`, `networks`, `hard_networks`, `layers`, `sequences`, `models`, `readings`, `shapes`, `notebooks` and
-`long_trainings`, and once for all in `submissions`.
+in `first_pairs`, `networks`, `hard_networks`, `layers`, `sequences`, `models`, `optimizers`, `readings`, `shapes`,
+`notebooks` and `long_trainings`, and once for all in `submissions`.
 Nothing here imports gradcheck.
 """
 
@@ -13,7 +13,7 @@ from pathlib import Path
 
 from fixture_scripts import entry_names
 
-from . import hard_networks, layers, long_trainings, models, networks, notebooks, readings, sequences, shapes
+from . import hard_networks, layers, long_trainings, models, networks, notebooks, optimizers, readings, sequences, shapes
 from .first_pairs import PROBES, first_call
 from .points import Sample, along_directions, central_difference, disagreement, slope_beside_kinks
 from .registry import LONG, NOTEBOOKS, STRETCHES
@@ -38,6 +38,7 @@ __all__ = [
     "names",
     "networks",
     "notebooks",
+    "optimizers",
     "readings",
     "rtol",
     "sample",
@@ -50,8 +51,8 @@ STEMS = sorted({*PROBES, *STRETCHES})
 
 
 def _stretch(path: Path) -> Stretch | None:
-    registry = {"notebooks": NOTEBOOKS, "submissions": SUBMISSIONS, "right": LONG, "wrong": LONG}.get(path.parent.name, STRETCHES)
-    return registry.get(path.stem)
+    own = {"notebooks": NOTEBOOKS, "submissions": SUBMISSIONS, "right": LONG, "wrong": LONG}
+    return own.get(path.parent.name, STRETCHES).get(path.stem)
 
 
 def sample(path: Path, seed: int | None) -> Sample:
