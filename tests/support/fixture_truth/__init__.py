@@ -49,7 +49,9 @@ STEMS = sorted({*PROBES, *STRETCHES})
 
 
 def _stretch(path: Path) -> Stretch | None:
-    registry = {"notebooks": NOTEBOOKS, "submissions": SUBMISSIONS, "right": LONG, "wrong": LONG}.get(path.parent.name, STRETCHES)
+    registry = {"notebooks": NOTEBOOKS, "submissions": SUBMISSIONS, "right": LONG, "wrong": LONG}.get(
+        path.parent.name, STRETCHES
+    )
     return registry.get(path.stem)
 
 
