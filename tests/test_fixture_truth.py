@@ -12,15 +12,31 @@ import numpy as np
 import pytest
 
 from fixture_scripts import FIXTURES, expectation, read_text, scripts
-from fixture_truth import NOTEBOOKS, STEMS, SUBMISSIONS, disagreement, errors, first_call, hidden_at_start, names, rtol
-from fixture_truth.points import Sample, one_sided_difference, slope_beside_kinks
+from fixture_truth import (
+    LONG,
+    NOTEBOOKS,
+    STEMS,
+    SUBMISSIONS,
+    disagreement,
+    errors,
+    first_call,
+    hidden_at_start,
+    names,
+    rtol,
+)
+from fixture_truth.points import Sample, along_directions, one_sided_difference, slope_beside_kinks
 from fixture_truth.stretch import Stretch, line_number, python_source
 
 RUNNABLE = scripts("buggy") + scripts("correct")
+# they end after minutes, and are stopped in their first rounds
+ENDLESS = scripts("long/right") + scripts("long/wrong")
 # notebooks and submissions have no twins; a few submissions lead to an error
-JUDGED = RUNNABLE + [p for folder in ("notebooks", "submissions") for p in scripts(folder) if not expectation(p).error]
+QUICK = RUNNABLE + [p for folder in ("notebooks", "submissions") for p in scripts(folder) if not expectation(p).error]
+JUDGED = QUICK + ENDLESS
 UNREADABLE = scripts("unreadable") + [p for p in scripts("submissions") if expectation(p).error]
 TWINS = [path.stem for path in scripts("buggy")]
+PAIRS = [("buggy", "correct", stem) for stem in TWINS]
+PAIRS += [("long/wrong", "long/right", path.stem) for path in scripts("long/wrong")]
 # trains until it is good enough, and its mistake keeps it from ever being so
 NEVER_ENDS = "ex3_1090"
 HANGING = ("unreadable/hangs", "submissions/ex3_1183", "submissions/ex3_1190", f"submissions/{NEVER_ENDS}")
@@ -67,14 +83,14 @@ def test_expectations_name_every_parameter(path):
     expected = expectation(path)
     assert expected.error is None
     if expected.verdict == "match":
-        assert path.parent.name != "buggy"
+        assert path.parent.name not in {"buggy", "wrong"}
         assert not expected.match
     else:
-        assert path.parent.name != "correct"
+        assert path.parent.name not in {"correct", "right"}
         assert expected.match | expected.mismatch == names(path)
 
 
-@pytest.mark.parametrize("path", [path for path in JUDGED if path.stem != NEVER_ENDS], ids=label)
+@pytest.mark.parametrize("path", [path for path in QUICK if path.stem != NEVER_ENDS], ids=label)
 def test_script_runs_quietly_and_quickly(path, tmp_path):
     """It ends within seconds, with some output and without a warning."""
     script = path
@@ -92,22 +108,25 @@ def test_script_runs_quietly_and_quickly(path, tmp_path):
 def test_every_bug_has_its_correct_twin():
     assert [path.stem for path in scripts("correct")] == STEMS
     assert set(TWINS) < set(STEMS)
+    assert (
+        [path.stem for path in scripts("long/right")] == [path.stem for path in scripts("long/wrong")] == sorted(LONG)
+    )
 
 
-@pytest.mark.parametrize("stem", TWINS)
-def test_pair_differs_in_a_few_lines(stem):
+@pytest.mark.parametrize(("wrong", "right", "stem"), PAIRS)
+def test_pair_differs_in_a_few_lines(wrong, right, stem):
     """A fixture shows its mistakes and nothing else."""
-    buggy, correct = (code_lines(FIXTURES / folder / f"{stem}.py") for folder in ("buggy", "correct"))
+    buggy, correct = (code_lines(FIXTURES / folder / f"{stem}.py") for folder in (wrong, right))
     assert 1 <= len(changed_lines(buggy, correct)) <= MAX_CHANGED.get(stem, 3)
 
 
-@pytest.mark.parametrize("stem", TWINS)
-def test_bug_comments_mark_exactly_the_changed_lines(stem):
-    buggy, correct = (code_lines(FIXTURES / folder / f"{stem}.py") for folder in ("buggy", "correct"))
-    text = read_text(FIXTURES / "buggy" / f"{stem}.py")
+@pytest.mark.parametrize(("wrong", "right", "stem"), PAIRS)
+def test_bug_comments_mark_exactly_the_changed_lines(wrong, right, stem):
+    buggy, correct = (code_lines(FIXTURES / folder / f"{stem}.py") for folder in (wrong, right))
+    text = read_text(FIXTURES / wrong / f"{stem}.py")
     marked = [line.split("  # bug: ")[0] for line in text.splitlines() if "  # bug: " in line]
     assert changed_lines(buggy, correct) == marked
-    assert "bug" not in read_text(FIXTURES / "correct" / f"{stem}.py")
+    assert "bug" not in read_text(FIXTURES / right / f"{stem}.py")
 
 
 @pytest.mark.parametrize("path", [*scripts("notebooks"), *scripts("submissions")], ids=label)
@@ -211,6 +230,20 @@ def test_disagreement_sees_a_planted_error_and_a_wrong_shape():
         disagreement(np.ones(1), good)
 
 
+def test_along_directions_sees_one_wrong_entry():
+    def loss(point):
+        return float(np.sum(np.sin(point["w"])))
+
+    point = {"w": np.linspace(0.1, 1.0, 12).reshape(3, 4)}
+    right = np.cos(point["w"])
+    wrong = right.copy()
+    wrong[1, 2] *= 1.5
+    analytic, numerical = along_directions(Sample(point, loss, {"w": right}), "w", 3)
+    assert analytic.shape == (3,)
+    assert disagreement(analytic, numerical) < 1e-8
+    assert disagreement(*along_directions(Sample(point, loss, {"w": wrong}), "w", 3)) > 0.01
+
+
 def test_slope_beside_kinks_takes_the_side_of_the_script():
     def loss(point):
         return float(np.abs(point["w"]).sum() + point["w"][1] ** 2)
@@ -298,4 +331,5 @@ def test_fixtures_readme_has_one_row_per_script():
     alone = [stem for stem in STEMS if stem not in TWINS]
     folders = ("unreadable", "notebooks", "submissions")
     others = [label(path) + path.suffix for folder in folders for path in scripts(folder)]
-    assert named == [f"{stem}.py" for stem in TWINS + alone] + others
+    long = [f"long/{stem}.py" for stem in sorted(LONG)]
+    assert named == [f"{stem}.py" for stem in TWINS + alone] + others + long

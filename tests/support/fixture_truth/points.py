@@ -47,12 +47,13 @@ def central_difference(loss: Loss, point: Point, name: str, step: float = 1e-5) 
     return numerical
 
 
-def along_directions(sample: Sample, name: str, count: int, step: float = 1e-5) -> tuple[np.ndarray, np.ndarray]:
+def along_directions(sample: Sample, name: str, count: int, step: float = 3e-5) -> tuple[np.ndarray, np.ndarray]:
     """Differentiate along random directions of one parameter: as the script's gradient says, and numerically."""
     rng = np.random.default_rng(0)
     here, pairs = sample.point[name], []
     for _ in range(count):
         direction = rng.standard_normal(here.shape)
+        direction /= np.linalg.norm(direction)
         high, low = (sample.loss({**sample.point, name: here + sign * step * direction}) for sign in (1, -1))
         pairs.append((np.sum(sample.gradients[name] * direction), (high - low) / (2 * step)))
     analytic, numerical = np.array(pairs).T
