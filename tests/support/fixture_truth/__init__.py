@@ -13,7 +13,18 @@ from pathlib import Path
 
 from fixture_scripts import entry_names
 
-from . import hard_networks, layers, long_trainings, models, networks, notebooks, optimizers, readings, sequences, shapes
+from . import (
+    hard_networks,
+    layers,
+    long_trainings,
+    models,
+    networks,
+    notebooks,
+    optimizers,
+    readings,
+    sequences,
+    shapes,
+)
 from .first_pairs import PROBES, first_call
 from .points import Sample, along_directions, central_difference, disagreement, slope_beside_kinks
 from .registry import LONG, NOTEBOOKS, STRETCHES
