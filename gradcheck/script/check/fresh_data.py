@@ -7,6 +7,7 @@ the same data stay what they are; whole numbers stay, because they may be labels
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -17,6 +18,7 @@ from gradcheck.script.record.leaves import Path, follow
 from gradcheck.script.record.run import Call, Recording
 from gradcheck.script.replay.pairing import Slot, slots
 from gradcheck.script.replay.stage import Stage
+from gradcheck.script.source.syntax import loaded_names
 from gradcheck.script.understand.candidates import read_variables
 from gradcheck.script.understand.subject import Subject
 
@@ -39,6 +41,8 @@ class FreshData:
     ----------
     names : tuple of str
         What can be changed; empty where that could make a right gradient look wrong.
+    numbers : tuple of str
+        Which single numbers can be changed: where an optimizer hands one on, loss and gradient have it from there.
     """
 
     def __init__(self, recording: Recording, subject: Subject) -> None:
@@ -48,6 +52,7 @@ class FreshData:
         self._parameters = {_place(pair.slot) for pair in subject.backward.pairs}
         self.names: frozenset[str] = frozenset()
         self.names = self._changeable(subject.backward.moments[0])
+        self.numbers = tuple(self._changeable_numbers(subject.backward.moments[0])) if subject.backward.handed else ()
 
     @contextmanager
     def changed(self, moment: Call, rng: np.random.Generator) -> Iterator[None]:
@@ -55,8 +60,16 @@ class FreshData:
         shift, pace = rng.uniform(0, 2 * np.pi), rng.uniform(2, 5)
         change = lambda value: value * (1 - _LARGEST * (0.5 + 0.5 * np.sin(pace * value + shift)))  # noqa: E731
         arrays = [array for name, array in self._arrays(moment) if name in self.names]
-        with _in_place(arrays, change):
+        with _in_place(arrays, change), _exchanged(moment, self.numbers, change):
             yield
+
+    def _changeable_numbers(self, moment: Call) -> Iterator[str]:
+        """Return the arguments that are fractions, and that are handed to the loss as well."""
+        handed_on = loaded_names(ast.parse(self._subject.loss.text, mode="eval").body)
+        for name, value in moment.arguments.items():
+            is_fraction = isinstance(value, float) and bool(_fractions(np.asarray(value)))
+            if is_fraction and name in handed_on and (name, True, ()) not in self._parameters:
+                yield name
 
     def _arrays(self, moment: Call) -> list[tuple[str, Array]]:
         """Return the arrays of fractions that are no parameters."""
@@ -144,6 +157,16 @@ def _fractions(value: Array) -> Array:
 
 def _moved_by(size: float) -> Change:
     return lambda value: value * (1 - size * (1.5 + np.sin(3 * value)))
+
+
+@contextmanager
+def _exchanged(moment: Call, names: Sequence[str], change: Change) -> Iterator[None]:
+    saved = {name: moment.arguments[name] for name in names}
+    try:
+        moment.arguments.update({name: float(change(np.asarray(value))) for name, value in saved.items()})
+        yield
+    finally:
+        moment.arguments.update(saved)
 
 
 @contextmanager

@@ -55,12 +55,12 @@ def bus_or_bike_tnc(v, coef):
 @stretch(
     "best = fmin_slsqp(",
     "z y q",
-    "tin_slope(z0,0.5) volume_slope(z0,0.5).sum(0) room_slope(z0,0.5).sum(0)",
+    "tin_slope(z0,0.35) volume_slope(z0,0.35).sum(0) room_slope(z0,0.35).sum(0)",
     stop='print("radius',
     paths={"z": "z0", "y": "z0", "q": "z0"},
 )
 def can_design_slsqp(v, z, y, q):
-    tin = 2 * np.pi * z[0] ** 2 + 2 * np.pi * z[0] * z[1] + 0.5 * z[1]
+    tin = 2 * np.pi * z[0] ** 2 + 2 * np.pi * z[0] * z[1] + 0.35 * z[1]
     return tin + np.pi * y[1] * y[0] ** 2 - q[1] + (q[1] - q[0]) * (q[1] + q[0])
 
 
