@@ -20,7 +20,7 @@ from gradcheck.script.replay.perturb import assign, moved
 from gradcheck.script.replay.stage import LossExpression, Stage
 from gradcheck.script.replay.units import moved_base
 from gradcheck.script.source.names import fold, loss_rank, parameter_of
-from gradcheck.script.source.syntax import called_name, loaded_names
+from gradcheck.script.source.syntax import Function, Loop, called_name, loaded_names
 from gradcheck.script.understand.agreement import (
     Agreement,
     agreement,
@@ -41,6 +41,7 @@ _SAME_LOSS, _OTHER_WAY = 1e-12, 1e-6
 # cosine from which on a gradient is nearly that of a loss
 _NEARLY = 0.95
 _ABSOLUTE = frozenset({"abs", "absolute", "fabs"})
+_ADDING = frozenset({"mean", "sum", "average", "fsum", "float"})
 
 
 @dataclass
@@ -288,13 +289,8 @@ def _is_supported(choice: Choice, parameters: int, *, alone: bool) -> bool:
 def _is_only_shown(choice: Choice, rejected: Rejected) -> bool:
     """Whether a loss is a mean of absolute errors, and the code has no sign, which the slope of one would be."""
     function, loss = choice.backward.function, choice.loss
-    names = loaded_names(ast.parse(loss.text, mode="eval").body)
-    names |= function.feeds(names)
     nodes = [node for statement in function.node.body for node in ast.walk(statement)]
-    values = [node.args[0] for node in nodes if _appends_to(node, names)]
-    values += [s.value for name in names for s in function.assignments(name) if s.value is not None]
-    values.append(ast.parse(loss.text, mode="eval").body)
-    if not any(_calls(value, _ABSOLUTE) for value in values):
+    if not _is_absolute(ast.parse(loss.text, mode="eval").body, function, frozenset()):
         return False
     if any(_tells_signs(node) for node in nodes):
         return False
@@ -304,10 +300,28 @@ def _is_only_shown(choice: Choice, rejected: Rejected) -> bool:
     return True
 
 
-def _appends_to(node: ast.AST, names: set[str]) -> TypeGuard[ast.Call]:
+def _is_absolute(value: ast.expr, function: Function | Loop, seen: Set[str]) -> bool:
+    """Whether a value is an absolute value, or a sum or mean of such."""
+    match value:
+        case ast.Call() if called_name(value) in _ABSOLUTE:
+            return True
+        case ast.Call(ast.Attribute(inner), arguments) if called_name(value) in _ADDING:
+            return any(_is_absolute(part, function, seen) for part in (inner, *arguments))
+        case ast.Call(_, arguments) if called_name(value) in _ADDING:
+            return any(_is_absolute(part, function, seen) for part in arguments)
+        case ast.BinOp(left, ast.Add() | ast.Mult() | ast.Div(), right):
+            return any(_is_absolute(part, function, seen) for part in (left, right))
+        case ast.Name(name) if name not in seen:
+            values = [s.value for s in function.assignments(name) if s.value is not None]
+            values += [node.args[0] for s in function.node.body for node in ast.walk(s) if _appends_to(node, name)]
+            return any(_is_absolute(part, function, {*seen, name}) for part in values)
+    return False
+
+
+def _appends_to(node: ast.AST, name: str) -> TypeGuard[ast.Call]:
     match node:
-        case ast.Call(ast.Attribute(holder, "append"), [_]):
-            return ast.unparse(holder) in names
+        case ast.Call(ast.Attribute(ast.Name(holder), "append"), [_]):
+            return holder == name
     return False
 
 
@@ -318,10 +332,6 @@ def _tells_signs(node: ast.AST) -> bool:
         case ast.Call():
             return called_name(node) == "sign"
     return False
-
-
-def _calls(expression: ast.expr, names: Set[str]) -> bool:
-    return any(isinstance(node, ast.Call) and called_name(node) in names for node in ast.walk(expression))
 
 
 def _is_of_the_same_data(recording: Recording, choice: Choice, rejected: Rejected) -> bool:

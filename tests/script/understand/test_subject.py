@@ -691,11 +691,13 @@ def gradients(w, b):
     r = 2 * (X @ w + b - Y) / len(Y)
     dw, other = X.T @ r, 0.5 * r.sum()
     return dw, other
+def nudged(value, by):
+    return value - 0.1 * by
 w, b = np.zeros(3), 0.0
 for i in range(5):
     dw, change = gradients(w, b)
     w = w - 0.1 * dw
-    b = np.add(b, -0.1 * change)
+    b = nudged(b, change)
 """
 )
 SWAPPED = (
