@@ -48,9 +48,8 @@ def understood(recording: Recording, request: Request) -> tuple[Subject, ...]:
         return _understood(recording, request.overrides)
     except OutOfTime:
         raise ScriptError(
-            "the time ran out while gradcheck was looking for the loss and the gradients of this script, whose steps "
-            f"take long; allow more than {request.seconds:g} s with --timeout SECONDS, or name them: "
-            "--loss NAME --backward NAME",
+            "the time ran out while gradcheck was looking for the loss and the gradients of this script; allow more "
+            f"than {request.seconds:g} s with --timeout SECONDS, or name them: --loss NAME --backward NAME",
             slug="timeout",
         ) from None
     finally:
