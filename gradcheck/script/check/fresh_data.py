@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.script.record.leaves import Path, follow
+from gradcheck.script.record.leaves import Path
 from gradcheck.script.record.run import Call, Recording
 from gradcheck.script.replay.pairing import Slot, slots
 from gradcheck.script.replay.stage import Stage
@@ -75,7 +75,7 @@ class FreshData:
         """Return the arrays of fractions that are no parameters."""
         found, numbers = list[tuple[str, Array]](), 0
         places = slots(self._subject.backward.region, moment, self._read)
-        own = [follow(_root(moment, place)[place.variable], place.path) for place in places]
+        own = [place.at(moment) for place in places]
         taken = [v for place, v in zip(places, own, strict=True) if _place(place) in self._parameters]
         for place, value in zip(places, own, strict=True):
             is_array = isinstance(value, np.ndarray) and value.dtype.kind == "f" and value.size > 1
@@ -139,11 +139,6 @@ class FreshData:
             return loss, stage.gradient()(stage.parameters)
         except Exception:  # noqa: BLE001 - the user's functions may raise anything where their data are others
             return None
-
-
-def _root(moment: Call, place: Slot) -> dict[str, Any]:
-    """Return the variables of a moment that a place lies in."""
-    return moment.arguments if place.is_argument else moment.variables
 
 
 def _place(slot: Slot) -> tuple[str, bool, Path]:

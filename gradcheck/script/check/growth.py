@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.script.record.leaves import follow
 from gradcheck.script.record.run import Call
 from gradcheck.script.replay.backward import Backward
 from gradcheck.script.replay.pairing import Slot
@@ -43,9 +42,8 @@ def fitted(gradients: Mapping[str, Any], parameters: Mapping[str, Any], names: M
 
 
 def _shape(slot: Slot, moment: Call) -> tuple[int, ...] | None:
-    root = moment.arguments if slot.is_argument else moment.variables
     try:
-        shape: tuple[int, ...] = np.shape(follow(root[slot.variable], slot.path))
+        shape: tuple[int, ...] = np.shape(slot.at(moment))
     except (AttributeError, IndexError, KeyError, TypeError, ValueError):
         return None
     return shape

@@ -23,7 +23,7 @@ from gradcheck.script.check.point import Point
 from gradcheck.script.record.raised import script_raised
 from gradcheck.script.record.run import Call, Recording
 from gradcheck.script.replay.pairing import GradientMap
-from gradcheck.script.replay.perturb import assign, moved, put_back
+from gradcheck.script.replay.perturb import along, moved
 from gradcheck.script.replay.stage import Stage
 from gradcheck.script.replay.stale import computed_before
 from gradcheck.script.request import Request
@@ -165,17 +165,16 @@ def _astray(
 def _along_directions(stage: Stage, subject: Subject, seed: int) -> CheckResult:
     """Compare the slope of the loss along a random direction of each parameter with what the gradient says of it."""
     raw, loss = stage.gradient()(stage.parameters), stage.loss(subject.loss)
-    rng, names = np.random.default_rng(seed), list(subject.backward.names)
-    with put_back(stage.parameters, names) as values:
-        ways = {name: rng.standard_normal(value.shape) for name, value in values.items()}
-        slopes = np.array([np.sum(np.asarray(raw[n], dtype=float) * ways[n]) / subject.scale.value for n in names])
+    rng, names = np.random.default_rng(seed), subject.backward.names
+    ways = [(name, rng.standard_normal(np.shape(stage.parameters[name]))) for name in names]
+    slopes = np.array([np.sum(np.asarray(raw[name], dtype=float) * way) / subject.scale.value for name, way in ways])
+    with along(stage.parameters, ways) as move:
 
-        def along(shifts: np.ndarray) -> Any:
-            for name, shift in zip(names, shifts, strict=True):
-                assign(stage.parameters, name, values[name] + shift * ways[name])
+        def moved_loss(shifts: np.ndarray) -> Any:
+            move(shifts)
             return loss(stage.parameters)
 
-        return check_grad(along, slopes, np.zeros(len(names)))
+        return check_grad(moved_loss, slopes, np.zeros(len(ways)))
 
 
 def checks(

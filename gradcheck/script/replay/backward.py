@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gradcheck.script.record.leaves import follow, is_numeric
+from gradcheck.script.record.leaves import is_numeric
 from gradcheck.script.record.run import Call
 from gradcheck.script.replay.outputs import Kind, Output
 from gradcheck.script.replay.pairing import GradientMap
@@ -90,10 +90,8 @@ class Backward:
 def has_places(backward: Backward, moment: Call) -> bool:
     """Whether everything that is a parameter lies where it does at a moment, too."""
     for pair in backward.pairs:
-        slot = pair.slot
-        root = moment.arguments if slot.is_argument else moment.variables
         try:
-            value = follow(root[slot.variable], slot.path)
+            value = pair.slot.at(moment)
         except (AttributeError, IndexError, KeyError, TypeError):
             return False
         if not is_numeric(value):

@@ -42,6 +42,14 @@ class Slot:
         """The way from the variable."""
         return self.leaf.path
 
+    def root(self, moment: Call) -> dict[str, Any]:
+        """Return the variables of a moment that it lies in."""
+        return moment.arguments if self.is_argument else moment.variables
+
+    def at(self, moment: Call) -> Any:
+        """Return what lies there at a moment; raises what looking it up does where there is no such place."""
+        return follow(self.root(moment)[self.variable], self.path)
+
 
 @dataclass(frozen=True)
 class GradientMap:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -39,6 +39,24 @@ def put_back(parameters: dict[str, Any], names: Sequence[str]) -> Iterator[dict[
     finally:
         for name, value in saved.items():
             assign(parameters, name, value)
+
+
+@contextmanager
+def along(
+    parameters: dict[str, Any], ways: Sequence[tuple[str, np.ndarray]]
+) -> Iterator[Callable[[Sequence[float] | np.ndarray], None]]:
+    """Return what moves parameters along ways, by a number for each, from where they are; they go back at the end."""
+    with put_back(parameters, list(dict.fromkeys(name for name, _ in ways))) as values:
+
+        def move(shifts: Sequence[float] | np.ndarray) -> None:
+            places = dict(values)
+            for (name, way), shift in zip(ways, shifts, strict=True):
+                if shift:
+                    places[name] = places[name] + shift * way
+            for name, place in places.items():
+                assign(parameters, name, place)
+
+        yield move
 
 
 def assign(parameters: dict[str, Any], name: str, value: np.ndarray) -> None:

@@ -149,13 +149,9 @@ def _moments(recording: Recording, one: Partners, pairings: Sequence[Pairing]) -
 
 def _shapes(moment: Call, pairings: Sequence[Pairing]) -> list[tuple[int, ...]] | None:
     try:
-        return [np.shape(_lying_in(moment, pairing.slot)) for pairing in pairings]
+        return [np.shape(pairing.slot.at(moment)) for pairing in pairings]
     except (AttributeError, IndexError, KeyError, TypeError, ValueError):
         return None
-
-
-def _lying_in(moment: Call, slot: Slot) -> Any:
-    return follow((moment.arguments if slot.is_argument else moment.variables)[slot.variable], slot.path)
 
 
 def _loss(one: Partners) -> LossExpression:

@@ -18,7 +18,7 @@ from gradcheck.script.replay.backward import Backward
 from gradcheck.script.replay.layer import WEIGHTED_SUM, WEIGHTS, Layer
 from gradcheck.script.replay.outputs import RESULT, Kind, Output
 from gradcheck.script.replay.pairing import GradientMap, Slot
-from gradcheck.script.replay.perturb import assign, moved, put_back
+from gradcheck.script.replay.perturb import along, assign, moved
 from gradcheck.script.replay.stage import Stage
 
 # how far inputs are moved for a look, and in how many directions slopes are taken, and at how many entries
@@ -186,22 +186,24 @@ class Slopes:
             ways = [rng.standard_normal(place.leaf.size) for _ in range(_DIRECTIONS)]
         else:
             ways = [np.eye(1, place.leaf.size, int(k)).reshape(-1) for k in entries]
-        with (
-            self._staged(self._moment, layer or self._layer, shift) as stage,
-            put_back(stage.parameters, [name]) as values,
-        ):
-            own = values[name]
+        with self._staged(self._moment, layer or self._layer, shift) as stage:
+            own = np.asarray(stage.parameters[name], dtype=float)
             step = _STEPS[self._is_narrow] * max(float(np.abs(own).max()), 0.1)
+            units = step * np.eye(len(ways))
+            with along(stage.parameters, [(name, way.reshape(own.shape)) for way in ways]) as move:
 
-            def along(way: Array, size: float) -> float:
-                assign(stage.parameters, name, own + size * way.reshape(own.shape))
-                return float(
-                    stage.look_at_entry(
-                        stage.parameters, lambda variables, _: variables[WEIGHTED_SUM][self._layer.name]
+                def weighted_sum(shifts: Array) -> float:
+                    move(shifts)
+                    return float(
+                        stage.look_at_entry(
+                            stage.parameters, lambda variables, _: variables[WEIGHTED_SUM][self._layer.name]
+                        )
                     )
-                )
 
-            return [(way, _slope(along(way, step), along(way, -step), step)) for way in ways]
+                return [
+                    (way, _slope(weighted_sum(unit), weighted_sum(-unit), step))
+                    for way, unit in zip(ways, units, strict=True)
+                ]
 
 
 def _slope(upper: float, lower: float, step: float) -> float:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Iterable, Sequence, Set
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any, TypeGuard
+from typing import Any
 
 import numpy as np
 
@@ -20,7 +20,7 @@ from gradcheck.script.replay.perturb import assign, moved
 from gradcheck.script.replay.stage import LossExpression, Stage
 from gradcheck.script.replay.units import moved_base
 from gradcheck.script.source.names import fold, loss_rank, parameter_of
-from gradcheck.script.source.syntax import Function, Loop, called_name, loaded_names
+from gradcheck.script.source.syntax import loaded_names
 from gradcheck.script.understand.agreement import (
     Agreement,
     agreement,
@@ -32,6 +32,7 @@ from gradcheck.script.understand.agreement import (
 from gradcheck.script.understand.in_turn import follows_in_turn
 from gradcheck.script.understand.probing import Probe, Prober
 from gradcheck.script.understand.scale import Scale, powers, read_scale
+from gradcheck.script.understand.shown_only import is_only_shown
 
 # moments that are tried for whether a loss depends on a parameter
 _TRIED = 3
@@ -40,8 +41,6 @@ _SMALL_MOVE = 1e-3
 _SAME_LOSS, _OTHER_WAY = 1e-12, 1e-6
 # cosine from which on a gradient is nearly that of a loss
 _NEARLY = 0.95
-_ABSOLUTE = frozenset({"abs", "absolute", "fabs"})
-_ADDING = frozenset({"mean", "sum", "average", "fsum", "float"})
 
 
 @dataclass
@@ -171,7 +170,10 @@ def choose_loss(
     choices = [choice for choice in choices if choice.evidence == evidence]
     if not evidence[1] and not evidence[3]:
         choices = [choice for choice in choices if _is_supported(choice, len(backward.names), alone=len(choices) == 1)]
-        choices = [choice for choice in choices if rejected.is_named or not _is_only_shown(choice, rejected)]
+        for choice in [c for c in choices if not rejected.is_named and is_only_shown(c.backward.function, c.loss)]:
+            reason = "is of absolute errors, and no sign is in the code, which their slopes are: it may be shown only"
+            rejected.add(choice.loss, reason)
+            choices = [other for other in choices if other is not choice]
         choices = [
             choice
             for choice in choices
@@ -284,54 +286,6 @@ def _is_supported(choice: Choice, parameters: int, *, alone: bool) -> bool:
         return True
     written = loss_rank(choice.loss.name) > 0 and "(" not in choice.loss.text
     return alone and written and choice.loss.near and len(choice.backward.names) == parameters
-
-
-def _is_only_shown(choice: Choice, rejected: Rejected) -> bool:
-    """Whether a loss is a mean of absolute errors, and the code has no sign, which the slope of one would be."""
-    function, loss = choice.backward.function, choice.loss
-    nodes = [node for statement in function.node.body for node in ast.walk(statement)]
-    if not _is_absolute(ast.parse(loss.text, mode="eval").body, function, frozenset()):
-        return False
-    if any(_tells_signs(node) for node in nodes):
-        return False
-    rejected.add(
-        loss, "is of absolute errors, and no sign is in the code, which their slopes are: it may be shown only"
-    )
-    return True
-
-
-def _is_absolute(value: ast.expr, function: Function | Loop, seen: Set[str]) -> bool:
-    """Whether a value is an absolute value, or a sum or mean of such."""
-    match value:
-        case ast.Call() if called_name(value) in _ABSOLUTE:
-            return True
-        case ast.Call(ast.Attribute(inner), arguments) if called_name(value) in _ADDING:
-            return any(_is_absolute(part, function, seen) for part in (inner, *arguments))
-        case ast.Call(_, arguments) if called_name(value) in _ADDING:
-            return any(_is_absolute(part, function, seen) for part in arguments)
-        case ast.BinOp(left, ast.Add() | ast.Mult() | ast.Div(), right):
-            return any(_is_absolute(part, function, seen) for part in (left, right))
-        case ast.Name(name) if name not in seen:
-            values = [s.value for s in function.assignments(name) if s.value is not None]
-            values += [node.args[0] for s in function.node.body for node in ast.walk(s) if _appends_to(node, name)]
-            return any(_is_absolute(part, function, {*seen, name}) for part in values)
-    return False
-
-
-def _appends_to(node: ast.AST, name: str) -> TypeGuard[ast.Call]:
-    match node:
-        case ast.Call(ast.Attribute(ast.Name(holder), "append"), [_]):
-            return holder == name
-    return False
-
-
-def _tells_signs(node: ast.AST) -> bool:
-    match node:
-        case ast.Compare(_, operators):
-            return any(isinstance(operator, ast.Gt | ast.GtE | ast.Lt | ast.LtE) for operator in operators)
-        case ast.Call():
-            return called_name(node) == "sign"
-    return False
 
 
 def _is_of_the_same_data(recording: Recording, choice: Choice, rejected: Rejected) -> bool:

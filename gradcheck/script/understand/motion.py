@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 
@@ -25,7 +24,7 @@ def motion_of(recording: Recording, function: Function, moments: tuple[Call, ...
     for call in recording.of(function.name):
         if call.number in seen and call.number + 1 in seen:
             try:
-                first, then = (_in_slot(seen[n], pair.slot) for n in (call.number, call.number + 1))
+                first, then = (pair.slot.at(seen[n]) for n in (call.number, call.number + 1))
                 found = follow(call.result, pair.output.leaf.path)
                 before, after, gradient = (
                     np.asarray(aligned(value, first), dtype=float).reshape(-1) for value in (first, then, found)
@@ -45,11 +44,7 @@ def motion_of(recording: Recording, function: Function, moments: tuple[Call, ...
 
 def slot_value(moment: Call, slot: Slot) -> FloatArray:
     """Return the entries that lay in a slot at a recorded moment."""
-    return np.asarray(_in_slot(moment, slot), dtype=float).reshape(-1)
-
-
-def _in_slot(moment: Call, slot: Slot) -> Any:
-    return follow((moment.arguments if slot.is_argument else moment.variables)[slot.variable], slot.path)
+    return np.asarray(slot.at(moment), dtype=float).reshape(-1)
 
 
 def compared(change: FloatArray, returned: FloatArray) -> Motion:

@@ -168,8 +168,7 @@ def slots_again(places: Sequence[Slot], moment: Call) -> list[Slot]:
     """Return the same places with what lay in them at another moment."""
     found = []
     for slot in places:
-        root = moment.arguments if slot.is_argument else moment.variables
-        value = follow(root[slot.variable], slot.path)
+        value = slot.at(moment)
         found.append(replace(slot, leaf=replace(slot.leaf, value=value)) if _is_array(value) else slot)
     return found
 

@@ -16,7 +16,7 @@ from gradcheck.errors import InputError, ScriptError
 from gradcheck.numerics.arrays import FloatArray
 from gradcheck.script.record.run import Call, Recording
 from gradcheck.script.replay.backward import Backward
-from gradcheck.script.replay.perturb import assign, moved, put_back
+from gradcheck.script.replay.perturb import along, moved
 from gradcheck.script.replay.stage import LossExpression, Stage
 from gradcheck.script.replay.stale import computed_before
 
@@ -167,9 +167,9 @@ class Prober:
             ways = directions(parameters[name])
             shifts = self._step * np.array([1.0, -1.0, 0.5, -0.5])
             found = np.full((len(ways), len(shifts), len(self._losses)), np.nan)
-            with put_back(parameters, [name]) as saved:
+            with along(parameters, [(name, way) for way in ways]) as move:
                 for index in np.ndindex(found.shape[:2]):
-                    assign(parameters, name, saved[name] + shifts[index[1]] * ways[index[0]])
+                    move(shifts[index[1]] * np.eye(len(ways))[index[0]])
                     try:
                         found[index] = [float(np.squeeze(v)) if _is_number(v) else np.nan for v in evaluate(parameters)]
                     except Exception:  # noqa: BLE001 - even a small move may leave the domain
@@ -222,14 +222,13 @@ def _measured(
     loss: Callable[[Mapping[str, Any]], Any],
 ) -> tuple[FloatArray, FloatArray]:
     """Return slopes along directions by differences whose steps are fitted to the loss, and their errors."""
-    with put_back(parameters, [name]) as saved:
+    with along(parameters, [(name, way) for way in ways]) as move:
 
-        def along(shifts: FloatArray) -> Any:
-            move = sum((shift * way for shift, way in zip(shifts, ways, strict=True)), np.zeros(saved[name].shape))
-            assign(parameters, name, saved[name] + move)
+        def moved_loss(shifts: FloatArray) -> Any:
+            move(shifts)
             return loss(parameters)
 
-        (found,) = check_grad(along, slopes, np.zeros(len(ways))).parameters
+        (found,) = check_grad(moved_loss, slopes, np.zeros(len(ways))).parameters
     return found.numerical, found.numerical_error
 
 

@@ -97,7 +97,7 @@ def standing_still(recording: Recording, backward: Backward, loss: LossExpressio
         if depth < len(pair.slot.path):
             containers[pair.slot.variable, pair.slot.path[:depth]] = pair
     for (variable, path), pair in containers.items():
-        root = (moment.arguments if pair.slot.is_argument else moment.variables)[variable]
+        root = pair.slot.root(moment)[variable]
         beside = "".join([variable, *(step.text for step in path)])
         for leaf in leaves(beside, follow(root, path)):
             whole = (variable, (*path, *leaf.path))
