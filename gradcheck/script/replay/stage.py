@@ -25,7 +25,7 @@ from gradcheck.script.record.state import Undo
 from gradcheck.script.record.wrapped import Wrapping, aligned, plain
 from gradcheck.script.replay.backward import Backward
 from gradcheck.script.replay.outputs import RESULT, Kind
-from gradcheck.script.replay.pairing import Slot
+from gradcheck.script.replay.pairing import GradientMap, Slot
 from gradcheck.script.replay.region import body_of
 from gradcheck.script.replay.widen import widened
 
@@ -280,14 +280,22 @@ class Stage:
                 before = self._before[pair.slot.name]
                 now = self.in_order(pair.slot.name, self.now(pair.slot, variables))
                 value = np.asarray(now, dtype=float) - before
-                if pair.decay is not None:
-                    value = value - np.where(value != 0, eval(pair.decay, dict(roots)) * before, 0.0)
             else:
                 value = follow(roots[pair.output.variable], pair.output.leaf.path)
+            if pair.decay is not None:
+                value = self._without_decay(pair, value, roots)
             value = value if pair.project is None else pair.project(value)
             own = shaped(self.in_order(pair.slot.name, value), pair.slot.leaf)
             found[pair.slot.name] = -own if pair.slot.name in self._turned else own
         return found
+
+    def _without_decay(self, pair: GradientMap, value: Any, roots: Mapping[str, Any]) -> Any:
+        """Return a change or gradient without the multiple of the parameter that is in it."""
+        before = self._before[pair.slot.name]
+        value = np.asarray(value, dtype=float)
+        # what was not moved did not decay
+        moves = value != 0 if pair.output.kind is Kind.CHANGE else True
+        return value - np.where(moves, eval(pair.decay or "0", dict(roots)) * before, 0.0)
 
     def in_order(self, name: str, value: Any) -> Any:
         """Return what has labels with these in the order that they have in a parameter at this moment."""

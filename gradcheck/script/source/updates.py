@@ -176,31 +176,31 @@ def _update(target: ast.expr, step: ast.expr, adds: bool, line: int, shrunk: ast
 
 def _decay(target: ast.expr, step: ast.expr, adds: bool, shrunk: ast.expr | None) -> str | None:
     """Return the coefficient of the target in its own change; None where it is not in there."""
-    in_step = _coefficient(step, ast.unparse(target))
+    in_step = coefficient(step, ast.unparse(target))
     parts = [] if in_step is None else [f"{'+' if adds else '-'}({ast.unparse(in_step)})"]
-    if shrunk is not None and (kept := _coefficient(shrunk, ast.unparse(target))) is not None:
+    if shrunk is not None and (kept := coefficient(shrunk, ast.unparse(target))) is not None:
         parts.append(f"+({ast.unparse(kept)}) - 1")
     return " ".join(parts) or None
 
 
-def _coefficient(expression: ast.expr, name: str) -> ast.expr | None:
+def coefficient(expression: ast.expr, name: str) -> ast.expr | None:
     """Return what a name is multiplied by in an expression that is linear in it; None where it is not in there."""
     if ast.unparse(expression) == name:
         return ast.Constant(1)
     match expression:
         case ast.UnaryOp(ast.USub(), inner):
-            found = _coefficient(inner, name)
+            found = coefficient(inner, name)
             return None if found is None else ast.UnaryOp(ast.USub(), found)
         case ast.BinOp(left, ast.Add() | ast.Sub() as sign, right):
-            one, other = _coefficient(left, name), _coefficient(right, name)
+            one, other = coefficient(left, name), coefficient(right, name)
             if one is None or other is None:
                 alone = other if isinstance(sign, ast.Add) or other is None else ast.UnaryOp(ast.USub(), other)
                 return alone if one is None else one
             return ast.BinOp(one, sign, other)
         case ast.BinOp(left, ast.Mult() | ast.Div() as sign, right):
-            if (found := _coefficient(left, name)) is not None:
+            if (found := coefficient(left, name)) is not None:
                 return ast.BinOp(found, sign, right)
-            found = _coefficient(right, name) if isinstance(sign, ast.Mult) else None
+            found = coefficient(right, name) if isinstance(sign, ast.Mult) else None
             return None if found is None else ast.BinOp(left, sign, found)
     return None
 

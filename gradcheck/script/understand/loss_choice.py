@@ -29,6 +29,7 @@ from gradcheck.script.understand.agreement import (
     is_of_another_function,
     likeness,
 )
+from gradcheck.script.understand.decay import with_and_without_decay
 from gradcheck.script.understand.in_turn import follows_in_turn
 from gradcheck.script.understand.probing import Probe, Prober
 from gradcheck.script.understand.scale import Scale, powers, read_scale
@@ -36,6 +37,7 @@ from gradcheck.script.understand.shown_only import is_only_shown
 
 # moments that are tried for whether a loss depends on a parameter
 _TRIED = 3
+_RAISES = "raises "
 _SMALL_MOVE = 1e-3
 # losses that are equal, and by how much gradients of other data point elsewhere
 _SAME_LOSS, _OTHER_WAY = 1e-12, 1e-6
@@ -150,7 +152,7 @@ def choose_loss(
     different: list[tuple[Backward, LossExpression, list[Probe]]] = []
     for names, loss in usable:
         group = groups[tuple(names)]
-        for way in _with_and_without_decay(group.backward_of(loss)):
+        for way in with_and_without_decay(group.backward_of(loss), loss):
             try:
                 probes = group.prober.probe(way, loss)
             except ScriptError as error:
@@ -330,27 +332,6 @@ def _is_of_the_same_noise(recording: Recording, choice: Choice, rejected: Reject
     return same
 
 
-def _with_and_without_decay(backward: Backward) -> list[Backward]:
-    """Return the backward, and where its updates let parameters decay, also with that left out of their changes."""
-    decays = [_shrinking(backward, pair) for pair in backward.pairs]
-    if backward.kind is not Kind.CHANGE or not any(decays):
-        return [backward]
-    pairs = tuple(replace(pair, decay=decay) for pair, decay in zip(backward.pairs, decays, strict=True))
-    return [backward, replace(backward, pairs=pairs)]
-
-
-def _shrinking(backward: Backward, pair: GradientMap) -> str | None:
-    """Return by what a parameter is multiplied in its own update, if that makes it smaller: nothing else is a decay."""
-    if pair.update is None or pair.update.decay is None:
-        return None
-    call = backward.example
-    try:
-        value = eval(pair.update.decay, {**call.variables, **call.arguments, **call.local_variables})
-    except Exception:  # noqa: BLE001 - what it is made of may be out of sight
-        return pair.update.decay
-    return pair.update.decay if is_numeric(value) and np.all(np.asarray(value) <= 0) else None
-
-
 def _depending(backward: Backward, names: Sequence[str]) -> Backward:
     """Return the backward without what is moved like a parameter, but is none: the state of an optimizer, a counter."""
     if backward.kind is Kind.RETURNED:
@@ -391,15 +372,16 @@ def dependences(
 
     All of them are evaluated in the same few replays.
     """
-    stage = Stage(recording, backward, backward.moments[0])
-    evaluate = stage.losses(losses)
-    usable: list[int] = []
-    for number, value in enumerate(evaluate(stage.parameters)):
-        reason = _why_no_loss(value, backward)
-        if reason is None:
-            usable.append(number)
-        else:
-            rejected.add(losses[number], *reason)
+    reasons = _why_none(recording, backward, losses, backward.moments[0])
+    # what is filled by the first round is empty before it
+    later = [number for number, reason in enumerate(reasons) if reason is not None and reason[0].startswith(_RAISES)]
+    for moment in backward.moments[1:_TRIED] if later else ():
+        again = _why_none(recording, backward, [losses[number] for number in later], moment)
+        reasons = [None if n in later and again[later.index(n)] is None else reason for n, reason in enumerate(reasons)]
+    usable = [number for number, reason in enumerate(reasons) if reason is None]
+    for loss, reason in zip(losses, reasons, strict=True):
+        if reason is not None:
+            rejected.add(loss, *reason)
     found: dict[int, set[str]] = {number: set() for number in usable}
     kept = [losses[number] for number in usable]
     for moment in backward.moments[:_TRIED] if kept else ():
@@ -417,11 +399,20 @@ def dependences(
     ]
 
 
-def _why_no_loss(value: Any, backward: Backward) -> tuple[str] | tuple[str, str] | None:
+def _why_none(
+    recording: Recording, backward: Backward, losses: Sequence[LossExpression], moment: Call
+) -> list[tuple[str, ...] | None]:
+    """Return for each loss why its value at a moment is that of none, or None."""
+    stage = Stage(recording, backward, moment)
+    values = stage.losses(losses)(stage.parameters)
+    return [_why_no_loss(value, backward) for value in values]
+
+
+def _why_no_loss(value: Any, backward: Backward) -> tuple[str, ...] | None:
     if isinstance(value, TooLongError):
         return (str(value),)
     if isinstance(value, Exception):
-        return (f"raises {type(value).__name__}: {value}",)
+        return (f"{_RAISES}{type(value).__name__}: {value}",)
     if not is_numeric(value) or np.size(value) != 1:
         kind = f"has shape {np.shape(value)}" if is_numeric(value) else f"is a {type(value).__name__}"
         return f"{kind}, not one number", "loss-not-scalar"
