@@ -10,6 +10,7 @@ import numpy as np
 
 from gradcheck.checker.certificate import Certificate
 from gradcheck.checker.directional import Block, Directions, Trial
+from gradcheck.checker.options import THOROUGH, Search
 from gradcheck.checker.verdict import Verdict
 from gradcheck.evaluate.leaf import Leaf
 from gradcheck.numerics.arrays import FloatArray, IntArray
@@ -19,7 +20,6 @@ _GENERATIONS = 3
 # entries of such a block that are looked at, and how many of these have to be wrong
 _SAMPLE = 8
 _SMALL = 2
-_LEFTOVER = 64
 
 
 class Box(NamedTuple):
@@ -67,12 +67,21 @@ class Bisection:
     ----------
     budget : int
         Number of evaluations after which the search ends.
+    sample : int
+        Number of entries of what is left over then that are suspects.
     """
 
     def __init__(
-        self, directions: Directions, owner: int, shape: tuple[int, ...], budget: int, rng: np.random.Generator
+        self,
+        directions: Directions,
+        owner: int,
+        shape: tuple[int, ...],
+        budget: int,
+        sample: int,
+        rng: np.random.Generator,
     ) -> None:
         self._directions, self._owner, self._shape, self._rng = directions, owner, shape, rng
+        self._left_over = sample
         self._limit = directions.evaluations + budget
         self._visible = 0.0
 
@@ -94,7 +103,7 @@ class Bisection:
                 boxes += parts
         for box in boxes:
             complete = False
-            found.append(self._sample(box, max(_LEFTOVER // len(boxes), 1)))
+            found.append(self._sample(box, max(self._left_over // len(boxes), 1)))
         where = np.unique(np.concatenate(found)) if found else np.empty(0, dtype=np.intp)
         return Suspects(where, complete, self._visible)
 
@@ -140,8 +149,6 @@ _INFLUENCE = 1e-3
 _LEAST_WEIGHT = 1e-2
 # a wrong parameter with no more entries is compared entry by entry at once, or where the search finds no end
 _FEW, _MANAGEABLE = 64, 500
-# evaluations after which the search for wrong entries of a parameter ends
-_BUDGET, _TOLERABLE_BUDGET = 2000, 400
 # how far entries that are all within their tolerance can add up, in standard deviations
 _DEVIATIONS = 3.0
 
@@ -177,7 +184,9 @@ class Outcome:
         return Certificate(self.directions, self.sensitivity, verdict, self.complete)
 
 
-def certify(directions: Directions, leaves: Sequence[Leaf], rtol: float, seed: int) -> list[Outcome]:
+def certify(
+    directions: Directions, leaves: Sequence[Leaf], rtol: float, seed: int, search: Search = THOROUGH
+) -> list[Outcome]:
     """Compare all parameters together along random directions; where that fails, each of them, and then parts of it."""
     typical, largest = np.zeros(len(leaves)), np.zeros(len(leaves), dtype=np.intp)
     for k, leaf in enumerate(leaves):
@@ -197,14 +206,20 @@ def certify(directions: Directions, leaves: Sequence[Leaf], rtol: float, seed: i
     for k, leaf in enumerate(leaves):
         outcome = Outcome(len(trials), float(sensitivity[k]), np.empty(0, dtype=np.intp))
         if not sensitivity[k] <= _NEEDED:
-            outcome = _alone(directions, k, leaf, float(unit[k]), rtol, np.random.default_rng([seed, k]))
+            outcome = _alone(directions, k, leaf, float(unit[k]), rtol, search, np.random.default_rng([seed, k]))
         # one entry at least is compared by itself
         outcomes.append(replace(outcome, where=np.union1d(outcome.where, largest[k])))
     return outcomes
 
 
 def _alone(
-    directions: Directions, owner: int, leaf: Leaf, unit: float, rtol: float, rng: np.random.Generator
+    directions: Directions,
+    owner: int,
+    leaf: Leaf,
+    unit: float,
+    rtol: float,
+    search: Search,
+    rng: np.random.Generator,
 ) -> Outcome:
     """Compare one parameter along directions of its own, and look for the wrong entries if it is wrong."""
     own, even = (way.compare([[way.whole(owner)]])[0] for way in _ways(directions))
@@ -218,9 +233,11 @@ def _alone(
     tolerable = not own.is_wrong or all(_is_tolerable(trial, rtol) for trial in (own, even))
     if leaf.size <= _FEW:
         return Outcome(count, 0.0, np.arange(leaf.size), True, tolerable)
-    budget = _TOLERABLE_BUDGET if tolerable or leaf.size <= _MANAGEABLE else _BUDGET
+    # at two evaluations an entry, all of them could be compared by themselves
+    search = search._replace(evaluations=min(search.evaluations, leaf.size))
+    budget = search.tolerable if tolerable or leaf.size <= _MANAGEABLE else search.evaluations
     way = directions if own.is_wrong else directions.evenly()
-    suspects = Bisection(way, owner, leaf.shape, budget, rng).search()
+    suspects = Bisection(way, owner, leaf.shape, budget, search.sample, rng).search()
     if leaf.size <= _MANAGEABLE and not suspects.complete:
         return Outcome(count, 0.0, np.arange(leaf.size), True, tolerable)
     if own.is_wrong and suspects.complete:

@@ -126,11 +126,24 @@ def check_grad(
         progress=progress,
         seed=seed,
     )
+    return check_with(options, loss, grad, params, args, curves=curves)
+
+
+def check_with(
+    options: Options,
+    loss: Callable[..., Any],
+    grad: object,
+    params: object,
+    args: Sequence[object] = (),
+    *,
+    curves: bool = False,
+) -> CheckResult:
+    """Compare an analytic gradient with differences, with options that are valid: `check_grad` says what they are."""
     objective = Objective.with_gradient(loss, grad, params, args, options.means)
-    if points > 1 and objective.gradient_from is None:
+    if options.points > 1 and objective.gradient_from is None:
         raise InputError(
-            f"`points`={points} needs a gradient that can be evaluated elsewhere: pass a callable (or True) as `grad`, "
-            "not an already computed gradient."
+            f"`points`={options.points} needs a gradient that can be evaluated elsewhere: pass a callable (or True) as "
+            "`grad`, not an already computed gradient."
         )
     try:
         result = CheckResult.merge(check_points(objective, options))

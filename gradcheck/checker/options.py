@@ -22,6 +22,25 @@ ENTRY_BUDGET = 2000
 _METHODS = ("auto", "central", "complex")
 
 
+class Search(NamedTuple):
+    """How long the wrong entries of one large parameter are looked for.
+
+    Parameters
+    ----------
+    evaluations, tolerable : int
+        After how many evaluations the search ends; and where all entries may be within their tolerance.
+    sample : int
+        How many entries are compared by themselves of what is left then.
+    """
+
+    evaluations: int
+    tolerable: int
+    sample: int
+
+
+THOROUGH, BRIEF = Search(2000, 400, 64), Search(64, 64, 8)
+
+
 class Options(NamedTuple):
     """The options in effect.
 
@@ -35,6 +54,8 @@ class Options(NamedTuple):
         Seed of the random entries and points.
     means : Means
         By what means the loss is evaluated.
+    search : Search
+        How long wrong entries are looked for.
     """
 
     rtol: float | None
@@ -45,6 +66,7 @@ class Options(NamedTuple):
     directional: bool
     seed: int
     means: Means
+    search: Search = THOROUGH
 
     @classmethod
     def validated(

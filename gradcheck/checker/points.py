@@ -102,7 +102,7 @@ class _Comparison:
         outcomes: Sequence[Outcome | None] = [None] * len(leaves)
         if options.directional and options.budget and sum(leaf.size for leaf in leaves) > options.budget:
             directions = Directions(self.objective, gradient, self.epsilons, origin, self.noise, options.seed)
-            outcomes = certify(directions, leaves, self.tolerance.rtol, options.seed)
+            outcomes = certify(directions, leaves, self.tolerance.rtol, options.seed, options.search)
         chosen = []
         for k, (leaf, outcome) in enumerate(zip(leaves, outcomes, strict=True)):
             if outcome is not None and outcome.directions:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
@@ -10,7 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.checker.functions import check_grad
+from gradcheck.checker.functions import check_grad, check_with
+from gradcheck.checker.options import BRIEF, THOROUGH, Options, Search
 from gradcheck.checker.result import CheckResult
 from gradcheck.checker.verdict import Verdict
 from gradcheck.errors import InputError, ScriptError
@@ -39,8 +41,14 @@ _SAME_LOSS = 1e-3
 _LEAST_SECONDS = 0.1
 # what is spent at most, as a multiple of the check, to look for a moment at which something is wrong
 _LOOKING, _LEAST_LOOKING = 0.5, 100
+# by what share of them a small constant in the loss changes most entries of a gradient at most
+_MUCH = 0.1
 # how many constants are listed
 _SHOWN = 3
+# after how many points, and how many seconds of computing, no further point is checked
+_FEWEST, _LONG = 2, 4.0
+# seconds of computing that a replay takes at most if all wrong entries are looked for
+_QUICK = 0.008
 
 
 @dataclass(frozen=True)
@@ -77,7 +85,7 @@ def checked(
         found.append(_examined(recording, subject, request, keep))
     found = _with_right_bases(found)
     guardless = GuardlessSource(recording.source)
-    if not guardless.guards or not any(examined.wrong for examined in found) or request.left <= 0:
+    if not guardless.guards or not any(map(_may_be_guards, found)) or request.left <= 0:
         return found
     quiet = replace(request, told=None)
     try:
@@ -109,6 +117,18 @@ def _with_right_bases(found: Sequence[Examined]) -> list[Examined]:
 
 def _pairs(examined: Examined) -> tuple[GradientMap, ...]:
     return examined.subject.backward.pairs
+
+
+def _may_be_guards(examined: Examined) -> bool:
+    """Whether a small constant in the loss may be all that is wrong with a parameter: it does not change much."""
+    first = {parameter.name: parameter for parameter in examined.points[0].result.parameters}
+    for name in examined.wrong:
+        analytic, numerical = (np.asarray(part, dtype=float) for part in (first[name].analytic, first[name].numerical))
+        with np.errstate(all="ignore"):
+            off = np.abs(analytic - numerical) / np.maximum(np.abs(analytic), np.abs(numerical))
+        if not np.nanmedian(off) > _MUCH:
+            return True
+    return False
 
 
 def _unguarded(examined: Examined, others: Sequence[Examined], source: GuardlessSource) -> Examined:
@@ -192,7 +212,7 @@ def checks(
     moments = by_coverage(recording, backward) if moments is None else moments
     bounds = clip_bounds(recording.source, backward)
     problem: ScriptError | None = None
-    done = 0
+    done, wrong, began = 0, False, time.process_time()
 
     def point(moment: Call, seed: tuple[int, int], names: Sequence[str]) -> tuple[Point, int]:
         with ExitStack() as changes:
@@ -207,6 +227,8 @@ def checks(
     for number in range(start, 2 * len(moments)):
         if done >= request.points or (done and request.left <= 0):
             return
+        if (wrong or done >= _FEWEST) and time.process_time() - began > _LONG:
+            return
         perturbed = backward.names if number % 2 else ()
         if perturbed and not perturb:
             continue
@@ -218,6 +240,7 @@ def checks(
             problem = script_raised(error, recording.source)
         else:
             done += 1
+            wrong |= found[0].result.verdict is Verdict.MISMATCH
             yield found
     if not done and problem is not None and not start:
         raise problem
@@ -226,19 +249,23 @@ def checks(
 def _check(stage: Stage, subject: Subject, request: Request, done: int) -> CheckResult:
     """Compare at the stage's parameters as they are; a float32 script's loss is differentiated in float64."""
     raw, scale, growing = stage.gradient(), subject.scale.value, grown(subject.backward)
+    before = time.process_time()
+    raw(stage.parameters)
+    # what is wrong there is known, or found by hundreds of replays that take long
+    search = BRIEF if done or time.process_time() - before > _QUICK else THOROUGH
 
     def gradient(values: Mapping[str, Any]) -> dict[str, Any]:
         return fitted({name: np.asarray(value) / scale for name, value in raw(values).items()}, values, growing)
 
     if subject.backward.is_narrow:
-        result = _check_in_double(stage, subject, request, done, gradient(stage.parameters))
+        result = _check_in_double(stage, subject, request, done, gradient(stage.parameters), search)
         if result is not None:
             return result
-    return _compare(stage, subject, request, done, gradient)
+    return _compare(stage, subject, request, done, gradient, search)
 
 
 def _check_in_double(
-    stage: Stage, subject: Subject, request: Request, done: int, gradient: dict[str, Any]
+    stage: Stage, subject: Subject, request: Request, done: int, gradient: dict[str, Any], search: Search
 ) -> CheckResult | None:
     """Compare a gradient with differences in float64; None where the script cannot do without float32."""
     single = stage.loss(subject.loss)(stage.parameters)
@@ -247,21 +274,18 @@ def _check_in_double(
             double = np.asarray(stage.loss(subject.loss)(stage.parameters))
             if double.dtype != np.float64 or not np.isclose(single, double, rtol=_SAME_LOSS):
                 return None
-            return _compare(stage, subject, request, done, gradient)
+            return _compare(stage, subject, request, done, gradient, search)
     except Exception:  # noqa: BLE001 - code that insists on float32 may fail in any way
         return None
 
 
-def _compare(stage: Stage, subject: Subject, request: Request, done: int, gradient: Any) -> CheckResult:
+def _compare(stage: Stage, subject: Subject, request: Request, done: int, gradient: Any, search: Search) -> CheckResult:
     def tell(progress: Progress) -> None:
         others = (request.points - done - 1) * (progress.elapsed + progress.remaining)
         whole = replace(progress, remaining=progress.remaining + others)
         request.tell(f"point {done + 1} of {request.points}, {whole}")
 
-    return check_grad(
-        stage.loss(subject.loss),
-        gradient,
-        stage.parameters,
+    options = Options.validated(
         rtol=request.rtol,
         atol=request.atol,
         method=request.method,
@@ -272,3 +296,4 @@ def _compare(stage: Stage, subject: Subject, request: Request, done: int, gradie
         progress=False if request.told is None else tell,
         seed=request.seed,
     )
+    return check_with(options._replace(search=search), stage.loss(subject.loss), gradient, stage.parameters)

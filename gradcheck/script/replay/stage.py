@@ -259,9 +259,19 @@ class Stage:
         """
         self._undo.settle(largest)
 
-    def look(self, read: Read) -> Any:
-        """Play once, and return what `read` makes of the variables and of the result at the end."""
-        return self._play(self.parameters, read)
+    def look(self, read: Read, most: int = sys.maxsize) -> Any:
+        """Play once, and return what `read` makes of the variables and of the result at the end.
+
+        Raises
+        ------
+        TooLongError
+            When more than `most` functions are called and rounds begun.
+        """
+        self._recorder.patience = self._recorder.entries + min(most, sys.maxsize - self._recorder.entries)
+        try:
+            return self._play(self.parameters, read)
+        finally:
+            self._recorder.patience = sys.maxsize
 
     def look_before_change(self, read: Read) -> Any:
         """Play once up to the first change of a parameter; return what `read` makes of the variables there."""

@@ -31,12 +31,15 @@ from gradcheck.script.understand.agreement import (
 )
 from gradcheck.script.understand.decay import with_and_without_decay
 from gradcheck.script.understand.in_turn import follows_in_turn
+from gradcheck.script.understand.losses import may_depend
 from gradcheck.script.understand.probing import Probe, Prober
 from gradcheck.script.understand.scale import Scale, powers, read_scale
 from gradcheck.script.understand.shown_only import is_only_shown
 
 # moments that are tried for whether a loss depends on a parameter
 _TRIED = 3
+# that are looked at where a replay takes long
+_FEW = 2
 _RAISES = "raises "
 _SMALL_MOVE = 1e-3
 # losses that are equal, and by how much gradients of other data point elsewhere
@@ -210,12 +213,13 @@ class _Group:
     @classmethod
     def of(cls, recording: Recording, backward: Backward, losses: Sequence[LossExpression]) -> _Group:
         """Find the moments of each."""
+        prober = Prober(recording, backward, losses)
         moments: dict[str, tuple[Call, ...]] = {loss.text: () for loss in losses}
-        for moment in backward.moments:
+        for moment in backward.moments if prober.is_quick else backward.moments[:_FEW]:
             there = dependences(recording, replace(backward, moments=(moment,)), losses, Rejected())
             for _, loss in there:
                 moments[loss.text] += (moment,)
-        return cls(backward, Prober(recording, backward, losses), moments)
+        return cls(backward, prober, moments)
 
     def backward_of(self, loss: LossExpression) -> Backward:
         """Return the backward with the moments of a loss."""
@@ -404,8 +408,10 @@ def _why_none(
 ) -> list[tuple[str, ...] | None]:
     """Return for each loss why its value at a moment is that of none, or None."""
     stage = Stage(recording, backward, moment)
-    values = stage.losses(losses)(stage.parameters)
-    return [_why_no_loss(value, backward) for value in values]
+    called = [loss for loss in losses if may_depend(recording.source, backward, loss)]
+    values = iter(stage.losses(called)(stage.parameters))
+    reason = (f"does not depend on {', '.join(backward.names)}",)
+    return [_why_no_loss(next(values), backward) if loss in called else reason for loss in losses]
 
 
 def _why_no_loss(value: Any, backward: Backward) -> tuple[str, ...] | None:

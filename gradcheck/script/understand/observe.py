@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,7 +19,7 @@ from gradcheck.script.replay.backward import Backward
 from gradcheck.script.replay.outputs import Kind, Output
 from gradcheck.script.replay.pairing import GradientMap, Slot, fits, slots
 from gradcheck.script.replay.perturb import moved
-from gradcheck.script.replay.region import regions
+from gradcheck.script.replay.region import Region, regions
 from gradcheck.script.replay.stage import Stage
 from gradcheck.script.replay.units import Unit, moved_base, moved_by
 from gradcheck.script.source.file import SourceFile
@@ -27,11 +28,14 @@ from gradcheck.script.source.syntax import Function, Loop, assigned_names, flat_
 from gradcheck.script.source.updates import Motion, Update, moves_in, updates_of
 from gradcheck.script.understand.candidates import is_handed_nothing_computed
 from gradcheck.script.understand.drivers import drivers, roles
+from gradcheck.script.understand.losses import reached
 from gradcheck.script.understand.motion import compared
 
 # numbers beyond it are data, not parameters of a script that is checked within a minute
 _MOST_LEAVES = 400
 _LOOKED_AT = 3
+# functions called and rounds begun in code that contains steps: what takes more is a whole training
+_MOST_ENTRIES = 20_000
 # kinds of arrays that hold more than whole numbers: those of objects may
 _FRACTIONS = "fO"
 
@@ -67,30 +71,55 @@ class Sight:
 
 def observed(recording: Recording, units: Mapping[str, Unit], read: frozenset[str]) -> Iterator[Backward]:
     """Return the stretches of code that store gradients, or that move parameters."""
-    for unit in units.values():
-        for region in regions(recording.source, unit) if isinstance(unit, Function) else [unit]:
-            moments = recording.of(region.name)
-            if not moments:
-                continue
-            found = list(_in_region(recording, Backward(unit, moments[0], (), (), region, moments), read))
-            if found and region is not unit and is_handed_nothing_computed(recording, found[0]):
-                # started further up, what else is moved there would follow the parameters
-                own = recording.of(unit.name)
-                found = list(_in_region(recording, Backward(unit, own[0], (), (), unit, own), read)) or found
-            yield from found
-            if found:
-                break
+    found: dict[str, list[Backward]] = {}
+    steps: list[Loop] = []
+    # the shortest first: what contains a whole training of rounds that move parameters is no step
+    for name in sorted(units, key=lambda name: _length(units[name])):
+        unit = units[name]
+        found[name] = list(_of_unit(recording, unit, steps, read))
+        if found[name] and isinstance(unit, Loop):
+            steps.append(unit)
+    for name in units:
+        yield from found[name]
 
 
-def _in_region(recording: Recording, blank: Backward, read: frozenset[str]) -> Iterator[Backward]:
+def _length(code: Unit) -> int:
+    return (code.node.end_lineno or code.node.lineno) - code.node.lineno
+
+
+def _of_unit(recording: Recording, unit: Unit, steps: Sequence[Loop], read: frozenset[str]) -> Iterator[Backward]:
+    for region in regions(recording.source, unit) if isinstance(unit, Function) else [unit]:
+        moments = recording.of(region.name)
+        if not moments:
+            continue
+        most = _MOST_ENTRIES if _contains(recording.source, region, steps) else sys.maxsize
+        found = list(_in_region(recording, Backward(unit, moments[0], (), (), region, moments), read, most))
+        if found and region is not unit and is_handed_nothing_computed(recording, found[0]):
+            # started further up, what else is moved there would follow the parameters
+            own = recording.of(unit.name)
+            found = list(_in_region(recording, Backward(unit, own[0], (), (), unit, own), read, most)) or found
+        yield from found
+        if found:
+            break
+
+
+def _contains(source: SourceFile, region: Region, steps: Sequence[Loop]) -> bool:
+    """Whether some code has, or calls what has, one of the loops in it."""
+    own = [region] if isinstance(region, Function | Loop) else []
+    functions = [source.functions[name] for code in own for name in reached(source, code)]
+    spans = [(code.node.lineno, code.node.end_lineno or code.node.lineno) for code in (*own, *functions)]
+    return any(start < step.node.lineno <= end for step in steps for start, end in spans)
+
+
+def _in_region(recording: Recording, blank: Backward, read: frozenset[str], most: int) -> Iterator[Backward]:
     places = slots(blank.region, blank.moments[0], read)
     if len(places) > _MOST_LEAVES:
         places = [slot for slot in places if np.size(slot.leaf.value) > 1][:_MOST_LEAVES]
     try:
-        sight = _look(recording, blank, places)
+        sight = _look(recording, blank, places, most)
         for moment in blank.moments[1:_LOOKED_AT]:
             # a gradient that is zero by chance moves nothing
-            later = _look(recording, replace(blank, moments=(moment,)), slots_again(places, moment))
+            later = _look(recording, replace(blank, moments=(moment,)), slots_again(places, moment), most)
             sight = replace(sight, changed=sight.changed | later.changed, floats=sight.floats | later.floats)
     except Exception:  # noqa: BLE001 - code that cannot be replayed from here may fail in any way
         return
@@ -182,7 +211,7 @@ def _is_array(value: Any) -> bool:
     return True
 
 
-def _look(recording: Recording, blank: Backward, places: Sequence[Slot]) -> Sight:
+def _look(recording: Recording, blank: Backward, places: Sequence[Slot], most: int) -> Sight:
     stage = Stage(recording, blank, blank.moments[0])
     before = [np.array(plain(slot.leaf.value)) for slot in places]
     assigned = _assigned(recording.source, blank)
@@ -223,7 +252,7 @@ def _look(recording: Recording, blank: Backward, places: Sequence[Slot]) -> Sigh
         fresh = {leaf.name for leaf, _ in kept if leaf.name not in old or not _equal(old[leaf.name], leaf.value)}
         return Sight(names, kept, frozenset(fresh), frozenset(moves), frozenset(floats), moves, variables)
 
-    sight: Sight = stage.look(read)
+    sight: Sight = stage.look(read, most)
     return sight
 
 

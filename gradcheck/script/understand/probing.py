@@ -5,8 +5,10 @@ All losses of a step are read in the same replays, because a replay is what cost
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -25,6 +27,10 @@ _MOMENTS = 3
 _ASIDE, _HOW_FAR = 2, 0.5
 # directions in which a parameter of more entries than that is moved
 _DIRECTIONS = 3
+# seconds of computing that a replay takes at most if all of these are looked at
+_QUICK = 0.008
+# seconds of computing from which on a replay is dear, and only one moment is looked at, along one direction each
+_DEAR = 0.02
 # as a share of a parameter's size, in double and in single precision
 _STEP, _NARROW_STEP = 1e-4, 2e-2
 # by how much slopes of two step sizes may differ, and how much of a slope may be round-off, if they are to do
@@ -95,6 +101,19 @@ class Prober:
         self._seen: dict[tuple[int, int], _Values] = {}
         self._is_stale: bool | None = None
 
+    @cached_property
+    def is_quick(self) -> bool:
+        """Whether a replay takes so little time that there may be hundreds; otherwise, less is looked at."""
+        stage = Stage(self._recording, self._backward, self._backward.moments[0])
+        evaluate = stage.losses(self._losses)
+        evaluate(stage.parameters)
+        before = time.process_time()
+        evaluate(stage.parameters)
+        return time.process_time() - before <= _QUICK
+
+    def _directions(self, value: Any) -> list[FloatArray]:
+        return directions(value, _DIRECTIONS if self.is_quick else 1)
+
     def probe(self, way: Backward, loss: LossExpression) -> list[Probe]:
         """Return what is seen of one loss, and of the gradients that a way of reading the step gives.
 
@@ -121,6 +140,8 @@ class Prober:
             self._is_stale = computed_before(self._recording, self._backward) is not None
         aside = () if self._is_stale else moments[:_ASIDE]
         points = [*((moment, 0.0) for moment in moments[:_MOMENTS]), *((moment, _HOW_FAR) for moment in aside)]
+        if not self.is_quick:
+            points = [points[0], *points[-1:]] if aside else points[:2]
         for number, (moment, size) in enumerate(points):
             yield _Place(number, moment, size)
 
@@ -139,7 +160,7 @@ class Prober:
                 check_grad(function, raw, stage.parameters, entries=1)
             found = []
             for name in way.names:
-                ways = directions(stage.parameters[name])
+                ways = self._directions(stage.parameters[name])
                 analytic = np.array([float(np.sum(gradient[name] * one)) for one in ways])
                 slopes = self._differences(values[number][name])
                 if slopes is None:
@@ -164,7 +185,7 @@ class Prober:
         base = evaluate(parameters)
         around: list[dict[str, FloatArray]] = [{} for _ in self._losses]
         for name in self._backward.names:
-            ways = directions(parameters[name])
+            ways = self._directions(parameters[name])
             shifts = self._step * np.array([1.0, -1.0, 0.5, -0.5])
             found = np.full((len(ways), len(shifts), len(self._losses)), np.nan)
             with along(parameters, [(name, way) for way in ways]) as move:
@@ -194,18 +215,16 @@ class Prober:
         return slopes, _LEFT * apart + noise
 
 
-def directions(value: Any) -> list[FloatArray]:
+def directions(value: Any, count: int = _DIRECTIONS) -> list[FloatArray]:
     """Return the ways in which a parameter is moved: along each of a few entries, or at random in all of many."""
     array = np.asarray(value, dtype=float)
     size = np.maximum(np.abs(array), _spread(array))
-    if array.size <= _DIRECTIONS:
+    if array.size <= count:
         units = np.eye(array.size).reshape(array.size, *array.shape)
         return [size * unit for unit in units]
     rng = np.random.default_rng(array.size)
     # each sign and weight is another one, so that no two entries can cancel in all directions
-    return [
-        size * rng.choice([-1.0, 1.0], array.shape) * rng.uniform(0.5, 1.0, array.shape) for _ in range(_DIRECTIONS)
-    ]
+    return [size * rng.choice([-1.0, 1.0], array.shape) * rng.uniform(0.5, 1.0, array.shape) for _ in range(count)]
 
 
 def _spread(array: FloatArray) -> float:
