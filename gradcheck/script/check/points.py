@@ -46,7 +46,7 @@ _MUCH = 0.1
 # how many constants are listed
 _SHOWN = 3
 # after how many points, and how many seconds of computing, no further point is checked
-_FEWEST, _LONG = 2, 4.0
+_FEWEST, _LONG = 2, 3.0
 # seconds of computing that a replay takes at most if all wrong entries are looked for
 _QUICK = 0.008
 

@@ -33,6 +33,8 @@ from gradcheck.script.source.file import SourceFile
 # early calls, because gradients near the optimum say nothing, and later ones for what goes wrong with time
 RECORDED_CALLS = frozenset({1, 2, 3, 5, 10, 20, 50, 100, 200, 500})
 QUIET_SECONDS = 1.5
+# of the time that a script has, where that is short
+_QUIET_SHARE = 0.1
 # a script that sleeps for so long will not go on
 PAUSE_SECONDS = 4.0
 # the slug of what is no Python
@@ -438,7 +440,7 @@ def _alarm(recorder: Recorder, seconds: float, awaited: Set[str], path: Path) ->
     if not hasattr(signal, "setitimer"):  # elsewhere the parent's limit holds alone
         yield
         return
-    began = time.monotonic()
+    began, quiet = time.monotonic(), min(QUIET_SECONDS, _QUIET_SHARE * seconds)
     active = began, time.process_time()
 
     def tick(_signal: int, frame: types.FrameType | None) -> None:
@@ -454,7 +456,7 @@ def _alarm(recorder: Recorder, seconds: float, awaited: Set[str], path: Path) ->
         used = time.process_time()
         if used - active[1] > _ASLEEP_SECONDS:
             active = now, used
-        is_quiet = used - recorder.last_news > QUIET_SECONDS or now - active[0] > PAUSE_SECONDS
+        is_quiet = used - recorder.last_news > quiet or now - active[0] > PAUSE_SECONDS
         if is_quiet and recorder.has_seen(awaited):
             raise StopScript
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from gradcheck.errors import ScriptError
 from gradcheck.script.record.leaves import is_numeric
-from gradcheck.script.record.run import Call, Recording, TooLongError
+from gradcheck.script.record.run import Call, OutOfTime, Recording, TooLongError
 from gradcheck.script.replay.backward import Backward, has_places
 from gradcheck.script.replay.outputs import Kind
 from gradcheck.script.replay.pairing import GradientMap
@@ -41,6 +41,8 @@ _TRIED = 3
 # that are looked at where a replay takes long
 _FEW = 2
 _RAISES = "raises "
+# to judge what was seen until the time was over
+_GRACE_SECONDS = 0.5
 _SMALL_MOVE = 1e-3
 # losses that are equal, and by how much gradients of other data point elsewhere
 _SAME_LOSS, _OTHER_WAY = 1e-12, 1e-6
@@ -153,16 +155,23 @@ def choose_loss(
         for names in dict.fromkeys(tuple(names) for names, _ in usable)
     }
     different: list[tuple[Backward, LossExpression, list[Probe]]] = []
-    for names, loss in usable:
-        group = groups[tuple(names)]
-        for way in with_and_without_decay(group.backward_of(loss), loss):
-            try:
-                probes = group.prober.probe(way, loss)
-            except ScriptError as error:
-                rejected.add(loss, error.message, error.slug if error.slug == "bad-input" else None)
-                continue
-            if not any(_same_gradients(probes, others) for _, _, others in different):
-                different.append((way, loss, probes))
+    ways = [
+        (group, way, loss) for names, loss in usable for group in [groups[tuple(names)]] for way in group.ways(loss)
+    ]
+    for group, way, loss in ways:
+        try:
+            probes = group.prober.probe(way, loss)
+        except ScriptError as error:
+            rejected.add(loss, error.message, error.slug if error.slug == "bad-input" else None)
+            continue
+        except OutOfTime:
+            # what explains everything is taken, whatever else there may be
+            if not any(Choice.of(*one).seen.is_whole for one in different):
+                raise
+            recording.recorder.deadline += _GRACE_SECONDS
+            break
+        if not any(_same_gradients(probes, others) for _, _, others in different):
+            different.append((way, loss, probes))
     different = [choice for choice in different if _is_plausible(*choice, rejected)]
     choices = _wholes(backward, [Choice.of(*one) for one in different])
     # of all that may be a parameter, half have to speak for a loss that is not written down
@@ -221,9 +230,10 @@ class _Group:
                 moments[loss.text] += (moment,)
         return cls(backward, prober, moments)
 
-    def backward_of(self, loss: LossExpression) -> Backward:
-        """Return the backward with the moments of a loss."""
-        return replace(self.backward, moments=self.moments[loss.text] or self.backward.moments)
+    def ways(self, loss: LossExpression) -> list[Backward]:
+        """Return the ways to read the gradients at the moments of a loss."""
+        there = self.moments[loss.text] or self.backward.moments
+        return with_and_without_decay(replace(self.backward, moments=there), loss)
 
 
 def _speaking(choice: Choice) -> int:

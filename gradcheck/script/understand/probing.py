@@ -29,6 +29,8 @@ _ASIDE, _HOW_FAR = 2, 0.5
 _DIRECTIONS = 3
 # seconds of computing that a replay takes at most if all of these are looked at
 _QUICK = 0.008
+# replays for which there has to be time left then
+_MANY = 1000
 # seconds of computing from which on a replay is dear, and only one moment is looked at, along one direction each
 _DEAR = 0.02
 # as a share of a parameter's size, in double and in single precision
@@ -109,7 +111,8 @@ class Prober:
         evaluate(stage.parameters)
         before = time.process_time()
         evaluate(stage.parameters)
-        return time.process_time() - before <= _QUICK
+        left = self._recording.recorder.deadline - time.monotonic()
+        return time.process_time() - before <= min(_QUICK, left / _MANY)
 
     def _directions(self, value: Any) -> list[FloatArray]:
         return directions(value, _DIRECTIONS if self.is_quick else 1)

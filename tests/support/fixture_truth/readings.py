@@ -37,6 +37,18 @@ def germination_from_zero(v, w, bias):
     return binary_cross_entropy(v.trays @ w + bias, v.sprouted).mean()
 
 
+@stretch(
+    "h = np.tanh",
+    "self.inner self.shift self.outer",
+    "d_inner d_shift d_outer",
+    stop="self.outer -=",
+    paths={name: name.replace("self", "blade") for name in ("self.inner", "self.shift", "self.outer")},
+)
+def turbine_penalty_unwritten(v, inner, shift, outer):
+    chance = binary_cross_entropy(np.tanh(v.scores @ inner + shift) @ outer, v.passed).mean()
+    return chance + 0.02 * (np.sum(outer**2) + np.sum(inner**2)) / 2
+
+
 @stretch("def learn(", "self.stiff self.tare", rate="self.lr")
 def spring_scale_plus(v, stiff, tare):
     # half of what the script calls the error
