@@ -23,6 +23,8 @@ from gradcheck.settings import Options
 from notebooks import write_notebook
 from script_runs import command, write
 
+pytestmark = pytest.mark.usefixtures("forked_children", "forked_commands")
+
 # the thread's habits: data of nine numbers, the learning rate in what is returned, the samples picked inside
 NINE = re.sub(r"range\(1, 13\)", "range(1, 10)", TEXT).replace("run(30", "run(16").replace("run(7", "run(5")
 XOR = """

@@ -11,6 +11,7 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
+from forked_processes import Forks, is_of_interpreters
 from gradcheck.api import examine_script
 from gradcheck.session.result import ScriptResult
 from gradcheck.settings import Options
@@ -20,6 +21,8 @@ LIMIT = 30.0
 PATIENCE = 300.0
 # a script's own, which cuts off a search only where a machine is hopelessly busy
 TIMEOUT = 120.0
+# what runs commands in forks, where a test has asked for it
+FORKS: Forks | None = None
 
 
 def write(folder: Path, text: str, name: str = "script.py") -> Path:
@@ -49,6 +52,9 @@ def verdicts(result: ScriptResult) -> dict[str, str]:
 
 def command(*arguments: object, cwd: Path, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command line as a process of its own, with nothing but `stdin` piped in."""
+    if FORKS is not None and not is_of_interpreters(environment):
+        texts, whole = [str(argument) for argument in arguments], {**os.environ, **environment}
+        return FORKS.run(texts, cwd=cwd, stdin=stdin, environment=whole)
     return subprocess.run(
         [sys.executable, "-m", "gradcheck", *map(str, arguments)],
         cwd=cwd,
