@@ -76,7 +76,7 @@ def start(place: str, command: Sequence[str], *, stdin: int | None = None, cwd: 
     finally:
         os.close(writing)
         os.close(nothing)
-    found.stdout = open(reading, "rb", buffering=0)  # noqa: SIM115 - whoever reads it closes it
+    found.stdout = os.fdopen(reading, "rb", 0)  # whoever reads it closes it
     return found
 
 
@@ -152,6 +152,7 @@ def is_of_interpreters(environment: Mapping[str, str]) -> bool:
 
 def serve(place: str) -> None:
     """Fork for whoever connects, until standard input is closed."""
+    del sys.path[0]  # this folder
     for name in _PRELOADED:
         importlib.import_module(name)
     listener = socket.socket(socket.AF_UNIX)
@@ -237,7 +238,7 @@ def _run(command: list[str], place: str) -> int:
     if command[0] == "-P":
         del command[0]
     else:
-        sys.path.insert(0, os.getcwd())
+        sys.path.insert(0, str(Path.cwd()))
     option, module, *arguments = command
     assert option == "-m"
     sys.argv = [importlib.util.find_spec(module).origin, *arguments]
@@ -248,7 +249,7 @@ def _run(command: list[str], place: str) -> int:
         if module == "gradcheck":
             importlib.import_module("gradcheck.cli").main()
         else:
-            return int(importlib.import_module(module).main())
+            return int(importlib.import_module(module).console_main())
     return 0
 
 
@@ -258,7 +259,7 @@ def _run(command: list[str], place: str) -> int:
 def ask(module: str, *arguments: str) -> int:
     """Let a command run elsewhere, with this process's streams, folder and environment."""
     command = [sys.executable, "-P", "-m", *module.split(), *arguments]
-    job = {"command": command, "cwd": os.getcwd(), "environment": dict(os.environ), "is_session": False}
+    job = {"command": command, "cwd": str(Path.cwd()), "environment": dict(os.environ), "is_session": False}
     return Forked(os.environ[PLACE], job, (0, 1, 2)).wait() % 256
 
 
