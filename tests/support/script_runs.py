@@ -44,6 +44,11 @@ def check(folder: Path, text: str, **options: Any) -> ScriptResult:
     return examine_script(write(folder, text), Options(**{"timeout": TIMEOUT, **options}))
 
 
+def check_only(folder: Path, text: str, **options: Any) -> ScriptResult:
+    """Check a script of which nobody asks what is wrong with it: causes and fixes are not looked for."""
+    return check(folder, text, **{"fix": False, **options})
+
+
 def verdicts(result: ScriptResult) -> dict[str, str]:
     """Return the verdicts by parameter; fail with the message where there was an error."""
     assert result.error is None, result.error.message
