@@ -53,6 +53,23 @@ def forked(monkeypatch: pytest.MonkeyPatch, examiner: Any) -> None:
 
 
 @pytest.fixture(scope="session")
+def scipy_examiner() -> Iterator[Any]:
+    """Start one that has imported SciPy's optimizers, too; in forks of the other one, scripts import them."""
+    from forked_examiner import Examiner
+
+    started = Examiner("scipy.optimize", "lmfit")
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def forked_with_scipy(monkeypatch: pytest.MonkeyPatch, scipy_examiner: Any) -> None:
+    """Examine scripts in forks, as `forked` does, with SciPy and lmfit imported in advance."""
+    if hasattr(os, "fork"):
+        monkeypatch.setattr("gradcheck.api.examine_isolated", scipy_examiner)
+
+
+@pytest.fixture(scope="session")
 def forks() -> Iterator[Any]:
     """Start a process that runs commands, and the children of the product, in forks of itself."""
     from forked_processes import Forks

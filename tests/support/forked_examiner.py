@@ -5,6 +5,8 @@ For tests of what is found in a script; that a script is kept apart from the cal
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import os
 import pickle
 import subprocess
@@ -23,9 +25,16 @@ REQUEST, RESPONSE = "request.pickle", "response.pickle"
 
 
 class Examiner:
-    """The process that forks, started when it is first needed."""
+    """The process that forks, started when it is first needed.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    preloaded : str
+        Modules that scripts then need not import; those that are missing are left out.
+    """
+
+    def __init__(self, *preloaded: str) -> None:
+        self._preloaded = preloaded
         self._process: subprocess.Popen[bytes] | None = None
 
     def __call__(
@@ -40,7 +49,7 @@ class Examiner:
         del children, told
         if self._process is None:
             self._process = subprocess.Popen(
-                [sys.executable, __file__],
+                [sys.executable, __file__, *self._preloaded],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 env={**os.environ, **SURROUNDINGS},
@@ -60,6 +69,9 @@ class Examiner:
 
 def main() -> None:
     """Fork for every folder that is named on standard input; answer with the exit code of the fork."""
+    for name in sys.argv[1:]:
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
     while folder := sys.stdin.readline().strip():
         child = os.fork()
         if child == 0:
