@@ -10,6 +10,7 @@ from __future__ import annotations
 import importlib
 import json
 import os
+import runpy
 import select
 import selectors
 import shutil
@@ -19,10 +20,13 @@ import subprocess
 import sys
 import tempfile
 import traceback
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+# what hangs does so for ever, and what is slow may be so because others use the machine as well
+PATIENCE = 300.0
 IS_POSSIBLE = hasattr(os, "fork") and hasattr(socket, "send_fds")
 # the one of whoever forks, for the processes that are forked
 PLACE = "TESTS_FORKED_BY"
@@ -120,16 +124,21 @@ class Forks:
         return f"{self._folder}/s"
 
     def run(
-        self, arguments: Sequence[str], *, cwd: Path, stdin: str, environment: Mapping[str, str]
+        self, arguments: Sequence[str], *, cwd: Path, stdin: str = "", environment: Mapping[str, str] = os.environ
     ) -> subprocess.CompletedProcess[str]:
-        """Run the command line as a process."""
+        """Run the command line, or a script with ``-W``, as a process."""
         texts = []
         with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             given.write(stdin.encode())
             given.seek(0)
-            command = [sys.executable, "-m", "gradcheck", *arguments]
+            command = [sys.executable, *arguments]
             job = {"command": command, "cwd": str(cwd), "environment": dict(environment), "is_session": False}
-            code = Forked(self.place, job, [file.fileno() for file in (given, out, err)]).wait()
+            forked = Forked(self.place, job, [file.fileno() for file in (given, out, err)])
+            try:
+                code = forked.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                os.kill(forked.pid, signal.SIGKILL)
+                raise
             for file in (out, err):
                 file.seek(0)
                 texts.append(file.read().decode().replace(os.linesep, "\n"))
@@ -240,6 +249,12 @@ def _run(command: list[str], place: str) -> int:
     else:
         sys.path.insert(0, str(Path.cwd()))
     option, module, *arguments = command
+    if option == "-W":
+        _warn(module)
+        sys.argv = arguments
+        sys.path[0] = str(Path(arguments[0]).parent)
+        runpy.run_path(arguments[0], run_name="__main__")
+        return 0
     assert option == "-m"
     sys.argv = [importlib.util.find_spec(module).origin, *arguments]
     if module == "gradcheck.session.child":
@@ -251,6 +266,12 @@ def _run(command: list[str], place: str) -> int:
         else:
             return int(importlib.import_module(module).console_main())
     return 0
+
+
+def _warn(action: Any) -> None:
+    sys.warnoptions[:] = [action]
+    warnings.resetwarnings()
+    warnings.simplefilter(action)
 
 
 # -- a command of a shell ---------------------------------------------------------------------------------------------

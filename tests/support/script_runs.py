@@ -11,14 +11,12 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
-from forked_processes import Forks, is_of_interpreters
+from forked_processes import PATIENCE, Forks, is_of_interpreters
 from gradcheck.api import examine_script
 from gradcheck.session.result import ScriptResult
 from gradcheck.settings import Options
 
 LIMIT = 30.0
-# what hangs does so for ever, and what is slow may be so because others use the machine as well
-PATIENCE = 300.0
 # a script's own, which cuts off a search only where a machine is hopelessly busy
 TIMEOUT = 120.0
 # what runs commands in forks, where a test has asked for it
@@ -58,7 +56,7 @@ def verdicts(result: ScriptResult) -> dict[str, str]:
 def command(*arguments: object, cwd: Path, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command line as a process of its own, with nothing but `stdin` piped in."""
     if FORKS is not None and not is_of_interpreters(environment):
-        texts, whole = [str(argument) for argument in arguments], {**os.environ, **environment}
+        texts, whole = ["-m", "gradcheck", *map(str, arguments)], {**os.environ, **environment}
         return FORKS.run(texts, cwd=cwd, stdin=stdin, environment=whole)
     return subprocess.run(
         [sys.executable, "-m", "gradcheck", *map(str, arguments)],
