@@ -33,9 +33,21 @@ PLACE = "TESTS_FORKED_BY"
 # what an interpreter reads at its start, and a fork does not
 _OF_INTERPRETERS = ("PYTHON", "LC_", "LANG")
 _OWN = {"PYTHONPATH", "PYTHONHASHSEED", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"}
-_PRELOADED = ("numpy.random", "gradcheck.session.child", "gradcheck.session.trial", "gradcheck.batch", "gradcheck.cli")
-_PRELOADED += ("gradcheck.commands.progress", "gradcheck.comparison.compare", "gradcheck.report.text", "gradcheck.fix")
-_PRELOADED += ("gradcheck.session.course", "gradcheck.session.examine", "gradcheck.report.formats")
+_PRELOADED = [
+    "numpy.random",
+    "numpy.ma",
+    "gradcheck.session.child",
+    "gradcheck.session.course",
+    "gradcheck.session.examine",
+    "gradcheck.session.trial",
+    "gradcheck.batch",
+    "gradcheck.cli",
+    "gradcheck.commands.progress",
+    "gradcheck.comparison.compare",
+    "gradcheck.fix",
+    "gradcheck.report.formats",
+    "gradcheck.report.text",
+]
 
 
 class Forked:
