@@ -33,7 +33,7 @@ PLACE = "TESTS_FORKED_BY"
 # what an interpreter reads at its start, and a fork does not
 _OF_INTERPRETERS = ("PYTHON", "LC_", "LANG")
 _OWN = {"PYTHONPATH", "PYTHONHASHSEED", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFFERED"}
-_PRELOADED = [
+_PRELOADED = (
     "numpy.random",
     "numpy.ma",
     "gradcheck.session.child",
@@ -47,7 +47,7 @@ _PRELOADED = [
     "gradcheck.fix",
     "gradcheck.report.formats",
     "gradcheck.report.text",
-]
+)
 
 
 class Forked:
