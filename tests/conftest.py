@@ -53,6 +53,51 @@ def forked(monkeypatch: pytest.MonkeyPatch, examiner: Any) -> None:
 
 
 @pytest.fixture(scope="session")
+def scipy_examiner() -> Iterator[Any]:
+    """Start one that has imported SciPy's optimizers, too; in forks of the other one, scripts import them."""
+    from forked_examiner import Examiner
+
+    started = Examiner("scipy.optimize", "lmfit")
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def forked_with_scipy(monkeypatch: pytest.MonkeyPatch, scipy_examiner: Any) -> None:
+    """Examine scripts in forks, as `forked` does, with SciPy and lmfit imported in advance."""
+    if hasattr(os, "fork"):
+        monkeypatch.setattr("gradcheck.api.examine_isolated", scipy_examiner)
+
+
+@pytest.fixture(scope="session")
+def forks() -> Iterator[Any]:
+    """Start a process that runs commands, and the children of the product, in forks of itself."""
+    from forked_processes import Forks
+
+    started = Forks()
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def forked_children(monkeypatch: pytest.MonkeyPatch, forks: Any) -> None:
+    """Fork the children, whatever is asked of them, in place of starting an interpreter for each."""
+    from forked_processes import IS_POSSIBLE, fork_children
+
+    if IS_POSSIBLE:
+        monkeypatch.setattr(*fork_children(forks.place))
+
+
+@pytest.fixture
+def forked_commands(monkeypatch: pytest.MonkeyPatch, forks: Any) -> None:
+    """Let ``command`` of ``script_runs`` fork the command line, too, and its children."""
+    from forked_processes import IS_POSSIBLE
+
+    if IS_POSSIBLE:
+        monkeypatch.setattr("script_runs.FORKS", forks)
+
+
+@pytest.fixture(scope="session")
 def shelf(tmp_path_factory: pytest.TempPathFactory, examiner: Any) -> Shelf:
     """Examine each fixture script once in a run of the tests, however many processes that has."""
     from fixture_scripts import Shelf

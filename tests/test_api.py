@@ -17,6 +17,8 @@ from gradcheck.session.result import ScriptResult
 from gradcheck.settings import Options
 from script_runs import write
 
+pytestmark = pytest.mark.usefixtures("forked_children", "forked_commands")
+
 SCRIPT = """
 print("printed by the script")
 def loss(w):

@@ -20,6 +20,8 @@ from gradcheck.settings import Options
 from notebooks import DATA, MODEL, TRAINING, WRONG_MODEL, write_notebook
 from script_runs import PATIENCE, command, write
 
+pytestmark = pytest.mark.usefixtures("forked_children", "forked_commands")
+
 posix = pytest.mark.skipif(sys.platform == "win32", reason="sessions and signals of POSIX")
 
 RIGHT = """

@@ -26,6 +26,7 @@ import click
 import numpy as np
 import pytest
 
+import forked_processes
 import gradcheck
 from gradcheck import settings as config
 from gradcheck.checker.result import Reason
@@ -159,8 +160,14 @@ def changed(text: str, difference: str) -> str:
     return text
 
 
-def outputs(block: Block, folder: Path) -> list[tuple[str, str]]:
-    """Run the commands of a block in a folder; return what each wrote to stdout, and to stderr."""
+def outputs(block: Block, folder: Path, forks: str = "") -> list[tuple[str, str]]:
+    """Run the commands of a block in a folder; return what each wrote to stdout, and to stderr.
+
+    Parameters
+    ----------
+    forks : str
+        Where commands are forked, if they are to be: ``Forks.place``.
+    """
     for name, text in files_before(block).items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(notebook(*cells(text)) if is_notebook(name) else text, encoding="utf-8")
@@ -168,10 +175,12 @@ def outputs(block: Block, folder: Path) -> list[tuple[str, str]]:
         (folder / "fixtures").symlink_to(ROOT / "fixtures")
     (folder / "bin").mkdir()
     for name, module in {"gradcheck": "gradcheck", "pytest": f"pytest {' '.join(PLUGIN)}"}.items():
-        (folder / "bin" / name).write_text(f'#!/bin/sh\nexec {sys.executable} -P -m {module} "$@"\n')
+        run = f"-I -S {forked_processes.__file__} '{module}'" if forks else f"-P -m {module}"
+        (folder / "bin" / name).write_text(f'#!/bin/sh\nexec {sys.executable} {run} "$@"\n')
         (folder / "bin" / name).chmod(0o755)
     path = f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "PATH": path, "PYTHONPATH": str(Path(gradcheck.__file__).parent.parent)}
+    environment[forked_processes.PLACE] = forks
     found, code = [], 0
     for command, _ in block.screens:
         run = subprocess.run(
@@ -220,13 +229,14 @@ SCREENS = [block for page in PAGES for block in blocks(page) if block.is_shown]
 
 
 @pytest.mark.parametrize("block", SCREENS, ids=lambda block: block.label)
-def test_screen_is_what_is_printed(block, tmp_path):
+def test_screen_is_what_is_printed(block, tmp_path, forks):
     """The demo draws other weights in each run; once in a hundred, they say less about a factor."""
+    place = forks.place if forked_processes.IS_POSSIBLE else ""
     for attempt in range(3):
         folder = tmp_path / str(attempt)
         folder.mkdir()
         advice = ""
-        for (command, shown), (out, err) in zip(block.screens, outputs(block, folder), strict=True):
+        for (command, shown), (out, err) in zip(block.screens, outputs(block, folder, place), strict=True):
             if shown and not same_screen(shown, out) and not same_screen(shown, out + err):
                 advice += f"{block.label}: {command}\n({ANEW} writes the screens anew)\n{out}{err}"
         if not advice:

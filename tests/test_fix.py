@@ -17,6 +17,8 @@ from gradcheck.settings import Options
 from notebooks import write_notebook
 from script_runs import command, write
 
+pytestmark = pytest.mark.usefixtures("forked_children", "forked_commands")
+
 RIGHT = """
 # Größe: w ist eine Zahl
 def loss(w):

@@ -26,6 +26,7 @@ from fixture_truth import (
 )
 from fixture_truth.points import Sample, along_directions, one_sided_difference, slope_beside_kinks
 from fixture_truth.stretch import Stretch, line_number, python_source
+from forked_processes import IS_POSSIBLE, PATIENCE
 
 RUNNABLE = scripts("buggy") + scripts("correct")
 # they end after minutes, and are stopped in their first rounds
@@ -90,18 +91,41 @@ def test_expectations_name_every_parameter(path):
         assert expected.match | expected.mismatch == names(path)
 
 
+def run_strictly(script, folder, forks):
+    """Run a script; a warning is an error."""
+    if IS_POSSIBLE:
+        return forks.run(["-W", "error", str(script)], cwd=folder)
+    interpreter = [sys.executable, "-W", "error", str(script)]
+    return subprocess.run(interpreter, cwd=folder, capture_output=True, text=True, timeout=PATIENCE, check=False)
+
+
+@pytest.mark.parametrize(
+    ("text", "code", "said"),
+    [
+        ("import numpy as np\nprint(np.ones(1) / 0)", 1, "RuntimeWarning: divide by zero"),
+        ("import sys\nprint('a')\nsys.exit(3)", 3, ""),
+        ("open(__file__)", 0, "ResourceWarning: unclosed file"),
+        ("assert __name__ == '__main__'\n1 / 0", 1, "ZeroDivisionError"),
+    ],
+)
+def test_what_is_not_quiet_is_seen(text, code, said, tmp_path, forks):
+    (tmp_path / "script.py").write_text(text)
+    run = run_strictly(tmp_path / "script.py", tmp_path, forks)
+    assert run.returncode == code
+    assert said in run.stderr
+    assert bool(run.stderr) == bool(said)
+
+
 @pytest.mark.parametrize("path", [path for path in QUICK if path.stem != NEVER_ENDS], ids=label)
-def test_script_runs_quietly_and_quickly(path, tmp_path):
+def test_script_runs_quietly_and_quickly(path, tmp_path, forks):
     """It ends within seconds, with some output and without a warning."""
     script = path
     if path.suffix == ".ipynb":
         script = tmp_path.with_suffix(".py")
         script.write_bytes(python_source(path))
-    run = subprocess.run(
-        [sys.executable, "-W", "error", str(script)], cwd=tmp_path, capture_output=True, timeout=300, check=False
-    )
-    assert (run.returncode, run.stderr) == (0, b"")
-    assert run.stdout.count(b"\n") >= 2
+    run = run_strictly(script, tmp_path, forks)
+    assert (run.returncode, run.stderr) == (0, "")
+    assert run.stdout.count("\n") >= 2
     assert not list(tmp_path.iterdir())
 
 

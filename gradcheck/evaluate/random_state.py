@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import functools
-import pickle
 import random
 import types
 from collections import deque
@@ -56,13 +55,9 @@ class RandomState:
         return cls(random.getstate(), np.random.get_state())  # noqa: NPY002 - the users' own generator
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, RandomState) and self._comparable() == other._comparable()
+        return isinstance(other, RandomState) and self.python == other.python and _same(self.numpy, other.numpy)
 
     __hash__ = None  # type: ignore[assignment]
-
-    def _comparable(self) -> tuple[Any, bytes]:
-        # NumPy's state is a tuple or a dictionary that holds arrays, and these have no equality of their own
-        return self.python, pickle.dumps(self.numpy)
 
     def restore(self) -> None:
         """Set both states."""
@@ -190,7 +185,10 @@ def _write(generator: Any, state: Any) -> None:
 def _same(one: Any, other: Any) -> bool:
     """Tell whether two states are the same; they are nested, and hold arrays."""
     if isinstance(one, dict):
-        return all(_same(value, other[key]) for key, value in one.items())
+        same_keys = isinstance(other, dict) and one.keys() == other.keys()
+        return same_keys and all(_same(value, other[key]) for key, value in one.items())
+    if isinstance(one, tuple):
+        return isinstance(other, tuple) and len(one) == len(other) and all(map(_same, one, other))
     if isinstance(one, np.ndarray):
         return bool(np.array_equal(one, other))
     return bool(one == other)

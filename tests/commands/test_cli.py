@@ -21,6 +21,8 @@ from gradcheck.cli import cli
 from notebooks import DATA, TRAINING, WRONG_MODEL, markdown, write_notebook
 from script_runs import PATIENCE, command, write
 
+pytestmark = pytest.mark.usefixtures("forked_children", "forked_commands")
+
 RIGHT = """
 import sys
 def loss(w):
@@ -100,7 +102,8 @@ def test_exit_codes(folder, invoke, arguments, code):
 
 @pytest.mark.parametrize(("arguments", "code"), [(["right.py"], 0), (["wrong.py"], 1), (["broken.py"], 3), ([], 2)])
 def test_exit_codes_of_the_process(folder, arguments, code):
-    assert command("run", *arguments, cwd=folder).returncode == code
+    interpreter = [sys.executable, "-m", "gradcheck", "run", *arguments]
+    assert subprocess.run(interpreter, cwd=folder, capture_output=True, check=False).returncode == code
 
 
 def test_strict_turns_the_inconclusive_into_a_failure(tmp_path):

@@ -23,6 +23,8 @@ from gradcheck.settings import Options
 from notebooks import write_notebook
 from script_runs import command, write
 
+pytestmark = pytest.mark.usefixtures("forked_children", "forked_commands")
+
 # the thread's habits: data of nine numbers, the learning rate in what is returned, the samples picked inside
 NINE = re.sub(r"range\(1, 13\)", "range(1, 10)", TEXT).replace("run(30", "run(16").replace("run(7", "run(5")
 XOR = """
@@ -80,6 +82,25 @@ def compared(folder, text, seed=0, **choices):
     return found
 
 
+@pytest.fixture(scope="module")
+def known():
+    """Keep comparisons that several tests ask for, by text and seed."""
+    found = {}
+
+    def of(folder, text, seed=0):
+        if (text, seed) not in found:
+            found[text, seed] = compared(folder, text, seed)
+        return found[text, seed]
+
+    return of
+
+
+@pytest.fixture
+def short_reference(monkeypatch):
+    """Train the reference a little: for tests that are about the script, or about what is shown."""
+    monkeypatch.setattr("gradcheck.comparison.trainings._EPOCHS", 100)
+
+
 def causes(found):
     return [conclusion.cause for conclusion in found.conclusions]
 
@@ -88,9 +109,9 @@ def causes(found):
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_the_whole_truth_about_parity_with_one_neuron(seed, tmp_path):
+def test_the_whole_truth_about_parity_with_one_neuron(seed, tmp_path, known):
     """The gradients are wrong, their fix does not help, more hidden units do, and what is asked is not scaled."""
-    found = compared(tmp_path, NINE, seed)
+    found = known(tmp_path, NINE, seed)
     assert causes(found) == [Cause.CAPACITY, Cause.ALSO_GRADIENT]
     assert found.run("script").widths == found.run("fixed").widths == found.run("reference").widths == (1, 1, 1)
     assert found.setting.samples == 9
@@ -116,15 +137,15 @@ def test_a_wrong_gradient_that_keeps_a_network_from_learning(seed, tmp_path):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_right_script_that_learns(seed, tmp_path):
-    found = compared(tmp_path, XOR.format(seed=seed))
+def test_a_right_script_that_learns(seed, tmp_path, known):
+    found = known(tmp_path, XOR.format(seed=seed))
     assert causes(found) == [Cause.NOTHING]
     assert found.run("fixed") is None
     assert found.findings == ()
     assert "training was never the problem" in found.conclusions[0].sentence
 
 
-def test_what_was_not_checked_is_a_note(tmp_path, monkeypatch):
+def test_what_was_not_checked_is_a_note(tmp_path, monkeypatch, short_reference):
     run, row = Job.run, Unchecked("temperature", (), "why")
     monkeypatch.setattr(Job, "run", lambda job, output: replace(run(job, output), unchecked=(row,)))
     found = compared(tmp_path, XOR.format(seed=0))
@@ -245,7 +266,7 @@ def test_a_training_that_is_stopped_early(rounds, cause, tmp_path):
 # -- how a training is seen -------------------------------------------------------------------------------------------
 
 
-def test_the_loss_is_that_over_all_samples_at_the_end_of_the_script(tmp_path):
+def test_the_loss_is_that_over_all_samples_at_the_end_of_the_script(tmp_path, short_reference):
     """A script that sees one sample at a time is measured on all of them, with the parameters it ends with."""
     text = """
     import random
@@ -279,8 +300,10 @@ def test_the_loss_is_that_over_all_samples_at_the_end_of_the_script(tmp_path):
 
 
 @pytest.mark.parametrize("text", [NINE, XOR.format(seed=0)], ids=["unseeded", "seeded"])
-def test_a_comparison_can_be_repeated(text, tmp_path):
-    first, second = (compared(tmp_path, text, seed=3) for _ in range(2))
+def test_a_comparison_can_be_repeated(text, tmp_path, known, request):
+    first = known(tmp_path, text, 1)
+    request.getfixturevalue("short_reference")
+    second = compared(tmp_path, text, 1)
     assert [run.losses for run in first.runs if run.unit == "call"] == [
         run.losses for run in second.runs if run.unit == "call"
     ]
@@ -338,7 +361,7 @@ def test_targets_may_be_the_numbers_of_classes(tmp_path):
     assert causes(found) == [Cause.NOTHING]
 
 
-def test_batches_are_put_together(tmp_path):
+def test_batches_are_put_together(tmp_path, short_reference):
     text = """
     import numpy as np
     rng = np.random.default_rng(0)
@@ -384,7 +407,7 @@ def test_between_two_variables_there_is_no_guess(tmp_path):
     assert "`heights`, `noise`" in found.error.message
 
 
-def test_a_named_variable_settles_it(tmp_path):
+def test_a_named_variable_settles_it(tmp_path, short_reference):
     text = AMBIGUOUS.replace("(heights + noise)", "heights").replace("heights @ w", "(heights + 0 * noise) @ w")
     assert "heights" in compared(tmp_path, text, inputs="heights").setting.inputs
 
@@ -397,7 +420,7 @@ def test_a_notebook_is_compared_with_its_fix(tmp_path):
     assert causes(found) == [Cause.GRADIENT]
 
 
-def test_a_plot_needs_matplotlib_or_is_drawn(tmp_path):
+def test_a_plot_needs_matplotlib_or_is_drawn(tmp_path, short_reference):
     path = write(tmp_path, XOR.format(seed=0))
     done = CliRunner().invoke(cli, ["compare", "--isolated", "--plot", str(tmp_path / "curves.svg"), str(path)])
     if find_spec("matplotlib") is None:
@@ -408,7 +431,7 @@ def test_a_plot_needs_matplotlib_or_is_drawn(tmp_path):
         assert (tmp_path / "curves.svg").read_text().count("<svg") == 1
 
 
-def test_the_number_of_hidden_units_can_be_chosen(tmp_path):
+def test_the_number_of_hidden_units_can_be_chosen(tmp_path, short_reference):
     assert compared(tmp_path, XOR.format(seed=0), hidden=(7,)).run("wider").widths == (2, 7, 1)
 
 

@@ -16,6 +16,8 @@ from gradcheck.errors import UsageError
 from gradcheck.settings import Options
 from script_runs import LIMIT, check, write
 
+pytestmark = pytest.mark.usefixtures("forked_children")
+
 ALL = list(rules().values())
 # of gradients, with edits that mend them, and of trainings, where there is nothing to verify an edit with
 GRADIENT = [r for r in ALL if r.code < "GC4"]

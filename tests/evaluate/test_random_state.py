@@ -31,3 +31,16 @@ def test_a_draw_changes_the_state_and_can_be_repeated(draw):
     assert RandomState.capture() == before
     assert draw() == first
     before.restore()
+
+
+@pytest.mark.filterwarnings("ignore:get_state and legacy")
+def test_another_generator_is_in_another_state():
+    own, before = np.random.get_bit_generator(), RandomState.capture()
+    np.random.set_bit_generator(np.random.PCG64(1))
+    try:
+        other = RandomState.capture()
+        assert before != other
+        assert other != before
+    finally:
+        np.random.set_bit_generator(own)
+    assert RandomState.capture() == before

@@ -15,6 +15,8 @@ import pytest
 import gradcheck
 from notebooks import DATA, MODEL, TRAINING, WRONG_MODEL
 
+pytestmark = pytest.mark.usefixtures("forked_children", "forked_commands")
+
 pytest.importorskip("nbclient")
 pytest.importorskip("ipykernel")
 

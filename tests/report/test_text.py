@@ -15,6 +15,8 @@ from gradcheck.session.report import ExitCode, Report
 from gradcheck.session.result import ScriptResult
 from terminal_reports import result, shown
 
+pytestmark = pytest.mark.usefixtures("forked_children", "forked_commands")
+
 LONG = "self.encoder.layers[0].attention['a_rather_long_name_of_a_weight_matrix_that_somebody_chose']"
 
 

@@ -31,6 +31,8 @@ from notebooks import write_notebook
 from script_runs import write
 from small_scripts import DATA, PAIRS
 
+pytestmark = pytest.mark.usefixtures("forked_children", "forked_commands")
+
 ROOT = Path(__file__).parents[2]
 # what the fixture of the plugin does, with examinations in forks
 CONFTEST = """

@@ -20,6 +20,8 @@ from notebooks import write_notebook
 from sarif_logs import results
 from script_runs import TIMEOUT, snippet, verdicts, write, write_program
 
+pytestmark = pytest.mark.usefixtures("forked_children", "forked_commands")
+
 RIGHT, WRONG = FIXTURES / "programs" / "reservoir_right", FIXTURES / "programs" / "reservoir_wrong"
 OPTIONS = Options(isolated=True, timeout=TIMEOUT)
 PARAMETERS = {f"self.parts[{n}].{name}" for n in (0, 3) for name in ("weight", "shift")} | {

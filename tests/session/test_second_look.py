@@ -11,6 +11,8 @@ from gradcheck.checker.verdict import Verdict
 from gradcheck.session.second_look import matching_points
 from script_runs import check, snippet, verdicts, write
 
+pytestmark = pytest.mark.usefixtures("forked_children", "forked_commands")
+
 LOOK = """
 import time
 from dataclasses import asdict

@@ -5,6 +5,8 @@ For tests of what is found in a script; that a script is kept apart from the cal
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import os
 import pickle
 import subprocess
@@ -19,13 +21,22 @@ from gradcheck.session.result import ScriptResult
 
 # those of the real thing
 SURROUNDINGS = {"MPLBACKEND": "Agg", "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+# parts of NumPy that it imports when they are used
+ALWAYS = ("numpy.random", "numpy.ma")
 REQUEST, RESPONSE = "request.pickle", "response.pickle"
 
 
 class Examiner:
-    """The process that forks, started when it is first needed."""
+    """The process that forks, started when it is first needed.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    preloaded : str
+        Modules that scripts then need not import; those that are missing are left out.
+    """
+
+    def __init__(self, *preloaded: str) -> None:
+        self._preloaded = preloaded
         self._process: subprocess.Popen[bytes] | None = None
 
     def __call__(
@@ -40,7 +51,7 @@ class Examiner:
         del children, told
         if self._process is None:
             self._process = subprocess.Popen(
-                [sys.executable, __file__],
+                [sys.executable, __file__, *self._preloaded],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 env={**os.environ, **SURROUNDINGS},
@@ -60,6 +71,9 @@ class Examiner:
 
 def main() -> None:
     """Fork for every folder that is named on standard input; answer with the exit code of the fork."""
+    for name in (*ALWAYS, *sys.argv[1:]):
+        with contextlib.suppress(ImportError):
+            importlib.import_module(name)
     while folder := sys.stdin.readline().strip():
         child = os.fork()
         if child == 0:

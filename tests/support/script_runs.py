@@ -11,15 +11,16 @@ from pathlib import Path
 from textwrap import dedent
 from typing import Any
 
+from forked_processes import PATIENCE, Forks, is_of_interpreters
 from gradcheck.api import examine_script
 from gradcheck.session.result import ScriptResult
 from gradcheck.settings import Options
 
 LIMIT = 30.0
-# what hangs does so for ever, and what is slow may be so because others use the machine as well
-PATIENCE = 300.0
 # a script's own, which cuts off a search only where a machine is hopelessly busy
 TIMEOUT = 120.0
+# what runs commands in forks, where a test has asked for it
+FORKS: Forks | None = None
 
 
 def write(folder: Path, text: str, name: str = "script.py") -> Path:
@@ -41,6 +42,11 @@ def check(folder: Path, text: str, **options: Any) -> ScriptResult:
     return examine_script(write(folder, text), Options(**{"timeout": TIMEOUT, **options}))
 
 
+def check_only(folder: Path, text: str, **options: Any) -> ScriptResult:
+    """Check a script of which nobody asks what is wrong with it: causes and fixes are not looked for."""
+    return check(folder, text, **{"fix": False, **options})
+
+
 def verdicts(result: ScriptResult) -> dict[str, str]:
     """Return the verdicts by parameter; fail with the message where there was an error."""
     assert result.error is None, result.error.message
@@ -49,6 +55,9 @@ def verdicts(result: ScriptResult) -> dict[str, str]:
 
 def command(*arguments: object, cwd: Path, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command line as a process of its own, with nothing but `stdin` piped in."""
+    if FORKS is not None and not is_of_interpreters(environment):
+        texts, whole = ["-m", "gradcheck", *map(str, arguments)], {**os.environ, **environment}
+        return FORKS.run(texts, cwd=cwd, stdin=stdin, environment=whole)
     return subprocess.run(
         [sys.executable, "-m", "gradcheck", *map(str, arguments)],
         cwd=cwd,

@@ -70,6 +70,18 @@ _STEPS, _ANY = 100, 20_000
 _WAIT_SECONDS, _ASLEEP_SECONDS = 2.0, 0.01
 
 
+class _Draws:
+    """Whether something draws random numbers, by what it has done; looking costs as much as a small network."""
+
+    def __init__(self) -> None:
+        self.times, self.seen = 0, False
+
+    def is_looked_at(self) -> bool:
+        """Whether to look this time."""
+        self.times += 1
+        return self.times <= _LEARNING or self.times % _LEARNING_AGAIN == 0
+
+
 class NotReachedError(ScriptError):
     """A replayed moment ended without a call of the backward function."""
 
@@ -139,7 +151,9 @@ class Stage:
         self._arguments = dict(moment.arguments)
         self._namespace.update(moment.variables)
         self._body = body_of(recording.source, backward.region, self._namespace, self._arguments)
-        self._draws = False
+        # the key names by their identity what is kept alive with it; one moment may draw where another does not
+        key = _Draws, id(backward.region), id(backward.function)
+        self._draws: _Draws = self._stops.setdefault(key, (_Draws(), backward.region, backward.function))[0]
         self._first_change: Stop | None = None
         self._random_state.restore()
         self._bind()
@@ -209,10 +223,12 @@ class Stage:
         # what is only read comes first, as a call may change what another reads
         calls = ["(" in expression.text for expression in expressions]
         order = sorted(range(len(codes)), key=lambda k: calls[k])
+        draws = [self._stops.setdefault((_Draws, expression.text), _Draws()) for expression in expressions]
 
         def read(variables: dict[str, Any], result: Any) -> list[Any]:
+            looked_at = {k for k, call in enumerate(calls) if call and (draws[k].seen or draws[k].is_looked_at())}
             roots = _with_result(self._as_put(variables), result)
-            state = RandomState.capture() if any(calls) else None
+            state = RandomState.capture() if looked_at else None
             values: list[Any] = [None] * len(codes)
             most = max(_ANY, _STEPS * (recorder.entries - self._began))
             for number in order:
@@ -224,7 +240,8 @@ class Stage:
                     values[number] = error
                 finally:
                     recorder.patience = sys.maxsize
-                if state is not None and calls[number]:
+                if state is not None and number in looked_at and state != RandomState.capture():
+                    draws[number].seen = True
                     state.restore()
             return values
 
@@ -362,8 +379,10 @@ class Stage:
         finally:
             self._recorder.watched = self._recorder.returned = self._recorder.entered = None
             self._recorder.at = _pass
-            self._draws = self._draws or (self._learning() and self._random_state != RandomState.capture())
-            if self._draws:
+            looked_at = self.evaluations == 1 or self._draws.is_looked_at()
+            if looked_at and not self._draws.seen:
+                self._draws.seen = self._random_state != RandomState.capture()
+            if self._draws.seen:
                 self._random_state.restore()
             self._undo.restore()
             for name, value in parameters.items():
@@ -424,10 +443,6 @@ class Stage:
 
     def _is_watched(self, code: types.CodeType) -> bool:
         return code.co_name == self._watched.short_name and code.co_firstlineno == self._watched.line
-
-    def _learning(self) -> bool:
-        """Whether to look if this replay has drawn random numbers; looking costs as much as a small network."""
-        return self.evaluations <= _LEARNING or self.evaluations % _LEARNING_AGAIN == 0
 
     def _value(self, slot: Slot) -> Any:
         return follow(self._root(slot)[slot.variable], slot.path)

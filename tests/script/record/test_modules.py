@@ -10,6 +10,8 @@ import pytest
 
 from script_runs import snippet, write_program
 
+pytestmark = pytest.mark.usefixtures("forked_children", "forked_commands")
+
 RUN = """
 import io
 from contextlib import redirect_stdout

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from script_runs import check, verdicts
+from script_runs import check_only as check
+from script_runs import verdicts
 
 pytestmark = pytest.mark.usefixtures("forked")
 

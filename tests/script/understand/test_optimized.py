@@ -13,7 +13,7 @@ from gradcheck.script.record.handed import Target
 from gradcheck.script.record.projected import Projection, along
 from script_runs import check, snippet, verdicts
 
-pytestmark = pytest.mark.usefixtures("forked")
+pytestmark = pytest.mark.usefixtures("forked_with_scipy")
 
 DATA = """
 import numpy as np

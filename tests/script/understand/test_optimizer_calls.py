@@ -7,7 +7,7 @@ import pytest
 from gradcheck.script.record.exchange import listening
 from script_runs import check, verdicts
 
-pytestmark = pytest.mark.usefixtures("forked")
+pytestmark = pytest.mark.usefixtures("forked_with_scipy")
 
 # names that tell nothing; FACTOR is 1 where all is right
 HEAD = """

@@ -6,7 +6,8 @@ from textwrap import dedent
 
 import pytest
 
-from script_runs import check, verdicts
+from script_runs import check_only as check
+from script_runs import verdicts
 from small_scripts import PAIRS
 
 pytestmark = pytest.mark.usefixtures("forked")

@@ -187,10 +187,16 @@ class _Run:
                 self.left -= 1
                 if self.left == 0:
                     self.begin(frame)
+                    # lines are many, and say nothing where the end is a return
+                    frame.f_trace_lines = self.stop is not None
+            elif self.start_event == "call":
+                return None  # this call is not looked into
         elif (event == "line" and frame.f_lineno == self.stop) or (
             event == "return" and self.stop is None and frame is self.frame
         ):
             self.finish(frame, argument)
+        elif self.stop is None and frame is not self.frame:
+            return None
         return self.trace
 
     def begin(self, frame: FrameType) -> None:
