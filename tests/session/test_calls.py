@@ -77,6 +77,15 @@ def test_the_line_of_a_mistake_is_one_of_the_file_and_not_of_the_call(tmp_path):
     assert (edit.line, edit.new.strip()) == (7, "return 2 * X.T @ (X @ w - y) / len(y)")
 
 
+@pytest.mark.parametrize(("sign", "verdict"), [("-", "match"), ("+", "mismatch")])
+@pytest.mark.parametrize("loss", ["np.mean((X @ w - y) ** 2)", "sum((X @ w - y) ** 2) / len(y)"])
+def test_a_loss_that_is_named_is_compared_with_though_no_gradient_agrees(tmp_path, sign, verdict, loss):
+    """The file has no loss, and what the user calls one needs no name that says so."""
+    text = library()[library().index("def gradient") :].replace("- y) / len(y)", f"{sign} y) / len(y)")
+    text = "import numpy as np\n" + text.replace("return loss(w, X, y)", "return w")
+    assert verdicts(check(tmp_path, text, fix=False, call=("train(5)",), loss=loss)) == {"w": verdict}
+
+
 OTHER = """
 def misfit(a, t):
     return np.sum((a * t - np.sin(t)) ** 2)
