@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import json
+import re
+import shlex
 from pathlib import Path
 
 import pytest
 
+from gradcheck.api import examine_script
 from gradcheck.errors import ScriptError, UsageError
 from gradcheck.script.source.callers import caller_of
 from gradcheck.settings import Options
@@ -171,8 +175,10 @@ def test_what_the_file_itself_raises_in_a_call_has_its_line(tmp_path):
 def test_a_call_of_nothing_in_the_file_says_what_is_not_called(tmp_path):
     error = told(tmp_path, library(), call=("print(1)",))
     assert error.slug == "no-gradient"
-    assert "nothing calls `" in error.message
-    assert "gradcheck run script.py --call '" in error.message
+    assert error.message == (
+        "found no gradients: nothing calls `train`, which may compute some. To call it at the end of this script: "
+        "gradcheck run script.py --call 'train(rounds)', with values for rounds"
+    )
 
 
 def test_a_call_that_leaves_the_file_is_told(tmp_path):
@@ -211,7 +217,8 @@ def test_what_calls_it_beside_is_proposed(tmp_path, kind):
     caller_in(tmp_path, name, text)
     found = caller_of(script, {"gradient", "train"})
     assert found is not None
-    assert (found.file, found.call, found.to_type) == (name, call, f"gradcheck run {name}")
+    to_type = None if kind == "a notebook that runs it" else f"gradcheck run {name}"
+    assert (found.file, found.call, found.to_type) == (name, call, to_type)
     assert found.place == place
 
 
@@ -262,3 +269,88 @@ def test_a_call_that_can_be_run_is_proposed_rather_than_one_that_cannot(tmp_path
     assert caller_of(script, {"train"}).file == "b.py"
     write(tmp_path, "from net import train\ntrain(3)\n", "c.py")
     assert caller_of(script, {"train"}).file == "c.py"
+
+
+@pytest.mark.parametrize(("factor", "verdict"), HALVES)
+@pytest.mark.parametrize("kind", [*BESIDE, "a test", "nobody"])
+def test_what_is_proposed_can_be_typed(tmp_path, factor, verdict, kind):
+    """Each command that the message proposes, without values of one's own, leads to the verdict."""
+    write(tmp_path, library(factor), "net.py")
+    if kind in BESIDE:
+        caller_in(tmp_path, *BESIDE[kind][:2])
+    elif kind == "a test":
+        write(tmp_path, f"from net import train\n{TESTS[kind][0]}", "test_net.py")
+    result = examine_script(tmp_path / "net.py", Options())
+    assert result.error is not None
+    message = result.error.message
+    commands = re.findall(r"gradcheck (run .*?)(, with values for [\w, ]+)?(?:; or to|$)", message)
+    assert len(commands) == (1 if kind in ("nobody", "a notebook that runs it") else 2)
+    for typed, values in commands:
+        words = shlex.split(typed)
+        assert bool(values) == (words[1] == "net.py" and kind in ("nobody", "a script"))
+        if values:
+            assert words[-1] == ("train(rounds)" if kind == "nobody" else "gradient(w, X, y)")
+            words[-1] = "train(5)"
+        done = command(*words, "--format", "json", "--no-fix", cwd=tmp_path)
+        (script,) = json.loads(done.stdout)["scripts"]
+        assert (script["verdict"], [p["name"] for p in script["parameters"]]) == (verdict, ["w"])
+
+
+STEP = "def gradient(w):\n    return 2 * w\n"
+NET = """
+class Net:
+    def __init__(self, w, rate=1):
+        self.w = w
+    def gradient(self, x):
+        return 2 * self.w * x
+    def fit(self, x):
+        self.w -= self.gradient(x)
+"""
+UNCALLED = {
+    "one function": (STEP, "nothing calls `gradient`, which may compute some", 1, "'gradient(w)', with values for w"),
+    "a main function": (
+        f"{STEP}def main():\n    w = 1.0\n    w -= gradient(w)\n",
+        "nothing calls `main`, which may compute some",
+        3,
+        "'main()'",
+    ),
+    "two that call the same": (
+        f"{STEP}def one(w):\n    w -= gradient(w)\ndef other():\n    w = 1.0\n    w -= gradient(w)\n",
+        "nothing calls `one`, `other`, which may compute them",
+        5,
+        "'other()'",
+    ),
+    "two that call each other": (
+        f"{STEP}def one(w):\n    w -= gradient(w)\n    two(w)\ndef two(w):\n    one(w)\n",
+        "nothing calls `gradient`, `one`, `two`, which may compute them",
+        1,
+        "'gradient(w)', with values for w",
+    ),
+    "methods": (
+        NET,
+        "nothing calls `Net.fit`, which may compute some",
+        6,
+        "'Net(w).fit(x)', with values for w, x",
+    ),
+    "a static method": (
+        "class Net:\n    @staticmethod\n    def gradient(w):\n        return 2 * w\n",
+        "nothing calls `Net.gradient`, which may compute some",
+        3,
+        "'Net.gradient(w)', with values for w",
+    ),
+    "a line that is not reached": (
+        f"import sys\n{STEP}if len(sys.argv) > 1:\n    gradient(1.0)\n",
+        "line 5 calls `gradient`, but it was not reached when the script ran",
+        2,
+        "'gradient(w)', with values for w",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", UNCALLED)
+def test_only_the_outermost_of_what_is_not_called_is_named(tmp_path, kind):
+    text, said, line, call = UNCALLED[kind]
+    error = told(tmp_path, text)
+    assert (error.slug, error.line) == ("no-gradient", line)
+    typed = f"gradcheck run script.py --call {call}"
+    assert error.message == f"found no gradients: {said}. To call it at the end of this script: {typed}"
