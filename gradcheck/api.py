@@ -67,6 +67,8 @@ class Job:
         Where its lines stand, in cells and in files.
     options : Options
         The settings; they say which findings are shown.
+    flags : tuple of str
+        What was asked for beside the path, as words of the command line.
     """
 
     path: str
@@ -75,6 +77,7 @@ class Job:
     layout: Layout = field(default_factory=Layout)
     options: Options = field(default_factory=Options)
     notes: tuple[str, ...] = ()
+    flags: tuple[str, ...] = ()
 
     def run(
         self,
@@ -86,7 +89,8 @@ class Job:
         if self.request is None:
             result = ScriptResult(self.path, error=self.error)
         else:
-            result = replace(examine_isolated(self.request, output, children, told), path=self.path)
+            result = examine_isolated(self.request, output, children, told)
+            result = replace(result, path=self.path, flags=self.flags, argv=self.request.argv)
         shown = tuple(finding for finding in result.findings if self.options.shows(finding.code))
         return replace(result, findings=shown, notes=(*self.notes, *result.notes)).laid_out(self.layout)
 
@@ -126,7 +130,8 @@ def prepare(path: str | Path, options: Options, *, content: str | None = None, b
         content=content,
         **{field: value for field, value in said.items() if value is not None},
     )
-    return Job(shown, request, layout=layout, options=settled, notes=notes)
+    typed = options if beside is None else options.over(beside)
+    return Job(shown, request, layout=layout, options=settled, notes=notes, flags=typed.typed)
 
 
 def _start(source: SourceFile, script: Path, options: Options) -> tuple[Path | None, tuple[str, ...]]:

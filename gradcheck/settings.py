@@ -95,6 +95,17 @@ class Options:
         said = {f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) is not None}
         return replace(other, **said)
 
+    @property
+    def typed(self) -> tuple[str, ...]:
+        """The flags that ask for the same check on the command line; the script's own arguments are not among them."""
+        words = []
+        for name in _TYPED:
+            value = getattr(self, name)
+            if value is not None:
+                parts = value if name == "call" else (",".join(value),) if isinstance(value, tuple) else (value,)
+                words += [word for part in parts for word in (f"--{name.replace('_', '-')}", str(part))]
+        return (*words, *(f"--{name}" for name in ("strict", "isolated") if getattr(self, name)))
+
     def shows(self, code: str) -> bool:
         """Whether findings with a code are shown, by `select` and `ignore`."""
         return (self.select is None or code.startswith(self.select)) and not code.startswith(self.ignore or ())
@@ -161,6 +172,11 @@ _KINDS: dict[str, Callable[[str], Any]] = {
     "select": names_in,
     "ignore": names_in,
 }
+# what decides whether the same mistakes and the same fix are found
+_TYPED = (
+    *("loss", "backward", "params", "points", "seed", "rtol", "atol", "method"),
+    *("timeout", "max_evals", "memory", "call", "cwd"),
+)
 _KIND_NAMES: dict[Callable[[str], Any], str] = {int: "a whole number", float: "a number", _truth: "true or false"}
 
 

@@ -1,7 +1,12 @@
 """``gradcheck fix``: the diff, the file afterwards, and what happens where it cannot be mended."""
 
+import html
 import json
+import re
+import shutil
 import stat
+import subprocess
+import sys
 from dataclasses import replace
 
 import pytest
@@ -225,3 +230,66 @@ def test_it_is_said_what_a_fix_does_to_the_training(tmp_path, rate, is_mended, t
     assert bool(found.stdout) is is_mended
     assert told in found.stderr
     assert ("note:" in found.stderr) is bool(told)
+
+
+CALLED = """
+import numpy as np
+def loss(w):
+    return np.sum((w - data()) ** 2)
+def gradient(w):
+    return 2 * (w + data())
+def data():
+    return np.arange(3.0)
+def train(rounds):
+    w = np.full(3, 0.5)
+    for _ in range(rounds):
+        w -= 0.1 * gradient(w)
+    return w
+"""
+TYPED = {
+    "a call": (CALLED, ("--call", "train(int('5'))")),
+    "two calls": (CALLED, ("--call", "n = 5", "--call", "train(n)")),
+    "a folder": (CALLED.replace("np.arange(3.0)", "np.loadtxt('numbers.txt')") + "train(5)\n", ("--cwd", "the data")),
+    "a loss": (
+        CALLED.replace("def loss(w):\n    return np.sum((w - data()) ** 2)\n", "") + "train(5)\n",
+        ("--loss", "np.sum((w - data()) ** 2)"),
+    ),
+    "a factor": (CALLED.replace("2 * (w + data())", "(w - data())") + "train(5)\nloss(1)\n", ("--strict",)),
+    "arguments": (f"import sys\n{CALLED}train(int(sys.argv[1]) * len(sys.argv[2]))\n", ("--", "2", "$HOME * 'a'")),
+    "an order": (CALLED + "train(5)\n", ("--seed", "3", "--points", "2", "--rtol", "1e-06", "--isolated")),
+}
+
+
+@pytest.mark.skipif(shutil.which("bash") is None, reason="needs a shell")
+@pytest.mark.parametrize("kind", TYPED)
+@pytest.mark.parametrize("place", ["terminal", "page", "fix"])
+def test_the_command_that_makes_the_edits_can_be_pasted(tmp_path, kind, place):
+    """What is printed, run by a shell, mends the script; without the flags, nothing would be found."""
+    text, flags = TYPED[kind]
+    write(tmp_path, text, "a net.py")
+    write(tmp_path, "0\n1\n2\n", "the data/numbers.txt")
+    words = ["fix" if place == "fix" else "run", "a net.py", *flags]
+    if place == "page":
+        words[2:2] = ["-o", "page.html"]
+    done = command(*words, cwd=tmp_path)
+    assert done.returncode == 1, done.stderr
+    if place == "page":
+        shown = re.search(r"To have the edits made: <code>(.*?)</code>", (tmp_path / "page.html").read_text())
+        typed = html.unescape(shown[1])
+    else:
+        typed = re.search(r"gradcheck fix .*", done.stdout if place == "terminal" else done.stderr)[0]
+    typed = typed.removesuffix(" makes the edits")
+    assert typed.startswith("gradcheck fix 'a net.py' --")
+    shell = f'gradcheck() {{ "{sys.executable}" -m gradcheck "$@"; }}\n{typed}'
+    pasted = subprocess.run(["bash", "-c", shell], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert pasted.returncode == 0, pasted.stderr
+    assert "checked again: " in pasted.stderr
+    assert (tmp_path / "a net.py").read_text() != text.lstrip("\n")
+
+
+def test_settings_that_the_script_or_its_project_have_are_not_typed(tmp_path):
+    write(tmp_path, "[tool.gradcheck]\npoints = 2\n", "pyproject.toml")
+    path = write(tmp_path, WRONG + "# gradcheck: loss=loss(w)\n")
+    found = find_fix(path, Options())
+    assert found.result.command("fix", "--write") == f"gradcheck fix {path} --write"
+    assert found.result.check.points == 2

@@ -182,3 +182,24 @@ def test_whether_to_fix_is_read_from_a_text(text, value):
 def test_a_text_that_is_neither_true_nor_false_is_refused():
     with pytest.raises(UsageError, match="here: fix: expected true or false, got 'perhaps'"):
         from_texts({"fix": "perhaps"}, "here")
+
+
+def test_flags_are_those_that_decide_what_is_found():
+    assert Options().typed == ()
+    hidden = Options(fix=False, select=("GC2",), ignore=("GC201",), curves=True, workers=3, resume="f", argv=("3",))
+    assert hidden.typed == ()
+    said = Options(loss="f(x, 1)", params=("a", "b"), rtol=1e-5, max_evals=9, call=("n = 3", "f(n)"), isolated=True)
+    assert said.typed == (
+        *("--loss", "f(x, 1)", "--params", "a,b", "--rtol", "1e-05", "--max-evals", "9"),
+        *("--call", "n = 3", "--call", "f(n)", "--isolated"),
+    )
+
+
+def test_every_setting_that_a_command_has_as_a_flag_is_typed_or_shows_only():
+    from gradcheck.commands.fix import fix
+
+    flags = {name for parameter in fix.params for name in parameter.opts if name.startswith("--")}
+    values = {"params": ("a",), "call": ("f()",), "method": "central", "isolated": True, "strict": True}
+    names = {flag.lstrip("-").replace("-", "_") for flag in flags} - {"write"}
+    asked = Options(**{name: values.get(name, "x" if name in ("loss", "backward", "cwd") else 2) for name in names})
+    assert {word for word in asked.typed if word.startswith("--")} == flags - {"--write"}

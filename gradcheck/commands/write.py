@@ -66,7 +66,7 @@ def write(context: click.Context, /, paths: tuple[str, ...], output: Path | None
         click.echo(written.text, nl=False)
     else:
         _put(file, written.text)
-    for line in _advice(path, written, file):
+    for line in _advice(written, file):
         click.echo(line, err=True)
 
 
@@ -88,14 +88,14 @@ def _put(file: Path, text: str) -> None:
         raise click.UsageError(f"cannot write {file}: {error.strerror}") from None
 
 
-def _advice(path: str, written: Written, file: Path | None) -> list[str]:
+def _advice(written: Written, file: Path | None) -> list[str]:
     """Return what is said about the test, and what to type next."""
     lines = [] if file is None else [f"wrote {file}; now type: pytest {shlex.quote(str(file))}"]
     if written.verdict == "mismatch":
-        lines.append(f"the test fails until the gradients are right: gradcheck fix {shlex.quote(path)}")
+        lines.append(f"the test fails until the gradients are right: {written.result.command('fix')}")
     elif written.verdict == "inconclusive":
         done = "decided" if written.result.undecided else "checked"
-        lines.append(f"the test fails until the gradients can be {done}: gradcheck run {shlex.quote(path)}")
+        lines.append(f"the test fails until the gradients can be {done}: {written.result.command('run')}")
     elif written.result.unchecked:
         names = ", ".join(row.name for row in written.result.unchecked)
         lines.append(f"the test leaves out what could not be checked: {names}")

@@ -22,7 +22,7 @@ from gradcheck.settings import Options, from_texts
 
 _MAGIC = "%%gradcheck"
 _NAME = "notebook"
-_OPTIONS = ("loss", "backward", "params", "points", "seed", "rtol", "atol", "method", "timeout", "memory")
+_OPTIONS = ("loss", "backward", "params", "points", "seed", "rtol", "atol", "method", "timeout", "memory", "call")
 
 
 def register(shell: Any) -> None:
@@ -57,7 +57,8 @@ class Magic:
         The cells that were run before and this one are run once more, in the order in which they were run and in a
         process of their own, and the gradients are compared with finite differences of the loss. Options are those of
         ``gradcheck run``: --loss NAME, --backward NAME, --params A,B, --points N, --seed N, --rtol X, --atol X,
-        --method NAME, --timeout SECONDS, --memory MIB, --no-fix.
+        --method NAME, --timeout SECONDS, --memory MIB, --no-fix, and --call EXPR, which is run at the end of the copy
+        only: the notebook itself does not run it.
         """
         __tracebackhide__ = True
         cells, number = self._cells(line, cell)
@@ -100,7 +101,8 @@ def options_of(line: str) -> Options:
             given = value if equals else next(words, None)
             if given is None:
                 raise UsageError(f"{_MAGIC}: --{name}: expected a value behind it")
-            said[name] = given
+            # statements stand on lines of their own
+            said[name] = f"{said[name]}\n{given}" if name == "call" and name in said else given
     return from_texts(said, _MAGIC)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import difflib
-import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,7 +35,9 @@ def show_findings(script: ScriptResult, console: Console, *, as_diff: bool = Fal
 def _help(script: ScriptResult) -> Iterator[str]:
     """Say what to type next."""
     if verified_edits(script.findings):
-        yield f"gradcheck fix {shlex.quote(script.path)} --write makes the edits"
+        typed = script.command("fix", "--write")
+        # words behind the script's own arguments would be read as such
+        yield f"to make the edits: {typed}" if script.argv else f"{typed} makes the edits"
     yield f"gradcheck explain {min(finding.code for finding in script.findings)} says more about a code"
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
@@ -107,6 +108,8 @@ class ScriptResult:
     unchecked : tuple of Unchecked
         What the training moves besides the parameters of the check; with any of it, a script is no match. Empty
         where there was an error.
+    flags, argv : tuple of str
+        What was asked for beside the path, as words of the command line, and the script's own arguments.
     """
 
     path: str
@@ -125,6 +128,13 @@ class ScriptResult:
     evaluations: int = 0
     error: ScriptError | None = None
     unchecked: tuple[Unchecked, ...] = ()
+    flags: tuple[str, ...] = ()
+    argv: tuple[str, ...] = ()
+
+    def command(self, name: str, *flags: str) -> str:
+        """Return what to type into a shell for another command to see what was seen here: ``gradcheck fix ...``."""
+        words = ["gradcheck", name, self.path, *self.flags, *flags, *(("--", *self.argv) if self.argv else ())]
+        return shlex.join(words)
 
     @property
     def layout(self) -> Layout:

@@ -29,7 +29,10 @@ CELLS = {
     "misspelt": "%%gradcheck --point 3\nnever = 1",
     "right": "%%gradcheck --no-fix\n" + MODEL + TRAINING + "print('printed')",
     "raising": "%%gradcheck\nbefore = 3\nbefore + undefined",
-    "names": "w.shape, before, 'never' in dir()",
+    "calling": "%%gradcheck --no-fix --call 'v = called = np.zeros(3)' --call 'v -= gradient_2(v)'\n"
+    "def loss_2(v):\n    return np.mean((X @ v - y) ** 2)\n"
+    "def gradient_2(v):\n    dv = 3 * X.T @ (X @ v - y) / len(y)\n    return dv\n",
+    "names": "w.shape, before, 'never' in dir(), 'called' in dir()",
     "result": "from gradcheck import check_grad\n"
     "result = check_grad(lambda w: np.sum(w**2), lambda w: 3 * w, np.ones(3), curves=True)\nresult",
 }
@@ -93,7 +96,14 @@ def test_a_right_cell_matches_and_prints_once(outputs):
 def test_a_wrong_option_is_a_sentence_and_nothing_is_run(outputs):
     assert streams(outputs["misspelt"])["stderr"].startswith("UsageError: %%gradcheck: unknown option '--point'; known")
     assert not errors(outputs["misspelt"])
-    assert "False" in shown(outputs["names"], "text/plain")[0]
+    assert shown(outputs["names"], "text/plain")[0].endswith(", 3, False, False)")
+
+
+def test_a_call_is_checked_and_not_run_in_the_notebook(outputs):
+    (page,) = shown(outputs["calling"])
+    assert "the gradient is wrong" in page
+    assert "not shown, because other cells compute them: the gradients of <code>w</code>, <code>b</code>" in page
+    assert shown(outputs["names"], "text/plain")[0].endswith(", False)")
 
 
 def test_an_exception_is_shown_once_and_nothing_is_checked(outputs):

@@ -21,6 +21,11 @@ def test_options_are_those_of_the_command_line():
     assert options_of("") == Options()
 
 
+def test_calls_stand_below_each_other():
+    assert options_of("--call 'train(w, 3)'") == Options(call=("train(w, 3)",))
+    assert options_of("--call 'n = 3' --points 2 --call=train(n)") == Options(call=("n = 3\ntrain(n)",), points=2)
+
+
 @pytest.mark.parametrize(
     ("line", "complaint"),
     [
@@ -29,6 +34,8 @@ def test_options_are_those_of_the_command_line():
         ("--points", "--points: expected a value"),
         ("--points three", "points: expected a whole number, got 'three'"),
         ("--points 0", "points: expected a number of at least 1, got 0"),
+        ("--call train(", "call: expected Python such as grad(X, y, w), got 'train(': '(' was never closed"),
+        ("--call", "--call: expected a value"),
         ("--loss 'e", "expected options such as --points 8"),
     ],
 )
@@ -74,3 +81,15 @@ def test_what_was_not_checked_belongs_to_no_cell_and_is_said(examined):
 
 def test_a_cell_that_computes_no_gradient_shows_all(examined):
     assert within_cell(examined, 1) is examined
+
+
+@pytest.mark.parametrize(("model", "verdict"), [(MODEL, "match"), (WRONG_MODEL, "mismatch")])
+def test_a_cell_that_only_defines_functions_is_checked_by_a_call(tmp_path, forked, model, verdict):
+    content = notebook("import numpy as np" + DATA, f"%%gradcheck\n{model}")
+    options = options_of("--no-fix --call 'gradient(np.zeros(3), 0.5)'")
+    result = within_cell(prepare(tmp_path / "net.ipynb", replace(options, timeout=20), content=content).run(), 2)
+    assert ([p.name for p in result.parameters], result.verdict) == (["w", "b"], verdict)
+    place = result.place(result.entry_points.backward_line)
+    assert (place.cell, place.cell_line) == (2, 7)
+    uncalled = prepare(tmp_path / "net.ipynb", Options(timeout=20), content=content).run()
+    assert uncalled.error.slug == "no-gradient"

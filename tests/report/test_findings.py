@@ -121,3 +121,12 @@ def test_json_has_other_fixes_whole():
     fix = replace(FINDING.fix, alternatives=(Fix((Edit(3, LINES[2], edit["new"]),), True, 7),))
     report = json.loads(render(Report((script(replace(FINDING, fix=fix)),))))
     assert report["scripts"][0]["findings"][0]["fix"]["alternatives"] == [{"edits": [edit], "points": 7}]
+
+
+def test_what_to_type_has_what_was_asked_for():
+    asked = replace(script(FINDING), flags=("--call", "train('a b')", "--seed", "3"))
+    assert "help: gradcheck fix net.py --call 'train('\"'\"'a b'\"'\"')' --seed 3 --write makes the edits\n" in shown(
+        asked
+    )
+    with_arguments = replace(script(FINDING), flags=("--seed", "3"), argv=("--rounds", "2"))
+    assert "help: to make the edits: gradcheck fix net.py --seed 3 --write -- --rounds 2\n" in shown(with_arguments)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from dataclasses import dataclass
 
 from gradcheck.diagnosis.registry import rules
@@ -56,7 +55,7 @@ def finding_views(script: ScriptResult) -> tuple[FindingView, ...]:
 
 def command(script: ScriptResult) -> str:
     """Return what to type to have the edits made; empty where there are none."""
-    return f"gradcheck fix {shlex.quote(script.path)} --write" if verified_edits(script.findings) else ""
+    return script.command("fix", "--write") if verified_edits(script.findings) else ""
 
 
 def _view(script: ScriptResult, finding: Finding, number: int) -> FindingView:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import inspect
+import shlex
 import traceback
 import types
 from collections.abc import Mapping
@@ -36,7 +37,7 @@ def script_raised(error: BaseException, source: SourceFile) -> ScriptError:
 
 def how_to_answer(source: SourceFile) -> str:
     """Return the command that gives a script its answers."""
-    return f"printf 'first\\nsecond\\n' | gradcheck run {source.path.name}"
+    return f"printf 'first\\nsecond\\n' | gradcheck run {shlex.quote(source.path.name)}"
 
 
 def _asked(error: BaseException, line: int | None) -> int | None:

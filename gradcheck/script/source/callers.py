@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 import re
+import shlex
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -53,9 +54,9 @@ class Caller:
         if not self.is_found:
             return None
         if self.around is None:
-            return f"gradcheck run {self.file}"
+            return f"gradcheck run {shlex.quote(self.file)}"
         is_test = not self.around.arguments and self.around.owner is None and self.around.outer is None
-        return f"gradcheck run {self.file} --call '{self.around.name}()'" if is_test else None
+        return f"gradcheck run {shlex.quote(self.file)} --call '{self.around.name}()'" if is_test else None
 
 
 def caller_of(script: Path, names: Collection[str]) -> Caller | None:
@@ -91,7 +92,8 @@ def _callers(script: Path, path: Path, names: Collection[str]) -> Iterator[Calle
     own = _imported_as(source, script.stem)
     if not own:
         return
-    is_found = script in local_modules(path) or _runs(source, script.stem)
+    # a notebook that runs the script by a magic does not find it here, where magics do nothing
+    is_found = script in local_modules(path)
     inside = {id(node): f for f in source.functions.values() for node in ast.walk(f.node)}
     for node in ast.walk(source.tree):
         if isinstance(node, ast.Call) and called_name(node) in names:

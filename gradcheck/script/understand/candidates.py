@@ -13,6 +13,7 @@ import numpy as np
 from gradcheck.errors import ScriptError
 from gradcheck.script.record.leaves import leaves
 from gradcheck.script.record.run import Recording
+from gradcheck.script.record.wrapped import plain
 from gradcheck.script.replay.backward import Backward
 from gradcheck.script.replay.outputs import outputs
 from gradcheck.script.replay.pairing import GradientMap, map_gradients, pair_in_order, slots
@@ -89,7 +90,7 @@ def is_handed_nothing_computed(recording: Recording, backward: Backward) -> bool
     def read(variables: dict[str, Any], _: Any) -> dict[str, Any]:
         seen = {name for name in variables if name in function.arguments or name in function.names}
         found = [leaf for name in seen if not name.startswith("__") for leaf in leaves(name, variables[name])]
-        return {leaf.name: np.array(leaf.value) for leaf in found}
+        return {leaf.name: np.array(plain(leaf.value)) for leaf in found}
 
     stage = Stage(recording, backward, backward.moments[0])
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import builtins
 import shlex
 
@@ -11,7 +12,8 @@ from gradcheck.script.replay.backward import Backward
 from gradcheck.script.replay.units import units_of
 from gradcheck.script.request import Overrides
 from gradcheck.script.source.callers import caller_of
-from gradcheck.script.source.syntax import Function
+from gradcheck.script.source.file import SourceFile
+from gradcheck.script.source.syntax import Function, called_name
 from gradcheck.script.understand.loss_choice import Rejected
 
 _SHOWN = 4
@@ -28,7 +30,7 @@ def no_gradient(recording: Recording, overrides: Overrides) -> ScriptError:
     if named is not None and named.name not in recording.counts:
         return ScriptError(f"`{named.name}` was not called while the script ran", slug="no-gradient", line=named.line)
     if named is None and (uncalled := _uncalled(recording)):
-        return ScriptError(_nothing_calls(recording, uncalled), slug="no-gradient", line=uncalled[0].line)
+        return _nothing_calls(recording, uncalled)
     return ScriptError(
         f"found no gradients: {_seen(recording)}. Looked for are numbers named after parameters (dW for W, grad_b for "
         "b) that a function returns or the code stores, and parameters that are moved step by step (w -= ...). Name "
@@ -46,23 +48,60 @@ def _uncalled(recording: Recording) -> list[Function]:
     return [unit for unit in units.values() if isinstance(unit, Function) and unit.outer is None]
 
 
-def _nothing_calls(recording: Recording, uncalled: list[Function]) -> str:
+def _outermost(source: SourceFile, uncalled: list[Function]) -> list[Function]:
+    """Return the functions that no other function calls: with a call of these, the others are called as well."""
+    functions = source.functions.values()
+    outermost = [f for f in uncalled if not any(f.short_name in other.calls for other in functions if other is not f)]
+    return outermost or uncalled
+
+
+def _nothing_calls(recording: Recording, uncalled: list[Function]) -> ScriptError:
     """Say that nothing calls the functions that may compute gradients, and which call would."""
     source = recording.source
-    names = [f"`{function.name}`" for function in uncalled[:_SHOWN]]
-    listed = ", ".join(names) + (" and others" if len(uncalled) > _SHOWN else "")
-    text = f"found no gradients: nothing calls {listed}, which may compute {'them' if len(uncalled) > 1 else 'some'}"
-    script = source.path.name
+    outermost = _outermost(source, uncalled)
+    text = f"found no gradients: {_call_of(source, outermost)}"
+    script = shlex.quote(source.path.name)
     caller = caller_of(source.path, {function.short_name for function in uncalled})
-    first = uncalled[0]
-    wanted = [name for name in first.required_arguments if name not in ("self", "cls")]
-    call = f"{'' if first.owner is None else f'{first.owner}(...).'}{first.short_name}({', '.join(wanted)})"
+    first = min(outermost, key=lambda function: len(_wanted(function)) > 0)
+    call, wanted = _example(source, first)
     if caller is not None:
         text += f". {caller.file} ({caller.place}) calls `{caller.function}`"
         text += "" if caller.to_type is None else f"; to check that call: {caller.to_type}"
         call, wanted = caller.call, sorted(caller.names - {*vars(recording.module), *vars(builtins)})
     given = f", with values for {', '.join(wanted)}" if wanted else ""
-    return f"{text}. To call it at the end of this script: gradcheck run {script} --call {shlex.quote(call)}{given}"
+    begin = "; or to" if caller is not None and caller.to_type is not None else ". To"
+    text += f"{begin} call it at the end of this script: gradcheck run {script} --call {shlex.quote(call)}{given}"
+    return ScriptError(text, slug="no-gradient", line=first.line)
+
+
+def _call_of(source: SourceFile, outermost: list[Function]) -> str:
+    """Say that functions were not called: by nothing, or by a line that was not reached."""
+    inside = {id(node) for function in source.functions.values() for node in ast.walk(function.node)}
+    outside = [node for node in ast.walk(source.tree) if isinstance(node, ast.Call) and id(node) not in inside]
+    for function in outermost:
+        for node in outside:
+            if called_name(node) == function.short_name:
+                return f"line {node.lineno} calls `{function.name}`, but it was not reached when the script ran"
+    listed = ", ".join(f"`{function.name}`" for function in outermost[:_SHOWN])
+    listed += " and others" if len(outermost) > _SHOWN else ""
+    return f"nothing calls {listed}, which may compute {'them' if len(outermost) > 1 else 'some'}"
+
+
+def _wanted(function: Function) -> list[str]:
+    return [name for name in function.required_arguments if name not in ("self", "cls")]
+
+
+def _example(source: SourceFile, function: Function) -> tuple[str, list[str]]:
+    """Return a call of a function, and the names in it that somebody has to give values."""
+    wanted = _wanted(function)
+    call = f"{function.short_name}({', '.join(wanted)})"
+    if function.owner is None:
+        return call, wanted
+    if function.decorators & {"staticmethod", "classmethod"}:
+        return f"{function.owner}.{call}", wanted
+    made = source.functions.get(f"{function.owner}.__init__")
+    first = [] if made is None else _wanted(made)
+    return f"{function.owner}({', '.join(first)}).{call}", list(dict.fromkeys([*first, *wanted]))
 
 
 def _seen(recording: Recording) -> str:

@@ -183,7 +183,8 @@ def choose_loss(
     evidence = max(choice.evidence for choice in choices)
     choices = [choice for choice in choices if choice.evidence == evidence]
     if not evidence[1] and not evidence[3]:
-        choices = [choice for choice in choices if _is_supported(choice, len(backward.names), alone=len(choices) == 1)]
+        alone = len(choices) == 1
+        choices = [c for c in choices if rejected.is_named or _is_supported(c, len(backward.names), alone=alone)]
         for choice in [c for c in choices if not rejected.is_named and is_only_shown(c.backward.function, c.loss)]:
             reason = "is of absolute errors, and no sign is in the code, which their slopes are: it may be shown only"
             rejected.add(choice.loss, reason)
