@@ -55,6 +55,7 @@ def test_twins_are_checked_in_the_same_parameters(stem, shelf):
     assert names[0] == names[1] != set()
 
 
+@pytest.mark.usefixtures("forked_children")
 @pytest.mark.parametrize("path", scripts("unreadable"), ids=label)
 def test_error_of_every_unreadable_script(path):
     expected = expectation(path).error

@@ -39,7 +39,9 @@ for i in range(3):
 WRONG = RIGHT.replace("2 * (w - 3)", "2 * (w + 3)")
 BROKEN = "def gradient(w:\n"
 # no two evaluations of this loss agree
-UNDECIDED = RIGHT.replace("return (w - 3) ** 2", "import os\n    return (w - 3) ** 2 + 0.01 * os.urandom(1)[0]")
+UNDECIDED = "# gradcheck: points=1\n" + RIGHT.replace(
+    "return (w - 3) ** 2", "import os\n    return (w - 3) ** 2 + 0.01 * os.urandom(1)[0]"
+)
 ESCAPE = "\x1b["
 
 
