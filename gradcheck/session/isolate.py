@@ -160,7 +160,7 @@ def _run(
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         cwd=request.cwd or Path(request.path).parent,
-        env={**os.environ, "MPLBACKEND": "Agg", "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"},
+        env=_environment(),
     )
     tail = bytearray()
     reader = threading.Thread(target=_drain, args=(child.stdout, tail, output), daemon=True)
@@ -173,6 +173,16 @@ def _run(
         if child.stdout is not None:
             child.stdout.close()
     return code, tail.decode(errors="replace")
+
+
+def _environment() -> dict[str, str]:
+    """Return the variables for a child; folders in which modules are looked up stay what they are from here."""
+    found = {**os.environ, "MPLBACKEND": "Agg", "PYTHONHASHSEED": "0", "PYTHONDONTWRITEBYTECODE": "1"}
+    if folders := os.environ.get("PYTHONPATH"):
+        # an empty one would be the folder in which the child is started
+        parts = [str(Path(part).absolute()) for part in folders.split(os.pathsep)]
+        found["PYTHONPATH"] = os.pathsep.join(parts)
+    return found
 
 
 def _exit_code(

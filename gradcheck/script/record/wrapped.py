@@ -6,7 +6,6 @@ What is differentiated is a plain array; the script goes on to see the object th
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -42,8 +41,10 @@ class Wrapping:
 
     @property
     def numbers(self) -> np.ndarray[Any, Any]:
-        """The numbers, in an array of their own."""
-        return np.array(self.held, dtype=float)
+        """The numbers, in an array of their own, which is of less than double precision where all of them are."""
+        dtypes = [] if _is_array(self.held) else _dtypes(self.held)
+        is_narrow = bool(dtypes) and all(map(_is_narrow, dtypes))
+        return np.array(self.held, dtype=np.result_type(*dtypes) if is_narrow else float)
 
     def filled(self, numbers: np.ndarray[Any, Any]) -> Any:
         """Return the object, with these numbers in it."""
@@ -59,7 +60,7 @@ class Wrapping:
 
 
 def is_wrapped(value: Any) -> bool:
-    """Whether a value is a pandas object of numbers in double precision, or an array of Python's numbers."""
+    """Whether a value is a pandas object of numbers, or an array of Python's numbers."""
     if isinstance(value, np.ndarray):
         return (
             value.dtype == object
@@ -68,8 +69,7 @@ def is_wrapped(value: Any) -> bool:
         )
     if not is_pandas(value) or value.size == 0:
         return False
-    dtypes: Sequence[Any] = [value.dtype] if value.ndim == 1 else list(value.dtypes)
-    return all(isinstance(dtype, np.dtype) and dtype.kind in "iuf" and _is_wide(dtype) for dtype in dtypes)
+    return all(isinstance(dtype, np.dtype) and dtype.kind in "iuf" for dtype in _dtypes(value))
 
 
 def plain(value: Any) -> Any:
@@ -83,6 +83,16 @@ def is_pandas(value: Any) -> bool:
         return False
     pandas = sys.modules.get("pandas")
     return type(value) in (getattr(pandas, "Series", None), getattr(pandas, "DataFrame", None))
+
+
+def in_double_precision(value: Any) -> Any:
+    """Return a pandas object in double precision: itself, or where it holds less, another one."""
+    narrow = [k for k, dtype in enumerate(_dtypes(value)) if _is_narrow(dtype)]
+    if not narrow:
+        return value
+    if value.ndim == 1 or len(narrow) == value.shape[1]:
+        return value.astype(np.float64)
+    return value.astype({value.columns[k]: np.float64 for k in narrow}) if value.columns.is_unique else value
 
 
 def aligned(value: Any, like: Any) -> Any:
@@ -100,5 +110,10 @@ def _is_array(value: Any) -> bool:
     return isinstance(value, np.ndarray)
 
 
-def _is_wide(dtype: np.dtype[Any]) -> bool:
-    return dtype.kind != "f" or dtype.itemsize >= np.dtype(np.float64).itemsize
+def _dtypes(value: Any) -> list[Any]:
+    """Return the types of what a pandas object holds, one a column."""
+    return [value.dtype] if value.ndim == 1 else list(value.dtypes)
+
+
+def _is_narrow(dtype: Any) -> bool:
+    return isinstance(dtype, np.dtype) and dtype.kind == "f" and dtype.itemsize < np.dtype(np.float64).itemsize

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.script.record.state import reachable
+from gradcheck.script.record.wrapped import in_double_precision, is_pandas
 
 _NARROW = (np.float32, np.float16)
 _NARROW_NAMES = {"float32": np.float32, "single": np.single, "float16": np.float16, "half": np.half}
@@ -55,6 +56,10 @@ def _widen(value: Any, wide: dict[int, Any]) -> Any:
     if isinstance(value, np.ndarray) and value.dtype.type in _NARROW:
         if id(value) not in wide:
             wide[id(value)] = value.astype(np.float64)
+        return wide[id(value)]
+    if is_pandas(value):
+        if id(value) not in wide:
+            wide[id(value)] = in_double_precision(value)
         return wide[id(value)]
     if isinstance(value, _NARROW):
         return np.float64(value)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
-import pathlib
-import sys
+import types
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -17,12 +16,21 @@ from gradcheck.script.source.bindings import absolute_module
 # more is a library rather than a program
 _MOST_MODULES, _MOST_LINES = 150, 60_000
 _INSTALLED = {"site-packages", "dist-packages"}
+_OURS = Path(__file__).resolve().parents[2]
 # functions that do nothing but name a folder
-_NAMING = {"abspath", "dirname", "join", "realpath", "normpath", "getcwd", "Path", "str", "resolve", "absolute"}
+_NAMING = {
+    *("abspath", "dirname", "join", "realpath", "normpath", "split", "getcwd", "cwd"),
+    *("Path", "str", "resolve", "absolute", "joinpath", "as_posix"),
+    # of the frame that runs, this is the script
+    *("getfile", "getsourcefile", "currentframe"),
+}
 # what marks the root of a project
 _MARKS = (".git", "pyproject.toml", "setup.py", "setup.cfg", "requirements.txt")
 # of such are the places made that scripts put into `sys.path`
-_HARMLESS = (ast.Name, ast.Attribute, ast.Constant, ast.Call, ast.BinOp, ast.Subscript, ast.Div, ast.Add, ast.Load)
+_HARMLESS = (
+    *(ast.Name, ast.Attribute, ast.Constant, ast.Call, ast.BinOp, ast.Subscript, ast.UnaryOp, ast.USub),
+    *(ast.Div, ast.Add, ast.Load, ast.JoinedStr, ast.FormattedValue),
+)
 
 
 @dataclass(frozen=True)
@@ -60,7 +68,8 @@ class Neighbourhood:
         while (self._top / "__init__.py").is_file() and self._top != self._top.parent:
             self.package = f"{self._top.name}.{self.package}".rstrip(".")
             self._top = self._top.parent
-        self.roots = list(dict.fromkeys([script.parent, *_added(tree, script), *self._around()]))
+        roots = [script.parent, *_added(tree, script), *_of_environment(script), *self._around()]
+        self.roots = list(dict.fromkeys(roots))
 
     def _around(self) -> Iterator[Path]:
         """Yield the folder of the outermost package, and those up to the root of the project, which come last."""
@@ -76,9 +85,14 @@ class Neighbourhood:
         for root in self.roots:
             place = root.joinpath(*name.split("."))
             for path in (place / "__init__.py", place.with_name(f"{place.name}.py")):
-                if path.is_file() and not _INSTALLED & set(path.parts) and path != self.script:
+                if path.is_file() and path != self.script and self._is_of_user(path):
                     return Found(name, path, path.name == "__init__.py")
         return None
+
+    def _is_of_user(self, path: Path) -> bool:
+        """Whether a file is neither installed nor one of this package, which a script may import to check itself."""
+        is_ours = _OURS in path.parents and _OURS not in self.script.parents
+        return not is_ours and not _INSTALLED & set(path.parts)
 
     def modules(self, tree: ast.Module, read: Callable[[Path], Parsed | None]) -> list[tuple[Found, Parsed | None]]:
         """Return the modules that a script imports, each with what `read` makes of its path."""
@@ -118,8 +132,7 @@ def _imported(tree: ast.Module, package: str) -> Iterator[str]:
 
 def _added(tree: ast.Module, script: Path) -> Iterator[Path]:
     """Yield the folders that a script puts into ``sys.path``."""
-    constants: dict[str, Any] = {"os": os, "sys": sys, "Path": Path, "pathlib": pathlib, "str": str}
-    constants["__file__"] = str(script)
+    constants = _known(tree, script)
     for statement in tree.body:
         match statement:
             case ast.Assign([ast.Name(name)], value):
@@ -128,10 +141,72 @@ def _added(tree: ast.Module, script: Path) -> Iterator[Path]:
                     constants[name] = folder
     for node in ast.walk(tree):
         match node:
-            case ast.Call(ast.Attribute(ast.Attribute(ast.Name("sys"), "path"), "append" | "insert"), [*_, value]):
-                folder = _evaluated(value, constants)
-                if isinstance(folder, str | Path) and (place := (script.parent / folder).resolve()).is_dir():
-                    yield place
+            case ast.Call(ast.Attribute(path, "append" | "insert"), [*_, value]) if _is_search_path(path):
+                values = [value]
+            case ast.Call(ast.Attribute(path, "extend"), [ast.List(values)]) if _is_search_path(path):
+                pass
+            case ast.AugAssign(path, ast.Add(), ast.List(values)) if _is_search_path(path):
+                pass
+            case _:
+                continue
+        for value in values:
+            folder = _evaluated(value, constants)
+            if isinstance(folder, str | Path) and (place := (script.parent / folder).resolve()).is_dir():
+                yield place
+
+
+def _is_search_path(node: ast.expr) -> bool:
+    return ast.unparse(node) in ("sys.path", "path")
+
+
+def _known(tree: ast.Module, script: Path) -> dict[str, Any]:
+    """Return what may stand in the name of a folder, under the names that a script has for it.
+
+    What is relative is so to the script's folder, in which it is started, and not to the one of this process.
+    """
+    own = script.parent
+
+    class Here(type(Path())):  # type: ignore[misc] # the class that this system has
+        def absolute(self) -> Path:
+            return Path(own, self)
+
+        def resolve(self, strict: bool = False) -> Path:
+            return Path(own, self).resolve(strict)
+
+        @classmethod
+        def cwd(cls) -> Path:
+            return own
+
+    absolute = {name: lambda path: os.path.normpath(own / path) for name in ("abspath", "realpath")}
+    paths = types.SimpleNamespace(**{**vars(os.path), **absolute})
+    system = types.SimpleNamespace(path=paths, getcwd=lambda: str(own), pardir=os.pardir, curdir=os.curdir, sep=os.sep)
+    running = types.SimpleNamespace(path=[str(own)], argv=[str(script)])
+    folders = types.SimpleNamespace(Path=Here)
+    frame = types.SimpleNamespace(
+        currentframe=lambda: None, getfile=lambda _: str(script), getsourcefile=lambda _: str(script)
+    )
+    modules = {"os": system, "os.path": paths, "sys": running, "pathlib": folders, "inspect": frame}
+    known: dict[str, Any] = {"os": system, "sys": running, "pathlib": folders, "inspect": frame, "Path": Here}
+    for node in ast.walk(tree):
+        match node:
+            case ast.Import(aliases):
+                known |= {a.asname: modules[a.name] for a in aliases if a.asname and a.name in modules}
+            case ast.ImportFrom(str(name), aliases) if name in modules:
+                found = modules[name]
+                known |= {a.asname or a.name: getattr(found, a.name) for a in aliases if hasattr(found, a.name)}
+    return {**known, "str": str, "__file__": str(script)}
+
+
+def _of_environment(script: Path) -> Iterator[Path]:
+    """Yield the folders of ``PYTHONPATH`` that lie together with a script, below more than the home of its author."""
+    home = Path.home()
+    for text in os.environ.get("PYTHONPATH", "").split(os.pathsep):
+        folder = Path(os.path.normpath(Path(text).absolute())) if text else None
+        if folder is None or not folder.is_dir() or folder.anchor != script.anchor:
+            continue
+        common = Path(os.path.commonpath([folder, script.parent]))
+        if common != common.parent and common != home and common not in home.parents:
+            yield folder
 
 
 def _evaluated(node: ast.expr, constants: dict[str, Any]) -> Any:

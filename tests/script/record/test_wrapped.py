@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from gradcheck.script.record.wrapped import Wrapping, aligned, is_wrapped, plain
+from gradcheck.script.record.wrapped import Wrapping, aligned, in_double_precision, is_wrapped, plain
 from script_runs import check, verdicts
 
 pytestmark = pytest.mark.usefixtures("forked")
@@ -55,10 +55,15 @@ def gradient(w):
     rest = X @ w.values - T
     return pd.DataFrame(2 * X.T @ rest / T.size, index=w.index, columns=w.columns)
 """
+NARROW = "X, y, T = (data.astype(np.float32) for data in (X, y, T))\n"
+NARROW_SERIES = NARROW + SERIES.replace("np.zeros(3)", "np.zeros(3, np.float32)")
+NARROW_FRAME = NARROW + FRAME.replace("size=(3, 2))", "size=(3, 2)).astype(np.float32)")
 MODELS = {
     "series": SERIES,
     "series whose gradient has another order": SHUFFLED,
     "frame": FRAME,
+    "series in single precision": NARROW_SERIES,
+    "frame in single precision": NARROW_FRAME,
     "matrix": MATRIX,
     "objects": OBJECTS,
     "column of objects": COLUMN,
@@ -78,7 +83,9 @@ def test_the_gradient_of_wrapped_numbers_is_checked(tmp_path, model, steps, fact
     (name, found), *others = verdicts(result).items()
     assert (found, others) == (verdict, [])
     assert name == "w"
-    shape = {"frame": (3, 2), "matrix": (3, 1), "column of objects": (3, 1)}.get(model, (3,))
+    shape = {"frame": (3, 2), "frame in single precision": (3, 2), "matrix": (3, 1), "column of objects": (3, 1)}.get(
+        model, (3,)
+    )
     assert (result.parameters[0].shape, result.unchecked) == (shape, ())
 
 
@@ -89,6 +96,8 @@ LAST = {
         "2 * (table * [1, 1, -1])[['c', 'a', 'b']].T",
     ),
     "frame": ("2 * X.T", "2 * (X * [1, 1, -1]).T"),
+    "series in single precision": ("2 * table.T", "2 * (table * np.array([1, 1, -1], np.float32)).T"),
+    "frame in single precision": ("2 * X.T", "2 * (X * np.array([1, 1, -1], np.float32)).T"),
     "matrix": ("2 * M.T", "2 * np.diag([1, 1, -1]) * M.T"),
     "objects": ("2 * X.T", "2 * (X * [1, 1, -1]).T"),
     "column of objects": ("2 * X.T", "2 * (X * [1, 1, -1]).T"),
@@ -100,7 +109,7 @@ def test_a_mistake_in_one_entry_is_found_in_that_entry(tmp_path, model):
     text = DATA + MODELS[model].replace(*LAST[model]) + STEPS["in place"] + "print(loss(w))\n"
     (parameter,) = check(tmp_path, text, fix=False).parameters
     assert (parameter.verdict.value, parameter.worst_index[0]) == ("mismatch", 2)
-    assert parameter.mismatched == (2 if model == "frame" else 1)
+    assert parameter.mismatched == (2 if "frame" in model else 1)
 
 
 @pytest.mark.parametrize(
@@ -108,6 +117,8 @@ def test_a_mistake_in_one_entry_is_found_in_that_entry(tmp_path, model):
     [
         (pd.Series([1.0, 2.0]), True),
         (pd.Series([1, 2]), True),
+        (pd.Series([1.0, 2.0], dtype=np.float32), True),
+        (pd.DataFrame({"a": [1.0], "b": np.array([2], np.float16)}), True),
         (pd.DataFrame({"a": [1.0], "b": [2]}), True),
         (np.array([1.0, 2], dtype=object), True),
         (pd.Series([], dtype=float), False),
@@ -144,6 +155,27 @@ def test_an_object_is_filled_and_another_made_with_its_labels():
     assert wrapping.filled(numbers) is objects
     assert (objects.dtype, objects.tolist()) == (object, [3.0, 4.0])
     assert wrapping.made(numbers).dtype == object
+
+
+@pytest.mark.parametrize("kind", [np.float16, np.float32, np.float64])
+def test_numbers_keep_their_precision_until_they_are_widened(kind):
+    series = pd.Series([1.0, 2.0], index=["a", "b"], name="w", dtype=kind)
+    wrapping = Wrapping.around(series)
+    assert wrapping.numbers.dtype == kind
+    assert wrapping.filled(wrapping.numbers + kind(1)).dtype == wrapping.made(wrapping.numbers).dtype == kind
+    wide = in_double_precision(series)
+    assert (wide is series) is (kind is np.float64)
+    pd.testing.assert_series_equal(wide, pd.Series([2.0, 3.0], index=["a", "b"], name="w"))
+
+
+def test_only_narrow_columns_are_widened():
+    frame = pd.DataFrame({"a": np.array([1, 2], np.float32), "b": [1, 2], "c": ["x", "y"], "d": [0.5, 1.5]})
+    wide = in_double_precision(frame)
+    assert [str(dtype) for dtype in wide.dtypes][:2] == ["float64", "int64"]
+    assert wide["c"].dtype == frame["c"].dtype
+    assert frame["a"].dtype == np.float32
+    assert Wrapping.around(frame[["a", "d"]]).numbers.dtype == np.float64
+    assert in_double_precision(frame[["b", "d"]].copy()).equals(frame[["b", "d"]])
 
 
 def test_labels_decide_the_order_only_where_they_are_the_same():
