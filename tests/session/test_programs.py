@@ -229,3 +229,49 @@ def test_data_beside_the_script_come_first(tmp_path, monkeypatch):
     write(tmp_path, "1 2 3\n2 4 6.5\n", "src/data/points.txt")
     monkeypatch.chdir(tmp_path)
     assert not any("started" in note for note in examine_script(path, OPTIONS).notes)
+
+
+@pytest.mark.parametrize(
+    ("place", "way"),
+    [
+        ("examples/start.py", "sys.path.append(os.path.join(os.path.dirname(__file__), '..'))"),
+        ("start.py", "pass"),
+    ],
+)
+@pytest.mark.parametrize(("slope", "wrong"), [("1 - h**2", set()), ("1 - h", {"self.inner"})])
+def test_objects_of_modules_in_folders_beside_have_parameters(tmp_path, place, way, slope, wrong):
+    """A script in `examples` is not above the package that it shows."""
+    program = f"""
+        # kites/__init__.py
+
+        # kites/net.py
+        import numpy as np
+
+
+        class Kite:
+            def __init__(self, rng):
+                self.inner = rng.normal(size=(2, 3))
+                self.outer = rng.normal(size=(3, 1))
+
+            def train(self, wind, lift, rate, rounds):
+                for _ in range(rounds):
+                    h = np.tanh(wind @ self.inner)
+                    miss = h @ self.outer - lift
+                    loss = np.sum(miss**2) / 2
+                    below = miss @ self.outer.T * ({slope})
+                    self.outer -= rate * h.T @ miss
+                    self.inner -= rate * wind.T @ below
+                return loss
+        # {place}
+        import os
+        import sys
+        {way}
+        import numpy as np
+        from kites.net import Kite
+
+        rng = np.random.default_rng(5)
+        print(Kite(rng).train(rng.normal(size=(12, 2)), rng.normal(size=(12, 1)), 0.01, 40))
+        """
+    *_, start = write_program(tmp_path, program)
+    script = examine_script(start, Options(fix=False, timeout=TIMEOUT))
+    assert verdicts(script) == {name: "mismatch" if name in wrong else "match" for name in ("self.inner", "self.outer")}

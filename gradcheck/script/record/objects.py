@@ -9,14 +9,16 @@ import types
 from pathlib import Path
 from typing import Any
 
+from gradcheck.script.record.modules import LinkedModule
+
 _PLAIN = (types.SimpleNamespace, argparse.Namespace)
 
 
 def own_attributes(value: object) -> dict[str, Any] | None:
     """Return the attributes of an instance of one of the script's classes; None for all other objects.
 
-    Classes of the modules that lie beside the script count as its own. The insides of a figure, a data frame or a
-    logger are nobody's parameters, and not ours to put back.
+    Classes of its other modules, and of what lies beside it, count as its own. The insides of a figure, a data frame
+    or a logger are nobody's parameters, and not ours to put back.
     """
     if isinstance(value, type) or not hasattr(value, "__dict__"):
         return None
@@ -27,6 +29,8 @@ def own_attributes(value: object) -> dict[str, Any] | None:
 
 def _is_own(module: str) -> bool:
     if module == "__main__":
+        return True
+    if isinstance(sys.modules.get(module), LinkedModule):
         return True
     file = getattr(sys.modules.get(module), "__file__", None)
     main = getattr(sys.modules.get("__main__"), "__file__", None)

@@ -322,6 +322,21 @@ def implied_candidates(source: SourceFile, backward: Backward) -> list[LossExpre
     for one, other, line in _residual_lines(backward.function):
         if not _names(one) | _names(other) <= known:
             continue
+        if (_names(one) | _names(other)) & _walked_after(backward.function, line):
+            # what it was computed from has another value by then; the difference itself is still there
+            found += [
+                LossExpression(
+                    f"{HOOK}.implied.half_square({name}, 0)",
+                    f"half the squared error of `{one} - {other}`",
+                    line,
+                    "",
+                    _INFERRED,
+                    near=False,
+                    is_implied=True,
+                )
+                for name in _kept_as(backward.function, line)
+            ]
+            continue
         for name, sides, said in (
             ("half_square", (one, other), f"half the squared error of `{one} - {other}`"),
             ("cross_entropy", (one, other), f"the cross-entropy of `{one}` and `{other}`"),
@@ -336,6 +351,19 @@ def implied_candidates(source: SourceFile, backward: Backward) -> list[LossExpre
             text, said = f"{HOOK}.implied.picked({values}, ({places}))", f"the cross-entropy of the classes `{places}`"
             found.append(LossExpression(text, said, line, "", _INFERRED, near=False, is_implied=True))
     return found
+
+
+def _walked_after(function: Function | Loop, line: int) -> set[str]:
+    """Return the variables of the loops below a line, which give names that were used above other values."""
+    below = (s for s in function.statements if isinstance(s, ast.For) and s.lineno > line)
+    return {ast.unparse(part) for loop in below for part in flat_targets(loop.target)}
+
+
+def _kept_as(function: Function | Loop, line: int) -> list[str]:
+    """Return the variables that keep just the difference that is taken in a line."""
+    there = [s for s in function.statements if isinstance(s, ast.Assign) and s.lineno == line]
+    plain = [s for s in there if isinstance(s.value, ast.BinOp) and isinstance(s.value.op, ast.Sub)]
+    return [target.id for s in plain for target in s.targets if isinstance(target, ast.Name)]
 
 
 def _picked(function: Function | Loop) -> Iterator[tuple[str, str, int]]:

@@ -38,6 +38,17 @@ def germination_from_zero(v, w, bias):
 
 
 @stretch(
+    "outputs = [gaugings",
+    "weights[0] weights[1]",
+    "-np.outer(outputs[0],deltas[0]) -np.outer(outputs[1],deltas[1])",
+    stop="for i in range(len(weights))",
+)
+def weir_index_used_twice(v, inner, outer):
+    miss = v.flow[v.i] - np.tanh(np.tanh(v.gaugings[v.i] @ inner) @ outer)
+    return np.sum(miss**2) / 2
+
+
+@stretch(
     "h = np.tanh",
     "self.inner self.shift self.outer",
     "d_inner d_shift d_outer",
