@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import ast
 import builtins
+import os
 import shlex
+from pathlib import Path
 
 from gradcheck.errors import ScriptError
 from gradcheck.script.record.run import Recording
 from gradcheck.script.replay.backward import Backward
-from gradcheck.script.replay.units import units_of
+from gradcheck.script.replay.units import moved_bases, units_of
 from gradcheck.script.request import Overrides
 from gradcheck.script.source.callers import caller_of
-from gradcheck.script.source.file import SourceFile
+from gradcheck.script.source.file import SourceFile, local_modules
+from gradcheck.script.source.names import base_name, fold, loss_rank
+from gradcheck.script.source.place import DOT
 from gradcheck.script.source.syntax import Function, called_name
 from gradcheck.script.understand.loss_choice import Rejected
 
@@ -60,9 +64,12 @@ def _nothing_calls(recording: Recording, uncalled: list[Function]) -> ScriptErro
     source = recording.source
     outermost = _outermost(source, uncalled)
     text = f"found no gradients: {_call_of(source, outermost)}"
-    script = shlex.quote(source.path.name)
-    caller = caller_of(source.path, {function.short_name for function in uncalled})
     first = min(outermost, key=lambda function: len(_wanted(function)) > 0)
+    module = _module_of(source, first)
+    own = source.path if module is None else source.path.parent / module
+    names = {_own_name(function) for function in uncalled}
+    # files beside a module in another folder are called otherwise from here
+    caller = caller_of(own, names) if own.parent == source.path.parent else None
     call, wanted = _example(source, first)
     if caller is not None:
         text += f". {caller.file} ({caller.place}) calls `{caller.function}`"
@@ -70,7 +77,8 @@ def _nothing_calls(recording: Recording, uncalled: list[Function]) -> ScriptErro
         call, wanted = caller.call, sorted(caller.names - {*vars(recording.module), *vars(builtins)})
     given = f", with values for {', '.join(wanted)}" if wanted else ""
     begin = "; or to" if caller is not None and caller.to_type is not None else ". To"
-    text += f"{begin} call it at the end of this script: gradcheck run {script} --call {shlex.quote(call)}{given}"
+    text += f"{begin} call it at the end of {'this script' if module is None else module}: "
+    text += f"gradcheck run {shlex.quote(module or own.name)} --call {shlex.quote(call)}{given}"
     return ScriptError(text, slug="no-gradient", line=first.line)
 
 
@@ -91,10 +99,15 @@ def _wanted(function: Function) -> list[str]:
     return [name for name in function.required_arguments if name not in ("self", "cls")]
 
 
+def _own_name(function: Function) -> str:
+    """Return the name that a function has in its own file."""
+    return function.short_name.rpartition(DOT)[2]
+
+
 def _example(source: SourceFile, function: Function) -> tuple[str, list[str]]:
     """Return a call of a function, and the names in it that somebody has to give values."""
     wanted = _wanted(function)
-    call = f"{function.short_name}({', '.join(wanted)})"
+    call = f"{_own_name(function)}({', '.join(wanted)})"
     if function.owner is None:
         return call, wanted
     if function.decorators & {"staticmethod", "classmethod"}:
@@ -110,11 +123,34 @@ def _seen(recording: Recording) -> str:
     if counts:
         shown = [f"`{name}` ({count} {'call' if count == 1 else 'calls'})" for name, count in counts.items()]
         return f"saw {', '.join(shown[:8])}{' and others' if len(shown) > 8 else ''}"
-    if source.functions:
-        return (
-            f"the script defines {', '.join(f'`{name}`' for name in list(source.functions)[:8])}, but calls none of it"
+    places: dict[str, list[str]] = {}
+    for name, function in source.functions.items():
+        places.setdefault(_module_of(source, function) or "the script", []).append(f"`{name}`")
+    if places:
+        listed = [f"{place} defines {', '.join(names[:8])}" for place, names in list(places.items())[:_SHOWN]]
+        said = f"{' and '.join(listed)}, but nothing calls {'it' if len(source.functions) == 1 else 'any of it'}"
+    else:
+        said = "the script defines no function at module or class level"
+    known = {source.path, *(Path(part.path) for part in source.parts)}
+    others = sorted(_beside(source, path) for path in local_modules(source.path) - known)
+    if others:
+        more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
+        files = ", ".join(others[:_SHOWN]) + more
+        said += (
+            f"; not looked at was what it imports from {files}, as a module that takes all names of an installed one "
         )
-    return "the script defines no function at module or class level"
+        said += "(from ... import *) runs as it is"
+    return said
+
+
+def _module_of(source: SourceFile, function: Function) -> str | None:
+    """Return the file of the module beside the script in which a function stands; None for the script itself."""
+    part = next((file.part for file in source.modules if file.part.start <= function.line <= file.part.end), None)
+    return None if part is None else _beside(source, Path(part.path))
+
+
+def _beside(source: SourceFile, path: Path) -> str:
+    return Path(os.path.relpath(path, source.path.parent)).as_posix()
 
 
 def not_repeatable(functions: dict[str, Function]) -> ScriptError:
@@ -129,7 +165,7 @@ def not_repeatable(functions: dict[str, Function]) -> ScriptError:
     )
 
 
-def no_loss(backward: Backward, rejected: Rejected) -> ScriptError:
+def no_loss(source: SourceFile, backward: Backward, rejected: Rejected) -> ScriptError:
     """Say that no scalar was found that the gradients belong to, and what was tried."""
     function = backward.function
     if rejected.slug == "bad-input":
@@ -137,8 +173,16 @@ def no_loss(backward: Backward, rejected: Rejected) -> ScriptError:
     # what only perhaps is a loss explains nothing where there is one of that name
     tried = [f"`{shown}` {reason}" for shown, reason in (rejected.grave or rejected.reasons).items()]
     listed = "; ".join(tried[:_SHOWN]) + (f"; and {len(tried) - _SHOWN} more" if len(tried) > _SHOWN else "")
-    text = f"`{function.name}` returns gradients of {', '.join(backward.names)}, but "
-    if rejected.slug == "loss-not-finite":
+    text = f"`{function.name}` {backward.kind.value} gradients of {', '.join(backward.names)}, but "
+    if rejected.slug == "no-loss" and (other := _derived(source, backward)) is not None:
+        text = (
+            f"`{function.name}` is, by its name, the derivative of `{other}`, and no step of the script moves "
+            f"{backward.names[0]}; no loss was found that it belongs to{f' (tried: {listed})' if listed else ''}, and "
+            "no gradient of another parameter. Name the function that returns the gradients of the parameters with "
+            "--backward NAME and --params A,B, or the loss with --loss NAME, or with a comment in the script: "
+            "# gradcheck: backward=NAME, params=A,B"
+        )
+    elif rejected.slug == "loss-not-finite":
         text += f"the loss is not finite: {listed}. Start from values at which it is"
     elif rejected.slug == "loss-not-scalar":
         text += f"the loss is not a scalar: {listed}. Reduce it with a mean or a sum, or name another: --loss NAME"
@@ -148,13 +192,30 @@ def no_loss(backward: Backward, rejected: Rejected) -> ScriptError:
     return ScriptError(text, slug=rejected.slug, line=function.line)
 
 
+def _derived(source: SourceFile, backward: Backward) -> str | None:
+    """Return the function, an activation for instance, that another is called the derivative of; None for a gradient.
+
+    What it is the derivative by is its only parameter, an argument, and nothing that the script moves.
+    """
+    function, moved = backward.function, moved_bases(source)
+    if not isinstance(function, Function) or any(fold(base_name(name)) in moved for name in backward.names):
+        return None
+    if len(backward.pairs) != 1 or backward.names[0] not in function.arguments:
+        return None
+    own = fold(function.short_name)
+    words = {fold(f.short_name): f.short_name for f in source.functions.values() if f is not function}
+    found = [word for word in words if len(word) > 1 and word in own and not loss_rank(words[word])]
+    return words[max(found, key=len)] if found else None
+
+
 def several_objects(backward: Backward) -> ScriptError:
-    """Say that a function is called for several sets of parameters at once, of which only one could be checked."""
+    """Say that a function is called with several values of its parameters, of which only the first could be checked."""
     function = backward.function
     where = f"`{backward.region.name}`" if isinstance(backward.region, Function) else backward.region.name
     return ScriptError(
-        f"`{function.name}` is called several times in {where}, for different parameters (layers, or several nets); "
-        "only the first call could be checked, so nothing is said. Check a function that returns all gradients at once",
+        f"`{function.name}` is called several times in {where}, with other values of {', '.join(backward.names)} (of "
+        "several layers or nets, or moved in between); only the first call could be checked, so nothing is said. Check "
+        "a function that returns all gradients at once, or a script that calls it once a step",
         slug="ambiguous",
         line=function.line,
     )

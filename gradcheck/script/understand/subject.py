@@ -156,11 +156,11 @@ def understand(recording: Recording, overrides: Overrides) -> tuple[Subject, ...
     if not subjects:
         unfit = [one for one in search.refused if one[1].slug == "bad-input"]
         if unfit:
-            raise no_loss(*unfit[0])
+            raise no_loss(recording.source, *unfit[0])
         if search.problems:
             raise search.problems[0]
         if search.refused:
-            raise no_loss(*search.refused[0])
+            raise no_loss(recording.source, *search.refused[0])
         raise not_repeatable(unrepeatable) if unrepeatable else no_gradient(recording, overrides)
     first = subjects[0].backward
     if first.shared:
