@@ -160,7 +160,6 @@ class Forks:
         """End the process."""
         if self._process is not None:
             self._process.communicate()
-            shutil.rmtree(self._folder)
 
 
 def is_of_interpreters(environment: Mapping[str, str]) -> bool:
@@ -211,6 +210,7 @@ def serve(place: str) -> None:
             asked[pid] = ours
             ours.sendall(f"{pid}\n".encode())
         if 0 in ready:
+            shutil.rmtree(Path(place).parent)
             return
 
 
