@@ -11,6 +11,12 @@ from gradcheck import Verdict, check_grad
 from problems import X, cubic, cubic_grad, grad, loss, weights, y
 from structures import Layer, Pair
 
+
+def tells_signatures() -> bool:
+    """Whether NumPy tells what the arguments of its functions are called, which it does from version 2 on."""
+    return np.lib.NumpyVersion(np.__version__) >= "2.0.0"
+
+
 CALLS: dict[str, tuple[Callable[..., Any], Any, Any, tuple[Any, ...], list[str]]] = {
     "array": (cubic, cubic_grad, weights(), (), ["x"]),
     "0-d array": (cubic, cubic_grad, np.array(1.5), (), ["x"]),
@@ -87,7 +93,7 @@ CALLS: dict[str, tuple[Callable[..., Any], Any, Any, tuple[Any, ...], list[str]]
         (),
         ["params['W']", "self.b", "U"],
     ),
-    "ufunc": (np.square, lambda x: 2 * x, 1.5, (), ["x"]),
+    "ufunc": (np.square, lambda x: 2 * x, 1.5, (), ["x" if tells_signatures() else "params"]),
     "partial": (functools.partial(lambda k, w: k * np.sum(w**2), 3.0), lambda w: 6 * w, weights(), (), ["w"]),
 }
 
