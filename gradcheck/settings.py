@@ -103,12 +103,18 @@ class Options:
             value = getattr(self, name)
             if value is not None:
                 parts = value if name == "call" else (",".join(value),) if isinstance(value, tuple) else (value,)
-                words += [word for part in parts for word in (f"--{name.replace('_', '-')}", str(part))]
+                words += [word for part in parts for word in (f"--{name.replace('_', '-')}", _said(part))]
         return (*words, *(f"--{name}" for name in ("strict", "isolated") if getattr(self, name)))
 
     def shows(self, code: str) -> bool:
         """Whether findings with a code are shown, by `select` and `ignore`."""
         return (self.select is None or code.startswith(self.select)) and not code.startswith(self.ignore or ())
+
+
+def _said(value: object) -> str:
+    """Return a value as somebody would type it."""
+    text = repr(value) if isinstance(value, float) else str(value)
+    return text.removesuffix(".0") if isinstance(value, float) else text
 
 
 def names_in(text: str) -> tuple[str, ...]:

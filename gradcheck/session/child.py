@@ -5,6 +5,7 @@ from __future__ import annotations
 import faulthandler
 import os
 import pickle
+import signal
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -19,7 +20,9 @@ if TYPE_CHECKING:
 
 REQUEST, RESPONSE, TRACE, JOURNAL = "request.pickle", "response.pickle", "trace.txt", "evaluations.jsonl"
 STATUS = "status.txt"
-# before the parent's limit, so that the trace names the line in which a script hangs
+# asks where the script is; missing elsewhere
+ASKING = getattr(signal, "SIGUSR2", None)
+# there, before the parent's limit, so that the trace names the line in which a script hangs
 _EARLY_SECONDS = 0.3
 
 
@@ -35,9 +38,17 @@ def main(folder: Path) -> None:
         _limit_memory(limits.memory)
     with (folder / TRACE).open("w") as trace:
         faulthandler.enable(trace)
-        faulthandler.dump_traceback_later(max(limits.seconds - _EARLY_SECONDS, 0.1), file=trace)
+        if ASKING is not None:
+            # in the thread that it is about: read from another one, frames may be gone in the middle
+            faulthandler.register(ASKING, trace, all_threads=False)
+        else:
+            faulthandler.dump_traceback_later(max(limits.seconds - _EARLY_SECONDS, 0.1), file=trace)
         result = _answer(job, folder)
-        faulthandler.cancel_dump_traceback_later()
+        if ASKING is None:
+            faulthandler.cancel_dump_traceback_later()
+        else:
+            # late questions are not answered any more
+            signal.signal(ASKING, signal.SIG_IGN)
     _leave(result, folder)
     sys.stdout.flush()
     # the script's threads and exit handlers are not waited for

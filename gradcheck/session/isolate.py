@@ -21,7 +21,7 @@ from gradcheck.checker.result import CheckResult
 from gradcheck.errors import ScriptError
 from gradcheck.script.record.run import timeout_message
 from gradcheck.script.request import RUNNING, Request
-from gradcheck.session.child import JOURNAL, REQUEST, RESPONSE, STATUS, TRACE
+from gradcheck.session.child import ASKING, JOURNAL, REQUEST, RESPONSE, STATUS, TRACE
 from gradcheck.session.course import Course, CourseRequest
 from gradcheck.session.result import ScriptResult
 from gradcheck.session.trial import TrialRequest
@@ -29,6 +29,8 @@ from gradcheck.session.trial import TrialRequest
 # the child answers by itself a little before it is killed
 _GRACE_SECONDS = 1.0
 _TAIL_BYTES = 4_000
+# what it takes to say in which line a script is
+_ANSWER_SECONDS = 0.2
 # how often it is looked at what the child is doing
 _LOOK_SECONDS = 0.5
 # for an interpreter to start, at the most
@@ -204,6 +206,10 @@ def _exit_code(
             with suppress(OSError):  # it has not said anything yet
                 if text := (place / STATUS).read_text(encoding="utf-8"):
                     told(text)
+    if ASKING is not None and (place / TRACE).exists():
+        with suppress(ProcessLookupError, subprocess.TimeoutExpired):
+            os.kill(child.pid, ASKING)
+            return child.wait(_ANSWER_SECONDS)
     return None
 
 

@@ -618,7 +618,10 @@ def may_depend(source: SourceFile, backward: Backward, loss: LossExpression) -> 
 
     What prepares the data may take long, and is not run again to see it.
     """
-    if any(isinstance(node, ast.Attribute | ast.Subscript) for node in ast.walk(ast.parse(loss.text))):
+    nodes = list(ast.walk(ast.parse(loss.text)))
+    if not any(isinstance(node, ast.Call) for node in nodes) or any(
+        isinstance(node, ast.Attribute | ast.Subscript) for node in nodes
+    ):
         return True
     mentioned = _names(loss.text)
     called = [f for f in source.functions.values() if f.short_name in mentioned]
@@ -629,6 +632,7 @@ def may_depend(source: SourceFile, backward: Backward, loss: LossExpression) -> 
         own -= {name for node in inside if isinstance(node, ast.Global | ast.Nonlocal) for name in node.names}
         mentioned |= {name.split(".")[0] for name in function.names} - own - set(function.arguments)
     constant = {*source.imported, *(f.short_name for f in source.functions.values())}
+    constant -= {*backward.example.local_variables, *(pair.slot.variable for pair in backward.pairs)}
     # functions may be called through variables, and methods through objects
     return bool(mentioned - constant - set(dir(builtins)) - _unmoved(backward))
 
