@@ -31,6 +31,7 @@ from gradcheck.script.replay.stale import computed_before
 from gradcheck.script.request import Request
 from gradcheck.script.understand.clipping import clip_bounds, without_clipped
 from gradcheck.script.understand.guards import GuardlessSource
+from gradcheck.script.understand.probing import QUICK_SECONDS
 from gradcheck.script.understand.reading import run, understood
 from gradcheck.script.understand.subject import Subject
 from gradcheck.script.understand.unchecked import Unchecked
@@ -47,8 +48,6 @@ _MUCH = 0.1
 _SHOWN = 3
 # after how many points, and how many seconds of computing, no further point is checked
 _FEWEST, _LONG = 2, 3.0
-# seconds of computing that a replay takes at most if all wrong entries are looked for
-_QUICK = 0.008
 
 
 @dataclass(frozen=True)
@@ -252,7 +251,7 @@ def _check(stage: Stage, subject: Subject, request: Request, done: int) -> Check
     before = time.process_time()
     raw(stage.parameters)
     # what is wrong there is known, or found by hundreds of replays that take long
-    search = BRIEF if done or time.process_time() - before > _QUICK else THOROUGH
+    search = BRIEF if done or time.process_time() - before > QUICK_SECONDS else THOROUGH
 
     def gradient(values: Mapping[str, Any]) -> dict[str, Any]:
         return fitted({name: np.asarray(value) / scale for name, value in raw(values).items()}, values, growing)

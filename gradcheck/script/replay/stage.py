@@ -233,13 +233,10 @@ class Stage:
             most = max(_ANY, _STEPS * (recorder.entries - self._began))
             for number in order:
                 try:
-                    recorder.patience = recorder.entries + most
-                    with _not_waiting() if calls[number] else nullcontext():
+                    with self._patience(most), _not_waiting() if calls[number] else nullcontext():
                         values[number] = eval(codes[number], dict(roots))
                 except Exception as error:  # noqa: BLE001 - a guessed call may fail in any way
                     values[number] = error
-                finally:
-                    recorder.patience = sys.maxsize
                 if state is not None and number in looked_at and state != RandomState.capture():
                     draws[number].seen = True
                     state.restore()
@@ -284,9 +281,15 @@ class Stage:
         TooLongError
             When more than `most` functions are called and rounds begun.
         """
-        self._recorder.patience = self._recorder.entries + min(most, sys.maxsize - self._recorder.entries)
-        try:
+        with self._patience(most):
             return self._play(self.parameters, read)
+
+    @contextmanager
+    def _patience(self, most: int) -> Iterator[None]:
+        """Let no more functions be called, and rounds begun, than that."""
+        self._recorder.patience = self._recorder.entries + most
+        try:
+            yield
         finally:
             self._recorder.patience = sys.maxsize
 
@@ -309,8 +312,7 @@ class Stage:
                 value = np.asarray(now, dtype=float) - before
             else:
                 value = follow(roots[pair.output.variable], pair.output.leaf.path)
-            if pair.decay is not None:
-                value = self._without_decay(pair, value, roots)
+            value = self._without_decay(pair, value, roots)
             value = value if pair.project is None else pair.project(value)
             own = shaped(self.in_order(pair.slot.name, value), pair.slot.leaf)
             found[pair.slot.name] = -own if pair.slot.name in self._turned else own
@@ -318,11 +320,13 @@ class Stage:
 
     def _without_decay(self, pair: GradientMap, value: Any, roots: Mapping[str, Any]) -> Any:
         """Return a change or gradient without the multiple of the parameter that is in it."""
+        if pair.decay is None:
+            return value
         before = self._before[pair.slot.name]
         value = np.asarray(value, dtype=float)
         # what was not moved did not decay
         moves = value != 0 if pair.output.kind is Kind.CHANGE else True
-        return value - np.where(moves, eval(pair.decay or "0", dict(roots)) * before, 0.0)
+        return value - np.where(moves, eval(pair.decay, dict(roots)) * before, 0.0)
 
     def in_order(self, name: str, value: Any) -> Any:
         """Return what has labels with these in the order that they have in a parameter at this moment."""

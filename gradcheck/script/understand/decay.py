@@ -36,9 +36,7 @@ def with_and_without_decay(backward: Backward, loss: LossExpression) -> list[Bac
 
 def _decay(backward: Backward, pair: GradientMap, *, inferred: bool) -> str | None:
     """Return by what a parameter is multiplied in its change or gradient, if that makes it smaller."""
-    found = None if pair.update is None else pair.update.decay
-    if backward.kind is not Kind.CHANGE:
-        found = None
+    found = pair.update.decay if pair.update is not None and backward.kind is Kind.CHANGE else None
     if found is None and inferred:
         found = _through_names(backward, pair)
     if found is None:
@@ -55,8 +53,7 @@ def _decay(backward: Backward, pair: GradientMap, *, inferred: bool) -> str | No
 def _through_names(backward: Backward, pair: GradientMap) -> str | None:
     """Return the coefficient of a parameter in its gradient, followed through the names that this is computed under."""
     code = backward.function
-    written = {pair.slot.name: None} | ({} if pair.update is None else {pair.update.target: None})
-    for name in written:
+    for name in dict.fromkeys([pair.slot.name] if pair.update is None else [pair.slot.name, pair.update.target]):
         if backward.kind is Kind.CHANGE:
             step, less = _computed(code, name, _parsed(name)), " - 1"
         else:

@@ -322,20 +322,10 @@ def implied_candidates(source: SourceFile, backward: Backward) -> list[LossExpre
     for one, other, line in _residual_lines(backward.function):
         if not _names(one) | _names(other) <= known:
             continue
-        if (_names(one) | _names(other)) & _walked_after(backward.function, line):
+        if (_names(one) | _names(other)) & _inner_targets(backward.function, below=line):
             # what it was computed from has another value by then; the difference itself is still there
-            found += [
-                LossExpression(
-                    f"{HOOK}.implied.half_square({name}, 0)",
-                    f"half the squared error of `{one} - {other}`",
-                    line,
-                    "",
-                    _INFERRED,
-                    near=False,
-                    is_implied=True,
-                )
-                for name in _kept_as(backward.function, line)
-            ]
+            said = f"half the squared error of `{one} - {other}`"
+            found += [_implied(f"half_square({name}, 0)", said, line) for name in _kept_as(backward.function, line)]
             continue
         for name, sides, said in (
             ("half_square", (one, other), f"half the squared error of `{one} - {other}`"),
@@ -344,19 +334,18 @@ def implied_candidates(source: SourceFile, backward: Backward) -> list[LossExpre
             ("categorical", (one, other), f"the cross-entropy of the classes `{one}` and `{other}`"),
             ("categorical", (other, one), f"the cross-entropy of the classes `{other}` and `{one}`"),
         ):
-            text = f"{HOOK}.implied.{name}({sides[0]}, {sides[1]})"
-            found.append(LossExpression(text, said, line, "", _INFERRED, near=False, is_implied=True))
+            found.append(_implied(f"{name}({sides[0]}, {sides[1]})", said, line))
     for values, places, line in _picked(backward.function):
         if {values} | _names(f"x[{places}]") - {"x"} <= known:
-            text, said = f"{HOOK}.implied.picked({values}, ({places}))", f"the cross-entropy of the classes `{places}`"
-            found.append(LossExpression(text, said, line, "", _INFERRED, near=False, is_implied=True))
+            found.append(
+                _implied(f"picked({values}, ({places}))", f"the cross-entropy of the classes `{places}`", line)
+            )
     return found
 
 
-def _walked_after(function: Function | Loop, line: int) -> set[str]:
-    """Return the variables of the loops below a line, which give names that were used above other values."""
-    below = (s for s in function.statements if isinstance(s, ast.For) and s.lineno > line)
-    return {ast.unparse(part) for loop in below for part in flat_targets(loop.target)}
+def _implied(call: str, said: str, line: int) -> LossExpression:
+    """Return a loss that one of the functions of `implied` computes."""
+    return LossExpression(f"{HOOK}.implied.{call}", said, line, "", _INFERRED, near=False, is_implied=True)
 
 
 def _kept_as(function: Function | Loop, line: int) -> list[str]:
@@ -518,9 +507,14 @@ def _is_near(backward: Backward, text: str) -> bool:
     return not data or bool(_names(text) & (data | own))
 
 
-def _inner_targets(function: Function | Loop) -> set[str]:
-    """Return the variables of the loops inside of some code: what they are at the end is only the last of them."""
-    loops = [statement for statement in function.statements if isinstance(statement, ast.For)]
+def _inner_targets(function: Function | Loop, below: int = 0) -> set[str]:
+    """Return the variables of the loops inside of some code: what they are at the end is only the last of them.
+
+    Those below a line give other values to names that were used above.
+    """
+    loops = [
+        statement for statement in function.statements if isinstance(statement, ast.For) and statement.lineno > below
+    ]
     return {ast.unparse(part) for loop in loops for part in flat_targets(loop.target)}
 
 

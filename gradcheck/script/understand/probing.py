@@ -27,12 +27,10 @@ _MOMENTS = 3
 _ASIDE, _HOW_FAR = 2, 0.5
 # directions in which a parameter of more entries than that is moved
 _DIRECTIONS = 3
-# seconds of computing that a replay takes at most if all of these are looked at
-_QUICK = 0.008
+# seconds of computing that a replay takes at most if all of these, or all wrong entries, are looked at
+QUICK_SECONDS = 0.008
 # replays for which there has to be time left then
 _MANY = 1000
-# seconds of computing from which on a replay is dear, and only one moment is looked at, along one direction each
-_DEAR = 0.02
 # as a share of a parameter's size, in double and in single precision
 _STEP, _NARROW_STEP = 1e-4, 2e-2
 # by how much slopes of two step sizes may differ, and how much of a slope may be round-off, if they are to do
@@ -112,7 +110,7 @@ class Prober:
         before = time.process_time()
         evaluate(stage.parameters)
         left = self._recording.recorder.deadline - time.monotonic()
-        return time.process_time() - before <= min(_QUICK, left / _MANY)
+        return time.process_time() - before <= min(QUICK_SECONDS, left / _MANY)
 
     def _directions(self, value: Any) -> list[FloatArray]:
         return directions(value, _DIRECTIONS if self.is_quick else 1)
