@@ -32,6 +32,7 @@ def main(folder: Path) -> None:
     divert_writes(folder)
     from gradcheck.script.request import Request
 
+    origin = os.getpid()
     job: Request | CourseRequest | TrialRequest = pickle.loads((folder / REQUEST).read_bytes())
     limits = job if isinstance(job, Request) else job.request
     if limits.memory is not None:
@@ -44,6 +45,7 @@ def main(folder: Path) -> None:
         else:
             faulthandler.dump_traceback_later(max(limits.seconds - _EARLY_SECONDS, 0.1), file=trace)
         result = _answer(job, folder)
+        _end_forks(origin)
         if ASKING is None:
             faulthandler.cancel_dump_traceback_later()
         else:
@@ -55,6 +57,12 @@ def main(folder: Path) -> None:
     os._exit(0)
 
 
+def _end_forks(origin: int) -> None:
+    """End this process where it is a fork of the script's: it has run the script, and does not answer for it."""
+    if os.getpid() != origin:
+        os._exit(0)
+
+
 def _leave(result: object, folder: Path) -> None:
     """Write an answer, in place of one that was there: the parent takes what it finds when this process has ended."""
     partial = folder / f"{RESPONSE}.partial"
@@ -64,14 +72,20 @@ def _leave(result: object, folder: Path) -> None:
 
 def _lent(request: Request, folder: Path) -> Request:
     """Return a request whose files are those in the folder: others are out of reach here."""
+    origin = os.getpid()
 
     def told(what: str) -> None:
+        _end_forks(origin)
         # nobody reads a half of it
         partial = folder / f"{STATUS}.partial"
         partial.write_text(what, encoding="utf-8")
         partial.replace(folder / STATUS)
 
-    request = replace(request, told=told, kept=lambda result: _leave(result, folder))
+    def kept(result: object) -> None:
+        _end_forks(origin)
+        _leave(result, folder)
+
+    request = replace(request, told=told, kept=kept)
     return request if request.resume is None else replace(request, resume=str(folder / JOURNAL))
 
 

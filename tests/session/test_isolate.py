@@ -256,6 +256,24 @@ def test_a_fork_of_the_script_does_not_answer_for_it(tmp_path):
     assert result.verdict == "match"
 
 
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="looks up its folder in /proc")
+def test_a_fork_of_the_script_is_not_examined(tmp_path):
+    """Two that write the answer at a time spoil it."""
+    text = (
+        "import os\npid = os.fork()\n"
+        + GOOD
+        + (
+            "if pid:\n"
+            "    os.waitpid(pid, 0)\n"
+            "    folder = open('/proc/self/cmdline').read().split('\\0')[-2]\n"
+            "    print(sorted(name for name in os.listdir(folder) if name.startswith('response')))\n"
+        )
+    )
+    result, words = printed(tmp_path, text)
+    assert result.verdict == "match"
+    assert words == ["[]"]
+
+
 def test_a_pool_of_processes_in_the_script_works(tmp_path):
     text = GOOD + (
         "import multiprocessing\n"
