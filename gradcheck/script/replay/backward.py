@@ -41,6 +41,8 @@ class Backward:
         Other parameters that it moves: a loss has to be read before these are moved, too.
     handed : bool
         Whether an optimizer is handed the function as the derivative of the loss: no factor is a convention then.
+    is_round : bool
+        Whether the parameters' changes are those of a whole round of the region, after what the function has computed.
     """
 
     function: Function | Loop
@@ -54,11 +56,17 @@ class Backward:
     driving: frozenset[str] = frozenset()
     beside: tuple[GradientMap, ...] = ()
     handed: bool = False
+    is_round: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:
         """The names of the parameters."""
         return tuple(pair.slot.name for pair in self.pairs)
+
+    @property
+    def stepping(self) -> Region:
+        """The code at whose end the gradients, or the steps, are seen."""
+        return self.region if self.is_round else self.function
 
     @property
     def kind(self) -> Kind:

@@ -26,7 +26,7 @@ from gradcheck.script.record.wrapped import Wrapping, aligned, plain
 from gradcheck.script.replay.backward import Backward
 from gradcheck.script.replay.outputs import RESULT, Kind
 from gradcheck.script.replay.pairing import GradientMap, Slot
-from gradcheck.script.replay.region import body_of
+from gradcheck.script.replay.region import Region, body_of
 from gradcheck.script.replay.widen import widened
 
 
@@ -144,7 +144,9 @@ class Stage:
         self._pairs, self._turned = backward.pairs, backward.turned
         self._beside = backward.beside
         self._watched, self._region, self._moment = backward.function, backward.region, moment
-        self._is_region = backward.region is backward.function
+        self._is_region = backward.region is backward.function or backward.is_round
+        # where its gradients are to be seen
+        self._end = backward.stepping
         self._recorder, self._stops = recording.recorder, recording.stops
         self._namespace = recording.module.__dict__
         # the recorded variables themselves: what a replay changes in them is undone after each
@@ -261,7 +263,7 @@ class Stage:
 
     def gradient(self) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
         """Return the script's own gradients, by parameter, as a function of the parameters."""
-        return lambda parameters: cast(dict[str, Any], self._play(parameters, self._gradients))
+        return lambda parameters: cast(dict[str, Any], self._play(parameters, self._gradients, until=self._end))
 
     def settle(self, largest: float = math.inf) -> None:
         """Put back whatever has changed since the start: edited code may change what the script's own does not.
@@ -343,9 +345,18 @@ class Stage:
         return (variables if own else self._root(slot))[slot.variable]
 
     def _play(
-        self, parameters: Mapping[str, Any], read: Read, stop: Stop | None = None, *, at_entry: bool = False
+        self,
+        parameters: Mapping[str, Any],
+        read: Read,
+        stop: Stop | None = None,
+        *,
+        at_entry: bool = False,
+        until: Region | None = None,
     ) -> Any:
-        """Run the moment with these parameters; return what `read` makes of the variables and the result."""
+        """Run the moment with these parameters; return what `read` makes of the variables and the result.
+
+        It ends with the watched function, or with what it runs `until`.
+        """
         if time.monotonic() > self._recorder.deadline:
             raise OutOfTime
         self.evaluations += 1
@@ -366,7 +377,7 @@ class Stage:
         def returned(local_variables: dict[str, Any], result: Any) -> None:
             reached({**self._namespace, **self._body.variables(), **local_variables}, result)
 
-        self._recorder.watched, self._recorder.returned = self._watched.name, returned
+        self._recorder.watched, self._recorder.returned = (until or self._watched).name, returned
         self._handed: dict[str, str] = {}
         if at_entry:
             self._recorder.entered = lambda arguments: returned(arguments, None)

@@ -68,6 +68,16 @@ def own_ratio(name: str, probes: Sequence[Probe]) -> bool:
     return bool(np.isfinite(constant)) and _agrees(name, constant, probes)
 
 
+def proportional_at_each(name: str, probes: Sequence[Probe]) -> bool:
+    """Whether what the script has for a parameter is its gradient times a factor of each point's own, as if clipped.
+
+    A single number always is, and nothing can be said about it.
+    """
+    return any(_values(name, [probe])[0].size > 1 for probe in probes) and all(
+        own_ratio(name, [probe]) or _is_silent(name, [probe]) for probe in probes
+    )
+
+
 def common_ratio(backward: Backward, probes: Sequence[Probe]) -> bool:
     """Whether some parameter's analytic gradient is a constant times the numerical one, over several values."""
     constant, seen = common_constant(backward, probes)

@@ -51,19 +51,29 @@ class Slopes:
         What the script's gradient says, and what the loss does.
     numerical_error : float array, shape (directions,)
         Bound of the error of `numerical`.
+    decays : float array, shape (2, directions)
+        What a decay along the parameter itself, and one along its signs, would say.
     """
 
     name: str
     analytic: FloatArray
     numerical: FloatArray
     numerical_error: FloatArray
+    decays: FloatArray
 
 
 @dataclass(frozen=True)
 class Probe:
-    """What was seen at one point, parameter by parameter."""
+    """What was seen at one point, parameter by parameter.
+
+    Attributes
+    ----------
+    is_first : bool
+        Whether it is of the first moment, when nothing has been kept from earlier steps.
+    """
 
     parameters: tuple[Slopes, ...]
+    is_first: bool = False
 
 
 @dataclass(frozen=True)
@@ -166,8 +176,8 @@ class Prober:
                 slopes = self._differences(values[number][name])
                 if slopes is None:
                     slopes = _measured(stage.parameters, name, ways, analytic, function)
-                found.append(Slopes(name, analytic, *slopes))
-        return Probe(tuple(found))
+                found.append(Slopes(name, analytic, *slopes, _decays(stage.parameters[name], ways)))
+        return Probe(tuple(found), is_first=place.moment is way.moments[0])
 
     def _moved(self, stage: Stage, place: _Place) -> Any:
         names = self._backward.names if place.size else ()
@@ -226,6 +236,11 @@ def directions(value: Any, count: int = _DIRECTIONS) -> list[FloatArray]:
     rng = np.random.default_rng(array.size)
     # each sign and weight is another one, so that no two entries can cancel in all directions
     return [size * rng.choice([-1.0, 1.0], array.shape) * rng.uniform(0.5, 1.0, array.shape) for _ in range(count)]
+
+
+def _decays(value: Any, ways: Sequence[FloatArray]) -> FloatArray:
+    array = np.asarray(value, dtype=float)
+    return np.array([[float(np.sum(decay * way)) for way in ways] for decay in (array, np.sign(array))])
 
 
 def _spread(array: FloatArray) -> float:

@@ -18,6 +18,7 @@ from gradcheck.script.source.file import SourceFile
 from gradcheck.script.source.names import base_name, fold, is_gradient_word, is_maximised, loss_rank
 from gradcheck.script.source.syntax import Function, Loop
 from gradcheck.script.understand.agreement import likeness, own_ratio
+from gradcheck.script.understand.applied import steps_astray
 from gradcheck.script.understand.candidates import find_backwards, missing, narrowed, not_found, read_variables
 from gradcheck.script.understand.complaints import no_gradient, no_loss, not_repeatable, several_objects
 from gradcheck.script.understand.loss_choice import Choice, Rejected, choose_loss
@@ -87,6 +88,8 @@ class Subject:
     def unpaired(self) -> list[Output]:
         """What the backward function also returned: neither a parameter's gradient nor the loss nor handed to it."""
         backward = self.backward
+        if backward.is_round:
+            return []
         paired = {pair.output.leaf.path for pair in backward.pairs}
         handed = {*backward.function.arguments, self.loss.name, self.loss.shown}
         return [
@@ -101,7 +104,7 @@ class Subject:
     @property
     def convention(self) -> str | None:
         """What the values that are shown are multiplied by, and which loss was inferred, in words."""
-        name = self.backward.function.name
+        name = self.backward.stepping.name
         if self.loss.is_implied and not self.scale.applied:
             times = f"{self.scale.value:.6g} times " if abs(self.scale.value - 1) > _ROUND else ""
             return (
@@ -174,7 +177,7 @@ def understand(recording: Recording, overrides: Overrides) -> tuple[Subject, ...
         return tuple(found)
     found = _with_one_constant(search.second(found, returned))
     moving = [backward for backward in others if backward.kind is Kind.CHANGE]
-    found = [_with_steps_that_follow(recording, subject, moving) for subject in found]
+    found = [_with_steps_that_follow(recording, _as_applied(recording, subject, moving), moving) for subject in found]
     covered = [pair for subject in found for pair in subject.backward.pairs]
     still = tuple(row for subject in found for row in standing_still(recording, subject.backward, subject.loss))
     left = still + left_out(recording, covered, [subject.loss for subject in found], moving)
@@ -192,6 +195,27 @@ def _with_one_constant(found: Sequence[Subject]) -> list[Subject]:
         replace(s, scale=s.scale.without_constant, remark=remark.format(s.scale.factor)) if s.scale.constant != 1 else s
         for s in found
     ]
+
+
+def _as_applied(recording: Recording, subject: Subject, moving: Sequence[Backward]) -> Subject:
+    """Return a subject as it is, or the round in which parameters are moved by something else than right gradients."""
+    backward = subject.backward
+    applied = steps_astray(recording, backward, subject.loss, subject.seen, moving)
+    if applied is None:
+        return subject
+    choice = applied.choice
+    names = ", ".join(f"`{name}`" for name in sorted(applied.astray))
+    are = "are" if len(applied.astray) > 1 else "is"
+    remark = f"`{backward.function.name}` computes the right gradients, and {names} {are} moved along something else"
+    return replace(
+        subject,
+        backward=choice.backward,
+        loss=choice.loss,
+        scale=applied.scale,
+        agreement=choice.agreement,
+        seen=choice.seen.names,
+        remark=remark,
+    )
 
 
 def _with_steps_that_follow(recording: Recording, subject: Subject, moving: Sequence[Backward]) -> Subject:

@@ -1,0 +1,147 @@
+"""The step that is applied: gradients that are right are of no use where the parameters are moved along something else.
+
+What moves the parameters in a complete round of training is what counts. A step that is made of the right gradients is
+of one multiple of them for all parameters, whatever the round has done with them in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence, Set
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from gradcheck.errors import ScriptError
+from gradcheck.numerics.arrays import FloatArray
+from gradcheck.script.record.run import Recording
+from gradcheck.script.replay.backward import Backward
+from gradcheck.script.replay.outputs import Kind
+from gradcheck.script.replay.stage import LossExpression
+from gradcheck.script.source.names import base_name, fold
+from gradcheck.script.understand.agreement import agreement, own_ratio, proportional_at_each
+from gradcheck.script.understand.clipping import clip_bounds
+from gradcheck.script.understand.loss_choice import Choice, Rejected, choose_loss
+from gradcheck.script.understand.losses import loss_candidates, reached, unique_losses
+from gradcheck.script.understand.scale import Scale
+
+# of what is left, that the parameter does not explain
+_LEFT_OVER = 1e-3
+
+
+@dataclass(frozen=True)
+class Applied:
+    """A reading of a whole round, in which some steps are not along gradients that are right by themselves."""
+
+    choice: Choice
+    scale: Scale
+    astray: frozenset[str]
+
+
+def steps_astray(
+    recording: Recording, backward: Backward, loss: LossExpression, right: Set[str], moving: Sequence[Backward]
+) -> Applied | None:
+    """Return a reading of a round that moves parameters by something else than their gradients, if there is one.
+
+    Parameters
+    ----------
+    backward : Backward
+        What computes gradients, which belong to `loss`.
+    right : set of str
+        The names of the parameters whose gradients agree with the loss.
+    """
+    if backward.kind is Kind.CHANGE or backward.handed or not right or clip_bounds(recording.source, backward):
+        return None
+    if all(pair.motion.factor is not None for pair in backward.pairs):
+        # the recorded steps were multiples of the very gradients
+        return None
+    for way in _rounds(recording, backward, moving):
+        for reading, losses in _readings(recording, backward, loss, way):
+            try:
+                choice = choose_loss(recording, reading, losses, Rejected())
+            except ScriptError:
+                continue
+            if choice is None or choice.scale is None or not choice.agreement:
+                continue
+            named = _by_base(backward.names)
+            astray = frozenset(
+                name
+                for name in choice.backward.names
+                if named.get(_base(name)) in right and _is_astray(choice, choice.scale, name)
+            )
+            return Applied(choice, choice.scale, astray) if astray else None
+    return None
+
+
+def _rounds(recording: Recording, backward: Backward, moving: Sequence[Backward]) -> list[Backward]:
+    """Return the rounds that call some code and move all of its parameters, the shortest first."""
+    wanted = {_base(name) for name in backward.names}
+    found = [
+        way
+        for way in moving
+        if way.function is not backward.function
+        and way.function is way.region
+        and wanted <= {_base(name) for name in way.names}
+        and _contains(recording, way, backward)
+    ]
+    return sorted(found, key=lambda way: (way.function.node.end_lineno or 0) - way.function.line)
+
+
+def _contains(recording: Recording, way: Backward, backward: Backward) -> bool:
+    node, inner = way.function.node, backward.function.node
+    inside = node.lineno <= inner.lineno and (inner.end_lineno or 0) <= (node.end_lineno or 0)
+    return inside or backward.function.name in reached(recording.source, way.function)
+
+
+def _readings(
+    recording: Recording, backward: Backward, loss: LossExpression, way: Backward
+) -> Iterator[tuple[Backward, list[LossExpression]]]:
+    """Return the ways to look at a round: with the losses that it sees, and with the loss in what it calls."""
+    wanted = {_base(name) for name in backward.names}
+    pairs = tuple(pair for pair in way.pairs if _base(pair.slot.name) in wanted)
+    beside = (*way.beside, *(pair for pair in way.pairs if _base(pair.slot.name) not in wanted))
+    once = recording.counts.get(backward.function.name) == recording.counts.get(way.function.name)
+    if once:
+        called = replace(
+            backward,
+            pairs=pairs,
+            beside=beside,
+            region=way.region,
+            moments=way.moments,
+            is_round=True,
+        )
+        yield called, [loss]
+    else:
+        whole = replace(way, pairs=pairs, beside=beside)
+        yield whole, unique_losses(loss_candidates(recording.source, whole))
+
+
+def _is_astray(choice: Choice, scale: Scale, name: str) -> bool:
+    """Whether a step is no multiple of the gradient, and neither clipped, nor with momentum or decay.
+
+    Momentum is none yet in the first step, and what is clipped has another factor at each point.
+    """
+    if name in choice.seen.names | choice.seen.silent or own_ratio(name, choice.probes):
+        return False
+    first = [probe for probe in choice.probes if probe.is_first]
+    begins = bool(first) and name in agreement(choice.backward, scale.value, first).names
+    return not (begins or proportional_at_each(name, choice.probes) or _decays(choice, scale, name))
+
+
+def _decays(choice: Choice, scale: Scale, name: str) -> bool:
+    """Whether what is left of a step beside the gradient is a multiple of the parameter, or of its signs."""
+    slopes = [one for probe in choice.probes for one in probe.parameters if one.name == name]
+    left = np.concatenate([one.analytic - scale.value * one.numerical for one in slopes])
+    decays = np.concatenate([one.decays for one in slopes], axis=1)
+    return any(_is_multiple(left, decay) for decay in decays)
+
+
+def _is_multiple(value: FloatArray, of: FloatArray) -> bool:
+    size = float(of @ of)
+    if size == 0:
+        return False
+    rest = value - float(value @ of) / size * of
+    return float(np.linalg.norm(rest)) <= _LEFT_OVER * float(np.linalg.norm(value))
+
+
+def _base(name: str) -> str:
+    return fold(base_name(name))
