@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -39,6 +40,11 @@ def picked(values: Any, places: Any) -> float:
     if np.any(p <= 0) or not any(np.allclose(each, 1) for each in sums):
         return float("nan")
     return float(-np.sum(np.log(p[places])))
+
+
+def per_sample(loss: Callable[[Any, Any], float], one: Any, other: Any) -> float:
+    """Return one of these losses divided by the length of what it is made of; NaN where that is a single number."""
+    return loss(one, other) / np.shape(one)[0] if np.ndim(one) else float("nan")
 
 
 def _probabilities(probability: Any, target: Any) -> tuple[np.ndarray, np.ndarray]:

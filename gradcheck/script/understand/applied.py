@@ -62,12 +62,9 @@ def steps_astray(
                 continue
             if choice is None or choice.scale is None or not choice.agreement:
                 continue
-            named = _by_base(backward.names)
-            astray = frozenset(
-                name
-                for name in choice.backward.names
-                if named.get(_base(name)) in right and _is_astray(choice, choice.scale, name)
-            )
+            known = {_base(name) for name in right}
+            names = [name for name in choice.backward.names if _base(name) in known]
+            astray = frozenset(name for name in names if _is_astray(choice, choice.scale, name))
             return Applied(choice, choice.scale, astray) if astray else None
     return None
 

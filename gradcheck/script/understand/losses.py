@@ -7,6 +7,7 @@ import builtins
 import itertools
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -317,7 +318,7 @@ def implied_candidates(source: SourceFile, backward: Backward) -> list[LossExpre
     Half the sum of squares, and the cross-entropies where one side is a probability: their derivatives with respect to
     the output, or to what goes into a sigmoid or softmax, are the difference itself.
     """
-    found = []
+    found: list[LossExpression] = []
     known = _known(source, backward)
     for one, other, line in _residual_lines(backward.function):
         if not _names(one) | _names(other) <= known:
@@ -340,7 +341,16 @@ def implied_candidates(source: SourceFile, backward: Backward) -> list[LossExpre
             found.append(
                 _implied(f"picked({values}, ({places}))", f"the cross-entropy of the classes `{places}`", line)
             )
-    return found
+    # where the last batch is smaller than the others, sums and means differ by more than one factor
+    return [*found, *(_per_sample(loss) for loss in found)]
+
+
+def _per_sample(loss: LossExpression) -> LossExpression:
+    """Return a loss that is inferred, divided by the number of samples; the first of its arguments says how many."""
+    call = loss.text.removeprefix(f"{HOOK}.implied.")
+    name, _, arguments = call.partition("(")
+    text = f"{HOOK}.implied.per_sample({HOOK}.implied.{name}, {arguments}"
+    return replace(loss, text=text, shown=f"{loss.shown}, per sample")
 
 
 def _implied(call: str, said: str, line: int) -> LossExpression:
