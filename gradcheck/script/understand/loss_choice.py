@@ -16,7 +16,7 @@ from gradcheck.script.record.run import Call, OutOfTime, Recording, TooLongError
 from gradcheck.script.replay.backward import Backward, has_places
 from gradcheck.script.replay.outputs import Kind
 from gradcheck.script.replay.pairing import GradientMap
-from gradcheck.script.replay.perturb import assign, moved
+from gradcheck.script.replay.perturb import assign, moved, put_back
 from gradcheck.script.replay.stage import LossExpression, Stage
 from gradcheck.script.replay.units import moved_base
 from gradcheck.script.source.names import fold, loss_rank, parameter_of
@@ -311,17 +311,22 @@ def _is_of_the_same_data(recording: Recording, choice: Choice, rejected: Rejecte
     Gradients of a batch are not those of a loss of all data, and nothing can be said about them by it.
     """
     backward, loss = choice.backward, choice.loss
+    if len(backward.moments) < 2:
+        return True
     try:
-        first, second = (Stage(recording, backward, moment) for moment in backward.moments[:2])
-        values = {name: np.array(value) for name, value in first.parameters.items()}
+        values: dict[str, np.ndarray] = {}
         seen = []
-        for stage in (first, second):
-            for name, value in values.items():
-                assign(stage.parameters, name, value)
-            gradients = stage.gradient()(stage.parameters)
-            flat = np.concatenate([np.ravel(gradients[name]) for name in backward.names])
-            seen.append((float(np.asarray(stage.loss(loss)(stage.parameters)).reshape(-1)[0]), flat))
-    except Exception:  # noqa: BLE001 - there may be one moment only, and the user's functions may raise anything
+        for moment in backward.moments[:2]:
+            # one after the other: a stage takes the module's variables as they were at its moment
+            stage = Stage(recording, backward, moment)
+            with put_back(stage.parameters, backward.names) as own:
+                values = values or own
+                for name, value in values.items():
+                    assign(stage.parameters, name, value)
+                gradients = stage.gradient()(stage.parameters)
+                flat = np.concatenate([np.ravel(gradients[name]) for name in backward.names])
+                seen.append((float(np.asarray(stage.loss(loss)(stage.parameters)).reshape(-1)[0]), flat))
+    except Exception:  # noqa: BLE001 - the user's functions may raise anything
         return True
     (one, here), (other, there) = seen
     size = float(np.linalg.norm(here) * np.linalg.norm(there))

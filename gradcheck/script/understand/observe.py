@@ -130,7 +130,9 @@ def _in_region(recording: Recording, blank: Backward, read: frozenset[str], most
     names = frozenset(sight.names.get(number, places[number].name) for number in unmoved)
     moving = _moving(recording, replace(blank, pairs=_changed(recording, places, sight)), names)
     kept = replace(blank, pairs=_kept(recording, blank, places, sight))
-    if kept.pairs and (backward := _living(recording, kept, sight.fresh, names)) is not None:
+    moved_on = {pair.slot.name for pair in moving.pairs}
+    stepped = names | {pair.slot.name for pair in kept.pairs if _is_fresh(pair, sight.fresh)} & moved_on
+    if kept.pairs and (backward := _living(recording, kept, sight.fresh, stepped)) is not None:
         yield _named_alike(backward)
     if moving.pairs and (backward := _living(recording, moving, sight.fresh, names)) is not None:
         yield backward
@@ -455,14 +457,14 @@ def _set_anew(source: SourceFile) -> set[str]:
 
 
 def _living(
-    recording: Recording, backward: Backward, fresh: frozenset[str], unmoved: frozenset[str]
+    recording: Recording, backward: Backward, fresh: frozenset[str], stepped: frozenset[str]
 ) -> Backward | None:
     """Return the backward with the gradients that follow the parameters; None if none does, or not twice the same.
 
-    Beside these, a gradient that is always zero is one, too, where the script steps by it.
+    Beside these, a gradient that is the same everywhere is one, too, where the script steps by it.
     """
     # what was just made is no leftover, even where it is the same at all parameters
-    made = {p.slot.name for p in backward.pairs if p.output.kind is Kind.KEPT and p.output.leaf.name in fresh}
+    made = {p.slot.name for p in backward.pairs if _is_fresh(p, fresh)}
     living: set[str] = set(made) if len(made) < len(backward.pairs) else set()
     for moment in backward.moments[:_LOOKED_AT]:
         try:
@@ -477,11 +479,17 @@ def _living(
         living |= {name for name in backward.names if not np.array_equal(first[name], elsewhere[name])}
         if living:
             living |= {p.slot.name for p in backward.pairs if _is_moved_unevenly(p, first[p.slot.name])}
-            living |= unmoved & set(backward.names)
+            living |= stepped & set(backward.names)
             # a step that is the same at all parameters may be a wrong one
             living |= {p.slot.name for p in backward.pairs if _is_step(p)}
+            # what decides how others move is moved on, too, if by the same at all parameters
+            living |= backward.driving - {p.slot.name for p in backward.pairs if p.update and p.update.counts}
     pairs = tuple(pair for pair in backward.pairs if pair.slot.name in living)
     return replace(backward, pairs=pairs) if pairs else None
+
+
+def _is_fresh(pair: GradientMap, fresh: Set[str]) -> bool:
+    return pair.output.kind is Kind.KEPT and pair.output.leaf.name in fresh
 
 
 def _is_step(pair: GradientMap) -> bool:

@@ -21,6 +21,7 @@ from gradcheck.script.understand.agreement import likeness, own_ratio
 from gradcheck.script.understand.applied import steps_astray
 from gradcheck.script.understand.candidates import find_backwards, missing, narrowed, not_found, read_variables
 from gradcheck.script.understand.complaints import no_gradient, no_loss, not_repeatable, several_objects
+from gradcheck.script.understand.followed import following
 from gradcheck.script.understand.loss_choice import Choice, Rejected, choose_loss
 from gradcheck.script.understand.losses import (
     implied_candidates,
@@ -156,6 +157,10 @@ def understand(recording: Recording, overrides: Overrides) -> tuple[Subject, ...
         search.bases |= {_base(name) for b in others if b.kind is Kind.CHANGE for name in b.names}
         again = [subject.backward for subject in subjects if not subject.loss.is_implied]
         subjects = _better(subjects, search.best([*again, *others]))
+    if not subjects or not subjects[0].agreement:
+        moving = [backward for backward in others if backward.kind is Kind.CHANGE]
+        followed = search.best([b for way in moving if (b := following(recording, way)) is not None])
+        subjects = followed if followed and (followed[0].agreement or not subjects) else subjects
     if not subjects:
         unfit = [one for one in search.refused if one[1].slug == "bad-input"]
         if unfit:
@@ -178,9 +183,8 @@ def understand(recording: Recording, overrides: Overrides) -> tuple[Subject, ...
     found = _with_one_constant(search.second(found, returned))
     moving = [backward for backward in others if backward.kind is Kind.CHANGE]
     found = [_with_steps_that_follow(recording, _as_applied(recording, subject, moving), moving) for subject in found]
-    covered = [pair for subject in found for pair in subject.backward.pairs]
     still = tuple(row for subject in found for row in standing_still(recording, subject.backward, subject.loss))
-    left = still + left_out(recording, covered, [subject.loss for subject in found], moving)
+    left = still + left_out(recording, [(subject.backward, subject.loss) for subject in found], moving)
     told = {row.name for subject in found for row in subject.unchecked}
     left = tuple(row for row in left if row.name not in told)
     return (replace(found[0], unchecked=(*found[0].unchecked, *left)), *found[1:])

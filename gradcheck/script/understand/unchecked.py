@@ -44,10 +44,17 @@ class Unchecked:
 
 
 def left_out(
-    recording: Recording, chosen: Sequence[GradientMap], losses: Sequence[LossExpression], moving: Iterable[Backward]
+    recording: Recording, chosen: Sequence[tuple[Backward, LossExpression]], moving: Iterable[Backward]
 ) -> tuple[Unchecked, ...]:
-    """Return what else the script moves that a loss depends on and that decides how things move."""
-    known = list(chosen)
+    """Return what else the script moves that a loss depends on and that decides how things move.
+
+    Parameters
+    ----------
+    chosen : sequence of (Backward, LossExpression)
+        What is checked, with its loss.
+    """
+    known = [pair for backward, _ in chosen for pair in backward.pairs]
+    losses = [loss for _, loss in chosen]
     found = []
     for backward in moving:
         new = [
@@ -62,8 +69,11 @@ def left_out(
         written = [*losses, *loss_candidates(recording.source, backward)]
         blank = replace(backward, pairs=tuple(new))
         by: dict[str, str] = {}
-        for names, loss in dependences(recording, blank, written, Rejected()):
-            by |= {name: loss.shown for name in names if name not in by}
+        # a loss may only be computed where its own gradients are
+        own = [(replace(b, pairs=blank.pairs), [loss]) for b, loss in chosen if b.region is backward.region]
+        for code, tried in [(blank, written), *own]:
+            for names, loss in dependences(recording, code, tried, Rejected()):
+                by |= {name: loss.shown for name in names if name not in by}
         for pair in new:
             if pair.slot.name in by and not _is_known(pair, known):
                 known.append(pair)

@@ -1,0 +1,207 @@
+"""What the steps follow: the values in a round whose signs every entry of a first step has, at several points.
+
+An optimizer turns a gradient into a step in many ways. Before it has kept anything, each entry of its step goes along
+the entry of the gradient, or against it; what is carried on from step to step is its own state, and no gradient.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from gradcheck.numerics.arrays import FloatArray
+from gradcheck.script.record.leaves import Leaf, follow, leaves
+from gradcheck.script.record.run import Call, Recording
+from gradcheck.script.record.wrapped import plain
+from gradcheck.script.replay.backward import Backward
+from gradcheck.script.replay.outputs import Kind, Output
+from gradcheck.script.replay.pairing import GradientMap, Slot, fits
+from gradcheck.script.replay.perturb import moved
+from gradcheck.script.replay.stage import Stage
+from gradcheck.script.source.updates import Motion
+
+# how far the points are moved at which signs have to be the same: a single number has to change its sign on the way
+_SIZES = (0.0, 0.5, 0.5, 2.0, 2.0, 8.0, 8.0, 32.0)
+# of a step, that is no multiple of a gradient
+_ROUND_OFF = 1e-6
+# how far a value is moved to see whether the round goes on from it
+_ELSEWHERE = 1.7
+
+
+@dataclass(frozen=True)
+class _Seen:
+    """One value at the end of a round, at all points in turn, and whether it is another one at each."""
+
+    leaf: Leaf
+    variable: str
+    values: FloatArray
+    is_living: bool
+
+
+def following(recording: Recording, way: Backward) -> Backward | None:
+    """Return a round that moves parameters with what it moves them along, where that is to be found in its variables.
+
+    Parameters
+    ----------
+    way : Backward
+        A round, with the changes of its parameters as gradients.
+
+    Returns
+    -------
+    Backward or None
+        None where there is no such value for any of them.
+    """
+    try:
+        steps, seen = _at_points(recording, way)
+    except Exception:  # noqa: BLE001 - code that cannot be replayed from here may fail in any way
+        return None
+    found: dict[str, tuple[_Seen, int]] = {}
+    unclear: dict[str, list[tuple[_Seen, int]]] = {}
+    for name in way.names:
+        along = [(one, sign) for one in seen if (sign := _sign(one.values, steps[name])) is not None]
+        along = [(one, sign) for one, sign in along if not _is_carried(recording, way, one)]
+        # what is the same at all points follows nothing
+        living = [(one, sign) for one, sign in along if one.is_living]
+        # a plain first step, or one with momentum, is a multiple of its gradient
+        multiples = [(one, sign) for one, sign in living if _is_multiple(steps[name], one.values)]
+        living = multiples or living
+        if living and all(_is_same(living[0][0], one) for one, _ in living):
+            found[name] = living[0]
+        else:
+            unclear[name] = along
+    for name, along in unclear.items():
+        beside = [(one, sign) for one, sign in along if any(_stands_beside(one, other) for other, _ in found.values())]
+        if len(beside) == 1:
+            found[name] = beside[0]
+    pairs = [_paired(pair, *found[pair.slot.name]) for pair in way.pairs if pair.slot.name in found]
+    left = tuple(pair for pair in way.pairs if pair.slot.name not in found)
+    return replace(way, pairs=tuple(pairs), beside=(*way.beside, *left)) if pairs else None
+
+
+def _paired(pair: GradientMap, seen: _Seen, sign: int) -> GradientMap:
+    leaf = seen.leaf
+    output = Output(leaf, (leaf.name,), None, seen.variable, Kind.KEPT)
+    return GradientMap(pair.slot, output, pair.update, f"`{leaf.name}`, whose signs its first step has", Motion(sign))
+
+
+def _stands_beside(one: _Seen, other: _Seen) -> bool:
+    """Whether two values lie in the same list or mapping, at different places."""
+    same = one.variable == other.variable and one.leaf.path[:-1] == other.leaf.path[:-1]
+    return same and bool(one.leaf.path) and one.leaf.path != other.leaf.path
+
+
+def _at_points(recording: Recording, way: Backward) -> tuple[dict[str, FloatArray], list[_Seen]]:
+    """Return the first steps of the parameters, and what there was at their ends, at points around the first."""
+    stage = Stage(recording, way, way.moments[0])
+    shapes = {name: np.shape(value) for name, value in stage.parameters.items()}
+    own = {(pair.slot.variable, pair.slot.path) for pair in way.pairs}
+
+    def read(variables: dict[str, Any], _: Any) -> dict[tuple[str, str], tuple[Leaf, FloatArray]]:
+        return {
+            (variable, leaf.name): (leaf, value)
+            for variable, leaf in _all(variables)
+            if (variable, leaf.path) not in own and (value := _numbers(leaf, shapes.values())) is not None
+        }
+
+    steps: dict[str, list[FloatArray]] = {name: [] for name in way.names}
+    found: list[dict[tuple[str, str], tuple[Leaf, FloatArray]]] = []
+    for number, size in enumerate(_SIZES):
+        with moved(stage.parameters, way.names, np.random.default_rng(number), size=size):
+            try:
+                here = {
+                    n: np.asarray(s, dtype=float).reshape(-1) for n, s in stage.gradient()(stage.parameters).items()
+                }
+                there = stage.look(read)
+            except Exception:
+                if not number:
+                    raise
+                continue
+        if all(np.all(np.isfinite(step)) for step in here.values()):
+            found.append(there)
+            for name, step in here.items():
+                steps[name].append(step)
+    seen = []
+    for key, (leaf, value) in found[0].items():
+        values = [other[key][1] for other in found if key in other]
+        if len(values) == len(found) and all(one.size == value.size for one in values):
+            is_living = any(not np.array_equal(one, value) for one in values)
+            seen.append(_Seen(leaf, key[0], np.concatenate(values), is_living))
+    return {name: np.concatenate(several) for name, several in steps.items()}, seen
+
+
+def _all(variables: Mapping[str, Any]) -> Iterator[tuple[str, Leaf]]:
+    for variable, value in variables.items():
+        if not variable.startswith("__"):
+            yield from ((variable, leaf) for leaf in leaves(variable, value))
+
+
+def _numbers(leaf: Leaf, shapes: Any) -> FloatArray | None:
+    """Return what may be a gradient of a parameter of such a shape, in one dimension."""
+    if not any(fits(leaf.value, shape) and leaf.size == int(np.prod(shape)) for shape in shapes):
+        return None
+    array = np.asarray(plain(leaf.value))
+    return np.array(array, dtype=float).reshape(-1) if array.dtype.kind == "f" else None
+
+
+def _sign(values: FloatArray, step: FloatArray) -> int | None:
+    """Return whether a step goes along some values, entry by entry and at all points: 1, -1 against them, or None."""
+    if values.size != step.size or not np.all(np.isfinite(values)) or not np.any(step):
+        return None
+    moving = (step != 0) | (values != 0)
+    products = np.sign(values[moving]) * np.sign(step[moving])
+    return int(products[0]) if products[0] and np.all(products == products[0]) else None
+
+
+def _is_carried(recording: Recording, way: Backward, seen: _Seen) -> bool:
+    """Whether a round makes a value of what it was before: it is the state of an optimizer, then."""
+    for moment in way.moments[1:2]:
+        slot = _slot(moment, seen)
+        if slot is None:
+            # what is made in the round is new, and an object under another name may be anything
+            return bool(seen.leaf.path) and not _is_known(moment, seen.variable)
+        try:
+            stage = Stage(recording, way, moment)
+            read = _reading(seen)
+            before = stage.look(read)
+            value = np.asarray(plain(slot.leaf.value), dtype=float)
+            with stage.exchanged(slot, _ELSEWHERE * value + 1.0 if value.shape else float(_ELSEWHERE * value + 1.0)):
+                after = stage.look(read)
+        except Exception:  # noqa: BLE001 - what it was may have to be what it was
+            return True
+        return not np.array_equal(before, after, equal_nan=True)
+    return False
+
+
+def _reading(seen: _Seen) -> Any:
+    return lambda variables, _: np.array(plain(follow(variables[seen.variable], seen.leaf.path)), dtype=float)
+
+
+def _slot(moment: Call, seen: _Seen) -> Slot | None:
+    """Return the place of a value at the beginning of a round, if it was there."""
+    for root, is_argument in ((moment.arguments, True), (moment.variables, False)):
+        if seen.variable in root:
+            try:
+                value = follow(root[seen.variable], seen.leaf.path)
+            except (AttributeError, IndexError, KeyError, TypeError):
+                return None
+            if np.shape(plain(value)) != seen.leaf.shape:
+                return None
+            return Slot(replace(seen.leaf, value=value), seen.variable, is_argument)
+    return None
+
+
+def _is_known(moment: Call, variable: str) -> bool:
+    return variable in moment.arguments or variable in moment.variables
+
+
+def _is_multiple(step: FloatArray, values: FloatArray) -> bool:
+    size = float(values @ values)
+    rest = step - float(step @ values) / size * values if size else step
+    return float(np.linalg.norm(rest)) <= _ROUND_OFF * float(np.linalg.norm(step))
+
+
+def _is_same(one: _Seen, other: _Seen) -> bool:
+    return np.array_equal(one.values, other.values)
