@@ -16,10 +16,12 @@ from gradcheck.numerics.arrays import FloatArray
 from gradcheck.script.record.run import Recording
 from gradcheck.script.replay.backward import Backward
 from gradcheck.script.replay.outputs import Kind
+from gradcheck.script.replay.pairing import GradientMap
 from gradcheck.script.replay.stage import LossExpression
 from gradcheck.script.source.names import base_name, fold
 from gradcheck.script.understand.agreement import agreement, own_ratio, proportional_at_each
 from gradcheck.script.understand.clipping import clip_bounds
+from gradcheck.script.understand.followed import following
 from gradcheck.script.understand.loss_choice import Choice, Rejected, choose_loss
 from gradcheck.script.understand.losses import loss_candidates, reached, unique_losses
 from gradcheck.script.understand.scale import Scale
@@ -69,6 +71,32 @@ def steps_astray(
     return None
 
 
+def more_of_round(
+    recording: Recording, backward: Backward, loss: LossExpression, agreement: int, moving: Sequence[Backward]
+) -> Choice | None:
+    """Return a reading of the round around some code in which it has gradients of more parameters than by their names.
+
+    Those that are known, and as many as agree with the loss, are among them.
+    """
+    if backward.handed or backward.is_round:
+        return None
+    wanted = {_base(name) for name in backward.names}
+    for way in _rounds(recording, backward, moving):
+        if len(way.pairs) <= len(backward.pairs) or not _is_called_once(recording, backward, way):
+            continue
+        found = following(recording, way)
+        if found is None or not wanted < {_base(name) for name in found.names}:
+            continue
+        reading = _from_inside(backward, way, found.pairs, found.beside)
+        try:
+            choice = choose_loss(recording, reading, [loss], Rejected())
+        except ScriptError:
+            continue
+        if choice is not None and choice.scale is not None and choice.agreement >= max(agreement, 1):
+            return choice
+    return None
+
+
 def _rounds(recording: Recording, backward: Backward, moving: Sequence[Backward]) -> list[Backward]:
     """Return the rounds that call some code and move all of its parameters, the shortest first."""
     wanted = {_base(name) for name in backward.names}
@@ -96,20 +124,24 @@ def _readings(
     wanted = {_base(name) for name in backward.names}
     pairs = tuple(pair for pair in way.pairs if _base(pair.slot.name) in wanted)
     beside = (*way.beside, *(pair for pair in way.pairs if _base(pair.slot.name) not in wanted))
-    once = recording.counts.get(backward.function.name) == recording.counts.get(way.function.name)
-    if once:
-        called = replace(
-            backward,
-            pairs=pairs,
-            beside=beside,
-            region=way.region,
-            moments=way.moments,
-            is_round=True,
-        )
-        yield called, [loss]
+    if _is_called_once(recording, backward, way):
+        yield _from_inside(backward, way, pairs, beside), [loss]
     else:
         whole = replace(way, pairs=pairs, beside=beside)
         yield whole, unique_losses(loss_candidates(recording.source, whole))
+
+
+def _is_called_once(recording: Recording, backward: Backward, way: Backward) -> bool:
+    return recording.counts.get(backward.function.name) == recording.counts.get(way.function.name)
+
+
+def _from_inside(
+    backward: Backward, way: Backward, pairs: tuple[GradientMap, ...], beside: tuple[GradientMap, ...]
+) -> Backward:
+    """Return a round, of which the loss is computed by what it calls."""
+    return replace(
+        backward, pairs=pairs, beside=beside, region=way.region, moments=way.moments, is_round=True, driving=way.driving
+    )
 
 
 def _is_astray(choice: Choice, scale: Scale, name: str) -> bool:

@@ -35,7 +35,7 @@ class Role:
     drives : bool
         Whether its value decides how it, or anything else, moves; a total or a counter does not.
     is_step : bool
-        Whether it is moved by little, from where it was.
+        Whether it is moved from where it was: by little, or by just as much wherever it is, where it drives others.
     """
 
     is_carried: bool
@@ -67,7 +67,7 @@ def roles(recording: Recording, backward: Backward) -> dict[str, Role]:
 
 def _role(stage: Stage, name: str, before: Mapping[str, FloatArray]) -> Role:
     values = {other: np.array(value, dtype=float) for other, value in stage.parameters.items()}
-    carried, drives, alike = True, False, 1.0
+    carried, drives, alike, goes_along = True, False, 1.0, False
     for number, size in enumerate(_SIZES):
         with moved(stage.parameters, [name], np.random.default_rng(number), size=size):
             with np.errstate(invalid="ignore"):
@@ -84,11 +84,13 @@ def _role(stage: Stage, name: str, before: Mapping[str, FloatArray]) -> Role:
             # what stays as it is at this moment may be data that are put into another order
             carried = bool(np.any(before[name]) and np.linalg.norm(new) > _ROUND_OFF * np.linalg.norm(shift))
             alike = _cosine(new, shift)
+            goes_along = bool(np.linalg.norm(new - shift) <= _ROUND_OFF * np.linalg.norm(shift))
         drives = any(_differs(before[other], after[other], values[other]) for other in before)
         if drives:
             break
     change, value = (float(np.linalg.norm(np.ravel(part))) for part in (before[name], values[name]))
-    return Role(carried, drives, alike > _GOES_ON and (value == 0 or change < _SMALL_STEP * value))
+    is_small = value == 0 or change < _SMALL_STEP * value
+    return Role(carried, drives, alike > _GOES_ON and (is_small or (goes_along and drives)))
 
 
 def _cosine(one: FloatArray, other: FloatArray) -> float:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.numerics.arrays import FloatArray
-from gradcheck.script.record.leaves import Leaf, follow, leaves
+from gradcheck.script.record.leaves import Leaf, Step, follow, leaves
 from gradcheck.script.record.run import Call, Recording
 from gradcheck.script.record.wrapped import plain
 from gradcheck.script.replay.backward import Backward
@@ -25,6 +25,8 @@ from gradcheck.script.source.updates import Motion
 
 # how far the points are moved at which signs have to be the same: a single number has to change its sign on the way
 _SIZES = (0.0, 0.5, 0.5, 2.0, 2.0, 8.0, 8.0, 32.0)
+# of a row that may be the gradients of single numbers
+_MOST_ENTRIES = 20
 # of a step, that is no multiple of a gradient
 _ROUND_OFF = 1e-6
 # how far a value is moved to see whether the round goes on from it
@@ -102,7 +104,7 @@ def _at_points(recording: Recording, way: Backward) -> tuple[dict[str, FloatArra
     def read(variables: dict[str, Any], _: Any) -> dict[tuple[str, str], tuple[Leaf, FloatArray]]:
         return {
             (variable, leaf.name): (leaf, value)
-            for variable, leaf in _all(variables)
+            for variable, leaf in _all(variables, entries=() in shapes.values())
             if (variable, leaf.path) not in own and (value := _numbers(leaf, shapes.values())) is not None
         }
 
@@ -132,10 +134,16 @@ def _at_points(recording: Recording, way: Backward) -> tuple[dict[str, FloatArra
     return {name: np.concatenate(several) for name, several in steps.items()}, seen
 
 
-def _all(variables: Mapping[str, Any]) -> Iterator[tuple[str, Leaf]]:
+def _all(variables: Mapping[str, Any], *, entries: bool) -> Iterator[tuple[str, Leaf]]:
+    """Return all numbers, and the entries of short rows of them where single numbers are looked for."""
     for variable, value in variables.items():
-        if not variable.startswith("__"):
-            yield from ((variable, leaf) for leaf in leaves(variable, value))
+        for leaf in () if variable.startswith("__") else leaves(variable, value):
+            yield variable, leaf
+            if entries and len(leaf.shape) == 1 and leaf.size <= _MOST_ENTRIES:
+                for number, entry in enumerate(plain(leaf.value)):
+                    step = Step(number, attribute=False)
+                    one = replace(leaf, name=leaf.name + step.text, path=(*leaf.path, step), value=entry)
+                    yield variable, one
 
 
 def _numbers(leaf: Leaf, shapes: Any) -> FloatArray | None:

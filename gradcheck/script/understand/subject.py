@@ -18,7 +18,7 @@ from gradcheck.script.source.file import SourceFile
 from gradcheck.script.source.names import base_name, fold, is_gradient_word, is_maximised, loss_rank
 from gradcheck.script.source.syntax import Function, Loop
 from gradcheck.script.understand.agreement import likeness, own_ratio
-from gradcheck.script.understand.applied import steps_astray
+from gradcheck.script.understand.applied import more_of_round, steps_astray
 from gradcheck.script.understand.candidates import find_backwards, missing, narrowed, not_found, read_variables
 from gradcheck.script.understand.complaints import no_gradient, no_loss, not_repeatable, several_objects
 from gradcheck.script.understand.followed import following
@@ -182,6 +182,8 @@ def understand(recording: Recording, overrides: Overrides) -> tuple[Subject, ...
         return tuple(found)
     found = _with_one_constant(search.second(found, returned))
     moving = [backward for backward in others if backward.kind is Kind.CHANGE]
+    if left_out(recording, [(subject.backward, subject.loss) for subject in found], moving):
+        found = [_widened(recording, subject, moving) for subject in found]
     found = [_with_steps_that_follow(recording, _as_applied(recording, subject, moving), moving) for subject in found]
     still = tuple(row for subject in found for row in standing_still(recording, subject.backward, subject.loss))
     left = still + left_out(recording, [(subject.backward, subject.loss) for subject in found], moving)
@@ -199,6 +201,16 @@ def _with_one_constant(found: Sequence[Subject]) -> list[Subject]:
         replace(s, scale=s.scale.without_constant, remark=remark.format(s.scale.factor)) if s.scale.constant != 1 else s
         for s in found
     ]
+
+
+def _widened(recording: Recording, subject: Subject, moving: Sequence[Backward]) -> Subject:
+    """Return a subject with gradients of more parameters, where the round around it shows these."""
+    choice = more_of_round(recording, subject.backward, subject.loss, subject.agreement, moving)
+    if choice is None or choice.scale is None:
+        return subject
+    return replace(
+        subject, backward=choice.backward, scale=choice.scale, agreement=choice.agreement, seen=choice.seen.names
+    )
 
 
 def _as_applied(recording: Recording, subject: Subject, moving: Sequence[Backward]) -> Subject:
