@@ -26,6 +26,9 @@ def units_of(source: SourceFile, backward: str | None) -> dict[str, Unit]:
     own += [loop for loop in source.loops if has_rounds(loop)]
     words = {fold(base_name(name)) for name in _all_names(source)}
     found = {unit.name for unit in own if _stores_gradients(unit, words) or any(moved_by(unit))}
+    if not any(isinstance(unit, Loop) and any(moved_by(unit)) for unit in own):
+        # the steps may be taken by something that is handed what it moves
+        found |= {unit.name for unit in own if isinstance(unit, Loop) and _hands_on(unit)}
     found |= {name for name in returning(source, backward) if name in source.functions}
     grows = True
     while grows:
@@ -89,6 +92,17 @@ def _stores_gradients(unit: Unit, words: set[str]) -> bool:
             for name in assigned_names(statement):
                 base = base_name(name)
                 if any(fold(parameter) in words for parameter in parameter_of(base)) or is_gradient_word(base):
+                    return True
+    return False
+
+
+def _hands_on(loop: Loop) -> bool:
+    """Whether some value is what a function makes of itself and of something else: ``w = step(w, by)``."""
+    for statement in loop.statements:
+        match statement:
+            case ast.Assign([target], ast.Call(_, arguments)):
+                others = {ast.unparse(part) for part in arguments if not isinstance(part, ast.Constant)}
+                if ast.unparse(target) in others and len(others) > 1:
                     return True
     return False
 

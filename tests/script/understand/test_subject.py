@@ -723,8 +723,14 @@ def test_gradients_that_the_caller_takes_in_another_order_are_both_wrong(tmp_pat
     assert verdicts(check(tmp_path, SWAPPED)) == {"w": "mismatch", "v": "mismatch"}
 
 
+@pytest.mark.parametrize(("factor", "verdict"), [("0.5", "mismatch"), ("1", "match")])
+def test_what_a_parameter_is_moved_along_is_its_gradient_whatever_it_is_called(tmp_path, factor, verdict):
+    text = UNUSUAL.replace("0.5 * r.sum()", f"{factor} * r.sum()")
+    assert verdicts(check(tmp_path, text)) == {"w": "match", "b": verdict}
+
+
 def test_what_is_returned_and_not_checked_is_told(tmp_path):
-    result = check(tmp_path, UNUSUAL)
+    result = check(tmp_path, UNUSUAL.replace("    b = nudged(b, change)\n", ""))
     assert verdicts(result) == {"w": "match"}
     assert any("not checked: `change`" in note for note in result.notes)
 

@@ -1,0 +1,94 @@
+"""The step that is applied is what counts: right gradients do not help where parameters are moved along others."""
+
+from __future__ import annotations
+
+import pytest
+
+from script_runs import check_only, verdicts
+
+DATA = """
+import numpy as np
+rng = np.random.default_rng(0)
+X, Y = rng.normal(size=(20, 3)), rng.normal(size=20)
+"""
+
+ROUND = (
+    DATA
+    + """
+def loss(w, b):
+    return np.mean((X @ w + b - Y) ** 2)
+def gradients(w, b):
+    r = 2 * (X @ w + b - Y) / len(Y)
+    return X.T @ r, r.sum()
+w, b = rng.normal(size=3), 0.5
+v, m = np.zeros(3), 0.0
+for i in range(8):
+    dw, db = gradients(w, b)
+    STEPS
+print(loss(w, b))
+"""
+)
+
+PLAIN = "w = w - 0.1 * dw; b = b - 0.1 * db"
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        PLAIN,
+        "w = w - 0.1 * dw; b = b - 0.02 * db",
+        "w = w - 0.1 * (dw + 0.01 * w); b = b - 0.1 * db",
+        "w = w - 0.1 * (dw + 0.01 * np.sign(w)); b = b - 0.1 * db",
+        "v = 0.9 * v + dw; w = w - 0.1 * v; b = b - 0.1 * db",
+        "n = np.linalg.norm(dw); w = w - 0.1 * dw / max(n, 1); b = b - 0.1 * db",
+        "m = 0.9 * m + db; w = w - 0.1 * dw; b = b - 0.1 * m",
+    ],
+    ids=["plain", "own-rate", "decay", "signs", "momentum", "norm", "momentum-of-one"],
+)
+def test_what_an_optimizer_makes_of_right_gradients_is_right(tmp_path, steps):
+    assert verdicts(check_only(tmp_path, ROUND.replace("STEPS", steps))) == {"w": "match", "b": "match"}
+
+
+@pytest.mark.parametrize(
+    ("steps", "wrong"),
+    [
+        ("w = w - 0.1 * dw; b = b - 0.1 * dw.mean()", "b"),
+        ("w = w - 0.1 * dw[::-1]; b = b - 0.1 * db", "w"),
+        ("w = w - 0.1 * (dw + db); b = b - 0.1 * db", "w"),
+    ],
+)
+def test_a_step_along_something_else_is_wrong(tmp_path, steps, wrong):
+    result = check_only(tmp_path, ROUND.replace("STEPS", steps))
+    assert verdicts(result) == {name: "mismatch" if name == wrong else "match" for name in "wb"}
+    assert any("computes the right gradients" in note and f"`{wrong}` is moved along" in note for note in result.notes)
+
+
+TOTALS = (
+    DATA
+    + """
+class Net:
+    def __init__(self):
+        self.w, self.b = rng.normal(size=3), 0.5
+    def backward(self, x, y):
+        r = x @ self.w + self.b - y
+        self.grad_w, self.grad_b = r * x, r
+        return 0.5 * r ** 2
+    def fit(self):
+        for epoch in range(10):
+            sum_w, sum_b, total = np.zeros(3), 0.0, 0.0
+            for x, y in zip(X, Y):
+                total += self.backward(x, y)
+                sum_w ADDS self.grad_w
+                sum_b += self.grad_b
+            self.w = self.w - 0.1 * sum_w / len(X)
+            self.b = self.b - 0.1 * sum_b / len(X)
+            print(total / len(X))
+Net().fit()
+"""
+)
+
+
+@pytest.mark.parametrize(("adds", "verdict"), [("+=", "match"), ("=", "mismatch")])
+def test_gradients_of_samples_have_to_be_added_up(tmp_path, adds, verdict):
+    found = verdicts(check_only(tmp_path, TOTALS.replace("ADDS", adds)))
+    assert found == {"self.w": verdict, "self.b": "match"}
