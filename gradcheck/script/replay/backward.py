@@ -37,6 +37,8 @@ class Backward:
         Whether one moment calls the function for several sets of parameters, of which a replay sees the first.
     driving : frozenset of str
         The names of what it moves that was seen to decide how things move.
+    unmoved : frozenset of str
+        The names of what it is to move, from its text, and does not.
     beside : tuple of GradientMap
         Other parameters that it moves: a loss has to be read before these are moved, too.
     handed : bool
@@ -54,6 +56,7 @@ class Backward:
     updates: tuple[Update, ...] = ()
     shared: bool = False
     driving: frozenset[str] = frozenset()
+    unmoved: frozenset[str] = frozenset()
     beside: tuple[GradientMap, ...] = ()
     handed: bool = False
     is_round: bool = False

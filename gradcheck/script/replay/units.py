@@ -97,14 +97,24 @@ def _stores_gradients(unit: Unit, words: set[str]) -> bool:
 
 
 def _hands_on(loop: Loop) -> bool:
-    """Whether some value is what a function makes of itself and of something else: ``w = step(w, by)``."""
+    """Whether some value is what a call makes of itself: ``w = step(w, by)``, ``w = concatenate([w[:9] - by])``."""
     for statement in loop.statements:
         match statement:
-            case ast.Assign([target], ast.Call(_, arguments)):
+            case ast.Assign([target], ast.Call(_, arguments) as call):
+                name = ast.unparse(target)
                 others = {ast.unparse(part) for part in arguments if not isinstance(part, ast.Constant)}
-                if ast.unparse(target) in others and len(others) > 1:
+                inside = (node for node in ast.walk(call) if isinstance(node, ast.BinOp))
+                if (name in others and len(others) > 1) or any(_adds_to(node, name) for node in inside):
                     return True
     return False
+
+
+def _adds_to(node: ast.BinOp, name: str) -> bool:
+    """Whether something is added to a value or to a part of it."""
+    place = node.left
+    while isinstance(place, ast.Subscript):
+        place = place.value
+    return isinstance(node.op, ast.Add | ast.Sub) and ast.unparse(place) == name
 
 
 def _all_names(source: SourceFile) -> Iterator[str]:

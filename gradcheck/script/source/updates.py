@@ -139,6 +139,23 @@ def _assigned(target: ast.expr, value: ast.expr, line: int) -> Iterator[Update]:
                 yield _update(target, right, isinstance(sign, ast.Add), line, shrunk)
         case ast.ListComp(element, [loop]) | ast.DictComp(_, element, [loop]):
             yield from _comprehended(target, element, loop, line)
+        case ast.List(parts) | ast.Tuple(parts) | ast.Dict(_, parts):
+            for part in parts:
+                yield from _rebuilt(target, part, line)
+
+
+def _rebuilt(target: ast.expr, value: ast.expr, line: int) -> Iterator[Update]:
+    """Return the updates in what a container is made anew of: ``layers = [(layers[0][0] - rate * dw, ...), ...]``."""
+    match value:
+        case ast.BinOp(ast.Subscript() as place, ast.Add() | ast.Sub() as sign, right):
+            whole: ast.expr = place
+            while isinstance(whole, ast.Subscript):
+                whole = whole.value
+            if ast.unparse(whole) == ast.unparse(target):
+                yield _update(place, right, isinstance(sign, ast.Add), line)
+        case ast.List(parts) | ast.Tuple(parts) | ast.Dict(_, parts):
+            for part in parts:
+                yield from _rebuilt(target, part, line)
 
 
 def _comprehended(target: ast.expr, element: ast.expr, loop: ast.comprehension, line: int) -> Iterator[Update]:

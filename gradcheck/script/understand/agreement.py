@@ -90,7 +90,10 @@ def enough_values(backward: Backward, probes: Sequence[Probe]) -> bool:
 
 
 def is_of_another_function(backward: Backward, probes: Sequence[Probe]) -> bool:
-    """Whether all gradients are proportional at each probe, with a factor that changes: of a function of the loss."""
+    """Whether all gradients are proportional at each probe, with a factor that changes: of a function of the loss.
+
+    One that grows where the loss falls is none that is meant.
+    """
     factors, errors = [], []
     for single in probes:
         constant, seen = common_constant(backward, [single])
@@ -100,6 +103,8 @@ def is_of_another_function(backward: Backward, probes: Sequence[Probe]) -> bool:
         values = [_values(name, [single]) for name in backward.names]
         numerical, error = (np.concatenate([each[k] for each in values]) for k in (1, 2))
         errors.append(abs(constant) * float(np.linalg.norm(error) / np.linalg.norm(numerical)))
+    if len({factor > 0 for factor in factors}) > 1:
+        return False
     return any(
         abs(factor - factors[0]) > _AGREEMENT * abs(factors[0]) + error + errors[0]
         for factor, error in zip(factors, errors, strict=True)

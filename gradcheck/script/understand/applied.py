@@ -53,8 +53,8 @@ def steps_astray(
     """
     if backward.kind is Kind.CHANGE or backward.handed or not right or clip_bounds(recording.source, backward):
         return None
-    if all(pair.motion.factor is not None for pair in backward.pairs):
-        # the recorded steps were multiples of the very gradients
+    if all(pair.motion.factor is not None for pair in backward.pairs) and not any(way.unmoved for way in moving):
+        # the recorded steps were multiples of the very gradients, and nothing else was to be moved
         return None
     for way in _rounds(recording, backward, moving):
         for reading, losses in _readings(recording, backward, loss, way):
@@ -64,7 +64,7 @@ def steps_astray(
                 continue
             if choice is None or choice.scale is None or not choice.agreement:
                 continue
-            known = {_base(name) for name in right}
+            known = {_base(name) for name in (*right, *way.unmoved)}
             names = [name for name in choice.backward.names if _base(name) in known]
             astray = frozenset(name for name in names if _is_astray(choice, choice.scale, name))
             return Applied(choice, choice.scale, astray) if astray else None
@@ -103,7 +103,7 @@ def _rounds(recording: Recording, backward: Backward, moving: Sequence[Backward]
     found = [
         way
         for way in moving
-        if way.function is not backward.function
+        if (way.function is not backward.function or way.unmoved)
         and way.function is way.region
         and wanted <= {_base(name) for name in way.names}
         and _contains(recording, way, backward)
@@ -121,7 +121,7 @@ def _readings(
     recording: Recording, backward: Backward, loss: LossExpression, way: Backward
 ) -> Iterator[tuple[Backward, list[LossExpression]]]:
     """Return the ways to look at a round: with the losses that it sees, and with the loss in what it calls."""
-    wanted = {_base(name) for name in backward.names}
+    wanted = {_base(name) for name in (*backward.names, *way.unmoved)}
     pairs = tuple(pair for pair in way.pairs if _base(pair.slot.name) in wanted)
     beside = (*way.beside, *(pair for pair in way.pairs if _base(pair.slot.name) not in wanted))
     if _is_called_once(recording, backward, way):

@@ -126,9 +126,11 @@ def _in_region(recording: Recording, blank: Backward, read: frozenset[str], most
     example = replace(_example(blank, sight.variables))
     blank = replace(blank, example=example, updates=moves_in(recording.source.tree))
     unmoved = _stepped_without_moving(blank, places, sight)
-    sight = replace(sight, changed=sight.changed | unmoved if sight.changed else sight.changed)
+    if sight.changed:
+        sight = replace(sight, changed=sight.changed | unmoved, floats=sight.floats | unmoved)
     names = frozenset(sight.names.get(number, places[number].name) for number in unmoved)
-    moving = _moving(recording, replace(blank, pairs=_changed(recording, places, sight)), names)
+    changed = replace(blank, pairs=_changed(recording, places, sight, unmoved), unmoved=names)
+    moving = _moving(recording, changed)
     kept = replace(blank, pairs=_kept(recording, blank, places, sight))
     moved_on = {pair.slot.name for pair in moving.pairs}
     stepped = names | {pair.slot.name for pair in kept.pairs if _is_fresh(pair, sight.fresh)} & moved_on
@@ -139,9 +141,10 @@ def _in_region(recording: Recording, blank: Backward, read: frozenset[str], most
 
 
 def _stepped_without_moving(blank: Backward, places: Sequence[Slot], sight: Sight) -> frozenset[int]:
-    """Return the places that each round steps, from its text, and that have not moved: their steps are all zero."""
+    """Return the places that each round steps, or is to step, from its text, and that have not moved: by zero, then."""
     always = [update for s in _unconditional(blank.function.node.body) for update in updates_of(s)]
     steps = {update.target for update in always if update.exact and not update.counts}
+    steps |= meant_to_move(blank.function)
     return frozenset(
         number
         for number, slot in enumerate(places)
@@ -149,6 +152,28 @@ def _stepped_without_moving(blank: Backward, places: Sequence[Slot], sight: Sigh
         and np.asarray(slot.leaf.value).dtype.kind in _FRACTIONS
         and steps & {sight.names.get(number, ""), slot.name}
     )
+
+
+def meant_to_move(code: Function | Loop) -> set[str]:
+    """Return what a function says it assigns, or hands back as it does what it moves, and never assigns to."""
+    function = code if isinstance(code, Function) else code.function
+    if function is None:
+        return set()
+    assigned = {
+        part.id
+        for node in ast.walk(function.node)
+        if isinstance(node, ast.Name | ast.Subscript | ast.Attribute) and not isinstance(node.ctx, ast.Load)
+        for part in ast.walk(node)
+        if isinstance(part, ast.Name)
+    }
+    declared = {n for s in ast.walk(function.node) if isinstance(s, ast.Global | ast.Nonlocal) for n in s.names}
+    handed_back: set[str] = set()
+    for statement in function.returns:
+        if isinstance(statement.value, ast.Tuple):
+            names = {part.id for part in statement.value.elts if isinstance(part, ast.Name)}
+            if names & assigned & set(function.arguments):
+                handed_back |= names & set(function.arguments)
+    return (declared | handed_back) - assigned
 
 
 def _unconditional(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
@@ -162,11 +187,11 @@ def _unconditional(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
             return
 
 
-def _moving(recording: Recording, backward: Backward, unmoved: Set[str]) -> Backward:
+def _moving(recording: Recording, backward: Backward) -> Backward:
     """Return the code without what it makes anew in each step, and without totals: what drives nothing.
 
-    What no update names is kept if it is seen to be moved by small steps, or stands beside what is. What is in
-    `unmoved` is stepped by nothing, and kept if it drives the others.
+    What no update names is kept if it is seen to be moved by small steps, or stands beside what is. What is stepped by
+    nothing is kept if it drives the others.
     """
     found = roles(recording, backward) if backward.pairs else {}
     if not found:
@@ -175,7 +200,7 @@ def _moving(recording: Recording, backward: Backward, unmoved: Set[str]) -> Back
     # a gradient may be the same at all parameters; what a step size moves is no total
     stepped = {p.slot.name for p in backward.pairs if p.update is not None and (p.update.steps or not p.update.adds)}
     kept |= {name for name in stepped if found[name].is_carried}
-    kept |= {name for name in unmoved if name in found and found[name].drives}
+    kept |= {name for name in backward.unmoved if name in found and found[name].drives}
     pairs = [pair for pair in backward.pairs if pair.slot.name in kept]
     small = {_container(p.slot) for p in pairs if p.slot.path and found[p.slot.name].is_step}
     return replace(
@@ -183,7 +208,10 @@ def _moving(recording: Recording, backward: Backward, unmoved: Set[str]) -> Back
         pairs=tuple(
             pair
             for pair in pairs
-            if pair.update is not None or found[pair.slot.name].is_step or _container(pair.slot) in small
+            if pair.update is not None
+            or found[pair.slot.name].is_step
+            or _container(pair.slot) in small
+            or pair.slot.name in backward.unmoved
         ),
         driving=frozenset(name for name in kept if found[name].drives),
     )
@@ -411,8 +439,8 @@ def _common(one: str, other: str) -> int:
 # -- parameters that are moved ----------------------------------------------------------------------------------------
 
 
-def _changed(recording: Recording, places: Sequence[Slot], sight: Sight) -> tuple[GradientMap, ...]:
-    """Return what was moved by a step, with the change as its gradient."""
+def _changed(recording: Recording, places: Sequence[Slot], sight: Sight, stood: Set[int]) -> tuple[GradientMap, ...]:
+    """Return what was moved by a step, with the change as its gradient; what should have been, and `stood`, as well."""
     moves = moves_in(recording.source.tree)
     bases = {_base(name) for name in sight.names.values()}
     targets = {moved_base(update.target) for update in moves}
@@ -425,11 +453,12 @@ def _changed(recording: Recording, places: Sequence[Slot], sight: Sight) -> tupl
         name = sight.names.get(number, slot.name)
         own = [update for called in (name, slot.name) for update in moves if _moves(update, called)]
         is_named = own or (aliased and _base(name) not in set_anew)
-        if (is_named or number in sight.moves) and number in sight.floats and not loss_rank(name):
+        if (is_named or number in sight.moves or number in stood) and number in sight.floats and not loss_rank(name):
             leaf = replace(slot.leaf, name=name)
             output = Output(leaf, (name,), None, slot.variable, Kind.CHANGE)
             line = f"line {own[0].line}: " if own else ""
-            pairs.append(GradientMap(slot, output, own[0] if own else None, f"{line}it is moved").called(name))
+            seen = "it is to be moved" if number in stood else "it is moved"
+            pairs.append(GradientMap(slot, output, own[0] if own else None, f"{line}{seen}").called(name))
     return tuple(pairs)
 
 

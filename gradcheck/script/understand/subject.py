@@ -17,7 +17,7 @@ from gradcheck.script.request import Overrides
 from gradcheck.script.source.file import SourceFile
 from gradcheck.script.source.names import base_name, fold, is_gradient_word, is_maximised, loss_rank
 from gradcheck.script.source.syntax import Function, Loop
-from gradcheck.script.understand.agreement import likeness, own_ratio
+from gradcheck.script.understand.agreement import agreement, likeness, own_ratio
 from gradcheck.script.understand.applied import more_of_round, steps_astray
 from gradcheck.script.understand.candidates import find_backwards, missing, narrowed, not_found, read_variables
 from gradcheck.script.understand.complaints import no_gradient, no_loss, not_repeatable, several_objects
@@ -33,6 +33,7 @@ from gradcheck.script.understand.losses import (
 )
 from gradcheck.script.understand.observe import observed
 from gradcheck.script.understand.scale import Scale
+from gradcheck.script.understand.step_size import step_size
 from gradcheck.script.understand.trend import course_of
 from gradcheck.script.understand.unchecked import Unchecked, left_out, other_parameters, standing_still
 
@@ -400,6 +401,8 @@ def _subject(recording: Recording, backward: Backward, overrides: Overrides, rej
                 choice = _more_plausible(choice, implied)
     if choice is None:
         return None
+    if choice.scale is None and choice.backward.kind is Kind.CHANGE and choice.loss.near:
+        choice = _with_step_size(recording, choice)
     if choice.scale is None:
         rejected.add(choice.loss, "has no gradient that the parameters are moved along by plain steps")
         return None
@@ -417,6 +420,17 @@ def _subject(recording: Recording, backward: Backward, overrides: Overrides, rej
     return Subject(
         choice.backward, choice.loss, scale, forward, choice.agreement, aside, remark=remark, seen=choice.seen.names
     )
+
+
+def _with_step_size(recording: Recording, choice: Choice) -> Choice:
+    """Return a choice with the number that its steps are multiplied by, where nothing else tells their size."""
+    found = step_size(recording, choice.backward)
+    if found is None:
+        return choice
+    rate, name = found
+    upwards = is_maximised(choice.loss.name)
+    scale = Scale(rate if upwards else -rate, name, applied=True)
+    return replace(choice, scale=scale, seen=agreement(choice.backward, scale.value, choice.probes))
 
 
 def _is_harmless(recording: Recording, choice: Choice, scale: Scale) -> bool:

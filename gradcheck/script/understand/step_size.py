@@ -1,0 +1,103 @@
+"""The step size of a round: the number that all its steps are multiplied by, found by putting another in its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from gradcheck.script.record.leaves import follow
+from gradcheck.script.record.run import Call, Recording
+from gradcheck.script.record.wrapped import plain
+from gradcheck.script.replay.backward import Backward
+from gradcheck.script.replay.pairing import Slot, slots
+from gradcheck.script.replay.stage import Stage
+from gradcheck.script.replay.units import moved_bases
+
+_SMALLEST, _LARGEST = 1e-6, 10.0
+# by what a number is multiplied, and what of a step may be round-off
+_TIMES, _ROUND_OFF = 1.5, 1e-9
+# numbers and states that are tried
+_MOST = 40
+_ELSEWHERE = 1.7
+
+
+def step_size(recording: Recording, backward: Backward) -> tuple[float, str] | None:
+    """Return the number that all steps of a round are multiplied by, with its name, if nothing else is in them.
+
+    None where there is no such number, or several, and where the steps go on from earlier ones: momentum and the like.
+    """
+    try:
+        found = list(_factors(recording, backward))
+        if not found or len({value for value, _ in found}) > 1 or _remembers(recording, backward):
+            return None
+    except Exception:  # noqa: BLE001 - code may raise anything at other numbers
+        return None
+    return found[0]
+
+
+def _factors(recording: Recording, backward: Backward) -> Iterator[tuple[float, str]]:
+    moment = backward.moments[0]
+    own = {(pair.slot.variable, pair.slot.path) for pair in backward.pairs}
+    numbers = [
+        slot
+        for slot in _places(recording, backward, moment)
+        if slot.leaf.shape == () and (slot.variable, slot.path) not in own and _is_small(slot.leaf.value)
+    ]
+    stage = Stage(recording, backward, moment)
+    before = _steps(stage, backward)
+    for slot in numbers[:_MOST]:
+        with stage.exchanged(slot, slot.leaf.value * _TIMES):
+            after = _steps(stage, backward)
+        # the state is that of the first step, or none: a momentum is multiplied as a whole
+        if np.any(before) and np.allclose(after, _TIMES * before, rtol=_ROUND_OFF, atol=0.0):
+            yield float(slot.leaf.value), slot.name
+
+
+def _places(recording: Recording, backward: Backward, moment: Call) -> list[Slot]:
+    read = frozenset(backward.function.names) | moved_bases(recording.source)
+    return slots(backward.region, moment, read | frozenset(moment.variables))
+
+
+def _steps(stage: Stage, backward: Backward) -> np.ndarray:
+    steps = stage.gradient()(stage.parameters)
+    return np.concatenate([np.ravel(np.asarray(steps[name], dtype=float)) for name in backward.names])
+
+
+def _is_small(value: Any) -> bool:
+    return isinstance(value, float | np.floating) and _SMALLEST <= abs(float(value)) <= _LARGEST
+
+
+def _remembers(recording: Recording, backward: Backward) -> bool:
+    """Whether a second step depends on what the first one has left, beside the parameters."""
+    if len(backward.moments) < 2:
+        return False
+    first, second = backward.moments[:2]
+    own = {(pair.slot.variable, pair.slot.path) for pair in backward.pairs}
+    left = [
+        slot
+        for slot in _places(recording, backward, second)
+        if (slot.variable, slot.path) not in own
+        and np.asarray(plain(slot.leaf.value)).dtype.kind == "f"
+        and not _was_there(slot, first)
+    ]
+    stage = Stage(recording, backward, second)
+    before = _steps(stage, backward)
+    for slot in left[:_MOST]:
+        value = np.asarray(plain(slot.leaf.value), dtype=float)
+        other = _ELSEWHERE * value + 1.0
+        with stage.exchanged(slot, other if value.shape else float(other)):
+            if not np.array_equal(_steps(stage, backward), before):
+                return True
+    return len(left) > _MOST
+
+
+def _was_there(slot: Slot, moment: Call) -> bool:
+    """Whether the same numbers lay in a place at another moment."""
+    try:
+        value = follow((moment.arguments if slot.is_argument else moment.variables)[slot.variable], slot.path)
+    except (AttributeError, IndexError, KeyError, TypeError):
+        return False
+    one, other = np.asarray(plain(value)), np.asarray(plain(slot.leaf.value))
+    return one.shape == other.shape and np.array_equal(one, other, equal_nan=True)
