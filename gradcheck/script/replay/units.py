@@ -11,7 +11,7 @@ from gradcheck.script.replay.region import regions
 from gradcheck.script.source.file import SourceFile
 from gradcheck.script.source.names import base_name, fold, is_gradient_word, parameter_of
 from gradcheck.script.source.syntax import Function, Loop, assigned_names
-from gradcheck.script.source.updates import Update, moves_in, updates_in, updates_of
+from gradcheck.script.source.updates import Update, hands_on, moves_in, updates_in, updates_of
 
 Unit = Function | Loop
 
@@ -28,7 +28,7 @@ def units_of(source: SourceFile, backward: str | None) -> dict[str, Unit]:
     found = {unit.name for unit in own if _stores_gradients(unit, words) or any(moved_by(unit))}
     if not any(isinstance(unit, Loop) and any(moved_by(unit)) for unit in own):
         # the steps may be taken by something that is handed what it moves
-        found |= {unit.name for unit in own if isinstance(unit, Loop) and _hands_on(unit)}
+        found |= {unit.name for unit in own if isinstance(unit, Loop) and any(map(hands_on, unit.statements))}
     found |= {name for name in returning(source, backward) if name in source.functions}
     grows = True
     while grows:
@@ -94,27 +94,6 @@ def _stores_gradients(unit: Unit, words: set[str]) -> bool:
                 if any(fold(parameter) in words for parameter in parameter_of(base)) or is_gradient_word(base):
                     return True
     return False
-
-
-def _hands_on(loop: Loop) -> bool:
-    """Whether some value is what a call makes of itself: ``w = step(w, by)``, ``w = concatenate([w[:9] - by])``."""
-    for statement in loop.statements:
-        match statement:
-            case ast.Assign([target], ast.Call(_, arguments) as call):
-                name = ast.unparse(target)
-                others = {ast.unparse(part) for part in arguments if not isinstance(part, ast.Constant)}
-                inside = (node for node in ast.walk(call) if isinstance(node, ast.BinOp))
-                if (name in others and len(others) > 1) or any(_adds_to(node, name) for node in inside):
-                    return True
-    return False
-
-
-def _adds_to(node: ast.BinOp, name: str) -> bool:
-    """Whether something is added to a value or to a part of it."""
-    place = node.left
-    while isinstance(place, ast.Subscript):
-        place = place.value
-    return isinstance(node.op, ast.Add | ast.Sub) and ast.unparse(place) == name
 
 
 def _all_names(source: SourceFile) -> Iterator[str]:

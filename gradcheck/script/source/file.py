@@ -21,7 +21,7 @@ from gradcheck.script.source.notebook import SUFFIX, read_notebook
 from gradcheck.script.source.place import CALL, Cells, Part
 from gradcheck.script.source.rounds import with_rounds
 from gradcheck.script.source.syntax import Function, Loop, functions_in, loops_in, with_futures_first
-from gradcheck.script.source.updates import updates_of
+from gradcheck.script.source.updates import hands_on, updates_of
 
 _DERIVATIVE_KEYWORDS = {"jac", "fprime", "grad", "gradient", "Dfun"}
 _DIRECTIVE = re.compile(r"^\s*#\s*gradcheck:\s*(?P<settings>\S.*)$")
@@ -239,14 +239,14 @@ class SourceFile:
 
     @cached_property
     def loops(self) -> tuple[Loop, ...]:
-        """The loops that call something of the script or move something by a step, inner ones too."""
+        """The loops that call something of the script or may move something by a step, inner ones too."""
         own = {f.short_name for f in self.functions.values()}
         found = [loops_in(self.tree.body, None), *(loops_in(f.node.body, f) for f in self.functions.values())]
         return tuple(
             loop
             for loops in found
             for loop in loops
-            if loop.round_calls & own or any(True for statement in loop.statements for _ in updates_of(statement))
+            if loop.round_calls & own or any(hands_on(s) or any(True for _ in updates_of(s)) for s in loop.statements)
         )
 
     @cached_property

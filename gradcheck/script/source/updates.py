@@ -130,6 +130,25 @@ def _is_joined(value: ast.expr) -> bool:
     return False
 
 
+def hands_on(statement: ast.stmt) -> bool:
+    """Whether a value is what a call makes of itself: ``w = step(w, by)``, ``w = concatenate([w[:9] - by])``."""
+    match statement:
+        case ast.Assign([target], ast.Call(_, arguments) as call):
+            name = ast.unparse(target)
+            others = {ast.unparse(part) for part in arguments if not isinstance(part, ast.Constant)}
+            inside = (node for node in ast.walk(call) if isinstance(node, ast.BinOp))
+            return (name in others and len(others) > 1) or any(_adds_to(node, name) for node in inside)
+    return False
+
+
+def _adds_to(node: ast.BinOp, name: str) -> bool:
+    """Whether something is added to a value or to a part of it."""
+    place = node.left
+    while isinstance(place, ast.Subscript | ast.Call | ast.Attribute):
+        place = place.func if isinstance(place, ast.Call) else place.value
+    return isinstance(node.op, ast.Add | ast.Sub) and ast.unparse(place) == name
+
+
 def _assigned(target: ast.expr, value: ast.expr, line: int) -> Iterator[Update]:
     """Return the update that an assignment is: of the target itself, shrunk perhaps, or of each of its elements."""
     match value:

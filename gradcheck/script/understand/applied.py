@@ -13,6 +13,7 @@ import numpy as np
 
 from gradcheck.errors import ScriptError
 from gradcheck.numerics.arrays import FloatArray
+from gradcheck.script.record.instrument import can_be_replayed
 from gradcheck.script.record.run import Recording
 from gradcheck.script.replay.backward import Backward
 from gradcheck.script.replay.outputs import Kind
@@ -81,13 +82,15 @@ def more_of_round(
     if backward.handed or backward.is_round:
         return None
     wanted = {_base(name) for name in backward.names}
-    for way in _rounds(recording, backward, moving):
-        if len(way.pairs) <= len(backward.pairs) or not _is_called_once(recording, backward, way):
+    own = [way for way in moving if way.function is backward.function and way.region is backward.region]
+    for way in (*own, *_rounds(recording, backward, moving)):
+        is_own = way.function is backward.function
+        if len(way.pairs) <= len(backward.pairs) or not (is_own or _is_called_once(recording, backward, way)):
             continue
         found = following(recording, way)
-        if found is None or not wanted < {_base(name) for name in found.names}:
+        if found is None or len(found.pairs) <= len(backward.pairs) or not wanted <= {_base(n) for n in found.names}:
             continue
-        reading = _from_inside(backward, way, found.pairs, found.beside)
+        reading = found if is_own else _from_inside(backward, way, found.pairs, found.beside)
         try:
             choice = choose_loss(recording, reading, [loss], Rejected())
         except ScriptError:
@@ -95,6 +98,19 @@ def more_of_round(
         if choice is not None and choice.scale is not None and choice.agreement >= max(agreement, 1):
             return choice
     return None
+
+
+def insides(recording: Recording, way: Backward) -> Iterator[Backward]:
+    """Return a round as it is seen by each function that it calls once, in which the loss may be."""
+    for name in sorted(reached(recording.source, way.function)):
+        function, calls = recording.source.functions[name], recording.of(name)
+        if (
+            calls
+            and can_be_replayed(function)
+            and recording.counts.get(name) == recording.counts.get(way.function.name)
+        ):
+            inner = replace(way, function=function, example=calls[0], outputs=())
+            yield _from_inside(inner, way, way.pairs, way.beside)
 
 
 def _rounds(recording: Recording, backward: Backward, moving: Sequence[Backward]) -> list[Backward]:

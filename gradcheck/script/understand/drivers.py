@@ -21,7 +21,7 @@ _SIZES = (1e-3, 1.0)
 # of what changes and of what it is added to, below which a difference is round-off
 _ROUND_OFF, _OF_VALUE = 1e-7, 1e-13
 # how alike a place's new value has to move with its old one, and how little it changes, for what no update names
-_GOES_ON, _SMALL_STEP = 0.9, 0.5
+_GOES_ON, _SMALL_STEP = 0.5, 0.5
 
 
 @dataclass(frozen=True)

@@ -158,13 +158,19 @@ def _sign(values: FloatArray, step: FloatArray) -> int | None:
     """Return whether a step goes along some values, entry by entry and at all points: 1, -1 against them, or None."""
     if values.size != step.size or not np.all(np.isfinite(values)) or not np.any(step):
         return None
-    moving = (step != 0) | (values != 0)
-    products = np.sign(values[moving]) * np.sign(step[moving])
-    return int(products[0]) if products[0] and np.all(products == products[0]) else None
+    # a step that is added to a large number is rounded to nothing
+    moves, slopes = (np.abs(one) > _ROUND_OFF * np.max(np.abs(one), initial=0.0) for one in (step, values))
+    if np.any(moves & (values == 0)) or np.any(slopes & (step == 0)):
+        return None
+    products = np.sign(values[moves & slopes]) * np.sign(step[moves & slopes])
+    return int(products[0]) if products.size and np.all(products == products[0]) else None
 
 
 def _is_carried(recording: Recording, way: Backward, seen: _Seen) -> bool:
     """Whether a round makes a value of what it was before: it is the state of an optimizer, then."""
+    if len(way.moments) < 2:
+        # what an object keeps may be anything
+        return any(step.attribute for step in seen.leaf.path)
     for moment in way.moments[1:2]:
         slot = _slot(moment, seen)
         if slot is None:

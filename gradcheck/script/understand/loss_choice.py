@@ -31,7 +31,7 @@ from gradcheck.script.understand.agreement import (
 )
 from gradcheck.script.understand.decay import with_and_without_decay
 from gradcheck.script.understand.in_turn import follows_in_turn
-from gradcheck.script.understand.losses import may_depend
+from gradcheck.script.understand.losses import is_per_sample, may_depend
 from gradcheck.script.understand.probing import Probe, Prober
 from gradcheck.script.understand.scale import Scale, powers, read_scale
 from gradcheck.script.understand.shown_only import is_only_shown
@@ -203,6 +203,9 @@ def choose_loss(
     texts = {choice.loss.text for choice in winners}
     if disagree and len(texts) > 1 and not all(choice.loss.is_implied for choice in winners):
         raise _ambiguous(backward, [choice.loss for choice in winners])
+    if disagree:
+        # where some gradients are sums and others means, somebody has thought of the number of samples
+        winners.sort(key=lambda choice: not is_per_sample(choice.loss))
     return _without_followers_of_others(recording, winners[0], every)
 
 

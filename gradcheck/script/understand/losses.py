@@ -353,6 +353,11 @@ def _per_sample(loss: LossExpression) -> LossExpression:
     return replace(loss, text=text, shown=f"{loss.shown}, per sample")
 
 
+def is_per_sample(loss: LossExpression) -> bool:
+    """Whether a loss is inferred, and divided by the number of samples."""
+    return loss.text.startswith(f"{HOOK}.implied.per_sample(")
+
+
 def _implied(call: str, said: str, line: int) -> LossExpression:
     """Return a loss that one of the functions of `implied` computes."""
     return LossExpression(f"{HOOK}.implied.{call}", said, line, "", _INFERRED, near=False, is_implied=True)

@@ -18,7 +18,7 @@ from gradcheck.script.source.file import SourceFile
 from gradcheck.script.source.names import base_name, fold, is_gradient_word, is_maximised, loss_rank
 from gradcheck.script.source.syntax import Function, Loop
 from gradcheck.script.understand.agreement import agreement, likeness, own_ratio
-from gradcheck.script.understand.applied import more_of_round, steps_astray
+from gradcheck.script.understand.applied import insides, more_of_round, steps_astray
 from gradcheck.script.understand.candidates import find_backwards, missing, narrowed, not_found, read_variables
 from gradcheck.script.understand.complaints import no_gradient, no_loss, not_repeatable, several_objects
 from gradcheck.script.understand.followed import following
@@ -162,6 +162,8 @@ def understand(recording: Recording, overrides: Overrides) -> tuple[Subject, ...
         moving = [backward for backward in others if backward.kind is Kind.CHANGE]
         followed = search.best([b for way in moving if (b := following(recording, way)) is not None])
         subjects = followed if followed and (followed[0].agreement or not subjects) else subjects
+        if not subjects:
+            subjects = search.best([inner for way in moving for inner in insides(recording, way)])
     if not subjects:
         unfit = [one for one in search.refused if one[1].slug == "bad-input"]
         if unfit:
