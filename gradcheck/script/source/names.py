@@ -10,6 +10,7 @@ _PREFIX = re.compile(
 )
 _SUFFIX = re.compile(r"(?<=\w)_?(?:gradients?|grads?|deltas?|nablas?|deriv(?:ative)?|prime)$", re.IGNORECASE)
 _GRADIENT_WORD = re.compile(r"(?i:grad|delta|nabla|deriv|jac|prime|back_?prop|backward)|^[dg][A-Z_]|^g$")
+_UPSTREAM_WORD = re.compile(r"upstream|error|(?:^|_)err|resid|loss|delta|(?:^|_)next", re.IGNORECASE)
 _DERIVATIVE_WORD = re.compile(
     r"(?:^|_)(?:d|der|deriv\w*|prime|grad\w*|delta\w*|nabla\w*|jac\w*|back\w*|slope)(?:_|$)|prime|grad|deriv|back_?prop",
     re.IGNORECASE,
@@ -60,6 +61,11 @@ def parameter_of(label: str) -> list[str]:
 def is_gradient_word(name: str) -> bool:
     """Whether a name (of a function, a container, a variable) says that it is about gradients."""
     return bool(_GRADIENT_WORD.search(base_name(name)))
+
+
+def is_upstream_word(name: str) -> bool:
+    """Whether a name says that something comes back from the layers above."""
+    return bool(_UPSTREAM_WORD.search(name))
 
 
 def is_derivative_function(name: str) -> bool:

@@ -121,8 +121,11 @@ def _code_cells(cells: Any) -> Iterator[str]:
 
 def _refuse_other_languages(metadata: Any) -> None:
     """Raise where the notebook says that it is not written in Python; one that says nothing is taken for Python."""
-    language = _entry(_entry(metadata, "language_info"), "name") or _entry(_entry(metadata, "kernelspec"), "language")
-    language = str(language or "python")
+    about = _entry(metadata, "language_info")
+    if _entry(about, "file_extension") == ".py":
+        # opened with the kernel of another language, by mistake, it keeps that one's name
+        return
+    language = str(_entry(about, "name") or _entry(_entry(metadata, "kernelspec"), "language") or "python")
     if not language.lower().removeprefix("i").startswith("python"):
         raise ScriptError(
             f"expected a notebook in Python, got one in {language}: gradcheck runs Python only", slug="unreadable"

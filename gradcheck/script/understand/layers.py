@@ -10,7 +10,7 @@ from gradcheck.script.record.instrument import can_be_replayed
 from gradcheck.script.record.run import Recording
 from gradcheck.script.replay.layer import Layer, Spot
 from gradcheck.script.request import Overrides
-from gradcheck.script.source.names import base_name, fold, is_gradient_word, parameter_of
+from gradcheck.script.source.names import base_name, fold, is_gradient_word, is_upstream_word, parameter_of
 from gradcheck.script.source.syntax import Function
 from gradcheck.script.understand.layer_reading import DifferencesError, DoubtError, Reading, read_layer
 from gradcheck.script.understand.losses import reached
@@ -130,7 +130,19 @@ def _best(recording: Recording, function: Function) -> Reading | None:
         raise doubts[0]
     if best is None or best.right:
         return best
-    return next((reading for reading in found if _is_named_so(reading)), None)
+    return next((reading for reading in found if _is_named_so(reading) and _takes_back(recording, reading)), None)
+
+
+def _takes_back(recording: Recording, reading: Reading) -> bool:
+    """Whether what is taken back is a gradient: by its name, or as another function computed it that is called so."""
+    partners = reading.partners
+    for name in partners.taken_back:
+        identity = partners.call.identities.get((name, ()))
+        made = (call.function for call in recording.calls if identity in call.result_identities.values())
+        is_computed = any(is_gradient_word(base_name(function)) for function in made)
+        if not (is_upstream_word(name) or is_gradient_word(name) or parameter_of(name) or is_computed):
+            return False
+    return True
 
 
 def _is_named_so(reading: Reading) -> bool:

@@ -23,6 +23,8 @@ from gradcheck.script.source.syntax import Function
 
 # of the outputs to which what is taken back may belong
 _MOST_READINGS = 4
+# of a value, that somebody moves an entry by who takes finite differences
+_ASIDE = 1e-4
 _ANY: Any = object()
 
 
@@ -149,12 +151,12 @@ class _Links:
         return Rebuilt(dict if isinstance(value, dict) else _as_list if isinstance(value, list) else _as_tuple, parts)
 
     def _equal(self, value: np.ndarray[Any, Any]) -> Spot | None:
-        """Return what has the same numbers, if these are no constant."""
+        """Return what has the same numbers, if these are no constant; a step of finite differences aside."""
         if value.size < 2 or np.all(value == value.flat[0]):
             return None
         spots = [*self._returned(), *(Spot(n, leaf.path) for n, leaf in _all_leaves(self._first.arguments))]
         places = [*spots, *(Spot(n, leaf.path, False) for n, leaf in _all_leaves(self._read))]
-        return next((spot for spot in places if np.array_equal(np.asarray(self._now(spot)), value)), None)
+        return next((spot for spot in places if _is_equal(np.asarray(self._now(spot)), value)), None)
 
     def _same_number(self, value: Any, shown: str) -> Spot | None:
         """Return the one number among the arguments that is the same; of several, the one of the same name."""
@@ -203,6 +205,12 @@ class _Links:
 
     def _is_output(self, spot: Spot) -> bool:
         return spot.name is None and is_numeric(follow(self._first.result, spot.path))
+
+
+def _is_equal(one: np.ndarray[Any, Any], other: np.ndarray[Any, Any]) -> bool:
+    if one.shape != other.shape or one.dtype.kind != "f" or other.dtype.kind != "f":
+        return np.array_equal(one, other)
+    return bool(np.allclose(one, other, rtol=0.0, atol=_ASIDE * float(np.max(np.abs(other), initial=0.0))))
 
 
 def _all_leaves(variables: Mapping[str, Any]) -> list[tuple[str, Leaf]]:

@@ -444,3 +444,44 @@ for epoch in range(20):
 def test_a_training_of_right_layers_is_no_match_without_its_loss(tmp_path, first):
     result = check(tmp_path, layer(WITHOUT_LOSS, db="g.sum(0)", slope="(1 - self.out ** 2)", first=first))
     assert result.verdict in ("inconclusive", "error")
+
+
+BESIDE_A_LOSS = """
+import numpy as np
+rng = np.random.default_rng(0)
+class Softmax:
+    def forward(self, x):
+        e = np.exp(x - x.max(axis=1, keepdims=True))
+        return e / e.sum(axis=1, keepdims=True)
+    def grad_x(self, x, TAKEN):
+        y = self.forward(x)
+        return FACTOR * y * (TAKEN - np.sum(TAKEN * y, axis=1, keepdims=True))
+class Entropy:
+    def forward(self, y, t):
+        return float(-np.sum(t * np.log(y + 1e-8)))
+    def grad_x(self, y, t):
+        return -t / (y + 1e-8)
+def slopes(f, x, eps=1e-6):
+    found = np.zeros_like(x)
+    for i in np.ndindex(x.shape):
+        old = x[i]
+        x[i] = old + eps; up = f(x)
+        x[i] = old - eps; down = f(x)
+        x[i] = old
+        found[i] = (up - down) / (2 * eps)
+    return found
+soft, entropy = Softmax(), Entropy()
+x, up = rng.normal(size=(2, 5)), rng.normal(size=(2, 5))
+print(np.abs(slopes(lambda z: np.sum(soft.forward(z) * up), x.copy()) - soft.grad_x(x, up)).max())
+y, t = soft.forward(rng.normal(size=(4, 5))), np.eye(5)[[0, 2, 1, 4]]
+print(np.abs(slopes(lambda z: entropy.forward(z, t), y.copy()) - entropy.grad_x(y, t)).max())
+"""
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [("1", "match"), ("(1 + y)", "mismatch")])
+@pytest.mark.parametrize("taken", ["dout", "upstream"])
+def test_targets_are_not_taken_back(tmp_path, factor, verdict, taken):
+    """The slope of a loss is no layer, whatever the layer is like whose output it is of."""
+    result = check_only(tmp_path, BESIDE_A_LOSS.replace("TAKEN", taken).replace("FACTOR", factor))
+    assert verdicts(result) == {"Softmax.grad_x.x": verdict}
+    assert any("not checked: Entropy.grad_x" in note for note in result.notes)
