@@ -285,6 +285,12 @@ def test_what_is_no_notebook_in_python_is_refused(tmp_path, capfd, text, slug, l
     assert capfd.readouterr() == ("", "")
 
 
+def test_python_under_the_name_of_another_kernel_is_read(tmp_path):
+    path = tmp_path / "net.ipynb"
+    path.write_text(notebook("x = 1", language_info={"name": "octave", "file_extension": ".py"}), encoding="utf-8")
+    assert SourceFile.read(path).text.strip() == "x = 1"
+
+
 def test_a_notebook_that_is_not_utf_8_is_refused(tmp_path):
     path = tmp_path / "net.ipynb"
     path.write_bytes(notebook("x = 'ä'").encode("latin-1"))
