@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import inspect
 import math
 import signal
 import sys
@@ -10,7 +11,7 @@ import threading
 import time
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -129,6 +130,20 @@ class Recording:
     def of(self, name: str) -> tuple[Call, ...]:
         """Return the recorded calls of a function or rounds of a loop."""
         return tuple(call for call in self.calls if call.function == name)
+
+
+def _enclosed(variables: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the variables of functions around that the functions among some variables see beside these."""
+    found: dict[str, Any] = {}
+    pending = [value for value in variables.values() if isinstance(value, types.FunctionType)]
+    while pending:
+        function = pending.pop()
+        for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+            if name not in found and name not in variables and not name.startswith("__"):
+                with suppress(ValueError):  # it may not have a value yet
+                    found[name] = cell.cell_contents
+                    pending += [found[name]] if isinstance(found[name], types.FunctionType) else []
+    return found
 
 
 class OutOfTime(BaseException):
@@ -275,6 +290,8 @@ class Recorder:
             self.calls.append(self._call(loop, variables))
 
     def _call(self, function: str, arguments: dict[str, Any]) -> Call:
+        if sys._getframe(2).f_code.co_flags & inspect.CO_NESTED:
+            arguments = {**_enclosed(arguments), **arguments}
         own, shared = self._copier.copy(arguments, module_variables(self.namespace))
         return Call(function, self.counts[function], own, shared, RandomState.capture())
 

@@ -11,7 +11,7 @@ import copy
 import inspect
 import sys
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -35,20 +35,29 @@ def regions(source: SourceFile, function: Function) -> Iterator[Region]:
         yield from _above(source, function, _DEPTH)
     else:
         # its variables are those of the function around it, which only loops in there share
-        inside = [loop for loop in source.loops if loop.function == function.outer]
-        yield from (loop for loop in inside if function.short_name in loop.round_calls)
+        inside = [
+            loop
+            for loop in source.loops
+            if loop.function is not None and function.outer in (loop.function, loop.function.outer)
+        ]
+        yield from _innermost_first(loop for loop in inside if function.short_name in loop.round_calls)
     yield function
 
 
 def _above(source: SourceFile, function: Function, depth: int) -> Iterator[Region]:
-    for loop in source.loops:
-        if function.short_name in loop.round_calls and has_rounds(loop):
-            yield loop
+    calling = (loop for loop in source.loops if function.short_name in loop.round_calls and has_rounds(loop))
+    yield from _innermost_first(calling)
     callers = [f for f in source.functions.values() if function.short_name in f.calls and f is not function]
     for caller in callers:
         if depth and can_be_replayed(caller) and not _in_a_loop(source, caller, function):
             yield from _above(source, caller, depth - 1)
             yield caller
+
+
+def _innermost_first(loops: Iterable[Loop]) -> list[Loop]:
+    """Return loops with those in others before these: what the outer one calls as well may be for display."""
+    found = list(loops)
+    return sorted(found, key=lambda loop: -sum(loop.node in ast.walk(other.node) for other in found))
 
 
 def _in_a_loop(source: SourceFile, caller: Function, function: Function) -> bool:
@@ -157,16 +166,36 @@ def _as_function(
 ) -> ast.ClassDef:
     """Return a class with statements of a function as one of its own, so that closures find their variables.
 
-    Functions that are defined inside of the function are defined again, so that they see these variables, too.
+    Functions that are defined inside of the function, and those beside it that it calls in a function around both, are
+    defined again, so that they see these variables, too.
     """
     outer: list[ast.stmt] = [copy.deepcopy(s) for s in function.statements if isinstance(s, ast.Global)]
     outer += [definition(f) for f in source.functions.values() if f.outer == function]
+    outer += [definition(f) for f in _beside(source, function) if _declared(f) <= set(names)]
     head = ast.parse(f"def {_NAME}({', '.join(names)}): pass").body[0]
     holder = ast.parse(f"class {owner}: pass").body[0]
     if isinstance(head, ast.FunctionDef) and isinstance(holder, ast.ClassDef):
         head.body = [*outer, *body]
         holder.body = [head]
     return cast(ast.ClassDef, holder)
+
+
+def _beside(source: SourceFile, function: Function) -> list[Function]:
+    """Return the functions beside one in a function around them that it calls, directly or not."""
+    others = [f for f in source.functions.values() if function.outer is not None and f.outer == function.outer]
+    found: list[Function] = []
+    pending = [function]
+    while pending:
+        mentioned = pending.pop().names
+        more = [f for f in others if f.short_name in mentioned and f not in found and f is not function]
+        found += more
+        pending += more
+    return found
+
+
+def _declared(function: Function) -> set[str]:
+    """Return the variables of functions around it that a function assigns."""
+    return {name for s in function.statements if isinstance(s, ast.Nonlocal) for name in s.names}
 
 
 def _passed(function: Function) -> list[str]:

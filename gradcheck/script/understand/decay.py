@@ -37,6 +37,8 @@ def with_and_without_decay(backward: Backward, loss: LossExpression) -> list[Bac
 def _decay(backward: Backward, pair: GradientMap, *, inferred: bool) -> str | None:
     """Return by what a parameter is multiplied in its change or gradient, if that makes it smaller."""
     found = pair.update.decay if pair.update is not None and backward.kind is Kind.CHANGE else None
+    if found is None and backward.kind is Kind.CHANGE:
+        found = _shrunk_apart(backward, pair)
     if found is None and inferred:
         found = _through_names(backward, pair)
     if found is None:
@@ -48,6 +50,16 @@ def _decay(backward: Backward, pair: GradientMap, *, inferred: bool) -> str | No
         return found
     growing = 1.0 if backward.kind is Kind.CHANGE or pair.adds else -1.0
     return found if is_numeric(value) and np.all(growing * np.asarray(value) <= 0) else None
+
+
+def _shrunk_apart(backward: Backward, pair: GradientMap) -> str | None:
+    """Return by what a parameter is multiplied in a statement of its own: ``W *= 1 - rate * decay``."""
+    names = {pair.slot.name} if pair.update is None else {pair.slot.name, pair.update.target}
+    for statement in backward.function.statements:
+        match statement:
+            case ast.AugAssign(target, ast.Mult(), value) if ast.unparse(target) in names:
+                return f"({ast.unparse(value)}) - 1"
+    return None
 
 
 def _through_names(backward: Backward, pair: GradientMap) -> str | None:

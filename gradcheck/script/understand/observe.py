@@ -25,7 +25,7 @@ from gradcheck.script.replay.units import Unit, moved_base, moved_by
 from gradcheck.script.source.file import SourceFile
 from gradcheck.script.source.names import base_name, fold, is_gradient_word, loss_rank, parameter_of
 from gradcheck.script.source.syntax import Function, Loop, assigned_names, flat_targets
-from gradcheck.script.source.updates import Motion, Update, moves_in, updates_of
+from gradcheck.script.source.updates import Motion, Update, hands_on, moves_in, updates_of
 from gradcheck.script.understand.candidates import is_handed_nothing_computed
 from gradcheck.script.understand.drivers import drivers, roles
 from gradcheck.script.understand.losses import reached
@@ -203,6 +203,9 @@ def _moving(recording: Recording, backward: Backward) -> Backward:
     kept |= {name for name in backward.unmoved if name in found and found[name].drives}
     pairs = [pair for pair in backward.pairs if pair.slot.name in kept]
     small = {_container(p.slot) for p in pairs if p.slot.path and found[p.slot.name].is_step}
+    # what a call makes of itself goes on from where it was, however far
+    steps = [s for s in backward.function.statements if isinstance(s, ast.Assign) and hands_on(s)]
+    handed = {ast.unparse(step.targets[0]) for step in steps}
     return replace(
         backward,
         pairs=tuple(
@@ -211,7 +214,7 @@ def _moving(recording: Recording, backward: Backward) -> Backward:
             if pair.update is not None
             or found[pair.slot.name].is_step
             or _container(pair.slot) in small
-            or pair.slot.name in backward.unmoved
+            or pair.slot.name in backward.unmoved | handed
         ),
         driving=frozenset(name for name in kept if found[name].drives),
     )
