@@ -30,7 +30,7 @@ def step_size(recording: Recording, backward: Backward) -> tuple[float, str] | N
     """
     try:
         found = list(_factors(recording, backward))
-        if not found or len({value for value, _ in found}) > 1 or _remembers(recording, backward):
+        if not found or len({value for value, _ in found}) > 1 or goes_on(recording, backward):
             return None
     except Exception:  # noqa: BLE001 - code may raise anything at other numbers
         return None
@@ -69,10 +69,17 @@ def _is_small(value: Any) -> bool:
     return isinstance(value, float | np.floating) and _SMALLEST <= abs(float(value)) <= _LARGEST
 
 
-def _remembers(recording: Recording, backward: Backward) -> bool:
-    """Whether a second step depends on what the first one has left, beside the parameters."""
+def goes_on(recording: Recording, backward: Backward) -> bool:
+    """Whether a second step depends on what the first one has left, beside the parameters: on a velocity, say."""
     if len(backward.moments) < 2:
         return False
+    try:
+        return _remembers(recording, backward)
+    except Exception:  # noqa: BLE001 - code may raise anything at other numbers
+        return False
+
+
+def _remembers(recording: Recording, backward: Backward) -> bool:
     first, second = backward.moments[:2]
     own = {(pair.slot.variable, pair.slot.path) for pair in backward.pairs}
     left = [

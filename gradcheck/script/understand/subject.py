@@ -33,7 +33,7 @@ from gradcheck.script.understand.losses import (
 )
 from gradcheck.script.understand.observe import observed
 from gradcheck.script.understand.scale import Scale
-from gradcheck.script.understand.step_size import step_size
+from gradcheck.script.understand.step_size import goes_on, step_size
 from gradcheck.script.understand.trend import course_of
 from gradcheck.script.understand.unchecked import Unchecked, left_out, other_parameters, standing_still
 
@@ -403,8 +403,11 @@ def _subject(recording: Recording, backward: Backward, overrides: Overrides, rej
                 choice = _more_plausible(choice, implied)
     if choice is None:
         return None
-    if choice.scale is None and choice.backward.kind is Kind.CHANGE and choice.loss.near:
-        choice = _with_step_size(recording, choice)
+    if choice.backward.kind is Kind.CHANGE and not choice.agreement:
+        if choice.scale is None and choice.loss.near:
+            choice = _with_step_size(recording, choice)
+        elif choice.scale is not None and goes_on(recording, choice.backward):
+            choice = replace(choice, scale=None)
     if choice.scale is None:
         rejected.add(choice.loss, "has no gradient that the parameters are moved along by plain steps")
         return None

@@ -1,0 +1,240 @@
+"""Steps in forms that no update statement has: how large they are, what they move, and what they leave where it is."""
+
+from __future__ import annotations
+
+import pytest
+
+from script_runs import check_only, verdicts
+
+DATA = """
+import numpy as np
+rng = np.random.default_rng(0)
+X, Y = rng.normal(size=(18, 3)), rng.normal(size=18)
+"""
+
+FLAT = (
+    DATA
+    + """
+theta = rng.normal(size=4)
+rate = 0.05
+for epoch in range(20):
+    r = X @ theta[:3] + theta[3] - Y
+    loss = np.mean(r ** 2)
+    dw, db = 2 * X.T @ r / len(Y), FACTOR * r.mean()
+    theta = np.concatenate([theta[:3] - rate * dw, np.ravel(theta[3] - rate * db)])
+    print(epoch, loss)
+"""
+)
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [("2", "match"), ("-1", "mismatch")])
+def test_parameters_in_one_row_are_moved_by_what_is_joined_anew(tmp_path, factor, verdict):
+    result = check_only(tmp_path, FLAT.replace("FACTOR", factor))
+    assert verdicts(result) == {"theta": verdict}
+    assert any("0.05 down the gradient" in note for note in result.notes)
+
+
+def test_steps_that_go_on_from_earlier_ones_have_no_size(tmp_path):
+    """A wrong gradient cannot be told from a velocity, and is not called wrong."""
+    text = (
+        FLAT.replace("FACTOR", "-1")
+        .replace("epoch in", "epoch in")
+        .replace("rate = 0.05", "rate, v = 0.05, np.zeros(4)")
+    )
+    text = text.replace(
+        "    theta = np.concatenate([theta[:3] - rate * dw, np.ravel(theta[3] - rate * db)])",
+        "    v = np.concatenate([0.9 * v[:3] - rate * np.sign(dw), np.ravel(0.9 * v[3] - rate * np.sign(db))])\n"
+        "    theta = np.add(theta, v)",
+    )
+    assert check_only(tmp_path, text).error.slug == "no-loss"
+
+
+REBUILT = (
+    DATA
+    + """
+layers = [(rng.normal(size=(3, 4)), np.zeros(4)), (rng.normal(size=(4,)), np.zeros(1))]
+for epoch in range(20):
+    h = np.tanh(X @ layers[0][0] + layers[0][1])
+    r = h @ layers[1][0] + layers[1][1] - Y
+    loss = np.mean(r ** 2)
+    g = 2 * r / len(Y)
+    back = np.outer(g, layers[1][0]) * (1 - h ** 2)
+    first = [X.T @ back, back.sum(axis=0)]
+    last = [h.T @ g * FACTOR, g.sum(keepdims=True)]
+    layers = [
+        (layers[0][0] - 0.1 * first[0], layers[0][1] - 0.1 * first[1]),
+        (layers[1][0] - 0.1 * last[0], layers[1][1] - 0.1 * last[1]),
+    ]
+    print(loss)
+"""
+)
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [("1", "match"), ("0", "mismatch"), ("h.mean()", "mismatch")])
+def test_lists_of_tuples_are_made_anew(tmp_path, factor, verdict):
+    found = verdicts(check_only(tmp_path, REBUILT.replace("FACTOR", factor)))
+    assert found.pop("layers[1][0]") == verdict
+    assert set(found.values()) == {"match"}
+    assert len(found) == 3
+
+
+DECLARED = (
+    DATA
+    + """
+w, b, offset = rng.normal(size=3), 0.5, 0.1
+def loss():
+    return np.mean((X @ w + b + offset - Y) ** 2)
+def step(rate):
+    DECLARATION
+    r = X @ w + b + offset - Y
+    w = w - rate * 2 * X.T @ r / len(Y)
+    ALSO
+for epoch in range(20):
+    step(0.1)
+    print(loss())
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("declaration", "also", "expected"),
+    [
+        ("global w, b", "b = b - rate * 2 * r.mean()", {"w": "match", "b": "match"}),
+        ("global w, b", "pass", {"w": "match", "b": "mismatch"}),
+        ("global w", "pass", {"w": "match"}),
+    ],
+    ids=["moved", "forgotten", "never meant"],
+)
+def test_what_is_declared_and_not_moved_has_a_gradient_of_zero(tmp_path, declaration, also, expected):
+    text = DECLARED.replace("DECLARATION", declaration).replace("ALSO", also)
+    assert verdicts(check_only(tmp_path, text)) == expected
+
+
+HANDED_BACK = (
+    DATA
+    + """
+def train(w, b, rate=0.1):
+    for epoch in range(20):
+        r = X @ w + b - Y
+        loss = np.mean(r ** 2)
+        w -= rate * 2 * X.T @ r / len(Y)
+        ALSO
+        print(loss)
+    return RESULT
+ASSIGNED = train(rng.normal(size=3), np.array([0.5]))
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("also", "result", "expected"),
+    [
+        ("b -= rate * 2 * r.mean()", "w, b", {"w": "match", "b": "match"}),
+        ("pass", "w, b", {"w": "match", "b": "mismatch"}),
+        ("pass", "w", {"w": "match"}),
+    ],
+    ids=["moved", "forgotten", "never meant"],
+)
+def test_what_a_training_hands_back_and_does_not_move_has_a_gradient_of_zero(tmp_path, also, result, expected):
+    text = HANDED_BACK.replace("ALSO", also).replace("RESULT", result).replace("ASSIGNED", result)
+    assert verdicts(check_only(tmp_path, text)) == expected
+
+
+BATCHES = (
+    DATA
+    + """
+w, b = rng.normal(size=3), 0.5
+for epoch in range(6):
+    order = rng.permutation(len(X))
+    for start in range(0, len(X), 8):
+        at = order[start:start + 8]
+        out = X[at] @ w + b
+        delta = out - Y[at]
+        w -= 0.1 * X[at].T @ delta / len(at)
+        b -= 0.1 * FACTOR * delta.mean()
+print(w, b)
+"""
+)
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [("1", "match"), ("-0.5", "mismatch")])
+def test_the_last_batch_may_be_smaller(tmp_path, factor, verdict):
+    """Means over 8, 8 and 2 samples are no multiples of one sum."""
+    result = check_only(tmp_path, BATCHES.replace("FACTOR", factor))
+    assert verdicts(result) == {"w": "match", "b": verdict}
+    assert any("per sample" in note for note in result.notes)
+
+
+SHRUNK = (
+    DATA
+    + """
+w, b = rng.normal(size=3), 0.5
+rate = 0.1
+for epoch in range(20):
+    r = X @ w + b - Y
+    loss = np.mean(r ** 2)
+    w *= 1 SIGN rate * 0.01
+    w -= rate * 2 * X.T @ r / len(Y)
+    b -= rate * 2 * r.mean()
+    print(loss)
+"""
+)
+
+
+@pytest.mark.parametrize(("sign", "verdict"), [("-", "match"), ("+", "mismatch")])
+def test_decay_in_a_statement_of_its_own(tmp_path, sign, verdict):
+    assert verdicts(check_only(tmp_path, SHRUNK.replace("SIGN", sign))) == {"w": verdict, "b": "match"}
+
+
+CLOSURE = (
+    DATA
+    + """
+def model(X, Y):
+    w, b = rng.normal(size=3), 0.5
+    def forward(X):
+        return X @ w + b
+    def cost(out, Y):
+        return np.mean((out - Y) ** 2)
+    def backward(X, Y, out, rate):
+        nonlocal w, b
+        r = 2 * (out - Y) / len(Y)
+        w = w - rate * X.T @ r
+        b = b - rate * FACTOR * r.sum()
+    def train(rate=0.1):
+        for epoch in range(20):
+            out = forward(X)
+            print(cost(out, Y))
+            backward(X, Y, out, rate)
+    return train
+model(X, Y)()
+"""
+)
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [("1", "match"), ("-1", "mismatch")])
+def test_functions_beside_each_other_share_what_they_enclose(tmp_path, factor, verdict):
+    """The loop mentions none of the parameters."""
+    assert verdicts(check_only(tmp_path, CLOSURE.replace("FACTOR", factor))) == {"w": "match", "b": verdict}
+
+
+SHOWN = (
+    DATA
+    + """
+p = {"w": rng.normal(size=3), "b": 0.5}
+def loss_and_grads(X, Y, p):
+    r = X @ p["w"] + p["b"] - Y
+    return np.mean(r ** 2), {"w": 2 * X.T @ r / len(Y), "b": FACTOR * r.mean()}
+for epoch in range(6):
+    for start in range(0, 18, 6):
+        loss, grads = loss_and_grads(X[start:start + 6], Y[start:start + 6], p)
+        for key in p:
+            p[key] = p[key] - 0.1 * grads[key]
+    print(loss_and_grads(X, Y, p)[0])
+"""
+)
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [("2", "match"), ("-1", "mismatch")])
+def test_the_inner_loop_trains_where_the_outer_one_shows_the_loss(tmp_path, factor, verdict):
+    found = verdicts(check_only(tmp_path, SHOWN.replace("FACTOR", factor)))
+    assert found == {"p['w']": "match", "p['b']": verdict}
