@@ -254,7 +254,7 @@ def _check(stage: Stage, subject: Subject, request: Request, done: int) -> Check
     search = BRIEF if done or time.process_time() - before > QUICK_SECONDS else THOROUGH
 
     def gradient(values: Mapping[str, Any]) -> dict[str, Any]:
-        return fitted({name: np.asarray(value) / scale for name, value in raw(values).items()}, values, growing)
+        return fitted({name: np.asarray(value) / scale + 0.0 for name, value in raw(values).items()}, values, growing)
 
     if subject.backward.is_narrow:
         result = _check_in_double(stage, subject, request, done, gradient(stage.parameters), search)

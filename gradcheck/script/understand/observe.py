@@ -126,11 +126,10 @@ def _in_region(recording: Recording, blank: Backward, read: frozenset[str], most
     example = replace(_example(blank, sight.variables))
     blank = replace(blank, example=example, updates=moves_in(recording.source.tree))
     unmoved = _stepped_without_moving(blank, places, sight)
-    if sight.changed:
-        sight = replace(sight, changed=sight.changed | unmoved, floats=sight.floats | unmoved)
-    names = frozenset(sight.names.get(number, places[number].name) for number in unmoved)
-    changed = replace(blank, pairs=_changed(recording, places, sight, unmoved), unmoved=names)
-    moving = _moving(recording, changed)
+    moving = _with_unmoved(recording, blank, places, sight, unmoved)
+    if left := _left_behind(places, sight, moving) - unmoved:
+        moving = _with_unmoved(recording, blank, places, sight, unmoved | left)
+    names = moving.unmoved
     kept = replace(blank, pairs=_kept(recording, blank, places, sight))
     moved_on = {pair.slot.name for pair in moving.pairs}
     stepped = names | {pair.slot.name for pair in kept.pairs if _is_fresh(pair, sight.fresh)} & moved_on
@@ -138,6 +137,43 @@ def _in_region(recording: Recording, blank: Backward, read: frozenset[str], most
         yield _named_alike(backward)
     if moving.pairs and (backward := _living(recording, moving, sight.fresh, names)) is not None:
         yield backward
+
+
+def _with_unmoved(
+    recording: Recording, blank: Backward, places: Sequence[Slot], sight: Sight, unmoved: frozenset[int]
+) -> Backward:
+    """Return what some code moves, with some places that it is to move, and does not."""
+    if sight.changed:
+        sight = replace(sight, changed=sight.changed | unmoved, floats=sight.floats | unmoved)
+    names = frozenset(sight.names.get(number, places[number].name) for number in unmoved)
+    return _moving(recording, replace(blank, pairs=_changed(recording, places, sight, unmoved), unmoved=names))
+
+
+def _left_behind(places: Sequence[Slot], sight: Sight, moving: Backward) -> frozenset[int]:
+    """Return the places that stand still, though what is beside them in two ways is moved: layer and kind of parameter.
+
+    A bias of the same layer, and weights of the other layers, say that these weights are to be moved, too. Nothing of a
+    layer that is kept as it is moves.
+    """
+    moved_on = [_position(pair.slot) for pair in moving.pairs]
+    found = set()
+    for number, slot in enumerate(places):
+        own = _position(slot)
+        if number in sight.changed or len(own) < 2 or np.asarray(slot.leaf.value).dtype.kind not in _FRACTIONS:
+            continue
+        ways = [
+            [k for k, (a, b) in enumerate(zip(own, other, strict=True)) if a != b]
+            for other in moved_on
+            if len(other) == len(own)
+        ]
+        if len({way[0] for way in ways if len(way) == 1}) > 1:
+            found.add(number)
+    return frozenset(found)
+
+
+def _position(slot: Slot) -> tuple[object, ...]:
+    """Return the variable that a place lies in, and the steps to it."""
+    return (slot.variable, *(step.key for step in slot.path))
 
 
 def _stepped_without_moving(blank: Backward, places: Sequence[Slot], sight: Sight) -> frozenset[int]:

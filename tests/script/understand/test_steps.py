@@ -238,3 +238,42 @@ for epoch in range(6):
 def test_the_inner_loop_trains_where_the_outer_one_shows_the_loss(tmp_path, factor, verdict):
     found = verdicts(check_only(tmp_path, SHOWN.replace("FACTOR", factor)))
     assert found == {"p['w']": "match", "p['b']": verdict}
+
+
+LAYERS = (
+    DATA
+    + """
+weights, biases = [rng.normal(size=(3, 4)), rng.normal(size=4)], [np.zeros(4), np.zeros(1)]
+for epoch in range(20):
+    h = np.tanh(X @ weights[0] + biases[0])
+    r = h @ weights[1] + biases[1] - Y
+    loss = np.mean(r ** 2)
+    g = 2 * r / len(Y)
+    back = np.outer(g, weights[1]) * (1 - h ** 2)
+    weights[1] = weights[1] - 0.1 * h.T @ g
+    biases[1] = biases[1] - 0.1 * g.sum(keepdims=True)
+    FIRST
+    print(loss)
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("first", "expected"),
+    [
+        ("weights[0] -= 0.1 * X.T @ back; biases[0] -= 0.1 * back.sum(axis=0)", {"match"}),
+        ("biases[0] -= 0.1 * back.sum(axis=0)", {"match", "mismatch"}),
+    ],
+    ids=["moved", "forgotten"],
+)
+def test_weights_whose_bias_is_moved_are_to_be_moved(tmp_path, first, expected):
+    found = verdicts(check_only(tmp_path, LAYERS.replace("FIRST", first)))
+    assert set(found.values()) == expected
+    assert len(found) == 4
+    assert [name for name, verdict in found.items() if verdict == "mismatch"] in ([], ["weights[0]"])
+
+
+def test_a_layer_that_is_kept_as_it_is_is_not_called_wrong(tmp_path):
+    result = check_only(tmp_path, LAYERS.replace("FIRST", "pass"))
+    assert verdicts(result) == {"weights[1]": "match", "biases[1]": "match"}
+    assert {row.name for row in result.unchecked} == {"weights[0]", "biases[0]"}
