@@ -15,9 +15,10 @@ from gradcheck.errors import ScriptError
 from gradcheck.numerics.arrays import FloatArray
 from gradcheck.script.record.instrument import can_be_replayed
 from gradcheck.script.record.run import Recording
+from gradcheck.script.record.wrapped import plain
 from gradcheck.script.replay.backward import Backward
 from gradcheck.script.replay.outputs import Kind
-from gradcheck.script.replay.pairing import GradientMap
+from gradcheck.script.replay.pairing import GradientMap, Slot
 from gradcheck.script.replay.stage import LossExpression
 from gradcheck.script.source.names import base_name, fold
 from gradcheck.script.understand.agreement import agreement, own_ratio, proportional_at_each
@@ -65,8 +66,9 @@ def steps_astray(
                 continue
             if choice is None or choice.scale is None or not choice.agreement:
                 continue
-            known = {_base(name) for name in (*right, *way.unmoved)}
-            names = [name for name in choice.backward.names if _base(name) in known]
+            same = _same(backward, way)
+            known = {name for name, other in same.items() if other in right} | way.unmoved
+            names = [name for name in choice.backward.names if name in known]
             astray = frozenset(name for name in names if _is_astray(choice, choice.scale, name))
             return Applied(choice, choice.scale, astray) if astray else None
     return None
@@ -81,14 +83,17 @@ def more_of_round(
     """
     if backward.handed or backward.is_round:
         return None
-    wanted = {_base(name) for name in backward.names}
     own = [way for way in moving if way.function is backward.function and way.region is backward.region]
     for way in (*own, *_rounds(recording, backward, moving)):
         is_own = way.function is backward.function
         if len(way.pairs) <= len(backward.pairs) or not (is_own or _is_called_once(recording, backward, way)):
             continue
         found = following(recording, way)
-        if found is None or len(found.pairs) <= len(backward.pairs) or not wanted <= {_base(n) for n in found.names}:
+        if (
+            found is None
+            or len(found.pairs) <= len(backward.pairs)
+            or len(_same(backward, found)) < len(backward.pairs)
+        ):
             continue
         reading = found if is_own else _from_inside(backward, way, found.pairs, found.beside)
         try:
@@ -115,14 +120,13 @@ def insides(recording: Recording, way: Backward) -> Iterator[Backward]:
 
 def _rounds(recording: Recording, backward: Backward, moving: Sequence[Backward]) -> list[Backward]:
     """Return the rounds that call some code and move all of its parameters, the shortest first."""
-    wanted = {_base(name) for name in backward.names}
     found = [
         way
         for way in moving
         if (way.function is not backward.function or way.unmoved)
         and way.function is way.region
-        and wanted <= {_base(name) for name in way.names}
         and _contains(recording, way, backward)
+        and len(_same(backward, way)) == len(backward.pairs)
     ]
     return sorted(found, key=lambda way: (way.function.node.end_lineno or 0) - way.function.line)
 
@@ -137,9 +141,9 @@ def _readings(
     recording: Recording, backward: Backward, loss: LossExpression, way: Backward
 ) -> Iterator[tuple[Backward, list[LossExpression]]]:
     """Return the ways to look at a round: with the losses that it sees, and with the loss in what it calls."""
-    wanted = {_base(name) for name in (*backward.names, *way.unmoved)}
-    pairs = tuple(pair for pair in way.pairs if _base(pair.slot.name) in wanted)
-    beside = (*way.beside, *(pair for pair in way.pairs if _base(pair.slot.name) not in wanted))
+    wanted = {*_same(backward, way), *way.unmoved}
+    pairs = tuple(pair for pair in way.pairs if pair.slot.name in wanted)
+    beside = (*way.beside, *(pair for pair in way.pairs if pair.slot.name not in wanted))
     if _is_called_once(recording, backward, way):
         yield _from_inside(backward, way, pairs, beside), [loss]
     else:
@@ -188,5 +192,24 @@ def _is_multiple(value: FloatArray, of: FloatArray) -> bool:
     return float(np.linalg.norm(rest)) <= _LEFT_OVER * float(np.linalg.norm(value))
 
 
-def _base(name: str) -> str:
-    return fold(base_name(name))
+def _same(backward: Backward, way: Backward) -> dict[str, str]:
+    """Return the parameters of a round that some code inside of it has as well, with the names that it has for them."""
+    found: dict[str, str] = {}
+    for pair in backward.pairs:
+        alike = [other.slot for other in way.pairs if other.slot.name not in found and _is_same(pair.slot, other.slot)]
+        if alike:
+            found[alike[0].name] = pair.slot.name
+    return found
+
+
+def _is_same(one: Slot, other: Slot) -> bool:
+    """Whether two places hold one parameter: by what lies there, or by their names where that tells nothing."""
+    here, there = (np.asarray(plain(slot.leaf.value), dtype=float) for slot in (one, other))
+    if here.size > 1 and (np.ptp(here) > 0 or np.ptp(there) > 0):
+        return np.array_equal(here, there)
+    return _within(one.name) == _within(other.name) and here.shape == there.shape
+
+
+def _within(name: str) -> str:
+    """Return a name without the object that it begins with, which each function has its own name for."""
+    return fold(name.partition(".")[2] or base_name(name))

@@ -113,6 +113,11 @@ class Choice:
         return cls(backward, loss, scale, seen, common_constant(backward, probes)[1], tuple(probes))
 
     @property
+    def is_of_no_known_size(self) -> bool:
+        """Whether the steps are multiples of the gradient by a factor that nothing in the code explains."""
+        return self.backward.kind is Kind.CHANGE and self.scale is not None and not self.scale.text
+
+    @property
     def agreement(self) -> int:
         """For how many parameters the gradients agree."""
         return self.seen.count
@@ -174,6 +179,8 @@ def choose_loss(
             different.append((way, loss, probes))
     different = [choice for choice in different if _is_plausible(*choice, rejected)]
     choices = _wholes(backward, [Choice.of(*one) for one in different])
+    # which factor the number of samples makes is not left open where the steps have a size
+    choices = [choice for choice in choices if not (is_per_sample(choice.loss) and choice.is_of_no_known_size)]
     # of all that may be a parameter, half have to speak for a loss that is not written down
     reached = {name for names, _ in usable for name in names}
     choices = [choice for choice in choices if not choice.loss.is_implied or 2 * _speaking(choice) >= len(reached)]

@@ -163,7 +163,11 @@ def understand(recording: Recording, overrides: Overrides) -> tuple[Subject, ...
         followed = search.best([b for way in moving if (b := following(recording, way)) is not None])
         subjects = followed if followed and (followed[0].agreement or not subjects) else subjects
         if not subjects:
-            subjects = search.best([inner for way in moving for inner in insides(recording, way)])
+            inner = search.best([inside for way in moving for inside in insides(recording, way)])
+            # there, no name says whether the loss is to be made small: it has to explain everything, or to fall
+            subjects = [
+                s for s in inner if loss_rank(s.loss.name) or s.scale.value < 0 or set(s.backward.names) <= s.seen
+            ]
     if not subjects:
         unfit = [one for one in search.refused if one[1].slug == "bad-input"]
         if unfit:
