@@ -160,7 +160,14 @@ def _from_inside(
 ) -> Backward:
     """Return a round, of which the loss is computed by what it calls."""
     return replace(
-        backward, pairs=pairs, beside=beside, region=way.region, moments=way.moments, is_round=True, driving=way.driving
+        backward,
+        pairs=pairs,
+        beside=beside,
+        region=way.region,
+        moments=way.moments,
+        is_round=True,
+        driving=way.driving,
+        unmoved=way.unmoved,
     )
 
 

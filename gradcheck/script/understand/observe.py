@@ -180,18 +180,27 @@ def _stepped_without_moving(blank: Backward, places: Sequence[Slot], sight: Sigh
     """Return the places that each round steps, or is to step, from its text, and that have not moved: by zero, then."""
     always = [update for s in _unconditional(blank.function.node.body) for update in updates_of(s)]
     steps = {update.target for update in always if update.exact and not update.counts}
-    steps |= meant_to_move(blank.function)
+    meant = meant_to_move(blank.function)
     return frozenset(
         number
         for number, slot in enumerate(places)
         if number not in sight.changed
         and np.asarray(slot.leaf.value).dtype.kind in _FRACTIONS
-        and steps & {sight.names.get(number, ""), slot.name}
+        and {sight.names.get(number, ""), slot.name} & (steps | meant if _is_as_begun(slot) else steps)
     )
 
 
+def _is_as_begun(slot: Slot) -> bool:
+    """Whether a place holds what a bias begins with: zeros, or an array of equal numbers. Data and settings do not."""
+    value = np.asarray(plain(slot.leaf.value), dtype=float)
+    return not np.any(value) if value.size == 1 else bool(np.ptp(value) == 0)
+
+
 def meant_to_move(code: Function | Loop) -> set[str]:
-    """Return what a function says it assigns, or hands back as it does what it moves, and never assigns to."""
+    """Return what a function says it assigns, or hands back as it does what it moves, and never assigns to.
+
+    Many declare what they only read, so this alone says little.
+    """
     function = code if isinstance(code, Function) else code.function
     if function is None:
         return set()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -227,9 +227,13 @@ def _as_applied(recording: Recording, subject: Subject, moving: Sequence[Backwar
     if applied is None:
         return subject
     choice = applied.choice
-    names = ", ".join(f"`{name}`" for name in sorted(applied.astray))
-    are = "are" if len(applied.astray) > 1 else "is"
-    remark = f"`{backward.function.name}` computes the right gradients, and {names} {are} moved along something else"
+    still = choice.backward.unmoved & applied.astray
+    said = [
+        f"{_listed(names)} {'are' if len(names) > 1 else 'is'} {how}"
+        for names, how in ((applied.astray - still, "moved along something else"), (still, "not moved"))
+        if names
+    ]
+    remark = f"`{backward.function.name}` computes the right gradients, and {', and '.join(said)}"
     return replace(
         subject,
         backward=choice.backward,
@@ -239,6 +243,10 @@ def _as_applied(recording: Recording, subject: Subject, moving: Sequence[Backwar
         seen=choice.seen.names,
         remark=remark,
     )
+
+
+def _listed(names: Iterable[str]) -> str:
+    return ", ".join(f"`{name}`" for name in sorted(names))
 
 
 def _with_steps_that_follow(recording: Recording, subject: Subject, moving: Sequence[Backward]) -> Subject:

@@ -81,7 +81,7 @@ def test_lists_of_tuples_are_made_anew(tmp_path, factor, verdict):
 DECLARED = (
     DATA
     + """
-w, b, offset = rng.normal(size=3), 0.5, 0.1
+w, b, offset = rng.normal(size=3), 0.0, 0.1
 def loss():
     return np.mean((X @ w + b + offset - Y) ** 2)
 def step(rate):
@@ -102,8 +102,9 @@ for epoch in range(20):
         ("global w, b", "b = b - rate * 2 * r.mean()", {"w": "match", "b": "match"}),
         ("global w, b", "pass", {"w": "match", "b": "mismatch"}),
         ("global w", "pass", {"w": "match"}),
+        ("global w, b, X, Y, offset", "b = b - rate * 2 * r.mean()", {"w": "match", "b": "match"}),
     ],
-    ids=["moved", "forgotten", "never meant"],
+    ids=["moved", "forgotten", "never meant", "only read"],
 )
 def test_what_is_declared_and_not_moved_has_a_gradient_of_zero(tmp_path, declaration, also, expected):
     text = DECLARED.replace("DECLARATION", declaration).replace("ALSO", also)
@@ -121,7 +122,7 @@ def train(w, b, rate=0.1):
         ALSO
         print(loss)
     return RESULT
-ASSIGNED = train(rng.normal(size=3), np.array([0.5]))
+ASSIGNED = train(rng.normal(size=3), np.array([0.0]))
 """
 )
 
