@@ -39,6 +39,8 @@ class Backward:
         The names of what it moves that was seen to decide how things move.
     unmoved : frozenset of str
         The names of what it is to move, from its text, and does not.
+    remade : tuple of GradientMap
+        What it sets anew in each round, and what decides how things move until then.
     beside : tuple of GradientMap
         Other parameters that it moves: a loss has to be read before these are moved, too.
     handed : bool
@@ -57,6 +59,7 @@ class Backward:
     shared: bool = False
     driving: frozenset[str] = frozenset()
     unmoved: frozenset[str] = frozenset()
+    remade: tuple[GradientMap, ...] = ()
     beside: tuple[GradientMap, ...] = ()
     handed: bool = False
     is_round: bool = False

@@ -26,6 +26,7 @@ from gradcheck.script.understand.clipping import clip_bounds
 from gradcheck.script.understand.followed import following
 from gradcheck.script.understand.loss_choice import Choice, Rejected, choose_loss
 from gradcheck.script.understand.losses import loss_candidates, reached, unique_losses
+from gradcheck.script.understand.probing import Prober
 from gradcheck.script.understand.scale import Scale
 
 # of what is left, that the parameter does not explain
@@ -72,6 +73,42 @@ def steps_astray(
             astray = frozenset(name for name in names if _is_astray(choice, choice.scale, name))
             return Applied(choice, choice.scale, astray) if astray else None
     return None
+
+
+def set_to_steps(
+    recording: Recording, backward: Backward, loss: LossExpression, scale: Scale, moving: Sequence[Backward]
+) -> tuple[Backward, GradientMap] | None:
+    """Return a parameter that a round sets to what it is to add to it: ``b = -rate * db`` for ``b += -rate * db``.
+
+    Its new value is that multiple of the slopes of the loss which the steps of the others are. It comes with the round
+    that shows this.
+    """
+    if backward.kind is not Kind.CHANGE:
+        return None
+    for way in moving:
+        if not way.remade or not (way.region is backward.region or _contains(recording, way, backward)):
+            continue
+        for pair in way.remade:
+            own = way.function is backward.function and way.region is backward.region
+            pairs = (*backward.pairs, pair) if own else (*way.pairs, pair)
+            whole = replace(backward, pairs=pairs) if own else _from_inside(backward, way, pairs, way.beside)
+            if _is_set_to_step(
+                recording, replace(whole, pairs=(pair,), beside=(*whole.beside, *pairs[:-1])), loss, scale
+            ):
+                return whole, pair
+    return None
+
+
+def _is_set_to_step(recording: Recording, alone: Backward, loss: LossExpression, scale: Scale) -> bool:
+    try:
+        probes = Prober(recording, alone, [loss]).probe(alone, loss)
+    except Exception:  # noqa: BLE001 - the user's functions may raise anything at other parameters
+        return False
+    slopes = [one for probe in probes for one in probe.parameters]
+    new = np.concatenate([one.analytic + one.decays[0] for one in slopes])
+    steps = scale.value * np.concatenate([one.numerical for one in slopes])
+    size = float(np.max(np.abs(steps), initial=0.0))
+    return size > 0 and np.allclose(new, steps, rtol=_LEFT_OVER, atol=_LEFT_OVER * size)
 
 
 def more_of_round(

@@ -251,17 +251,19 @@ def _moving(recording: Recording, backward: Backward) -> Backward:
     # what a call makes of itself goes on from where it was, however far
     steps = [s for s in backward.function.statements if isinstance(s, ast.Assign) and hands_on(s)]
     handed = {ast.unparse(step.targets[0]) for step in steps}
+    stepped_pairs = tuple(
+        pair
+        for pair in pairs
+        if pair.update is not None
+        or found[pair.slot.name].is_step
+        or _container(pair.slot) in small
+        or pair.slot.name in backward.unmoved | handed
+    )
     return replace(
         backward,
-        pairs=tuple(
-            pair
-            for pair in pairs
-            if pair.update is not None
-            or found[pair.slot.name].is_step
-            or _container(pair.slot) in small
-            or pair.slot.name in backward.unmoved | handed
-        ),
+        pairs=stepped_pairs,
         driving=frozenset(name for name in kept if found[name].drives),
+        remade=tuple(p for p in pairs if found[p.slot.name].drives and all(p is not other for other in stepped_pairs)),
     )
 
 

@@ -18,7 +18,7 @@ from gradcheck.script.source.file import SourceFile
 from gradcheck.script.source.names import base_name, fold, is_gradient_word, is_maximised, loss_rank
 from gradcheck.script.source.syntax import Function, Loop
 from gradcheck.script.understand.agreement import agreement, likeness, own_ratio
-from gradcheck.script.understand.applied import insides, more_of_round, steps_astray
+from gradcheck.script.understand.applied import insides, more_of_round, set_to_steps, steps_astray
 from gradcheck.script.understand.candidates import find_backwards, missing, narrowed, not_found, read_variables
 from gradcheck.script.understand.complaints import no_gradient, no_loss, not_repeatable, several_objects
 from gradcheck.script.understand.followed import following
@@ -192,6 +192,7 @@ def understand(recording: Recording, overrides: Overrides) -> tuple[Subject, ...
     if left_out(recording, [(subject.backward, subject.loss) for subject in found], moving):
         found = [_widened(recording, subject, moving) for subject in found]
     found = [_with_steps_that_follow(recording, _as_applied(recording, subject, moving), moving) for subject in found]
+    found = [_with_what_is_set(recording, subject, moving) for subject in found]
     still = tuple(row for subject in found for row in standing_still(recording, subject.backward, subject.loss))
     left = still + left_out(recording, [(subject.backward, subject.loss) for subject in found], moving)
     told = {row.name for subject in found for row in subject.unchecked}
@@ -243,6 +244,16 @@ def _as_applied(recording: Recording, subject: Subject, moving: Sequence[Backwar
         seen=choice.seen.names,
         remark=remark,
     )
+
+
+def _with_what_is_set(recording: Recording, subject: Subject, moving: Sequence[Backward]) -> Subject:
+    """Return a subject with a parameter that is set to its step, and not moved by it."""
+    found = set_to_steps(recording, subject.backward, subject.loss, subject.scale, moving)
+    if found is None:
+        return subject
+    backward, pair = found
+    remark = f"`{pair.slot.name}` is set to its step, which each round should add to it"
+    return replace(subject, backward=backward, remark=subject.remark or remark)
 
 
 def _listed(names: Iterable[str]) -> str:

@@ -278,3 +278,30 @@ def test_a_layer_that_is_kept_as_it_is_is_not_called_wrong(tmp_path):
     result = check_only(tmp_path, LAYERS.replace("FIRST", "pass"))
     assert verdicts(result) == {"weights[1]": "match", "biases[1]": "match"}
     assert {row.name for row in result.unchecked} == {"weights[0]", "biases[0]"}
+
+
+SET = (
+    DATA
+    + """
+w, b, v = rng.normal(size=3), 0.5, 0.0
+for epoch in range(20):
+    r = X @ w + b - Y
+    loss = np.mean(r ** 2)
+    w += -0.1 * 2 * X.T @ r / len(Y)
+    STEP
+    print(loss)
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("step", "expected"),
+    [
+        ("b += -0.1 * 2 * r.mean()", {"w": "match", "b": "match"}),
+        ("b = -0.1 * 2 * r.mean()", {"w": "match", "b": "mismatch"}),
+        ("b = 0.9 * np.cos(epoch)", {"w": "match"}),
+    ],
+    ids=["added", "set", "something else"],
+)
+def test_what_is_set_to_its_step_is_wrong(tmp_path, step, expected):
+    assert verdicts(check_only(tmp_path, SET.replace("STEP", step))) == expected
