@@ -378,7 +378,8 @@ class _Search:
         source, subjects, notes = self.recording.source, list(found), []
         for backward in sorted(returned, key=self._order):
             function = backward.function
-            others = [subject.backward.function for subject in subjects]
+            seen = [code for s in subjects for code in (s.backward.function, s.backward.stepping)]
+            others = [code for code in seen if isinstance(code, Function | Loop)]
             if backward.shared or any(
                 function is other or function.name in reached(source, other) or other.name in reached(source, function)
                 for other in others
