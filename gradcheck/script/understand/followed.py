@@ -69,7 +69,9 @@ def following(recording: Recording, way: Backward) -> Backward | None:
         living = [(one, sign) for one, sign in along if one.is_living]
         # a plain first step, or one with momentum, is a multiple of its gradient
         multiples = [(one, sign) for one, sign in living if _is_multiple(steps[name], one.values)]
-        living = multiples or living
+        # where all entries have one sign at all points, this says nothing
+        both = np.any(steps[name] > 0) and np.any(steps[name] < 0)
+        living = multiples or (living if both else [])
         if living and all(_is_same(living[0][0], one) for one, _ in living):
             found[name] = living[0]
         else:

@@ -425,7 +425,8 @@ def _subject(recording: Recording, backward: Backward, overrides: Overrides, rej
             implied = _implied_loss(recording, backward)
             if not is_certain or (implied is not None and implied.seen.is_whole):
                 choice = _more_plausible(choice, implied)
-    if choice is None:
+    if choice is None or any(choice.loss.text in pair.output.labels for pair in choice.backward.pairs):
+        # what is returned is the loss itself, whatever the function is called
         return None
     if choice.backward.kind is Kind.CHANGE and not choice.agreement:
         if choice.scale is None and choice.loss.near:

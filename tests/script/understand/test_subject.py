@@ -1049,3 +1049,34 @@ print(deep.cost(np.array([0.5, -0.3]), np.array([0.4])))
 def test_a_second_network_of_another_depth_is_no_moment_of_the_first(delta, verdict, tmp_path):
     result = check(tmp_path, TWO_DEPTHS.format(delta=delta), strict=True)
     assert (result.error, result.verdict) == (None, verdict)
+
+
+LOSS_ONLY = (
+    DATA
+    + """
+class Net:
+    def __init__(self):
+        self.a, self.c = -0.7, -0.5
+        self.v = {}
+    def loss_and_grads(self):
+        r = self.a * X[:, 0] + self.c - Y
+        loss = np.mean(r ** 2)
+        self.grad_a, self.grad_c = 2 * np.mean(r * X[:, 0]), FACTOR * np.mean(r)
+        return loss
+    def move(self, key, value, by):
+        self.v[key] = 0.9 * self.v.get(key, 0.0) - 0.1 * by
+        return value + self.v[key]
+net = Net()
+for i in range(20):
+    loss = net.loss_and_grads()
+    net.a = net.move("a", net.a, net.grad_a)
+    net.c = net.move("c", net.c, net.grad_c)
+    print(loss)
+"""
+)
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [("2", "match"), ("-1", "mismatch")])
+def test_a_function_that_is_called_after_gradients_may_return_the_loss(tmp_path, factor, verdict):
+    found = verdicts(check(tmp_path, LOSS_ONLY.replace("FACTOR", factor), fix=False))
+    assert sorted(found.values()) == sorted(["match", verdict])
