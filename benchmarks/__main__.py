@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import click
@@ -14,6 +15,10 @@ from benchmarks import units as unit_benchmark
 from benchmarks import verdicts as verdict_benchmark
 from benchmarks.mutants.scripts import networks as all_networks
 from benchmarks.peers import PEERS
+from benchmarks.rewrites import report as rewrite_benchmark
+from benchmarks.rewrites.fixtures import fixtures as all_fixtures
+from benchmarks.rewrites.kinds import KINDS
+from benchmarks.rewrites.trial import drawn as drawn_rewrites
 
 
 @click.group()
@@ -124,6 +129,55 @@ def repairs(
     for line in repair_benchmark.table(results):
         click.echo(line)
     raise SystemExit(any(trial.fails_elsewhere for trial in results))
+
+
+def _fixtures(_context: click.Context, _parameter: click.Parameter, value: tuple[str, ...]) -> list[str]:
+    known = {name: {name, name.rpartition("/")[2]} for name in (fixture.name for fixture in all_fixtures())}
+    if unknown := set(value).difference(*known.values()):
+        raise click.BadParameter(f"no fixture is called {', '.join(sorted(unknown))}")
+    return [name for name, both in known.items() if not value or both & set(value)]
+
+
+@main.command()
+@click.option("--seed", default=0, show_default=True, help="Decides what is drawn, and each rewrite.")
+@click.option("--count", type=click.IntRange(1), help="Number of rewrites; by default, one for each fixture and kind.")
+@click.option("--kind", "kinds", metavar="KIND", multiple=True, type=click.Choice(list(KINDS)), help="Only this kind.")
+@click.option("--only", metavar="FIXTURE", multiple=True, callback=_fixtures, help="Only of this fixture: buggy/NAME.")
+@click.option("--causes", is_flag=True, help="Look for causes, and compare the lines that are blamed; takes longer.")
+@click.option("--jobs", default=2, show_default=True, type=click.IntRange(1), help="Check N at the same time.")
+@click.option(
+    "--keep", metavar="FOLDER", type=click.Path(file_okay=False, path_type=Path), help="Keep the rewritten scripts."
+)
+@click.option(
+    "--json", "file", metavar="FILE", type=click.Path(dir_okay=False, path_type=Path), help="Write all answers there."
+)
+def rewrites(
+    seed: int,
+    count: int | None,
+    kinds: tuple[str, ...],
+    only: list[str],
+    causes: bool,
+    jobs: int,
+    keep: Path | None,
+    file: Path | None,
+) -> None:
+    """Rewrite the fixtures in ways that change nothing; count the answers that change.
+
+    A rewrite counts if it prints what the fixture prints. Verdict, wrong parameters and the lines in which their
+    gradients are computed are compared.
+    """
+    chosen = {name: kind for name, kind in KINDS.items() if not kinds or name in kinds}
+    draws = drawn_rewrites(only, chosen, count or len(only) * len(chosen), seed)
+    results = []
+    for trial in rewrite_benchmark.trials(draws, all_fixtures(), jobs, causes=causes, kept=keep):
+        results.append(trial)
+        for line in rewrite_benchmark.difference(trial) if trial.different else ():
+            click.echo(line)
+    click.echo(f"\n{len(draws)} rewrites of {len({draw.fixture for draw in draws})} fixtures, seed {seed}\n")
+    click.echo(rewrite_benchmark.table(results))
+    click.echo(f"\n{rewrite_benchmark.share(results)}")
+    if file is not None:
+        file.write_text(json.dumps(rewrite_benchmark.fields(results, seed), indent=1) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":
