@@ -142,7 +142,7 @@ def test_every_kind_has_a_property():
     assert set(PROPERTIES) == set(KINDS)
 
 
-@pytest.mark.parametrize("turn", range(3))
+@pytest.mark.parametrize("turn", range(2))
 @pytest.mark.parametrize("kind", HERE)
 def test_rewrite_prints_the_same_and_has_its_property(kind, turn, small, forks, tmp_path):
     found = safe(Draw(SMALL.name, kind, turn, 0), KINDS[kind], small, forks, tmp_path)
