@@ -19,6 +19,8 @@ from gradcheck.script.record.objects import own_attributes
 from gradcheck.script.record.wrapped import is_pandas
 
 _ATOMS = (types.ModuleType, types.FunctionType, types.BuiltinFunctionType, type)
+# they hold nothing, cannot change, and are most of what lists of numbers and words lead to
+_PLAIN = frozenset({int, float, complex, bool, str, bytes, type(None), np.float64, np.float32, np.int64, np.bool_})
 
 
 class Copier:
@@ -131,12 +133,12 @@ class _Memory:
 
 
 def reachable(roots: Iterable[object], keep: Set[int] = frozenset()) -> Iterator[object]:
-    """Return every object within reach of some roots, once, but for those whose identities are in `keep`."""
+    """Return every object within reach of some roots, once, but for plain values and identities that are in `keep`."""
     seen: set[int] = set(keep)
     pending = list(roots)
     while pending:
         value = pending.pop()
-        if id(value) not in seen and not isinstance(value, _ATOMS):
+        if type(value) not in _PLAIN and id(value) not in seen and not isinstance(value, _ATOMS):
             seen.add(id(value))
             yield value
             pending.extend(_parts(value))

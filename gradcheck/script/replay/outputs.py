@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from gradcheck.script.record.leaves import Leaf, leaves
 from gradcheck.script.record.run import Call
 from gradcheck.script.source.file import SourceFile
-from gradcheck.script.source.syntax import Function, called_name, flat_targets
+from gradcheck.script.source.syntax import Function, called_name, flat_targets, walk
 
 RESULT = "result"
 
@@ -68,7 +68,7 @@ def outputs(source: SourceFile, function: Function, call: Call) -> list[Output]:
 
 
 def _call_targets(source: SourceFile, function: Function) -> Iterator[ast.expr]:
-    for node in ast.walk(source.tree):
+    for node in walk(source.tree):
         match node:
             case ast.Assign([target, *_], ast.Call() as call) if called_name(call) == function.short_name:
                 yield target

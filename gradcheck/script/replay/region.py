@@ -18,7 +18,7 @@ from typing import Any, cast
 from gradcheck.script.record.instrument import HOOK, WithoutYields, can_be_replayed, definition, has_rounds, stopping
 from gradcheck.script.replay.layer import Layer, Scene
 from gradcheck.script.source.file import SourceFile
-from gradcheck.script.source.syntax import Function, Loop
+from gradcheck.script.source.syntax import Function, Loop, walk
 from gradcheck.script.source.updates import updates_of
 
 Region = Function | Loop | Layer
@@ -57,7 +57,7 @@ def _above(source: SourceFile, function: Function, depth: int) -> Iterator[Regio
 def _innermost_first(loops: Iterable[Loop]) -> list[Loop]:
     """Return loops with those in others before these: what the outer one calls as well may be for display."""
     found = list(loops)
-    return sorted(found, key=lambda loop: -sum(loop.node in ast.walk(other.node) for other in found))
+    return sorted(found, key=lambda loop: -sum(loop.node in walk(other.node) for other in found))
 
 
 def _in_a_loop(source: SourceFile, caller: Function, function: Function) -> bool:

@@ -10,7 +10,7 @@ from gradcheck.script.replay.outputs import possible_labels
 from gradcheck.script.replay.region import regions
 from gradcheck.script.source.file import SourceFile
 from gradcheck.script.source.names import base_name, fold, is_gradient_word, parameter_of
-from gradcheck.script.source.syntax import Function, Loop, assigned_names
+from gradcheck.script.source.syntax import Function, Loop, assigned_names, walk
 from gradcheck.script.source.updates import Update, hands_on, moves_in, updates_in, updates_of
 
 Unit = Function | Loop
@@ -97,7 +97,7 @@ def _stores_gradients(unit: Unit, words: set[str]) -> bool:
 
 
 def _all_names(source: SourceFile) -> Iterator[str]:
-    for node in ast.walk(source.tree):
+    for node in walk(source.tree):
         match node:
             case ast.Name(name) | ast.Attribute(_, name) | ast.arg(name) | ast.Constant(str(name)):
                 yield name

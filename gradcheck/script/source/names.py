@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 
 _PREFIX = re.compile(
     r"^(?:d(?:loss|cost|error|err|j|l|e)_?d_?|(?:gradients?|grads?|deltas?|nablas?|partial|deriv(?:ative)?|der|del)_?|[dg]_?)(?=\w)",
@@ -30,6 +31,7 @@ _STEP_SIZE = re.compile(
 )
 
 
+@lru_cache(maxsize=65536)
 def base_name(name: str) -> str:
     """Return the part of a name that says which parameter it is: ``W1`` of ``self.W1`` and ``params['W1']``.
 
@@ -58,6 +60,7 @@ def parameter_of(label: str) -> list[str]:
     return [name for name in found if name]
 
 
+@lru_cache(maxsize=65536)
 def is_gradient_word(name: str) -> bool:
     """Whether a name (of a function, a container, a variable) says that it is about gradients."""
     return bool(_GRADIENT_WORD.search(base_name(name)))

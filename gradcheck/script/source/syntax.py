@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 # decorators of methods that are read like attributes
 PROPERTIES = frozenset({"property", "cached_property", "functools.cached_property"})
@@ -36,13 +36,13 @@ class Code:
     @cached_property
     def names(self) -> frozenset[str]:
         """Every name and dotted name that the body mentions."""
-        nodes = (node for statement in self.node.body for node in ast.walk(statement))
+        nodes = (node for statement in self.node.body for node in walk(statement))
         return frozenset(ast.unparse(node) for node in nodes if isinstance(node, ast.Name | ast.Attribute))
 
     @cached_property
     def calls(self) -> frozenset[str]:
         """The names of the functions and methods that the body calls, without what stands before the dot."""
-        nodes = (node for statement in self.node.body for node in ast.walk(statement))
+        nodes = (node for statement in self.node.body for node in walk(statement))
         return frozenset(called_name(node) for node in nodes if isinstance(node, ast.Call))
 
     def assignments(self, name: str) -> list[ast.Assign | ast.AugAssign | ast.AnnAssign]:
@@ -181,6 +181,12 @@ def assigned_names(statement: ast.Assign | ast.AugAssign | ast.AnnAssign) -> set
     return found
 
 
+@lru_cache(maxsize=4096)
+def walk(node: ast.AST) -> tuple[ast.AST, ...]:
+    """Return a node and all below it, of a tree that is not changed any more: it is asked for many times."""
+    return tuple(ast.walk(node))
+
+
 def flat_targets(target: ast.expr) -> list[ast.expr]:
     """Return the elements of a (nested) tuple or list target, or the target itself."""
     if isinstance(target, ast.Tuple | ast.List):
@@ -190,7 +196,7 @@ def flat_targets(target: ast.expr) -> list[ast.expr]:
 
 def loaded_names(expression: ast.expr) -> set[str]:
     """Return the names and dotted names that an expression reads."""
-    return {ast.unparse(node) for node in ast.walk(expression) if isinstance(node, ast.Name | ast.Attribute)}
+    return {ast.unparse(node) for node in walk(expression) if isinstance(node, ast.Name | ast.Attribute)}
 
 
 def functions_in(

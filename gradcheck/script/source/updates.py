@@ -6,9 +6,10 @@ import ast
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from gradcheck.script.source.names import is_step_size
-from gradcheck.script.source.syntax import called_name, loaded_names
+from gradcheck.script.source.syntax import called_name, loaded_names, walk
 
 # the attribute of an assignment whose result becomes the value of another variable, by the name of what it assigns to
 MOVED_AS = "moved_as"
@@ -72,14 +73,16 @@ class Motion:
         return self.factor is not None and math.isclose(abs(self.factor), 1, rel_tol=1e-6)
 
 
+@lru_cache(maxsize=4096)
 def updates_in(tree: ast.AST) -> tuple[Update, ...]:
     """Return all statements of a script that add a step to something, or subtract it."""
-    return tuple(update for node in ast.walk(tree) for update in updates_of(node) if update.exact)
+    return tuple(update for node in walk(tree) for update in updates_of(node) if update.exact)
 
 
+@lru_cache(maxsize=4096)
 def moves_in(tree: ast.AST) -> tuple[Update, ...]:
     """Return also the statements that add a step to a part of something, or to each of its elements."""
-    return tuple(update for node in ast.walk(tree) for update in updates_of(node))
+    return tuple(update for node in walk(tree) for update in updates_of(node))
 
 
 def updates_of(node: ast.AST) -> Iterator[Update]:
@@ -136,7 +139,7 @@ def hands_on(statement: ast.stmt) -> bool:
         case ast.Assign([target], ast.Call(_, arguments) as call):
             name = ast.unparse(target)
             others = {ast.unparse(part) for part in arguments if not isinstance(part, ast.Constant)}
-            inside = (node for node in ast.walk(call) if isinstance(node, ast.BinOp))
+            inside = (node for node in walk(call) if isinstance(node, ast.BinOp))
             return (name in others and len(others) > 1) or any(_adds_to(node, name) for node in inside)
     return False
 

@@ -24,7 +24,7 @@ from gradcheck.script.replay.units import moved_bases
 from gradcheck.script.request import Overrides
 from gradcheck.script.source.file import SourceFile
 from gradcheck.script.source.names import base_name, fold
-from gradcheck.script.source.syntax import Function
+from gradcheck.script.source.syntax import Function, walk
 from gradcheck.script.source.updates import updates_in
 from gradcheck.script.understand.motion import motion_of, slot_value
 
@@ -108,7 +108,7 @@ def is_handed_nothing_computed(recording: Recording, backward: Backward) -> bool
 
 def _trained_in(function: Function) -> set[str]:
     """Return what a function moves in a loop of its own: what it returns for that is no gradient."""
-    loops = [part for part in ast.walk(function.node) if isinstance(part, ast.For | ast.While)]
+    loops = [part for part in walk(function.node) if isinstance(part, ast.For | ast.While)]
     updates = [update for loop in loops for update in updates_in(loop) if not update.counts]
     return {update.target for update in updates}
 

@@ -11,7 +11,7 @@ import numpy as np
 from gradcheck.checker.result import CheckResult, ParameterResult, Reason, Verdict
 from gradcheck.script.replay.backward import Backward
 from gradcheck.script.source.file import SourceFile
-from gradcheck.script.source.syntax import called_name
+from gradcheck.script.source.syntax import called_name, walk
 
 _CLIPS = {"clip", "clip_by_value", "clamp"}
 _SAME = 1e-9
@@ -25,7 +25,7 @@ def clip_bounds(source: SourceFile, backward: Backward) -> frozenset[float]:
 
 
 def _arguments(tree: ast.AST) -> Iterator[ast.expr]:
-    for node in ast.walk(tree):
+    for node in walk(tree):
         if isinstance(node, ast.Call) and called_name(node) in _CLIPS:
             yield from (*node.args[-2:], *(keyword.value for keyword in node.keywords))
 

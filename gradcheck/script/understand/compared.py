@@ -12,7 +12,7 @@ import numpy as np
 from gradcheck.script.record.handed import Handed, Target
 from gradcheck.script.record.leaves import Path, is_numeric
 from gradcheck.script.record.run import Call, Recording
-from gradcheck.script.source.syntax import Function, called_name, own_statements
+from gradcheck.script.source.syntax import Function, called_name, own_statements, walk
 from gradcheck.script.understand.handed_pair import Given, HandedPair
 from gradcheck.script.understand.whose import own_function
 
@@ -119,7 +119,7 @@ class _Comparison:
                         self._compare(self._of(child))
 
     def _bind(self, target: ast.expr, tags: set[str]) -> None:
-        for node in ast.walk(target):
+        for node in walk(target):
             if isinstance(node, ast.Name):
                 self._tags[node.id] = tags
 

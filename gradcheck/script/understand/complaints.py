@@ -17,7 +17,7 @@ from gradcheck.script.source.callers import caller_of
 from gradcheck.script.source.file import SourceFile, local_modules
 from gradcheck.script.source.names import base_name, fold, loss_rank
 from gradcheck.script.source.place import DOT
-from gradcheck.script.source.syntax import Function, called_name
+from gradcheck.script.source.syntax import Function, called_name, walk
 from gradcheck.script.understand.loss_choice import Rejected
 
 _SHOWN = 4
@@ -84,8 +84,8 @@ def _nothing_calls(recording: Recording, uncalled: list[Function]) -> ScriptErro
 
 def _call_of(source: SourceFile, outermost: list[Function]) -> str:
     """Say that functions were not called: by nothing, or by a line that was not reached."""
-    inside = {id(node) for function in source.functions.values() for node in ast.walk(function.node)}
-    outside = [node for node in ast.walk(source.tree) if isinstance(node, ast.Call) and id(node) not in inside]
+    inside = {id(node) for function in source.functions.values() for node in walk(function.node)}
+    outside = [node for node in walk(source.tree) if isinstance(node, ast.Call) and id(node) not in inside]
     for function in outermost:
         for node in outside:
             if called_name(node) == function.short_name:

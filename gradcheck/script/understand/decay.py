@@ -14,7 +14,7 @@ from gradcheck.script.replay.backward import Backward
 from gradcheck.script.replay.outputs import Kind
 from gradcheck.script.replay.pairing import GradientMap
 from gradcheck.script.replay.stage import LossExpression
-from gradcheck.script.source.syntax import Code
+from gradcheck.script.source.syntax import Code, walk
 from gradcheck.script.source.updates import coefficient
 
 _DEEPEST = 4
@@ -131,7 +131,7 @@ def _computed(code: Code, name: str, start: ast.expr | None = None) -> ast.expr 
 
 def _targets(statement: ast.stmt) -> set[str]:
     """Return what is assigned to in a statement or in those inside of it, as it is written."""
-    inner = (node for node in ast.walk(statement) if isinstance(node, ast.Name | ast.Attribute | ast.Subscript))
+    inner = (node for node in walk(statement) if isinstance(node, ast.Name | ast.Attribute | ast.Subscript))
     return {ast.unparse(node) for node in inner if isinstance(node.ctx, ast.Store)}
 
 

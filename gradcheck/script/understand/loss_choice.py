@@ -20,7 +20,7 @@ from gradcheck.script.replay.perturb import assign, moved, put_back
 from gradcheck.script.replay.stage import LossExpression, Stage
 from gradcheck.script.replay.units import moved_base
 from gradcheck.script.source.names import fold, loss_rank, parameter_of
-from gradcheck.script.source.syntax import loaded_names
+from gradcheck.script.source.syntax import loaded_names, walk
 from gradcheck.script.understand.agreement import (
     Agreement,
     agreement,
@@ -271,7 +271,7 @@ def _proves_itself(choice: Choice, pair: GradientMap) -> bool:
 
 
 def _mentioned(expression: ast.expr) -> set[str]:
-    nodes = ast.walk(expression)
+    nodes = walk(expression)
     return {ast.unparse(node) for node in nodes if isinstance(node, ast.Name | ast.Attribute | ast.Subscript)}
 
 

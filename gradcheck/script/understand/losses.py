@@ -29,6 +29,7 @@ from gradcheck.script.source.syntax import (
     called_name,
     flat_targets,
     loaded_names,
+    walk,
 )
 from gradcheck.script.source.updates import updates_of
 
@@ -61,10 +62,8 @@ def unique_losses(candidates: Sequence[LossExpression]) -> list[LossExpression]:
 
 def _summands(code: Function | Loop) -> set[str]:
     """Return what code adds up to a total in its inner loops: what was added last is not the loss, the total is."""
-    loops = [
-        node for statement in code.node.body for node in ast.walk(statement) if isinstance(node, ast.For | ast.While)
-    ]
-    inside = [node for loop in loops for node in ast.walk(loop)]
+    loops = [node for statement in code.node.body for node in walk(statement) if isinstance(node, ast.For | ast.While)]
+    inside = [node for loop in loops for node in walk(loop)]
     begun = {
         name for s in code.statements if isinstance(s, ast.Assign) and s not in inside for name in assigned_names(s)
     }
@@ -267,7 +266,7 @@ def _told(source: SourceFile, backward: Backward) -> Iterator[LossExpression]:
     """Return the expressions that the script prints, collects or adds up under the name of a loss."""
     nodes = [backward.function.node, backward.region.node]
     known = _known(source, backward)
-    for node in (inner for outer in nodes for inner in ast.walk(outer)):
+    for node in (inner for outer in nodes for inner in walk(outer)):
         for name, expression in _named_expressions(node):
             plain = isinstance(expression, ast.Name | ast.Constant | ast.Attribute)
             moves = _moves(source, expression)
@@ -284,7 +283,7 @@ def _named_expressions(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
         case ast.Call(ast.Attribute(holder, "append"), [value]):
             yield ast.unparse(holder), value
         case ast.Call(ast.Name("print"), arguments):
-            parts = [part for argument in arguments for part in ast.walk(argument)]
+            parts = [part for argument in arguments for part in walk(argument)]
             words = [part.value for part in parts if isinstance(part, ast.Constant) and isinstance(part.value, str)]
             name = next((w for text in words for w in re.findall(r"[A-Za-z_]+", text) if loss_rank(w)), "")
             for argument in arguments:
@@ -382,9 +381,7 @@ def _residual_lines(function: Function | Loop) -> Iterator[tuple[str, str, int]]
     plain = [s for s in function.statements if not isinstance(s, ast.For | ast.While | ast.If | ast.With)]
     for statement in plain:
         for node in (
-            ()
-            if any(True for _ in updates_of(statement)) and isinstance(statement, ast.Assign)
-            else ast.walk(statement)
+            () if any(True for _ in updates_of(statement)) and isinstance(statement, ast.Assign) else walk(statement)
         ):
             match node:
                 case ast.BinOp(left, ast.Sub(), right) if not isinstance(left, ast.Constant):
@@ -394,7 +391,7 @@ def _residual_lines(function: Function | Loop) -> Iterator[tuple[str, str, int]]
 def _called_for(function: Function | Loop, name: str) -> list[str]:
     """Return the names of the functions whose calls give a variable its value."""
     values = [s.value for s in function.assignments(name) if s.value is not None]
-    return [called_name(node) for value in values for node in ast.walk(value) if isinstance(node, ast.Call)]
+    return [called_name(node) for value in values for node in walk(value) if isinstance(node, ast.Call)]
 
 
 def _is_scalar(value: Any) -> bool:
@@ -420,7 +417,7 @@ def _around(source: SourceFile, backward: Backward) -> Iterator[LossExpression]:
     if region is backward.function:
         return
     owner = region.function if isinstance(region, Loop) else region
-    for statement in ast.walk(region.node):
+    for statement in walk(region.node):
         if isinstance(statement, ast.Assign):
             for name in assigned_names(statement) - loaded_names(statement.value):  # not what adds up over rounds
                 if loss_rank(name) and name.isidentifier():
@@ -431,12 +428,12 @@ def _around(source: SourceFile, backward: Backward) -> Iterator[LossExpression]:
 
 def _prepares(source: SourceFile, backward: Backward, value: ast.expr) -> bool:
     """Whether what computes a loss also keeps, in attributes, what the backward function works with."""
-    called = {called_name(node) for node in ast.walk(value) if isinstance(node, ast.Call)}
+    called = {called_name(node) for node in walk(value) if isinstance(node, ast.Call)}
     first = [f for f in source.functions.values() if f.short_name in called]
     functions = [*first, *(source.functions[name] for f in first for name in reached(source, f))]
     kept = {name for f in functions for s in f.statements for name in _attribute_targets(s)}
     moved = _moved(backward)
-    return bool((kept - moved) & {ast.unparse(n) for n in ast.walk(backward.function.node) if _is_read(n)})
+    return bool((kept - moved) & {ast.unparse(n) for n in walk(backward.function.node) if _is_read(n)})
 
 
 def _is_read(node: ast.AST) -> bool:
@@ -494,7 +491,7 @@ def _with_arguments_of_others(source: SourceFile, backward: Backward, loss: Func
     """
     required = _required(loss)
     known = _known(source, backward)
-    for node in (n for statement in backward.function.node.body for n in ast.walk(statement)):
+    for node in (n for statement in backward.function.node.body for n in walk(statement)):
         if not isinstance(node, ast.Call) or any(isinstance(a, ast.Starred) for a in node.args):
             continue
         for other in (f for f in source.functions.values() if f.short_name == called_name(node) and f is not loss):
@@ -607,15 +604,15 @@ def _callee(function: Function | Loop, loss: Function) -> str | None:
 
 def _written_calls(source: SourceFile, loss: Function) -> list[str]:
     if loss.is_property:
-        read = [n for n in ast.walk(source.tree) if isinstance(n, ast.Attribute) and n.attr == loss.short_name]
+        read = [n for n in walk(source.tree) if isinstance(n, ast.Attribute) and n.attr == loss.short_name]
         return list(dict.fromkeys(ast.unparse(node) for node in read if isinstance(node.ctx, ast.Load)))
-    calls = [n for n in ast.walk(source.tree) if isinstance(n, ast.Call) and called_name(n) == loss.short_name]
+    calls = [n for n in walk(source.tree) if isinstance(n, ast.Call) and called_name(n) == loss.short_name]
     return list(dict.fromkeys(ast.unparse(call) for call in calls if not _moves(source, call)))
 
 
 def _moves(source: SourceFile, expression: ast.expr) -> bool:
     """Whether an expression calls a function that moves parameters: what it returns is no function of them."""
-    called = {called_name(node) for node in ast.walk(expression) if isinstance(node, ast.Call)}
+    called = {called_name(node) for node in walk(expression) if isinstance(node, ast.Call)}
     first = [f for f in source.functions.values() if f.short_name in called]
     names = {f.name for f in first} | {name for f in first for name in reached(source, f)}
     everything = (s for name in names for s in source.functions[name].statements)
@@ -636,7 +633,7 @@ def may_depend(source: SourceFile, backward: Backward, loss: LossExpression) -> 
     called = [f for f in source.functions.values() if f.short_name in mentioned]
     everything = [*called, *(source.functions[name] for f in called for name in reached(source, f))]
     for function in everything:
-        inside = list(ast.walk(function.node))
+        inside = list(walk(function.node))
         own = {node.id for node in inside if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
         own -= {name for node in inside if isinstance(node, ast.Global | ast.Nonlocal) for name in node.names}
         mentioned |= {name.split(".")[0] for name in function.names} - own - set(function.arguments)
@@ -666,7 +663,7 @@ def _names(text: str) -> set[str]:
 def _residuals(function: Function | Loop) -> Iterator[tuple[str, str]]:
     """Return the two sides of every difference in the function."""
     for statement in function.statements:
-        for node in ast.walk(statement):
+        for node in walk(statement):
             match node:
                 case ast.BinOp(left, ast.Sub(), right) if not isinstance(left, ast.Constant):
                     yield ast.unparse(left), ast.unparse(right)

@@ -24,7 +24,7 @@ from gradcheck.script.replay.stage import Stage
 from gradcheck.script.replay.units import Unit, moved_base, moved_by
 from gradcheck.script.source.file import SourceFile
 from gradcheck.script.source.names import base_name, fold, is_gradient_word, loss_rank, parameter_of
-from gradcheck.script.source.syntax import Function, Loop, assigned_names, flat_targets
+from gradcheck.script.source.syntax import Function, Loop, assigned_names, flat_targets, walk
 from gradcheck.script.source.updates import Motion, Update, hands_on, moves_in, updates_of
 from gradcheck.script.understand.candidates import is_handed_nothing_computed
 from gradcheck.script.understand.drivers import drivers, roles
@@ -206,12 +206,12 @@ def meant_to_move(code: Function | Loop) -> set[str]:
         return set()
     assigned = {
         part.id
-        for node in ast.walk(function.node)
+        for node in walk(function.node)
         if isinstance(node, ast.Name | ast.Subscript | ast.Attribute) and not isinstance(node.ctx, ast.Load)
-        for part in ast.walk(node)
+        for part in walk(node)
         if isinstance(part, ast.Name)
     }
-    declared = {n for s in ast.walk(function.node) if isinstance(s, ast.Global | ast.Nonlocal) for n in s.names}
+    declared = {n for s in walk(function.node) if isinstance(s, ast.Global | ast.Nonlocal) for n in s.names}
     handed_back: set[str] = set()
     for statement in function.returns:
         if isinstance(statement.value, ast.Tuple):
@@ -228,7 +228,7 @@ def _unconditional(body: Sequence[ast.stmt]) -> Iterator[ast.stmt]:
             yield from _unconditional(statement.body)
         elif isinstance(statement, ast.Assign | ast.AugAssign):
             yield statement
-        elif any(isinstance(node, ast.Return | ast.Break | ast.Continue) for node in ast.walk(statement)):
+        elif any(isinstance(node, ast.Return | ast.Break | ast.Continue) for node in walk(statement)):
             return
 
 
@@ -361,9 +361,7 @@ def _equal(one: np.ndarray, other: np.ndarray) -> bool:
 
 def _assigned(source: SourceFile, blank: Backward) -> set[str]:
     """Return the variables that are no more than passing names: of loops, and of what the code itself assigns."""
-    loops = {
-        ast.unparse(part) for s in ast.walk(source.tree) if isinstance(s, ast.For) for part in flat_targets(s.target)
-    }
+    loops = {ast.unparse(part) for s in walk(source.tree) if isinstance(s, ast.For) for part in flat_targets(s.target)}
     own = [s for s in blank.function.statements if isinstance(s, ast.Assign)]
     return loops | {name for s in own for name in assigned_names(s)}
 
@@ -426,7 +424,7 @@ def _goes_on(source: SourceFile, blank: Backward, base: str) -> bool:
     if not isinstance(loop, Loop):
         return False
     lines = [u.line for u in blank.updates if any(base_name(source) == base for source in u.sources)]
-    around = [other.node for other in source.loops if other is not loop and loop.node in ast.walk(other.node)]
+    around = [other.node for other in source.loops if other is not loop and loop.node in walk(other.node)]
     own = range(loop.node.lineno, (loop.node.end_lineno or loop.node.lineno) + 1)
     return any(
         line not in own and node.lineno <= line <= (node.end_lineno or node.lineno) for line in lines for node in around

@@ -24,7 +24,7 @@ from gradcheck.script.request import Overrides
 from gradcheck.script.source.file import SourceFile
 from gradcheck.script.source.names import base_name, loss_rank
 from gradcheck.script.source.optimizers import KEYWORDS, PLACES, TELLING
-from gradcheck.script.source.syntax import Code, Function, called_name
+from gradcheck.script.source.syntax import Code, Function, called_name, walk
 from gradcheck.script.understand.compared import compared_pairs
 from gradcheck.script.understand.handed_loss import handed_losses
 from gradcheck.script.understand.handed_pair import HandedPair, Refused
@@ -76,7 +76,7 @@ def _unreached(recording: Recording) -> Iterator[str]:
     source = recording.source
     own = {function.short_name for function in source.functions.values()}
     reached = {line for file, line in recording.recorder.handing_lines if file == str(source.path)}
-    for node in ast.walk(source.tree):
+    for node in walk(source.tree):
         if not isinstance(node, ast.Call) or (name := called_name(node)) not in TELLING or name in own:
             continue
         given = [keyword.value for keyword in node.keywords if keyword.arg in KEYWORDS]

@@ -18,7 +18,7 @@ from gradcheck.script.replay.pairing import GradientMap
 from gradcheck.script.replay.stage import LossExpression
 from gradcheck.script.replay.units import moved_base
 from gradcheck.script.source.names import base_name, fold, is_maximised, is_step_size, is_undirected, loss_rank
-from gradcheck.script.source.syntax import Function, Loop, assigned_names, loaded_names
+from gradcheck.script.source.syntax import Function, Loop, assigned_names, loaded_names, walk
 from gradcheck.script.source.updates import Update, factors
 from gradcheck.script.understand.agreement import Agreement, agreement, common_constant, enough_values
 from gradcheck.script.understand.probing import Probe
@@ -260,7 +260,7 @@ def _flows_into(function: Function | Loop, text: str, pair: GradientMap) -> bool
 
 def _sample_counts(backward: Backward) -> list[int]:
     """Return the numbers of samples by which the script divides what it has summed up, in its updates."""
-    divides = [any(isinstance(node, ast.Div) for node in ast.walk(u.step)) for u in backward.updates if not u.counts]
+    divides = [any(isinstance(node, ast.Div) for node in walk(u.step)) for u in backward.updates if not u.counts]
     return sorted(_named_lengths(backward)) if any(divides) else []
 
 
@@ -400,7 +400,7 @@ def _own(backward: Backward) -> list[Update]:
 
 
 def _written(update: Update) -> set[str]:
-    return {ast.unparse(node) for node in ast.walk(update.step) if isinstance(node, ast.Name | ast.Attribute)}
+    return {ast.unparse(node) for node in walk(update.step) if isinstance(node, ast.Name | ast.Attribute)}
 
 
 def _numbers(update: Update) -> list[float]:
@@ -442,7 +442,7 @@ def powers(expression: ast.expr, power: int) -> Iterator[tuple[ast.expr, int]]:
 def _evaluated(expression: ast.expr, known: dict[str, Any]) -> float | None:
     """Return the number that an expression without calls of the script's own stands for; None where it is none."""
     harmless = (ast.Name, ast.Attribute, ast.Subscript, ast.Constant, ast.BinOp, ast.UnaryOp, ast.operator, ast.unaryop)
-    for node in ast.walk(expression):
+    for node in walk(expression):
         is_length = isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("len", "float")
         if not isinstance(node, harmless) and not isinstance(node, ast.expr_context) and not is_length:
             return None
@@ -457,7 +457,7 @@ def _evaluated(expression: ast.expr, known: dict[str, Any]) -> float | None:
 def _is_plain(backward: Backward) -> bool:
     """Whether every parameter is moved once, by a statement of its own, by nothing that goes on from step to step."""
     node = backward.function.node
-    loops = [part for part in ast.walk(node) if isinstance(part, ast.For | ast.While) and part is not node]
+    loops = [part for part in walk(node) if isinstance(part, ast.For | ast.While) and part is not node]
     repeated = {line for loop in loops for line in range(loop.lineno, (loop.end_lineno or loop.lineno) + 1)}
     made_anew = {
         fold(name)

@@ -6,7 +6,7 @@ import ast
 from collections.abc import Set
 
 from gradcheck.script.replay.stage import LossExpression
-from gradcheck.script.source.syntax import Function, Loop, called_name
+from gradcheck.script.source.syntax import Function, Loop, called_name, walk
 
 _ABSOLUTE = frozenset({"abs", "absolute", "fabs"})
 _ADDING = frozenset({"mean", "sum", "average", "fsum", "float"})
@@ -16,7 +16,7 @@ def is_only_shown(function: Function | Loop, loss: LossExpression) -> bool:
     """Whether a loss is a mean of absolute errors, and the code has no sign, which the slope of one would be."""
     if not _is_absolute(ast.parse(loss.text, mode="eval").body, function, frozenset()):
         return False
-    return not any(_tells_signs(node) for statement in function.node.body for node in ast.walk(statement))
+    return not any(_tells_signs(node) for statement in function.node.body for node in walk(statement))
 
 
 def _is_absolute(value: ast.expr, function: Function | Loop, seen: Set[str]) -> bool:
@@ -33,7 +33,7 @@ def _is_absolute(value: ast.expr, function: Function | Loop, seen: Set[str]) -> 
             seen = {*seen, name}
             parts = [s.value for s in function.assignments(name) if s.value is not None]
             for statement in function.node.body:
-                parts += [part for node in ast.walk(statement) for part in _appended(node, name)]
+                parts += [part for node in walk(statement) for part in _appended(node, name)]
     return any(_is_absolute(part, function, seen) for part in parts)
 
 
