@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -236,9 +236,10 @@ class _Group:
         prober = Prober(recording, backward, losses)
         moments: dict[str, tuple[Call, ...]] = {loss.text: () for loss in losses}
         for moment in backward.moments if prober.is_quick else backward.moments[:_FEW]:
-            there = dependences(recording, replace(backward, moments=(moment,)), losses, Rejected())
-            for _, loss in there:
-                moments[loss.text] += (moment,)
+            _, found = _look(recording, backward, losses, moment, backward.names, one_is_enough=True)
+            for loss, names in zip(losses, found, strict=True):
+                if names:
+                    moments[loss.text] += (moment,)
         return cls(backward, prober, moments)
 
     def ways(self, loss: LossExpression) -> list[Backward]:
@@ -402,42 +403,68 @@ def dependences(
 
     All of them are evaluated in the same few replays.
     """
-    reasons = _why_none(recording, backward, losses, backward.moments[0])
-    # what is filled by the first round is empty before it
-    later = [number for number, reason in enumerate(reasons) if reason is not None and reason[0].startswith(_RAISES)]
-    for moment in backward.moments[1:_TRIED] if later else ():
-        again = _why_none(recording, backward, [losses[number] for number in later], moment)
-        reasons = [None if n in later and again[later.index(n)] is None else reason for n, reason in enumerate(reasons)]
-    usable = [number for number, reason in enumerate(reasons) if reason is None]
-    for loss, reason in zip(losses, reasons, strict=True):
-        if reason is not None:
-            rejected.add(loss, *reason)
-    found: dict[int, set[str]] = {number: set() for number in usable}
-    kept = [losses[number] for number in usable]
-    for moment in backward.moments[:_TRIED] if kept else ():
-        missing = {name for name in backward.names if any(name not in names for names in found.values())}
-        if missing:
-            more = _dependent(Stage(recording, backward, moment), kept, missing)
-            found = {number: found[number] | names for number, names in zip(usable, more, strict=True)}
-    for number in usable:
-        if not found[number]:
-            rejected.add(losses[number], f"does not depend on {', '.join(backward.names)}")
+    reasons, found = _look(recording, backward, losses, backward.moments[0], backward.names)
+    for moment in backward.moments[1:_TRIED]:
+        # what is filled by the first round is empty before it, and data may be zero at the first moment
+        open_ = [n for n, why in enumerate(reasons) if why is None or why[0].startswith(_RAISES)]
+        missing = [name for name in backward.names if any(name not in found[number] for number in open_)]
+        if not missing:
+            break
+        try:
+            again, more = _look(recording, backward, [losses[number] for number in open_], moment, missing)
+        except ScriptError:
+            continue  # the moment may not be played again
+        for number, why, names in zip(open_, again, more, strict=True):
+            reasons[number] = None if why is None else reasons[number]
+            found[number] |= names
+    for loss, why, names in zip(losses, reasons, found, strict=True):
+        if why is not None:
+            rejected.add(loss, *why)
+        elif not names:
+            rejected.add(loss, f"does not depend on {', '.join(backward.names)}")
     return [
-        ([name for name in backward.names if name in found[number]], losses[number])
-        for number in usable
-        if found[number]
+        ([name for name in backward.names if name in names], loss)
+        for loss, why, names in zip(losses, reasons, found, strict=True)
+        if why is None and names
     ]
 
 
-def _why_none(
-    recording: Recording, backward: Backward, losses: Sequence[LossExpression], moment: Call
-) -> list[tuple[str, ...] | None]:
-    """Return for each loss why its value at a moment is that of none, or None."""
+def _look(
+    recording: Recording,
+    backward: Backward,
+    losses: Sequence[LossExpression],
+    moment: Call,
+    names: Sequence[str],
+    *,
+    one_is_enough: bool = False,
+) -> tuple[list[tuple[str, ...] | None], list[set[str]]]:
+    """Return for each loss why its value at a moment is that of none, or None, and on which of the names it depends.
+
+    Parameters
+    ----------
+    one_is_enough : bool
+        Whether to look no further when each of the losses depends on something.
+    """
     stage = Stage(recording, backward, moment)
-    called = [loss for loss in losses if may_depend(recording.source, backward, loss)]
-    values = iter(stage.losses(called)(stage.parameters))
-    reason = (f"does not depend on {', '.join(backward.names)}",)
-    return [_why_no_loss(next(values), backward) if loss in called else reason for loss in losses]
+    called = [n for n, loss in enumerate(losses) if may_depend(recording.source, backward, loss)]
+    values = dict(zip(called, stage.losses([losses[n] for n in called])(stage.parameters), strict=True))
+    constant = (f"does not depend on {', '.join(backward.names)}",)
+    reasons = [_why_no_loss(values[n], backward) if n in values else constant for n in range(len(losses))]
+    found: list[set[str]] = [set() for _ in losses]
+    usable = [n for n in called if reasons[n] is None]
+    evaluate = stage.losses([losses[n] for n in usable])
+    for name in names if usable else ():
+        if one_is_enough and all(found[n] for n in usable):
+            break
+        with moved(stage.parameters, [name], np.random.default_rng(0), size=_SMALL_MOVE):
+            try:
+                after = evaluate(stage.parameters)
+            except Exception:  # noqa: BLE001 - even a small move may leave the domain
+                continue
+        for n, value in zip(usable, after, strict=True):
+            if not _is_equal(values[n], value):
+                found[n].add(name)
+    return reasons, found
 
 
 def _why_no_loss(value: Any, backward: Backward) -> tuple[str, ...] | None:
@@ -452,26 +479,6 @@ def _why_no_loss(value: Any, backward: Backward) -> tuple[str, ...] | None:
     if not np.isfinite(base):
         return f"is {base} at the first recorded call of `{backward.function.name}`", "loss-not-finite"
     return None
-
-
-def _dependent(stage: Stage, losses: Sequence[LossExpression], names: Iterable[str]) -> list[set[str]]:
-    """Return which of the parameters each loss depends on, at a moment: data may be zero at the first."""
-    evaluate = stage.losses(losses)
-    found: list[set[str]] = [set() for _ in losses]
-    try:
-        base = evaluate(stage.parameters)
-    except Exception:  # noqa: BLE001 - the moment may not be played again
-        return found
-    for name in names:
-        with moved(stage.parameters, [name], np.random.default_rng(0), size=_SMALL_MOVE):
-            try:
-                values = evaluate(stage.parameters)
-            except Exception:  # noqa: BLE001 - even a small move may leave the domain
-                continue
-        for own, before, after in zip(found, base, values, strict=True):
-            if not _is_equal(before, after):
-                own.add(name)
-    return found
 
 
 def _is_equal(one: Any, other: Any) -> bool:
