@@ -7,6 +7,8 @@ import json
 import os
 import random
 import re
+import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from click.testing import CliRunner
@@ -271,6 +273,27 @@ def test_script_that_hangs_is_ended(tmp_path):
         assert short.output(script) == (False, "1\n")
         script.write_text("print(2)\n")
         assert short.output(script)[1] in {"2\n", ""}
+
+
+@pytest.mark.parametrize("how", ["closed", "ended"])
+def test_no_script_outlives_the_process_that_forks(tmp_path, how):
+    (tmp_path / "a.py").write_text(
+        f"import os, time\nopen({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\ntime.sleep(600)\n"
+    )
+    with Forks() as started, ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(started.output, tmp_path / "a.py")
+        while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
+            time.sleep(0.01)
+        if how == "closed":
+            started._process.stdin.close()
+        else:
+            started._process.terminate()
+        assert answer.result(timeout=60)[0] is False
+        with started._process:
+            pass
+        with pytest.raises(ProcessLookupError):
+            os.kill(int((tmp_path / "pid").read_text()), 0)
+        started._process = None
 
 
 def test_marked_lines_are_not_counted(forks, tmp_path):

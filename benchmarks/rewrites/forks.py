@@ -11,6 +11,7 @@ import json
 import os
 import pickle
 import runpy
+import select
 import signal
 import subprocess
 import sys
@@ -32,6 +33,8 @@ _PRELOADED = (
 )
 # for a machine that is busy; nothing here takes a tenth of that
 PATIENCE = 600.0
+# seconds of computing, after which a script is taken for one that never ends, however busy the machine is
+_MOST_COMPUTING = 120
 ANSWER, OUTPUT = "answer.pickle", "output.txt"
 _LATE = "was still running"
 
@@ -108,6 +111,8 @@ def serve() -> None:
     for name in _PRELOADED:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda *_: sys.exit(1))
     for line in sys.stdin:
         job = json.loads(line)
         child = os.fork()
@@ -117,25 +122,37 @@ def serve() -> None:
 
 
 def _end_of(child: int, seconds: float) -> str:
-    """Wait for a child, and end it with all that it has started when it is late."""
-    late, pause = time.monotonic() + seconds, 0.001
-    while True:
-        found, status = os.waitpid(child, os.WNOHANG)
-        if found:
-            return str(os.waitstatus_to_exitcode(status))
-        if time.monotonic() > late:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(child, signal.SIGKILL)
+    """Wait for a child, and end it with all that it has started when it is late or this process is to end."""
+    late, pause, ended = time.monotonic() + seconds, 0.001, False
+    try:
+        while True:
+            found, status = os.waitpid(child, os.WNOHANG)
+            if found:
+                ended = True
+                return str(os.waitstatus_to_exitcode(status))
+            if time.monotonic() > late:
+                return _LATE
+            # one job at a time: what comes before its answer is the end of whoever asked
+            if select.select([sys.stdin], [], [], pause)[0]:
+                sys.exit(1)
+            pause = min(1.5 * pause, 0.02)
+    finally:
+        if not ended:
+            for end in (os.killpg, os.kill):  # it may not lead a group yet
+                with contextlib.suppress(ProcessLookupError):
+                    end(child, signal.SIGKILL)
             os.waitpid(child, 0)
-            return _LATE
-        time.sleep(pause)
-        pause = min(1.5 * pause, 0.02)
 
 
 def _become(job: dict[str, Any]) -> None:
     code = 1
     try:
         os.setsid()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, signal.SIG_DFL)
+        import resource  # where there are forks, there is this
+
+        resource.setrlimit(resource.RLIMIT_CPU, (_MOST_COMPUTING, _MOST_COMPUTING))
         script, folder = Path(job["script"]), Path(job["folder"])
         nothing = os.open(os.devnull, os.O_RDONLY)
         output = os.open(folder / OUTPUT, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)

@@ -38,7 +38,8 @@ def trials(
         Where the files of the rewrites stay.
     """
     by_name = {fixture.name: fixture for fixture in found}
-    names = list(dict.fromkeys(draw.fixture for draw in draws))
+    originals: dict[str, Original | None] = {}
+    locks = {draw.fixture: threading.Lock() for draw in draws}
     processes: list[Forks] = []
     own = threading.local()
 
@@ -47,17 +48,19 @@ def trials(
         processes.append(own.forks)
 
     def asked(name: str) -> Original | None:
-        return original(by_name[name], own.forks, causes=causes)
+        with locks[name]:
+            if name not in originals:
+                originals[name] = original(by_name[name], own.forks, causes=causes)
+        return originals[name]
 
     def judged(draw: Draw) -> Trial:
-        before = originals[draw.fixture]
+        before = asked(draw.fixture)
         if before is None:
             return Trial(draw)
         return tried(draw, KINDS[draw.kind], before, own.forks, causes=causes, kept=kept)
 
     with ThreadPoolExecutor(jobs, initializer=begin) as pool:
         try:
-            originals = dict(zip(names, pool.map(asked, names), strict=True))
             yield from pool.map(judged, draws)
         finally:
             pool.shutdown(cancel_futures=True)
