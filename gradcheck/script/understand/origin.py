@@ -10,7 +10,7 @@ from gradcheck.script.replay.pairing import GradientMap
 from gradcheck.script.source.file import SourceFile, Span
 from gradcheck.script.source.names import base_name
 from gradcheck.script.source.syntax import Function, Loop, assigned_names, flat_targets
-from gradcheck.script.source.updates import updates_of
+from gradcheck.script.source.updates import Update, updates_of
 
 _FILLING = {"append", "insert", "extend", "update"}
 
@@ -60,12 +60,31 @@ def _last_parts(statement: ast.Assign | ast.AugAssign) -> set[str]:
 
 
 def _moving(source: SourceFile, function: Function | Loop, pair: GradientMap) -> ast.stmt | None:
-    """Return the statement that moves a parameter: in the code itself if it is there."""
+    """Return what gives the gradient in a step its value, or the statement that takes the step."""
     if pair.update is None:
         return None
-    everywhere = [s for f in (function, *source.functions.values()) for s in f.statements]
-    own = [s for s in everywhere if any(u.target == pair.update.target for u in updates_of(s))]
-    return own[0] if own else None
+    for code in (function, *source.functions.values()):
+        for statement in code.statements:
+            for update in updates_of(statement):
+                if update.target == pair.update.target:
+                    return _stepped_along(code, update) or statement
+    return None
+
+
+def _stepped_along(code: Function | Loop, update: Update) -> ast.stmt | None:
+    """Return the statement that gives a value to what a step is a multiple of, if the code computes just that."""
+    # a step of a part of something may be wrong by how it is taken
+    if update.target.endswith("]"):
+        return None
+    computed = [name for name in update.sources if any(not _is_plain(s.value) for s in code.assignments(name))]
+    if len(computed) != 1 or not all(name.isidentifier() for name in update.sources - set(computed)):
+        return None
+    found = _origin(code, ast.parse(computed[0], mode="eval").body, None, frozenset())
+    return found if isinstance(found, ast.stmt) else None
+
+
+def _is_plain(value: ast.expr | None) -> bool:
+    return value is None or isinstance(value, ast.Constant)
 
 
 def _origin(
