@@ -57,15 +57,19 @@ def roles(recording: Recording, backward: Backward) -> dict[str, Role]:
         left = [name for name in backward.names if name not in found or not found[name].drives]
         stage = Stage(recording, backward, moment)
         try:
-            before = stage.gradient()(stage.parameters)
-            seen = {name: _role(stage, name, before) for name in left}
+            before, again = (stage.gradient()(stage.parameters) for _ in range(2))
+            # a clock, for instance: where everything differs, it is not told apart
+            restless = {name for name in before if _differs(before[name], again[name], before[name])}
+            steady = {n: change for n, change in before.items() if n not in restless or len(restless) == len(before)}
+            seen = {name: _role(stage, name, before, steady) for name in left}
         except Exception:  # noqa: BLE001 - code that cannot be replayed from here may fail in any way
             continue
         found |= {name: role | found[name] if name in found else role for name, role in seen.items()}
     return found
 
 
-def _role(stage: Stage, name: str, before: Mapping[str, FloatArray]) -> Role:
+def _role(stage: Stage, name: str, before: Mapping[str, FloatArray], steady: Mapping[str, FloatArray]) -> Role:
+    """Return the role of a place, by how what is the same in each replay moves; what is not is carried nowhere."""
     values = {other: np.array(value, dtype=float) for other, value in stage.parameters.items()}
     carried, drives, alike, goes_along = True, False, 1.0, False
     for number, size in enumerate(_SIZES):
@@ -85,9 +89,11 @@ def _role(stage: Stage, name: str, before: Mapping[str, FloatArray]) -> Role:
             carried = bool(np.any(before[name]) and np.linalg.norm(new) > _ROUND_OFF * np.linalg.norm(shift))
             alike = _cosine(new, shift)
             goes_along = bool(np.linalg.norm(new - shift) <= _ROUND_OFF * np.linalg.norm(shift))
-        drives = any(_differs(before[other], after[other], values[other]) for other in before)
+        drives = any(_differs(before[other], after[other], values[other]) for other in steady)
         if drives:
             break
+    if name not in steady and not drives:
+        return Role(is_carried=False, drives=False, is_step=False)
     change, value = (float(np.linalg.norm(np.ravel(part))) for part in (before[name], values[name]))
     is_small = value == 0 or change < _SMALL_STEP * value
     return Role(carried, drives, alike > _GOES_ON and (is_small or (goes_along and drives)))
