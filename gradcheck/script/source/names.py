@@ -23,9 +23,10 @@ _LOSS = re.compile(
 )
 _WEAK_LOSS = re.compile(r"error|err$|^e$|^l$|energy|likelihood|reward|residual|fehler|total|^f$|fun", re.IGNORECASE)
 _MAXIMISED = re.compile(
-    r"(?<!neg_)(?<!negative_)(?<!nll)likelihood|(?:^|_)(?:ll|log_?lik\w*|reward\w*|returns?|elbo|score|utility|fitness)(?:_|$)",
+    r"likelihood|(?:^|_)(?:ll|log_?lik\w*|reward\w*|returns?|elbo|score|utility|fitness)(?:_|$)",
     re.IGNORECASE,
 )
+_NEGATED = re.compile(r"(?:^|_)(?:neg|minus)|nll", re.IGNORECASE)
 _STEP_SIZE = re.compile(
     r"(?:^|_)(?:lr|alpha|eta|rate|step\w*|epsilon|mu|gamma)(?:_|$|\d)|learn\w*_?rate|step_?size|lernrate", re.IGNORECASE
 )
@@ -91,7 +92,8 @@ def loss_rank(name: str) -> int:
 
 def is_maximised(name: str) -> bool:
     """Whether a loss's name says that it is to be made large."""
-    return bool(_MAXIMISED.search(base_name(name)))
+    base = base_name(name)
+    return bool(_MAXIMISED.search(base)) and not _NEGATED.search(base)
 
 
 def is_undirected(name: str) -> bool:

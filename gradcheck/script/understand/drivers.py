@@ -52,9 +52,15 @@ def roles(recording: Recording, backward: Backward) -> dict[str, Role]:
     if len(backward.pairs) > _MOST_PLACES:
         return {}
     found: dict[str, Role] = {}
-    for moment in backward.moments[:_MOMENTS]:
-        # a sample may be zero, and then nothing depends on what it is multiplied by
-        left = [name for name in backward.names if name not in found or not found[name].drives]
+    for number, moment in enumerate((*backward.moments[:_MOMENTS], *backward.moments[_MOMENTS:][-1:])):
+        if number < _MOMENTS:
+            # a sample may be zero, and then nothing depends on what it is multiplied by
+            left = [name for name in backward.names if name not in found or not found[name].drives]
+        else:
+            # the first steps of a training may be as large as what they move
+            left = [name for name, role in found.items() if role.drives and not role.is_step]
+            if not left:
+                break
         stage = Stage(recording, backward, moment)
         try:
             before, again = (stage.gradient()(stage.parameters) for _ in range(2))
