@@ -30,8 +30,8 @@ class Code:
 
     @cached_property
     def statements(self) -> tuple[ast.stmt, ...]:
-        """Every statement of the body, nested functions and classes left out."""
-        return tuple(own_statements(self.node.body))
+        """Every statement of the body, nested functions and classes left out; ``np.add(a, b, out=a)`` as ``a += b``."""
+        return tuple(as_assignment(statement) for statement in own_statements(self.node.body))
 
     @cached_property
     def names(self) -> frozenset[str]:
@@ -185,6 +185,30 @@ def assigned_names(statement: ast.Assign | ast.AugAssign | ast.AnnAssign) -> set
 def walk(node: ast.AST) -> tuple[ast.AST, ...]:
     """Return a node and all below it, of a tree that is not changed any more: it is asked for many times."""
     return tuple(ast.walk(node))
+
+
+_IN_PLACE = {
+    "add": ast.Add(),
+    "subtract": ast.Sub(),
+    "multiply": ast.Mult(),
+    "divide": ast.Div(),
+    "true_divide": ast.Div(),
+}
+
+
+@lru_cache(maxsize=4096)
+def as_assignment(statement: ast.stmt) -> ast.stmt:
+    """Return a statement, or what it assigns if it is a call of a function of NumPy that writes to its own operand."""
+    match statement:
+        case ast.Expr(ast.Call(ast.Attribute(ast.Name("np" | "numpy"), name), [left, right], [keyword])) if (
+            name in _IN_PLACE and keyword.arg == "out" and isinstance(keyword.value, ast.Name | ast.Attribute)
+        ):
+            out = ast.unparse(keyword.value)
+            if ast.unparse(right) == out and name in ("add", "multiply"):
+                left, right = right, left
+            if ast.unparse(left) == out:
+                return ast.copy_location(ast.AugAssign(keyword.value, _IN_PLACE[name], right), statement)
+    return statement
 
 
 def flat_targets(target: ast.expr) -> list[ast.expr]:

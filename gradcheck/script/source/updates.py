@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from gradcheck.script.source.names import is_step_size
-from gradcheck.script.source.syntax import called_name, loaded_names, walk
+from gradcheck.script.source.syntax import as_assignment, called_name, loaded_names, walk
 
 # the attribute of an assignment whose result becomes the value of another variable, by the name of what it assigns to
 MOVED_AS = "moved_as"
@@ -87,6 +87,7 @@ def moves_in(tree: ast.AST) -> tuple[Update, ...]:
 
 def updates_of(node: ast.AST) -> Iterator[Update]:
     """Return what a statement moves by a step."""
+    node = as_assignment(node) if isinstance(node, ast.Expr) else node
     if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add | ast.Sub) and not _is_joined(node.value):
         yield _update(node.target, _in_operators(node.value), isinstance(node.op, ast.Add), node.lineno)
     elif isinstance(node, ast.Assign) and len(node.targets) == 1:

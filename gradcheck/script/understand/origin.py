@@ -67,24 +67,30 @@ def _moving(source: SourceFile, function: Function | Loop, pair: GradientMap) ->
         for statement in code.statements:
             for update in updates_of(statement):
                 if update.target == pair.update.target:
-                    return _stepped_along(code, update) or statement
+                    return _stepped_along(source, code, update) or statement
     return None
 
 
-def _stepped_along(code: Function | Loop, update: Update) -> ast.stmt | None:
-    """Return the statement that gives a value to what a step is a multiple of, if the code computes just that."""
+def _stepped_along(source: SourceFile, code: Function | Loop, update: Update) -> ast.stmt | None:
+    """Return the statement that gives a value to what a step is a multiple of, if the script computes just that."""
     # a step of a part of something may be wrong by how it is taken
-    if update.target.endswith("]"):
+    if update.target.endswith("]") or not all(name.replace(".", "").isidentifier() for name in update.sources):
         return None
-    computed = [name for name in update.sources if any(not _is_plain(s.value) for s in code.assignments(name))]
-    if len(computed) != 1 or not all(name.isidentifier() for name in update.sources - set(computed)):
-        return None
-    found = _origin(code, ast.parse(computed[0], mode="eval").body, None, frozenset())
-    return found if isinstance(found, ast.stmt) else None
+    found = {name: _giving(source, code, name) for name in update.sources}
+    computed = [statement for statement in found.values() if statement is not None]
+    return computed[0] if len(computed) == 1 else None
 
 
-def _is_plain(value: ast.expr | None) -> bool:
-    return value is None or isinstance(value, ast.Constant)
+def _giving(source: SourceFile, code: Function | Loop, name: str) -> ast.stmt | None:
+    """Return the last statement that computes a value for a name: not one that sets it to a number, or hands it on."""
+    if "." in name:
+        statement = _storing(source, code, name)
+        handed_on: tuple[type[ast.expr], ...] = (ast.Constant, ast.Attribute, ast.Name)
+    else:
+        own = code.assignments(name)
+        statement, handed_on = (own[-1] if own else None), (ast.Constant, ast.Attribute)
+    value = getattr(statement, "value", None)
+    return None if value is None or isinstance(value, handed_on) else statement
 
 
 def _origin(
