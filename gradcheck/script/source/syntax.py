@@ -211,6 +211,23 @@ def as_assignment(statement: ast.stmt) -> ast.stmt:
     return statement
 
 
+@lru_cache(maxsize=4096)
+def onto_itself(node: ast.AST) -> ast.AugAssign | None:
+    """Return what a statement does to a value that is there already, as ``a += b`` also where it says ``a = a + b``."""
+    if isinstance(node, ast.stmt):
+        node = as_assignment(node)
+    match node:
+        case ast.AugAssign():
+            return node
+        case ast.Assign([ast.Name() | ast.Attribute() | ast.Subscript() as target], ast.BinOp(left, operator, right)):
+            own = ast.unparse(target)
+            if ast.unparse(left) == own:
+                return ast.copy_location(ast.AugAssign(target, operator, right), node)
+            if ast.unparse(right) == own and isinstance(operator, ast.Add | ast.Mult):
+                return ast.copy_location(ast.AugAssign(target, operator, left), node)
+    return None
+
+
 def flat_targets(target: ast.expr) -> list[ast.expr]:
     """Return the elements of a (nested) tuple or list target, or the target itself."""
     if isinstance(target, ast.Tuple | ast.List):

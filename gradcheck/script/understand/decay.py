@@ -14,7 +14,7 @@ from gradcheck.script.replay.backward import Backward
 from gradcheck.script.replay.outputs import Kind
 from gradcheck.script.replay.pairing import GradientMap
 from gradcheck.script.replay.stage import LossExpression
-from gradcheck.script.source.syntax import Code, walk
+from gradcheck.script.source.syntax import Code, onto_itself, walk
 from gradcheck.script.source.updates import coefficient
 
 _DEEPEST = 4
@@ -56,7 +56,7 @@ def _shrunk_apart(backward: Backward, pair: GradientMap) -> str | None:
     """Return by what a parameter is multiplied in a statement of its own: ``W *= 1 - rate * decay``."""
     names = {pair.slot.name} if pair.update is None else {pair.slot.name, pair.update.target}
     for statement in backward.function.statements:
-        match statement:
+        match onto_itself(statement):
             case ast.AugAssign(target, ast.Mult(), value) if ast.unparse(target) in names:
                 return f"({ast.unparse(value)}) - 1"
     return None

@@ -20,7 +20,7 @@ from gradcheck.script.replay.perturb import assign, moved, put_back
 from gradcheck.script.replay.stage import LossExpression, Stage
 from gradcheck.script.replay.units import moved_base
 from gradcheck.script.source.names import fold, loss_rank, parameter_of
-from gradcheck.script.source.syntax import loaded_names, walk
+from gradcheck.script.source.syntax import loaded_names, onto_itself, walk
 from gradcheck.script.understand.agreement import (
     Agreement,
     agreement,
@@ -387,8 +387,8 @@ def _wholes(backward: Backward, choices: list[Choice]) -> list[Choice]:
     # a total is made of its own last value
     parts = {name for names in own for name in backward.function.feeds(names) - names}
     totals = {text for names in own for text in names}
-    sums = [s for s in backward.function.statements if isinstance(s, ast.AugAssign) and ast.unparse(s.target) in totals]
-    parts |= {ast.unparse(statement.value) for statement in sums}
+    sums = [step for s in backward.function.statements if (step := onto_itself(s)) is not None]
+    parts |= {ast.unparse(step.value) for step in sums if ast.unparse(step.target) in totals}
     # what is returned may be made of a variable that is called the same
     texts = {choice.loss.text for choice in choices}
     returned = [o.expression for o in backward.outputs if o.leaf.name in texts and o.expression is not None]

@@ -29,6 +29,7 @@ from gradcheck.script.source.syntax import (
     called_name,
     flat_targets,
     loaded_names,
+    onto_itself,
     walk,
 )
 from gradcheck.script.source.updates import updates_of
@@ -67,8 +68,8 @@ def _summands(code: Function | Loop) -> set[str]:
     begun = {
         name for s in code.statements if isinstance(s, ast.Assign) and s not in inside for name in assigned_names(s)
     }
-    added = [node for node in inside if isinstance(node, ast.AugAssign) and isinstance(node.op, ast.Add)]
-    return {ast.unparse(node.value) for node in added if ast.unparse(node.target) in begun}
+    added = [step for node in inside if (step := onto_itself(node)) is not None and isinstance(step.op, ast.Add)]
+    return {ast.unparse(step.value) for step in added if ast.unparse(step.target) in begun}
 
 
 def unnamed_candidates(source: SourceFile, backward: Backward) -> list[LossExpression]:
@@ -277,7 +278,7 @@ def _told(source: SourceFile, backward: Backward) -> Iterator[LossExpression]:
 
 
 def _named_expressions(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:
-    match node:
+    match onto_itself(node) or node:
         case ast.AugAssign(target, ast.Add(), value):
             yield ast.unparse(target), value
         case ast.Call(ast.Attribute(holder, "append"), [value]):
@@ -372,7 +373,7 @@ def _kept_as(function: Function | Loop, line: int) -> list[str]:
 def _picked(function: Function | Loop) -> Iterator[tuple[str, str, int]]:
     """Return what has one subtracted at the places of the classes: ``delta[range(n), y] -= 1``."""
     for statement in function.statements:
-        match statement:
+        match onto_itself(statement):
             case ast.AugAssign(ast.Subscript(ast.Name(values), places), ast.Sub(), ast.Constant(1)):
                 yield values, ast.unparse(places), statement.lineno
 
