@@ -294,18 +294,17 @@ def _rates_in_sight(backward: Backward) -> list[float]:
 
 
 def _written_rates(backward: Backward) -> list[float]:
-    """Return the numbers between 0 and 1 that are factors of what flows into the gradients."""
-    function = backward.function
-    names = {n for p in backward.pairs if p.output.expression is not None for n in loaded_names(p.output.expression)}
+    """Return the numbers between 0 and 1 that are factors of what flows into the gradients, also those with a name."""
+    function, known = backward.function, _in_sight(backward)
+    expressions = [pair.output.expression for pair in backward.pairs if pair.output.expression is not None]
+    names = {name for expression in expressions for name in loaded_names(expression)}
+    kept = {pair.output.leaf.name for pair in backward.pairs if pair.output.kind is Kind.KEPT}
+    # what is stored in a container is assigned to that
+    names |= kept | {name.partition("[")[0] for name in kept}
     reached = names | function.feeds(names)
     values = [s.value for name in reached for s in function.assignments(name) if s.value is not None]
-    values += [pair.output.expression for pair in backward.pairs if pair.output.expression is not None]
-    numbers = {
-        float(factor.value)
-        for value in values
-        for factor in factors(value, dots=True)
-        if isinstance(factor, ast.Constant) and isinstance(factor.value, float)
-    }
+    parts = [part for value in (*values, *expressions) for part in factors(value, dots=True)]
+    numbers = {number for part in parts if (number := _evaluated(part, known)) is not None}
     return sorted(number for number in numbers if _SMALLEST_RATE < number < 1)
 
 
