@@ -39,9 +39,8 @@ for i in range(3):
 WRONG = RIGHT.replace("2 * (w - 3)", "2 * (w + 3)")
 BROKEN = "def gradient(w:\n"
 # no two evaluations of this loss agree
-UNDECIDED = "# gradcheck: points=1\n" + RIGHT.replace(
-    "return (w - 3) ** 2", "import os\n    return (w - 3) ** 2 + 0.01 * os.urandom(1)[0]"
-)
+# a loss of which nothing is known: the limit is reached before anything is decided
+UNDECIDED = "# gradcheck: points=1, max_evals=1\n" + RIGHT
 ESCAPE = "\x1b["
 
 
