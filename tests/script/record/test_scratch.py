@@ -305,7 +305,7 @@ def checked(folder, text):
 
 @pytest.fixture
 def started(request, text):
-    """Start an interpreter only for what may depend on what NumPy has kept from before it was shown another ``open``."""
+    """Start an interpreter only where it matters: NumPy may have kept an ``open`` from before it was replaced."""
     if "numpy" not in text:
         request.getfixturevalue("forked_children")
 
