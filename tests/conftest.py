@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -116,18 +115,12 @@ def forked_commands(monkeypatch: pytest.MonkeyPatch, forks: Any) -> None:
 
 
 @pytest.fixture(scope="session")
-def examined(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return a folder that belongs to one run of the tests, however many processes that has."""
+def shelf(tmp_path_factory: pytest.TempPathFactory, examiner: Any) -> Shelf:
+    """Examine each fixture script once in a run of the tests, however many processes that has."""
+    from fixture_scripts import Shelf
+
     base = tmp_path_factory.getbasetemp()
     # what belongs to one of several processes lies in the folder of the run
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "examined"
     folder.mkdir(exist_ok=True)
-    return folder
-
-
-@pytest.fixture(scope="session")
-def shelf(examined: Path, examiner: Any) -> Shelf:
-    """Examine each fixture script once in a run of the tests."""
-    from fixture_scripts import Shelf
-
-    return Shelf(examined, examiner if hasattr(os, "fork") else None)
+    return Shelf(folder, examiner if hasattr(os, "fork") else None)

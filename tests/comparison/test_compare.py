@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from fixture_scripts import once
 from gradcheck.api import Job
 from gradcheck.cli import cli
 from gradcheck.compare import compare_script
@@ -108,12 +107,6 @@ def compared(folder, text, seed=0, **choices):
 
 
 @pytest.fixture
-def known(examined, tmp_path):
-    """Keep comparisons that several tests ask for, by text and seed."""
-    return lambda text, seed=0: once(examined, f"compared {seed} {text}", lambda: compared(tmp_path, text, seed))
-
-
-@pytest.fixture
 def short_reference(monkeypatch):
     """Train the reference a little: for tests that are about the script, or about what is shown."""
     monkeypatch.setattr("gradcheck.comparison.trainings._EPOCHS", 100)
@@ -127,9 +120,9 @@ def causes(found):
 
 
 @pytest.mark.parametrize("seed", range(2))
-def test_the_whole_truth_about_parity_with_one_neuron(seed, known):
+def test_the_whole_truth_about_parity_with_one_neuron(seed, tmp_path):
     """The gradients are wrong, their fix does not help, more hidden units do, and what is asked is not scaled."""
-    found = known(NINE, seed)
+    found = compared(tmp_path, NINE, seed)
     assert causes(found) == [Cause.CAPACITY, Cause.ALSO_GRADIENT]
     assert found.run("script").widths == found.run("fixed").widths == found.run("reference").widths == (1, 1, 1)
     assert found.setting.samples == 9
@@ -155,8 +148,8 @@ def test_a_wrong_gradient_that_keeps_a_network_from_learning(seed, tmp_path):
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_right_script_that_learns(seed, known):
-    found = known(XOR.format(seed=seed))
+def test_a_right_script_that_learns(seed, tmp_path):
+    found = compared(tmp_path, XOR.format(seed=seed))
     assert causes(found) == [Cause.NOTHING]
     assert found.run("fixed") is None
     assert found.findings == ()

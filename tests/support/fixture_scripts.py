@@ -6,7 +6,6 @@ import hashlib
 import json
 import pickle
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,15 +47,6 @@ class Expectation:
         return "mismatch" if self.mismatch else "match"
 
 
-def once(folder: Path, key: str, find: Callable[[], Any]) -> Any:
-    """Return what is found by whichever process asks first, to each that asks with the same key."""
-    place = folder / hashlib.sha256(key.encode()).hexdigest()
-    with FileLock(f"{place}.lock"):
-        if not place.exists():
-            place.write_bytes(pickle.dumps(find()))
-    return pickle.loads(place.read_bytes())
-
-
 class Shelf:
     """What was found in the fixture scripts, each of them examined once by whichever process asks first.
 
@@ -75,14 +65,14 @@ class Shelf:
         """Return the result; causes of wrong gradients are looked for on demand only, as that takes longest."""
         # a limit for a script that hangs, not for one beside which others are busy
         asked = Options(**{"fix": fix, "timeout": 600.0, **options})
-
-        def examined() -> ScriptResult:
-            with pytest.MonkeyPatch.context() as patch:
-                if self._examiner is not None:
-                    patch.setattr("gradcheck.api.examine_isolated", self._examiner)
-                return examine_script(path, asked)
-
-        found: ScriptResult = once(self._folder, f"{path} {asked}", examined)
+        place = self._folder / hashlib.sha256(f"{path} {asked}".encode()).hexdigest()
+        with FileLock(f"{place}.lock"):
+            if not place.exists():
+                with pytest.MonkeyPatch.context() as patch:
+                    if self._examiner is not None:
+                        patch.setattr("gradcheck.api.examine_isolated", self._examiner)
+                    place.write_bytes(pickle.dumps(examine_script(path, asked)))
+        found: ScriptResult = pickle.loads(place.read_bytes())
         return found
 
 
