@@ -70,6 +70,23 @@ def forked_with_scipy(monkeypatch: pytest.MonkeyPatch, scipy_examiner: Any) -> N
 
 
 @pytest.fixture(scope="session")
+def pandas_examiner() -> Iterator[Any]:
+    """Start one that has imported pandas, too."""
+    from forked_examiner import Examiner
+
+    started = Examiner("pandas")
+    yield started
+    started.stop()
+
+
+@pytest.fixture
+def forked_with_pandas(monkeypatch: pytest.MonkeyPatch, pandas_examiner: Any) -> None:
+    """Examine scripts in forks, as `forked` does, with pandas imported in advance."""
+    if hasattr(os, "fork"):
+        monkeypatch.setattr("gradcheck.api.examine_isolated", pandas_examiner)
+
+
+@pytest.fixture(scope="session")
 def forks() -> Iterator[Any]:
     """Start a process that runs commands, and the children of the product, in forks of itself."""
     from forked_processes import Forks

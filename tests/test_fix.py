@@ -2,6 +2,7 @@
 
 import html
 import json
+import os
 import re
 import shutil
 import stat
@@ -12,6 +13,7 @@ from dataclasses import replace
 import pytest
 from click.testing import CliRunner
 
+import forked_processes
 import gradcheck.fix
 from gradcheck.api import Job
 from gradcheck.cli import cli
@@ -260,28 +262,48 @@ TYPED = {
 }
 
 
+def typed_to_fix(folder, place, flags):
+    """Return the command that a place proposes for making the edits."""
+    words = ["fix" if place == "fix" else "run", "a net.py", *flags]
+    if place == "page":
+        words[2:2] = ["-o", "page.html"]
+    done = command(*words, cwd=folder)
+    assert done.returncode == 1, done.stderr
+    if place == "page":
+        shown = re.search(r"To have the edits made: <code>(.*?)</code>", (folder / "page.html").read_text())
+        return html.unescape(shown[1])
+    said = re.search(r"gradcheck fix .*", done.stdout if place == "terminal" else done.stderr)[0]
+    return said.removesuffix(" makes the edits")
+
+
+def pasted_into_a_shell(folder, typed, forks):
+    """Run a line by a shell in which ``gradcheck`` is forked, where that can be."""
+    environment, way = dict(os.environ), "-m"
+    if forked_processes.IS_POSSIBLE:
+        environment[forked_processes.PLACE], way = forks.place, f'-I -S "{forked_processes.__file__}"'
+    return subprocess.run(
+        ["bash", "-c", f'gradcheck() {{ "{sys.executable}" {way} gradcheck "$@"; }}\n{typed}'],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
 @pytest.mark.skipif(shutil.which("bash") is None, reason="needs a shell")
 @pytest.mark.parametrize("kind", TYPED)
-@pytest.mark.parametrize("place", ["terminal", "page", "fix"])
-def test_the_command_that_makes_the_edits_can_be_pasted(tmp_path, kind, place):
+def test_the_command_that_makes_the_edits_can_be_pasted(tmp_path, kind, forks):
     """What is printed, run by a shell, mends the script; without the flags, nothing would be found."""
     text, flags = TYPED[kind]
     write(tmp_path, text, "a net.py")
     write(tmp_path, "0\n1\n2\n", "the data/numbers.txt")
-    words = ["fix" if place == "fix" else "run", "a net.py", *flags]
-    if place == "page":
-        words[2:2] = ["-o", "page.html"]
-    done = command(*words, cwd=tmp_path)
-    assert done.returncode == 1, done.stderr
-    if place == "page":
-        shown = re.search(r"To have the edits made: <code>(.*?)</code>", (tmp_path / "page.html").read_text())
-        typed = html.unescape(shown[1])
-    else:
-        typed = re.search(r"gradcheck fix .*", done.stdout if place == "terminal" else done.stderr)[0]
-    typed = typed.removesuffix(" makes the edits")
+    proposed = {place: typed_to_fix(tmp_path, place, flags) for place in ("terminal", "page", "fix")}
+    assert (tmp_path / "a net.py").read_text() == text.lstrip("\n")
+    # the same command everywhere, so that pasting it once tells of each place
+    (typed,) = set(proposed.values())
     assert typed.startswith("gradcheck fix 'a net.py' --")
-    shell = f'gradcheck() {{ "{sys.executable}" -m gradcheck "$@"; }}\n{typed}'
-    pasted = subprocess.run(["bash", "-c", shell], cwd=tmp_path, capture_output=True, text=True, check=False)
+    pasted = pasted_into_a_shell(tmp_path, typed, forks)
     assert pasted.returncode == 0, pasted.stderr
     assert "checked again: " in pasted.stderr
     assert (tmp_path / "a net.py").read_text() != text.lstrip("\n")

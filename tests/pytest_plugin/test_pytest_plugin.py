@@ -46,9 +46,8 @@ for i in range(3):
 """
 RIGHT = "def loss(w):\n    return (w - 3) ** 2\ndef gradient(w):\n    dw = 2 * (w - 3)\n    return dw\n" + TRAIN
 WRONG = RIGHT.replace("2 * (w - 3)", "2 * (w + 3)")
-UNDECIDED = "# gradcheck: points=1\n" + RIGHT.replace(
-    "return (w - 3) ** 2", "import os\n    return (w - 3) ** 2 + 0.003 * os.urandom(1)[0]"
-)
+# a loss of which nothing is known: the limit is reached before anything is decided
+UNDECIDED = "# gradcheck: points=1, max_evals=1\n" + RIGHT
 NAMED = """
 p = {"W1": 0.5, "b": [1.0, 2.0]}
 def loss(p):

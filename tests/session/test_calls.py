@@ -16,7 +16,7 @@ from gradcheck.settings import Options
 from notebooks import notebook
 from script_runs import check, command, verdicts, write
 
-pytestmark = pytest.mark.usefixtures("forked")
+pytestmark = pytest.mark.usefixtures("forked", "forked_children", "forked_commands")
 
 LIBRARY = """
 import numpy as np

@@ -15,6 +15,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from gradcheck.diagnosis.registry import rules
 from gradcheck.script.request import Request
 from gradcheck.session.examine import examine
 from gradcheck.session.result import ScriptResult
@@ -74,6 +75,7 @@ def main() -> None:
     for name in (*ALWAYS, *sys.argv[1:]):
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
+    rules()  # imports them; a fork would do so for each wrong gradient
     while folder := sys.stdin.readline().strip():
         child = os.fork()
         if child == 0:

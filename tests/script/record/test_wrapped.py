@@ -9,7 +9,7 @@ import pytest
 from gradcheck.script.record.wrapped import Wrapping, aligned, in_double_precision, is_wrapped, plain
 from script_runs import check, verdicts
 
-pytestmark = pytest.mark.usefixtures("forked")
+pytestmark = pytest.mark.usefixtures("forked_with_pandas")
 
 DATA = """
 import numpy as np
