@@ -241,3 +241,42 @@ def test_round_off_that_grows_as_steps_shrink_is_no_jump(seed: int, wrong: float
     loss, grad, params = normalised(seed)
     result = check_grad(loss, lambda W, b: (grad(W, b)[0], grad(W, b)[1] + wrong * np.eye(5)[0]), params)
     assert result.verdict is (Verdict.MISMATCH if wrong else Verdict.MATCH)
+
+
+def wide_layer(seed: int) -> tuple[Any, Any, Any]:
+    """Return a loss of the biases of a hundred ReLUs, these biases and the gradient: kinks are everywhere."""
+    rng = np.random.default_rng(seed)
+    data, classes = 3 * rng.standard_normal((900, 2)), rng.integers(3, size=900)
+    first, second = 0.01 * rng.standard_normal((2, 100)), 0.01 * rng.standard_normal((100, 3))
+
+    def forward(biases: Any) -> tuple[Any, Any]:
+        hidden = np.maximum(0, data @ first + biases)
+        shares = np.exp(hidden @ second)
+        return hidden, shares / shares.sum(axis=1, keepdims=True)
+
+    def loss(biases: Any) -> Any:
+        return -np.mean(np.log(forward(biases)[1][np.arange(900), classes]))
+
+    biases = np.zeros(100)
+    hidden, back = forward(biases)
+    back[np.arange(900), classes] -= 1
+    return loss, biases, ((back / 900 @ second.T) * (hidden > 0)).sum(axis=0)
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_kinks_that_are_closer_than_the_steps_are_no_mistake(seed: int) -> None:
+    loss, biases, gradient = wide_layer(seed)
+    (parameter,) = check_grad(loss, gradient, biases).parameters
+    assert Verdict.MISMATCH not in parameter.verdicts
+    assert parameter.verdicts.count(Verdict.MATCH) >= 98
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_hundredth_too_much_is_seen_among_many_kinks(seed: int) -> None:
+    loss, biases, gradient = wide_layer(seed)
+    largest = np.argsort(-np.abs(gradient))[:10]
+    gradient[largest] *= 1.01
+    (parameter,) = check_grad(loss, gradient, biases).parameters
+    found = [n for n, verdict in enumerate(parameter.verdicts) if verdict is Verdict.MISMATCH]
+    assert set(found) <= set(largest.tolist())
+    assert len(found) >= 8

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -196,7 +197,9 @@ class _Links:
         if not spot.is_argument:
             return follow(self._first.variables[spot.name], spot.path)
         if spot.path and spot.name in self._first.local_variables:
-            return follow(self._first.local_variables[spot.name], spot.path)
+            # an argument's name may stand for something else by then
+            with suppress(AttributeError, IndexError, KeyError, TypeError):
+                return follow(self._first.local_variables[spot.name], spot.path)
         return follow(self._first.arguments[spot.name], spot.path)
 
     def _fits(self, spot: Spot, value: Any) -> bool:

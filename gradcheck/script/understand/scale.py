@@ -273,6 +273,8 @@ def _named_lengths(backward: Backward) -> dict[int, str]:
     found: dict[int, str] = {}
     names: dict[int, str] = {}
     for name, value in _in_sight(backward).items():
+        if name.startswith("__"):
+            continue
         if isinstance(value, int) and not isinstance(value, bool):
             names.setdefault(value, name)
         shape = getattr(value, "shape", None) if not isinstance(value, list) else (len(value),)
