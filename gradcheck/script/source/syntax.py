@@ -187,7 +187,7 @@ def walk(node: ast.AST) -> tuple[ast.AST, ...]:
     return tuple(ast.walk(node))
 
 
-_IN_PLACE = {
+_OPERATORS = {
     "add": ast.Add(),
     "subtract": ast.Sub(),
     "multiply": ast.Mult(),
@@ -196,18 +196,23 @@ _IN_PLACE = {
 }
 
 
+def as_operator(expression: ast.expr) -> ast.expr:
+    """Return an expression, or ``a - b`` if it is ``np.subtract(a, b)`` or the like."""
+    match expression:
+        case ast.Call(ast.Attribute(ast.Name("np" | "numpy"), name), [left, right], []) if name in _OPERATORS:
+            return ast.copy_location(ast.BinOp(left, _OPERATORS[name], right), expression)
+    return expression
+
+
 @lru_cache(maxsize=4096)
 def as_assignment(statement: ast.stmt) -> ast.stmt:
     """Return a statement, or what it assigns if it is a call of a function of NumPy that writes to its own operand."""
     match statement:
-        case ast.Expr(ast.Call(ast.Attribute(ast.Name("np" | "numpy"), name), [left, right], [keyword])) if (
-            name in _IN_PLACE and keyword.arg == "out" and isinstance(keyword.value, ast.Name | ast.Attribute)
+        case ast.Expr(
+            ast.Call(function, operands, [ast.keyword("out", ast.Name() | ast.Attribute() as target)]) as call
         ):
-            out = ast.unparse(keyword.value)
-            if ast.unparse(right) == out and name in ("add", "multiply"):
-                left, right = right, left
-            if ast.unparse(left) == out:
-                return ast.copy_location(ast.AugAssign(keyword.value, _IN_PLACE[name], right), statement)
+            value = as_operator(ast.copy_location(ast.Call(function, operands, []), call))
+            return _in_place(target, value, statement) or statement
     return statement
 
 
@@ -219,12 +224,22 @@ def onto_itself(node: ast.AST) -> ast.AugAssign | None:
     match node:
         case ast.AugAssign():
             return node
-        case ast.Assign([ast.Name() | ast.Attribute() | ast.Subscript() as target], ast.BinOp(left, operator, right)):
+        case ast.Assign([ast.Name() | ast.Attribute() | ast.Subscript() as target], value):
+            return _in_place(target, value, node)
+    return None
+
+
+def _in_place(
+    target: ast.Name | ast.Attribute | ast.Subscript, value: ast.expr, statement: ast.stmt
+) -> ast.AugAssign | None:
+    """Return the assignment of a value to one of its operands as one in place; None where it is none."""
+    match value:
+        case ast.BinOp(left, operator, right):
             own = ast.unparse(target)
             if ast.unparse(left) == own:
-                return ast.copy_location(ast.AugAssign(target, operator, right), node)
+                return ast.copy_location(ast.AugAssign(target, operator, right), statement)
             if ast.unparse(right) == own and isinstance(operator, ast.Add | ast.Mult):
-                return ast.copy_location(ast.AugAssign(target, operator, left), node)
+                return ast.copy_location(ast.AugAssign(target, operator, left), statement)
     return None
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from gradcheck.script.source.names import is_step_size
-from gradcheck.script.source.syntax import as_assignment, called_name, loaded_names, walk
+from gradcheck.script.source.syntax import as_assignment, as_operator, called_name, loaded_names, walk
 
 # the attribute of an assignment whose result becomes the value of another variable, by the name of what it assigns to
 MOVED_AS = "moved_as"
@@ -73,10 +73,9 @@ class Motion:
         return self.factor is not None and math.isclose(abs(self.factor), 1, rel_tol=1e-6)
 
 
-@lru_cache(maxsize=4096)
 def updates_in(tree: ast.AST) -> tuple[Update, ...]:
     """Return all statements of a script that add a step to something, or subtract it."""
-    return tuple(update for node in walk(tree) for update in updates_of(node) if update.exact)
+    return tuple(update for update in moves_in(tree) if update.exact)
 
 
 @lru_cache(maxsize=4096)
@@ -101,22 +100,11 @@ def updates_of(node: ast.AST) -> Iterator[Update]:
             yield from _assigned(place, _in_operators(value), node.lineno)
 
 
-_AS_OPERATORS = {
-    "add": ast.Add(),
-    "subtract": ast.Sub(),
-    "multiply": ast.Mult(),
-    "divide": ast.Div(),
-    "true_divide": ast.Div(),
-}
-
-
 def _in_operators(expression: ast.expr) -> ast.expr:
     """Return an expression with operators for functions of NumPy: ``a - b`` for ``np.subtract(a, b)``."""
-    match expression:
-        case ast.Call(ast.Attribute(ast.Name("np" | "numpy"), name), [left, right], []) if name in _AS_OPERATORS:
-            found: ast.expr = ast.BinOp(_in_operators(left), _AS_OPERATORS[name], _in_operators(right))
+    match as_operator(expression):
         case ast.BinOp(left, operator, right):
-            found = ast.BinOp(_in_operators(left), operator, _in_operators(right))
+            found: ast.expr = ast.BinOp(_in_operators(left), operator, _in_operators(right))
         case ast.UnaryOp(operator, operand):
             found = ast.UnaryOp(operator, _in_operators(operand))
         case _:
