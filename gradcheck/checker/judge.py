@@ -124,9 +124,9 @@ class Judge:
             seen = (bound <= _FINE * largest) | (d.evaluations >= _SOME)
             # what does not change the loss at all is seen at once
             done = at_kink | idle | (is_zero & (seen | (d.value == 0)))
-            # a verdict against the code is confirmed at a third step, and by more where it is about a small difference:
-            # two steps with kinks between them agree by chance now and then
-            confirmed = d.evaluations >= np.where(difference > _SLIGHT * largest, 6, _SOME)
+            # a verdict against the code is confirmed at a third step; one that is about a small difference goes on, as
+            # steps with kinks between them agree by chance now and then
+            confirmed = (d.evaluations >= 6) & (difference > _SLIGHT * largest)
             settled = quick | (match & (done | (clear & seen))) | ~finite | (mismatch & confirmed)
             settled |= (match | mismatch) & (d.evaluations >= _ENOUGH)
             small = bound <= np.maximum(fine, self.tolerance.resolution * largest)
