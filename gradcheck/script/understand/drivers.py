@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from gradcheck.numerics.arrays import FloatArray
-from gradcheck.script.record.run import Recording
+from gradcheck.script.record.run import Call, Recording
 from gradcheck.script.replay.backward import Backward
 from gradcheck.script.replay.perturb import moved
 from gradcheck.script.replay.stage import Stage
@@ -52,29 +52,36 @@ def roles(recording: Recording, backward: Backward) -> dict[str, Role]:
     if len(backward.pairs) > _MOST_PLACES:
         return {}
     found: dict[str, Role] = {}
-    for number, moment in enumerate((*backward.moments[:_MOMENTS], *backward.moments[_MOMENTS:][-1:])):
-        if number < _MOMENTS:
-            # a sample may be zero, and then nothing depends on what it is multiplied by
-            left = [name for name in backward.names if name not in found or not found[name].drives]
-        else:
-            # the first steps of a training may be as large as what they move
-            left = [name for name, role in found.items() if role.drives and not role.is_step]
-            if not left:
-                break
-        stage = Stage(recording, backward, moment)
-        try:
-            before, again = (stage.gradient()(stage.parameters) for _ in range(2))
-            # a clock, for instance: where everything differs, it is not told apart
-            restless = {name for name in before if _differs(before[name], again[name], before[name])}
-            steady = {n: change for n, change in before.items() if n not in restless or len(restless) == len(before)}
-            seen = {name: _role(stage, name, before, steady) for name in left}
-        except Exception:  # noqa: BLE001 - code that cannot be replayed from here may fail in any way
-            continue
-        found |= {name: role | found[name] if name in found else role for name, role in seen.items()}
+    for moment in backward.moments[:_MOMENTS]:
+        # a sample may be zero, and then nothing depends on what it is multiplied by
+        left = [name for name in backward.names if name not in found or not found[name].drives]
+        found |= _seen(recording, backward, moment, left, found)
+    # the first steps of a training may be as large as what they move
+    left = [name for name, role in found.items() if role.drives and not role.is_step]
+    for moment in backward.moments[_MOMENTS:][-1:]:
+        found |= _seen(recording, backward, moment, left, found)
     return found
 
 
-def _role(stage: Stage, name: str, before: Mapping[str, FloatArray], steady: Mapping[str, FloatArray]) -> Role:
+def _seen(
+    recording: Recording, backward: Backward, moment: Call, names: Sequence[str], known: Mapping[str, Role]
+) -> dict[str, Role]:
+    """Return the roles of some places at a moment, with what is known of them; none where no replay succeeds."""
+    if not names:
+        return {}
+    stage = Stage(recording, backward, moment)
+    try:
+        before, again = (stage.gradient()(stage.parameters) for _ in range(2))
+        # a clock, for instance: where everything differs, it is not told apart
+        restless = {name for name in before if _differs(before[name], again[name], before[name])}
+        steady = set(before) - restless or set(before)
+        seen = {name: _role(stage, name, before, steady) for name in names}
+    except Exception:  # noqa: BLE001 - code that cannot be replayed from here may fail in any way
+        return {}
+    return {name: role | known[name] if name in known else role for name, role in seen.items()}
+
+
+def _role(stage: Stage, name: str, before: Mapping[str, FloatArray], steady: Set[str]) -> Role:
     """Return the role of a place, by how what is the same in each replay moves; what is not is carried nowhere."""
     values = {other: np.array(value, dtype=float) for other, value in stage.parameters.items()}
     carried, drives, alike, goes_along = True, False, 1.0, False
