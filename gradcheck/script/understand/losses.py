@@ -634,7 +634,7 @@ def may_depend(source: SourceFile, backward: Backward, loss: LossExpression) -> 
     called = [f for f in source.functions.values() if f.short_name in mentioned]
     everything = [*called, *(source.functions[name] for f in called for name in reached(source, f))]
     for function in everything:
-        inside = list(walk(function.node))
+        inside = walk(function.node)
         own = {node.id for node in inside if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
         own -= {name for node in inside if isinstance(node, ast.Global | ast.Nonlocal) for name in node.names}
         mentioned |= {name.split(".")[0] for name in function.names} - own - set(function.arguments)

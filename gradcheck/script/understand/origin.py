@@ -63,12 +63,10 @@ def _moving(source: SourceFile, function: Function | Loop, pair: GradientMap) ->
     """Return what gives the gradient in a step its value, or the statement that takes the step."""
     if pair.update is None:
         return None
-    for code in (function, *source.functions.values()):
-        for statement in code.statements:
-            for update in updates_of(statement):
-                if update.target == pair.update.target:
-                    return _stepped_along(source, code, update) or statement
-    return None
+    everywhere = ((code, s) for code in (function, *source.functions.values()) for s in code.statements)
+    steps = ((code, s, u) for code, s in everywhere for u in updates_of(s) if u.target == pair.update.target)
+    first = next(steps, None)
+    return None if first is None else _stepped_along(source, first[0], first[2]) or first[1]
 
 
 def _stepped_along(source: SourceFile, code: Function | Loop, update: Update) -> ast.stmt | None:

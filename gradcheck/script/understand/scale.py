@@ -303,9 +303,7 @@ def _written_rates(backward: Backward) -> list[float]:
     kept = {pair.output.leaf.name for pair in backward.pairs if pair.output.kind is Kind.KEPT}
     # what is stored in a container is assigned to that
     names |= kept | {name.partition("[")[0] for name in kept}
-    reached = names | function.feeds(names)
-    values = [s.value for name in reached for s in function.assignments(name) if s.value is not None]
-    parts = [part for value in (*values, *expressions) for part in factors(value, dots=True)]
+    parts = [*_factors_of(function, names), *(part for value in expressions for part in factors(value, dots=True))]
     numbers = {number for part in parts if (number := _evaluated(part, known)) is not None}
     return sorted(number for number in numbers if _SMALLEST_RATE < number < 1)
 
@@ -345,13 +343,18 @@ def _folded_rates(backward: Backward) -> Iterator[tuple[float, str]]:
     for update in _own(backward):
         if _has_rate(update) or _scalars(update, backward):
             continue
-        names = loaded_names(update.step)
-        for name in names | backward.function.feeds(names):
-            for statement in backward.function.assignments(name):
-                for factor in factors(statement.value, dots=True) if statement.value is not None else ():
-                    value = _evaluated(factor, known)
-                    if value is not None and value <= _LARGEST_RATE:
-                        yield value, ast.unparse(factor)
+        for factor in _factors_of(backward.function, loaded_names(update.step)):
+            value = _evaluated(factor, known)
+            if value is not None and value <= _LARGEST_RATE:
+                yield value, ast.unparse(factor)
+
+
+def _factors_of(function: Function | Loop, names: set[str]) -> Iterator[ast.expr]:
+    """Return what the values of some names, and of all that flows into them, are products and sums of."""
+    for name in names | function.feeds(names):
+        for statement in function.assignments(name):
+            if statement.value is not None:
+                yield from factors(statement.value, dots=True)
 
 
 def _named_rates(backward: Backward) -> Iterator[tuple[float, str]]:
