@@ -35,55 +35,55 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
-@pytest.fixture(scope="session")
-def examiner() -> Iterator[Any]:
-    """Start a process that examines scripts in forks of itself."""
+def started_examiner(*preloaded: str) -> Iterator[Any]:
+    """Start a process that examines scripts in forks of itself, with some modules imported in advance; end it."""
     from forked_examiner import Examiner
 
-    started = Examiner()
+    started = Examiner(*preloaded)
     yield started
     started.stop()
 
 
-@pytest.fixture
-def forked(monkeypatch: pytest.MonkeyPatch, examiner: Any) -> None:
-    """Examine scripts in forks, which is quicker; a mark for tests that are about what is found in a script."""
+def examine_by(monkeypatch: pytest.MonkeyPatch, examiner: Any) -> None:
+    """Examine scripts in forks where there are any."""
     if hasattr(os, "fork"):
         monkeypatch.setattr("gradcheck.api.examine_isolated", examiner)
 
 
 @pytest.fixture(scope="session")
+def examiner() -> Iterator[Any]:
+    """Start a process that examines scripts in forks of itself."""
+    yield from started_examiner()
+
+
+@pytest.fixture
+def forked(monkeypatch: pytest.MonkeyPatch, examiner: Any) -> None:
+    """Examine scripts in forks, which is quicker; a mark for tests that are about what is found in a script."""
+    examine_by(monkeypatch, examiner)
+
+
+@pytest.fixture(scope="session")
 def scipy_examiner() -> Iterator[Any]:
     """Start one that has imported SciPy's optimizers, too; in forks of the other one, scripts import them."""
-    from forked_examiner import Examiner
-
-    started = Examiner("scipy.optimize", "lmfit")
-    yield started
-    started.stop()
+    yield from started_examiner("scipy.optimize", "lmfit")
 
 
 @pytest.fixture
 def forked_with_scipy(monkeypatch: pytest.MonkeyPatch, scipy_examiner: Any) -> None:
     """Examine scripts in forks, as `forked` does, with SciPy and lmfit imported in advance."""
-    if hasattr(os, "fork"):
-        monkeypatch.setattr("gradcheck.api.examine_isolated", scipy_examiner)
+    examine_by(monkeypatch, scipy_examiner)
 
 
 @pytest.fixture(scope="session")
 def pandas_examiner() -> Iterator[Any]:
     """Start one that has imported pandas, too."""
-    from forked_examiner import Examiner
-
-    started = Examiner("pandas")
-    yield started
-    started.stop()
+    yield from started_examiner("pandas")
 
 
 @pytest.fixture
 def forked_with_pandas(monkeypatch: pytest.MonkeyPatch, pandas_examiner: Any) -> None:
     """Examine scripts in forks, as `forked` does, with pandas imported in advance."""
-    if hasattr(os, "fork"):
-        monkeypatch.setattr("gradcheck.api.examine_isolated", pandas_examiner)
+    examine_by(monkeypatch, pandas_examiner)
 
 
 @pytest.fixture(scope="session")

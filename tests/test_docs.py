@@ -175,7 +175,7 @@ def outputs(block: Block, folder: Path, forks: str = "") -> list[tuple[str, str]
         (folder / "fixtures").symlink_to(ROOT / "fixtures")
     (folder / "bin").mkdir()
     for name, module in {"gradcheck": "gradcheck", "pytest": f"pytest {' '.join(PLUGIN)}"}.items():
-        run = f"-I -S {forked_processes.__file__} '{module}'" if forks else f"-P -m {module}"
+        run = forked_processes.told_to_run(module, forks)
         (folder / "bin" / name).write_text(f'#!/bin/sh\nexec {sys.executable} {run} "$@"\n')
         (folder / "bin" / name).chmod(0o755)
     path = f"{folder / 'bin'}{os.pathsep}{os.environ['PATH']}"

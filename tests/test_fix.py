@@ -278,13 +278,12 @@ def typed_to_fix(folder, place, flags):
 
 def pasted_into_a_shell(folder, typed, forks):
     """Run a line by a shell in which ``gradcheck`` is forked, where that can be."""
-    environment, way = dict(os.environ), "-m"
-    if forked_processes.IS_POSSIBLE:
-        environment[forked_processes.PLACE], way = forks.place, f'-I -S "{forked_processes.__file__}"'
+    place = forks.place if forked_processes.IS_POSSIBLE else ""
+    run = forked_processes.told_to_run("gradcheck", place)
     return subprocess.run(
-        ["bash", "-c", f'gradcheck() {{ "{sys.executable}" {way} gradcheck "$@"; }}\n{typed}'],
+        ["bash", "-c", f'gradcheck() {{ "{sys.executable}" {run} "$@"; }}\n{typed}'],
         cwd=folder,
-        env=environment,
+        env={**os.environ, forked_processes.PLACE: place},
         capture_output=True,
         text=True,
         check=False,

@@ -50,6 +50,11 @@ _PRELOADED = (
 )
 
 
+def told_to_run(module: str, place: str) -> str:
+    """Return what an interpreter is told, in a shell, to run a module: where a place is given, in a fork from there."""
+    return f"-I -S '{__file__}' '{module}'" if place else f"-P -m {module}"
+
+
 class Forked:
     """A process that was forked elsewhere, to those who would have got it from ``subprocess.Popen``."""
 
