@@ -97,8 +97,10 @@ def is_of_another_function(backward: Backward, probes: Sequence[Probe]) -> bool:
     factors, errors = [], []
     for single in probes:
         constant, seen = common_constant(backward, [single])
-        if seen.count < len(backward.names) or sum(_values(n, [single])[0].size for n in backward.names) < _ENOUGH:
+        if seen.count < len(backward.names):
             return False
+        if sum(_values(name, [single])[0].size for name in backward.names) < _ENOUGH:
+            continue
         factors.append(constant)
         values = [_values(name, [single]) for name in backward.names]
         numerical, error = (np.concatenate([each[k] for each in values]) for k in (1, 2))

@@ -23,10 +23,10 @@ from gradcheck.script.replay.stage import LossExpression, Stage
 from gradcheck.script.replay.stale import computed_before
 
 _MOMENTS = 3
-# how many of these are also looked at with moved parameters, and how far, as a share of a usual move
+# at how many of these the parameters are moved, and how far, as a share of a usual move
 _ASIDE, _HOW_FAR = 2, 0.5
-# directions in which a parameter of more entries than that is moved
-_DIRECTIONS = 3
+# directions in which a parameter of more entries than that is moved, at the first places, and at the others
+_DIRECTIONS, _FIRST_PLACES, _LATER_DIRECTIONS = 3, 2, 1
 # seconds of computing that a replay takes at most if all of these, or all wrong entries, are looked at
 QUICK_SECONDS = 0.008
 # replays for which there has to be time left then
@@ -109,6 +109,8 @@ class Prober:
         self._step = _NARROW_STEP if backward.is_narrow else _STEP
         self._epsilon = float(np.finfo(np.float32 if backward.is_narrow else np.float64).eps)
         self._seen: dict[tuple[int, int], _Values] = {}
+        # the largest slope of each parameter, by loss
+        self._sizes: dict[tuple[int, str], float] = {}
         self._is_stale: bool | None = None
 
     @cached_property
@@ -122,8 +124,9 @@ class Prober:
         left = self._recording.recorder.deadline - time.monotonic()
         return time.process_time() - before <= min(QUICK_SECONDS, left / _MANY)
 
-    def _directions(self, value: Any) -> list[FloatArray]:
-        return directions(value, _DIRECTIONS if self.is_quick else 1)
+    def _directions(self, value: Any, place: _Place) -> list[FloatArray]:
+        is_thorough = self.is_quick and place.number < _FIRST_PLACES
+        return directions(value, _DIRECTIONS if is_thorough else _LATER_DIRECTIONS)
 
     def probe(self, way: Backward, loss: LossExpression) -> list[Probe]:
         """Return what is seen of one loss, and of the gradients that a way of reading the step gives.
@@ -150,9 +153,11 @@ class Prober:
         if self._is_stale is None:
             self._is_stale = computed_before(self._recording, self._backward) is not None
         aside = () if self._is_stale else moments[:_ASIDE]
-        points = [*((moment, 0.0) for moment in moments[:_MOMENTS]), *((moment, _HOW_FAR) for moment in aside)]
-        if not self.is_quick:
-            points = [points[0], *points[-1:]] if aside else points[:2]
+        points = [(moments[0], 0.0), *((moment, _HOW_FAR) for moment in aside)]
+        if self.is_quick:
+            points += [(moment, 0.0) for moment in moments[max(len(aside), 1) : _MOMENTS]]
+        else:
+            points = [points[0], *points[1:][-1:]] if aside else [(moment, 0.0) for moment in moments[:2]]
         for number, (moment, size) in enumerate(points):
             yield _Place(number, moment, size)
 
@@ -171,9 +176,9 @@ class Prober:
                 check_grad(function, raw, stage.parameters, entries=1)
             found = []
             for name in way.names:
-                ways = self._directions(stage.parameters[name])
+                ways = self._directions(stage.parameters[name], place)
                 analytic = np.array([float(np.sum(gradient[name] * one)) for one in ways])
-                slopes = self._differences(values[number][name])
+                slopes = self._differences(values[number][name], (number, name))
                 if slopes is None:
                     slopes = _measured(stage.parameters, name, ways, analytic, function)
                 found.append(Slopes(name, analytic, *slopes, _decays(stage.parameters[name], ways)))
@@ -188,15 +193,15 @@ class Prober:
         if place.key not in self._seen:
             stage = Stage(self._recording, self._backward, place.moment)
             with self._moved(stage, place):
-                self._seen[place.key] = self._evaluated(stage)
+                self._seen[place.key] = self._evaluated(stage, place)
         return self._seen[place.key]
 
-    def _evaluated(self, stage: Stage) -> _Values:
+    def _evaluated(self, stage: Stage, place: _Place) -> _Values:
         evaluate, parameters = stage.losses(self._losses), stage.parameters
         base = evaluate(parameters)
         around: list[dict[str, FloatArray]] = [{} for _ in self._losses]
         for name in self._backward.names:
-            ways = self._directions(parameters[name])
+            ways = self._directions(parameters[name], place)
             shifts = self._step * np.array([1.0, -1.0, 0.5, -0.5])
             found = np.full((len(ways), len(shifts), len(self._losses)), np.nan)
             with along(parameters, [(name, way) for way in ways]) as move:
@@ -210,19 +215,23 @@ class Prober:
                 own[name] = found[:, :, number]
         return base, around
 
-    def _differences(self, values: FloatArray) -> tuple[FloatArray, FloatArray] | None:
-        """Return slopes extrapolated from two step sizes, and bounds of their errors; None if these say too little."""
+    def _differences(self, values: FloatArray, key: tuple[int, str]) -> tuple[FloatArray, FloatArray] | None:
+        """Return slopes extrapolated from two step sizes, and bounds of their errors; None if these say too little.
+
+        Said is enough if the errors are small beside the largest slope that was seen of the parameter.
+        """
         with np.errstate(all="ignore"):
             wide = (values[:, 0] - values[:, 1]) / (2 * self._step)
             near = (values[:, 2] - values[:, 3]) / self._step
             slopes = (4 * near - wide) / 3
             apart = np.abs(slopes - near)
             noise = _ROUND_OFF * self._epsilon * np.max(np.abs(values), axis=1) / self._step
-            size = float(np.max(np.abs(slopes), initial=0.0))
+            size = float(np.max(np.abs(slopes), initial=self._sizes.get(key, 0.0)))
             is_constant = bool(np.all(values == values[:, :1]))
             does = np.all(apart <= _CLOSE * size + noise) and np.all(noise <= _CLEAR * size)
         if not np.all(np.isfinite(slopes)) or not (is_constant or does):
             return None
+        self._sizes[key] = size
         return slopes, _LEFT * apart + noise
 
 
