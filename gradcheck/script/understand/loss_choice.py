@@ -21,6 +21,7 @@ from gradcheck.script.replay.stage import LossExpression, Stage
 from gradcheck.script.replay.units import moved_base
 from gradcheck.script.source.names import fold, loss_rank, parameter_of
 from gradcheck.script.source.syntax import loaded_names, onto_itself, walk
+from gradcheck.script.source.updates import updates_of
 from gradcheck.script.understand.agreement import (
     Agreement,
     agreement,
@@ -33,7 +34,7 @@ from gradcheck.script.understand.decay import with_and_without_decay
 from gradcheck.script.understand.in_turn import follows_in_turn
 from gradcheck.script.understand.losses import is_per_sample, may_depend
 from gradcheck.script.understand.probing import Probe, Prober
-from gradcheck.script.understand.scale import Scale, powers, read_scale
+from gradcheck.script.understand.scale import Scale, of_one_step_size, powers, read_scale
 from gradcheck.script.understand.shown_only import is_only_shown
 
 # moments that are tried for whether a loss depends on a parameter
@@ -150,6 +151,9 @@ def choose_loss(
     # in another object, of another depth perhaps, there may be no such places
     there = tuple(moment for moment in backward.moments if has_places(backward, moment))
     backward = replace(backward, moments=there or backward.moments)
+    if backward.kind is Kind.CHANGE:
+        # a step that is longer than another one would seem to be of a wrong gradient
+        backward = replace(backward, moments=of_one_step_size(backward))
     usable = dependences(recording, backward, losses, rejected)
     if not usable:
         return None
@@ -256,18 +260,20 @@ def _speaking(choice: Choice) -> int:
 
 def _proves_itself(choice: Choice, pair: GradientMap) -> bool:
     """Whether a step is the very difference that a loss is made of, with its own parameter in it."""
-    if pair.update is None:
-        return False
-    parts = [part for part, _ in powers(pair.update.step, 1)]
-    for name in [part.id for part in parts if isinstance(part, ast.Name)]:
-        parts += [s.value for s in choice.backward.function.assignments(name) if s.value is not None]
-    for part in parts:
-        if isinstance(part, ast.BinOp) and isinstance(part.op, ast.Sub):
-            left, right = ast.unparse(part.left), ast.unparse(part.right)
-            shown = choice.loss.shown
-            is_loss = f"`{left} - {right}`" in shown or (f"`{left}`" in shown and f"`{right}`" in shown)
-            if is_loss and moved_base(pair.update.target) in map(moved_base, _mentioned(part)):
-                return True
+    function, shown = choice.backward.function, choice.loss.shown
+    own = {pair.slot.name} if pair.update is None else {pair.slot.name, pair.update.target}
+    # where there are several, as in two branches, any of them
+    steps = [update for s in function.statements for update in updates_of(s) if update.target in own]
+    for update in steps:
+        parts = [part for part, _ in powers(update.step, 1)]
+        for name in [part.id for part in parts if isinstance(part, ast.Name)]:
+            parts += [s.value for s in function.assignments(name) if s.value is not None]
+        for part in parts:
+            if isinstance(part, ast.BinOp) and isinstance(part.op, ast.Sub):
+                left, right = ast.unparse(part.left), ast.unparse(part.right)
+                is_loss = f"`{left} - {right}`" in shown or (f"`{left}`" in shown and f"`{right}`" in shown)
+                if is_loss and moved_base(update.target) in map(moved_base, _mentioned(part)):
+                    return True
     return False
 
 

@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 
 from gradcheck.script.record.leaves import leaves
+from gradcheck.script.record.run import Call
 from gradcheck.script.replay.backward import Backward
 from gradcheck.script.replay.outputs import Kind
 from gradcheck.script.replay.pairing import GradientMap
 from gradcheck.script.replay.stage import LossExpression
 from gradcheck.script.replay.units import moved_base
 from gradcheck.script.source.names import base_name, fold, is_maximised, is_step_size, is_undirected, loss_rank
-from gradcheck.script.source.syntax import Function, Loop, assigned_names, loaded_names, walk
+from gradcheck.script.source.syntax import Function, Loop, assigned_names, called_name, loaded_names, walk
 from gradcheck.script.source.updates import Update, factors
 from gradcheck.script.understand.agreement import Agreement, agreement, common_constant, enough_values
 from gradcheck.script.understand.probing import Probe
@@ -26,6 +27,8 @@ from gradcheck.script.understand.probing import Probe
 _SMALLEST_RATE, _LARGEST_RATE = 1e-6, 10
 # factors that differ by less are the same
 _SAME = 1e-4
+# functions that solve systems of equations
+_SOLVING = {"solve", "inv", "pinv", "lstsq", "cho_solve", "lu_solve", "solve_triangular", "spsolve"}
 # rank of a name that people give to nothing but a loss
 _CERTAIN = 2
 
@@ -136,12 +139,33 @@ def read_scale(backward: Backward, loss: LossExpression, probes: Sequence[Probe]
             return common
     if best is not None and explained:
         return shown[best]
+    if _is_solved_for(backward):
+        return None
     if backward.kind is Kind.CHANGE:
         rates = {rate for rate, _ in _folded_rates(backward)} or {rate for rate, _ in _named_rates(backward)}
         if len(rates) != 1 or not loss.near or not _is_plain(backward):
             return None
         return next(scale for scale in shown if abs(scale.value) in rates)
     return _flowing(backward)
+
+
+def _is_solved_for(backward: Backward) -> bool:
+    """Whether steps come out of a system of equations, as those of Newton and Gauss-Newton: they are no gradients."""
+    pending: list[ast.expr] = []
+    for pair in backward.pairs:
+        pending += [pair.update.step] if pair.update is not None else []
+        pending += [pair.output.expression] if pair.output.expression is not None else []
+        own = {pair.output.leaf.name} if pair.output.kind is Kind.KEPT else set()
+        pending += [s.value for name in own for s in backward.function.assignments(name) if s.value is not None]
+    seen: set[str] = set()
+    while pending:
+        for part in factors(pending.pop(), dots=True):
+            if isinstance(part, ast.Call) and called_name(part) in _SOLVING:
+                return True
+            if isinstance(part, ast.Name) and part.id not in seen:
+                seen.add(part.id)
+                pending += [s.value for s in backward.function.assignments(part.id) if s.value is not None]
+    return False
 
 
 def _common_scale(
@@ -308,9 +332,16 @@ def _written_rates(backward: Backward) -> list[float]:
     return sorted(number for number in numbers if _SMALLEST_RATE < number < 1)
 
 
-def _step_sizes(backward: Backward) -> dict[str, float]:
+def of_one_step_size(backward: Backward) -> tuple[Call, ...]:
+    """Return the moments at which the named step sizes are those of the first one, where these are several."""
+    first = _step_sizes(backward, backward.moments[0])
+    same = tuple(moment for moment in backward.moments if _step_sizes(backward, moment) == first)
+    return same if len(same) > 1 else backward.moments
+
+
+def _step_sizes(backward: Backward, moment: Call | None = None) -> dict[str, float]:
     found: dict[str, float] = {}
-    call, mentioned = backward.example, backward.function.names
+    call, mentioned = moment or backward.example, backward.function.names
     for name, value in {**call.variables, **call.arguments}.items():
         for leaf in leaves(name, value):
             if is_step_size(leaf.name) and leaf.name in mentioned and leaf.shape == () and leaf.value:

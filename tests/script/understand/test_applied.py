@@ -92,3 +92,59 @@ Net().fit()
 def test_gradients_of_samples_have_to_be_added_up(tmp_path, adds, verdict):
     found = verdicts(check_only(tmp_path, TOTALS.replace("ADDS", adds)))
     assert found == {"self.w": verdict, "self.b": "match"}
+
+
+TWO_RATES = (
+    DATA
+    + """
+class Line:
+    def __init__(self):
+        self.w, self.b = np.array([0.1, 0.2, 0.3]), np.zeros(1)
+    def train(self, x, y, lr):
+        off = x @ self.w + self.b - y
+        loss = np.mean(off**2)
+        self.w -= lr * 2 * x.T @ off / len(y)
+        self.b -= lr * 2 * MEAN
+        return loss
+first = Line()
+print([first.train(X, Y, lr=0.1) for _ in range(2)])
+second = Line()
+print(second.train(X, Y, lr=0.01))
+"""
+)
+
+
+@pytest.mark.parametrize(("mean", "verdict"), [("off.mean()", "match"), ("off[:5].mean()", "mismatch")])
+def test_the_step_size_of_another_call_is_another_one(tmp_path, mean, verdict):
+    assert verdicts(check_only(tmp_path, TWO_RATES.replace("MEAN", mean))) == {"self.w": "match", "self.b": verdict}
+
+
+CURVE = """
+import numpy as np
+hours = np.linspace(0.0, 4.0, 25)
+level = 3.0 * np.exp(-0.7 * hours) + 0.4
+p = np.array([2.0, 0.4, 0.2])
+def loss(p):
+    return 0.5 * np.sum((p[0] * np.exp(-p[1] * hours) + p[2] - level) ** 2)
+def jacobian(p):
+    fall = np.exp(-p[1] * hours)
+    return np.column_stack([fall, SIGN * p[0] * hours * fall, np.ones_like(hours)])
+for turn in range(12):
+    cost = loss(p)
+    J = jacobian(p)
+    slope = J.T @ (p[0] * np.exp(-p[1] * hours) + p[2] - level)
+    move = STEP
+    p = p + 0.01 * move
+    print(turn, cost)
+"""
+
+
+@pytest.mark.parametrize("step", ["-np.linalg.pinv(J.T @ J) @ slope", "np.linalg.solve(J.T @ J, -slope)"])
+def test_what_is_solved_for_is_no_gradient(tmp_path, step):
+    assert check_only(tmp_path, CURVE.replace("SIGN", "-1").replace("STEP", step)).verdict != "mismatch"
+
+
+@pytest.mark.parametrize(("sign", "verdict"), [("-1", "match"), ("1", "mismatch")])
+def test_the_same_along_the_gradient_is_judged(tmp_path, sign, verdict):
+    text = CURVE.replace("SIGN", sign).replace("STEP", "-slope")
+    assert verdicts(check_only(tmp_path, text)) == {"p": verdict}
