@@ -99,11 +99,11 @@ def is_of_another_function(backward: Backward, probes: Sequence[Probe]) -> bool:
         constant, seen = common_constant(backward, [single])
         if seen.count < len(backward.names):
             return False
-        if sum(_values(name, [single])[0].size for name in backward.names) < _ENOUGH:
-            continue
-        factors.append(constant)
         values = [_values(name, [single]) for name in backward.names]
         numerical, error = (np.concatenate([each[k] for each in values]) for k in (1, 2))
+        if numerical.size < _ENOUGH:
+            continue
+        factors.append(constant)
         errors.append(abs(constant) * float(np.linalg.norm(error) / np.linalg.norm(numerical)))
     if len({factor > 0 for factor in factors}) > 1:
         return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,8 +20,7 @@ from gradcheck.script.replay.perturb import assign, moved, put_back
 from gradcheck.script.replay.stage import LossExpression, Stage
 from gradcheck.script.replay.units import moved_base
 from gradcheck.script.source.names import fold, loss_rank, parameter_of
-from gradcheck.script.source.syntax import loaded_names, onto_itself, walk
-from gradcheck.script.source.updates import updates_of
+from gradcheck.script.source.syntax import Function, Loop, loaded_names, onto_itself, walk
 from gradcheck.script.understand.agreement import (
     Agreement,
     agreement,
@@ -260,21 +259,26 @@ def _speaking(choice: Choice) -> int:
 
 def _proves_itself(choice: Choice, pair: GradientMap) -> bool:
     """Whether a step is the very difference that a loss is made of, with its own parameter in it."""
-    function, shown = choice.backward.function, choice.loss.shown
-    own = {pair.slot.name} if pair.update is None else {pair.slot.name, pair.update.target}
-    # where there are several, as in two branches, any of them
-    steps = [update for s in function.statements for update in updates_of(s) if update.target in own]
-    for update in steps:
-        parts = [part for part, _ in powers(update.step, 1)]
-        for name in [part.id for part in parts if isinstance(part, ast.Name)]:
-            parts += [s.value for s in function.assignments(name) if s.value is not None]
-        for part in parts:
+    backward, shown = choice.backward, choice.loss.shown
+    known = [] if pair.update is None else [pair.update]
+    own = {pair.slot.name, *(update.target for update in known)}
+    # there may be several, as in two branches
+    for update in [*known, *(update for update in backward.updates if update.target in own)]:
+        for part in _parts(backward.function, update.step):
             if isinstance(part, ast.BinOp) and isinstance(part.op, ast.Sub):
                 left, right = ast.unparse(part.left), ast.unparse(part.right)
                 is_loss = f"`{left} - {right}`" in shown or (f"`{left}`" in shown and f"`{right}`" in shown)
                 if is_loss and moved_base(update.target) in map(moved_base, _mentioned(part)):
                     return True
     return False
+
+
+def _parts(code: Function | Loop, step: ast.expr) -> Iterator[ast.expr]:
+    """Return what a step is a product of, and what the code assigns to those of it that are names."""
+    for part, _ in powers(step, 1):
+        yield part
+        if isinstance(part, ast.Name):
+            yield from (s.value for s in code.assignments(part.id) if s.value is not None)
 
 
 def _mentioned(expression: ast.expr) -> set[str]:

@@ -89,8 +89,8 @@ class _Place:
         return self.number, id(self.moment)
 
 
-# the values of each loss at the point, and along each direction at four shifts: shape (directions, 4)
-_Values = tuple[list[Any], list[dict[str, FloatArray]]]
+# the values of each loss at the point, and its slopes along the directions of each parameter, with their errors
+_Seen = tuple[list[Any], list[dict[str, tuple[FloatArray, FloatArray] | None]]]
 
 
 class Prober:
@@ -108,7 +108,7 @@ class Prober:
         self._recording, self._backward, self._losses = recording, backward, list(losses)
         self._step = _NARROW_STEP if backward.is_narrow else _STEP
         self._epsilon = float(np.finfo(np.float32 if backward.is_narrow else np.float64).eps)
-        self._seen: dict[tuple[int, int], _Values] = {}
+        self._seen: dict[tuple[int, int], _Seen] = {}
         # the largest slope of each parameter, by loss
         self._sizes: dict[tuple[int, str], float] = {}
         self._is_stale: bool | None = None
@@ -153,17 +153,17 @@ class Prober:
         if self._is_stale is None:
             self._is_stale = computed_before(self._recording, self._backward) is not None
         aside = () if self._is_stale else moments[:_ASIDE]
-        points = [(moments[0], 0.0), *((moment, _HOW_FAR) for moment in aside)]
-        if self.is_quick:
-            points += [(moment, 0.0) for moment in moments[max(len(aside), 1) : _MOMENTS]]
-        else:
-            points = [points[0], *points[1:][-1:]] if aside else [(moment, 0.0) for moment in moments[:2]]
-        for number, (moment, size) in enumerate(points):
+        more = [(moment, _HOW_FAR) for moment in aside]
+        more += [(moment, 0.0) for moment in moments[max(len(aside), 1) : _MOMENTS]]
+        if not self.is_quick:
+            last = max(len(aside) - 1, 0)
+            more = more[last : last + 1]
+        for number, (moment, size) in enumerate([(moments[0], 0.0), *more]):
             yield _Place(number, moment, size)
 
     def _at(self, place: _Place, way: Backward, loss: LossExpression) -> Probe:
         # before there is another stage: both would move the very arrays of the moment
-        base, values = self._values(place)
+        base, around = self._around(place)
         stage = Stage(self._recording, way, place.moment)
         with self._moved(stage, place):
             raw = stage.gradient()(stage.parameters)
@@ -178,7 +178,7 @@ class Prober:
             for name in way.names:
                 ways = self._directions(stage.parameters[name], place)
                 analytic = np.array([float(np.sum(gradient[name] * one)) for one in ways])
-                slopes = self._differences(values[number][name], (number, name))
+                slopes = around[number][name]
                 if slopes is None:
                     slopes = _measured(stage.parameters, name, ways, analytic, function)
                 found.append(Slopes(name, analytic, *slopes, _decays(stage.parameters[name], ways)))
@@ -188,18 +188,18 @@ class Prober:
         names = self._backward.names if place.size else ()
         return moved(stage.parameters, names, np.random.default_rng(place.number), size=place.size)
 
-    def _values(self, place: _Place) -> _Values:
-        """Return the values of all losses around a place, of which the replays are run once."""
+    def _around(self, place: _Place) -> _Seen:
+        """Return what all losses do around a place, of which the replays are run once."""
         if place.key not in self._seen:
             stage = Stage(self._recording, self._backward, place.moment)
             with self._moved(stage, place):
                 self._seen[place.key] = self._evaluated(stage, place)
         return self._seen[place.key]
 
-    def _evaluated(self, stage: Stage, place: _Place) -> _Values:
+    def _evaluated(self, stage: Stage, place: _Place) -> _Seen:
         evaluate, parameters = stage.losses(self._losses), stage.parameters
         base = evaluate(parameters)
-        around: list[dict[str, FloatArray]] = [{} for _ in self._losses]
+        around: list[dict[str, tuple[FloatArray, FloatArray] | None]] = [{} for _ in self._losses]
         for name in self._backward.names:
             ways = self._directions(parameters[name], place)
             shifts = self._step * np.array([1.0, -1.0, 0.5, -0.5])
@@ -212,7 +212,7 @@ class Prober:
                     except Exception:  # noqa: BLE001 - even a small move may leave the domain
                         continue
             for number, own in enumerate(around):
-                own[name] = found[:, :, number]
+                own[name] = self._differences(found[:, :, number], (number, name))
         return base, around
 
     def _differences(self, values: FloatArray, key: tuple[int, str]) -> tuple[FloatArray, FloatArray] | None:

@@ -151,21 +151,22 @@ def read_scale(backward: Backward, loss: LossExpression, probes: Sequence[Probe]
 
 def _is_solved_for(backward: Backward) -> bool:
     """Whether steps come out of a system of equations, as those of Newton and Gauss-Newton: they are no gradients."""
-    pending: list[ast.expr] = []
-    for pair in backward.pairs:
-        pending += [pair.update.step] if pair.update is not None else []
-        pending += [pair.output.expression] if pair.output.expression is not None else []
-        own = {pair.output.leaf.name} if pair.output.kind is Kind.KEPT else set()
-        pending += [s.value for name in own for s in backward.function.assignments(name) if s.value is not None]
-    seen: set[str] = set()
+    written = [pair.update.step for pair in backward.pairs if pair.update is not None]
+    written += [pair.output.expression for pair in backward.pairs if pair.output.expression is not None]
+    kept = [pair.output.leaf.name for pair in backward.pairs if pair.output.kind is Kind.KEPT]
+    parts = _products(backward.function, [*written, *(ast.Name(name, ast.Load()) for name in kept)])
+    return any(isinstance(part, ast.Call) and called_name(part) in _SOLVING for part in parts)
+
+
+def _products(function: Function | Loop, expressions: Sequence[ast.expr]) -> Iterator[ast.expr]:
+    """Return what expressions are products and sums of, also those that are kept under names."""
+    pending, seen = list(expressions), set[str]()
     while pending:
         for part in factors(pending.pop(), dots=True):
-            if isinstance(part, ast.Call) and called_name(part) in _SOLVING:
-                return True
+            yield part
             if isinstance(part, ast.Name) and part.id not in seen:
                 seen.add(part.id)
-                pending += [s.value for s in backward.function.assignments(part.id) if s.value is not None]
-    return False
+                pending += [s.value for s in function.assignments(part.id) if s.value is not None]
 
 
 def _common_scale(
@@ -334,8 +335,8 @@ def _written_rates(backward: Backward) -> list[float]:
 
 def of_one_step_size(backward: Backward) -> tuple[Call, ...]:
     """Return the moments at which the named step sizes are those of the first one, where these are several."""
-    first = _step_sizes(backward, backward.moments[0])
-    same = tuple(moment for moment in backward.moments if _step_sizes(backward, moment) == first)
+    sizes = [_step_sizes(backward, moment) for moment in backward.moments]
+    same = tuple(moment for moment, own in zip(backward.moments, sizes, strict=True) if own == sizes[0])
     return same if len(same) > 1 else backward.moments
 
 
