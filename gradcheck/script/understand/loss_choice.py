@@ -33,7 +33,8 @@ from gradcheck.script.understand.decay import with_and_without_decay
 from gradcheck.script.understand.in_turn import follows_in_turn
 from gradcheck.script.understand.losses import is_per_sample, may_depend
 from gradcheck.script.understand.probing import Probe, Prober
-from gradcheck.script.understand.scale import Scale, of_one_step_size, powers, read_scale
+from gradcheck.script.understand.rates import of_one_step_size, powers
+from gradcheck.script.understand.scale import Scale, read_scale
 from gradcheck.script.understand.shown_only import is_only_shown
 
 # moments that are tried for whether a loss depends on a parameter
