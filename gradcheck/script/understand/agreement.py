@@ -14,6 +14,8 @@ from gradcheck.script.understand.probing import Probe
 _AGREEMENT = 1e-4
 # values that can agree up to a factor by more than chance
 _ENOUGH = 3
+# of the largest, by which values differ from which one constant says something
+_VARIED = 1e-2
 
 
 @dataclass(frozen=True)
@@ -85,8 +87,9 @@ def common_ratio(backward: Backward, probes: Sequence[Probe]) -> bool:
 
 
 def enough_values(backward: Backward, probes: Sequence[Probe]) -> bool:
-    """Whether agreement up to a factor is no matter of course: a single number always agrees."""
-    return any(_values(name, probes)[0].size > 1 for name in backward.names)
+    """Whether agreement up to a factor is no matter of course: one number, or the same one again, always agrees."""
+    numerical = (_values(name, probes)[1] for name in backward.names)
+    return any(np.ptp(values) > _VARIED * np.max(np.abs(values)) for values in numerical if values.size)
 
 
 def is_of_another_function(backward: Backward, probes: Sequence[Probe]) -> bool:

@@ -69,7 +69,7 @@ def find_backwards(recording: Recording, overrides: Overrides, unrepeatable: dic
             backward = _without_totals(recording, backward)
             pairs = list(backward.pairs)
             # the first that works is kept, unless one further down sees more of the parameters
-            if pairs and (best is None or len(pairs) > len(best.pairs)) and _replays(recording, backward):
+            if pairs and (best is None or _sees_more(recording, best, pairs)) and _replays(recording, backward):
                 best = backward
             elif pairs and best is None:
                 unrepeatable[name] = function
@@ -82,10 +82,31 @@ def find_backwards(recording: Recording, overrides: Overrides, unrepeatable: dic
             yield replace(best, shared=_is_shared(recording, best, own))
 
 
+def _sees_more(recording: Recording, backward: Backward, pairs: Sequence[GradientMap]) -> bool:
+    """Whether there are gradients of more parameters than a backward has: of what is not computed from these."""
+    if len(pairs) <= len(backward.pairs):
+        return False
+    more = {pair.slot.name for pair in pairs}.difference(backward.names)
+    followers = _followers(recording, backward)
+    return followers is None or len(more - followers) > len(set(backward.names).difference(p.slot.name for p in pairs))
+
+
 def is_handed_nothing_computed(recording: Recording, backward: Backward) -> bool:
     """Whether a function sees nothing that follows the parameters, but for what the script moves step by step."""
-    function = backward.function
+    changed = _followers(recording, backward)
+    if changed is None:
+        return False
     moved_on = moved_bases(recording.source)
+    others = {
+        name for name in changed.difference(backward.names) if not moved_on & set(map(fold, re.findall(r"\w+", name)))
+    }
+    # without a change of something else there is no reason to leave the place where the script itself starts
+    return not others and bool(changed.difference(backward.names))
+
+
+def _followers(recording: Recording, backward: Backward) -> set[str] | None:
+    """Return what a function reads that is other when the parameters are; None where that cannot be replayed."""
+    function = backward.function
 
     def read(variables: dict[str, Any], _: Any) -> dict[str, Any]:
         seen = {name for name in variables if name in function.arguments or name in function.names}
@@ -98,12 +119,9 @@ def is_handed_nothing_computed(recording: Recording, backward: Backward) -> bool
         with moved(stage.parameters, backward.names, np.random.default_rng(0), size=1e-2):
             after = stage.look_at_entry(stage.parameters, read)
     except Exception:  # noqa: BLE001 - code that cannot be replayed from here may fail in any way
-        return False
+        return None
     same = {name for name in before if name in after and np.array_equal(before[name], after[name], equal_nan=True)}
-    changed = set(before) - same
-    others = {name for name in changed - set(backward.names) if not moved_on & set(map(fold, re.findall(r"\w+", name)))}
-    # without a change of something else there is no reason to leave the place where the script itself starts
-    return not others and bool(changed - set(backward.names))
+    return set(before) - same
 
 
 def _trained_in(function: Function) -> set[str]:

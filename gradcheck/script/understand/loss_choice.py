@@ -63,12 +63,15 @@ class Rejected:
         Those of the reasons that are of that kind.
     is_named : bool
         Whether the user has named the loss.
+    foreign : list of LossExpression
+        Those whose gradients are others.
     """
 
     reasons: dict[str, str] = field(default_factory=dict)
     slug: str = "no-loss"
     grave: dict[str, str] = field(default_factory=dict)
     is_named: bool = False
+    foreign: list[LossExpression] = field(default_factory=list)
 
     def add(self, loss: LossExpression, reason: str, slug: str | None = None) -> None:
         """Note why a loss does not do."""
@@ -196,6 +199,7 @@ def choose_loss(
     if not evidence[1] and not evidence[3]:
         alone = len(choices) == 1
         choices = [c for c in choices if rejected.is_named or _is_supported(c, len(backward.names), alone=alone)]
+        choices = [c for c in choices if rejected.is_named or _is_of_most(c, usable, rejected)]
         for choice in [c for c in choices if not rejected.is_named and is_only_shown(c.backward.function, c.loss)]:
             reason = "is of absolute errors, and no sign is in the code, which their slopes are: it may be shown only"
             rejected.add(choice.loss, reason)
@@ -327,6 +331,15 @@ def _is_supported(choice: Choice, parameters: int, *, alone: bool) -> bool:
     return alone and written and choice.loss.near and len(choice.backward.names) == parameters
 
 
+def _is_of_most(choice: Choice, usable: Sequence[tuple[list[str], LossExpression]], rejected: Rejected) -> bool:
+    """Whether a loss that agrees with no gradient at least depends on half of the parameters."""
+    on = max((names for names, loss in usable if loss is choice.loss), key=len, default=[])
+    if 2 * len(on) >= len(choice.backward.names):
+        return True
+    rejected.add(choice.loss, f"depends on {', '.join(on)} only")
+    return False
+
+
 def _is_of_the_same_data(recording: Recording, choice: Choice, rejected: Rejected) -> bool:
     """Whether a loss changes from one moment to the next, at the same parameters, if the gradients do.
 
@@ -388,6 +401,7 @@ def _is_plausible(backward: Backward, loss: LossExpression, probes: list[Probe],
         return False
     if not loss.near and not common_ratio(backward, probes):
         rejected.add(loss, "agrees with none of the gradients, up to a factor")
+        rejected.foreign.append(loss)
         return False
     return True
 

@@ -506,7 +506,7 @@ def _with_arguments_of_others(source: SourceFile, backward: Backward, loss: Func
 
 
 def _is_near(backward: Backward, text: str) -> bool:
-    """Whether an expression is for sure of the data that the gradients are of: it mentions what the code is handed.
+    """Whether an expression is for sure of the data that the gradients are of: it follows what the code is handed.
 
     A function is handed its arguments. A round of a loop is handed the loop's variables, as far as it works with them.
     """
@@ -514,7 +514,7 @@ def _is_near(backward: Backward, text: str) -> bool:
     if _names(text) & _inner_targets(function):
         return False
     if isinstance(function, Function):
-        return set(_data_arguments(backward)) <= _names(text)
+        return set(_data_arguments(backward)) <= _names(text) | function.feeds(_names(text))
     data = _handed(function)
     own = {name for s in function.statements if isinstance(s, ast.Assign) for name in assigned_names(s)}
     return not data or bool(_names(text) & (data | own))

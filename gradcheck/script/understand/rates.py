@@ -13,8 +13,9 @@ from gradcheck.script.record.run import Call
 from gradcheck.script.replay.backward import Backward
 from gradcheck.script.replay.outputs import Kind
 from gradcheck.script.replay.units import moved_base
+from gradcheck.script.source.file import SourceFile
 from gradcheck.script.source.names import fold, is_step_size
-from gradcheck.script.source.syntax import Function, Loop, assigned_names, called_name, loaded_names, walk
+from gradcheck.script.source.syntax import Code, Function, Loop, assigned_names, called_name, loaded_names, walk
 from gradcheck.script.source.updates import Update, factors
 
 _SMALLEST_RATE, _LARGEST_RATE = 1e-6, 10
@@ -22,24 +23,31 @@ _SMALLEST_RATE, _LARGEST_RATE = 1e-6, 10
 _SOLVING = {"solve", "inv", "pinv", "lstsq", "cho_solve", "lu_solve", "solve_triangular", "spsolve"}
 
 
-def is_solved_for(backward: Backward) -> bool:
+def is_solved_for(source: SourceFile, backward: Backward) -> bool:
     """Whether steps come out of a system of equations, as those of Newton and Gauss-Newton: they are no gradients."""
     written = [pair.update.step for pair in backward.pairs if pair.update is not None]
     written += [pair.output.expression for pair in backward.pairs if pair.output.expression is not None]
     kept = [pair.output.leaf.name for pair in backward.pairs if pair.output.kind is Kind.KEPT]
-    parts = _products(backward.function, [*written, *(ast.Name(name, ast.Load()) for name in kept)])
+    parts = _products(source, backward.function, [*written, *(ast.Name(name, ast.Load()) for name in kept)])
     return any(isinstance(part, ast.Call) and called_name(part) in _SOLVING for part in parts)
 
 
-def _products(function: Function | Loop, expressions: Sequence[ast.expr]) -> Iterator[ast.expr]:
-    """Return what expressions are products and sums of, also those that are kept under names."""
-    pending, seen = list(expressions), set[str]()
+def _products(source: SourceFile, code: Code, expressions: Sequence[ast.expr]) -> Iterator[ast.expr]:
+    """Return what expressions are products and sums of, also what is kept under names or returned by what they call."""
+    pending, seen = [(code, expression) for expression in expressions], set[tuple[str, str]]()
     while pending:
-        for part in factors(pending.pop(), dots=True):
+        code, expression = pending.pop()
+        for part in factors(expression, dots=True):
             yield part
-            if isinstance(part, ast.Name) and part.id not in seen:
-                seen.add(part.id)
-                pending += [s.value for s in function.assignments(part.id) if s.value is not None]
+            name = called_name(part) if isinstance(part, ast.Call) else part.id if isinstance(part, ast.Name) else ""
+            if not name or (code.name, name) in seen:
+                continue
+            seen.add((code.name, name))
+            if isinstance(part, ast.Name):
+                pending += [(code, s.value) for s in code.assignments(name) if s.value is not None]
+            else:
+                called = [other for other in source.functions.values() if other.short_name == name]
+                pending += [(other, s.value) for other in called for s in other.returns if s.value is not None]
 
 
 def in_sight(backward: Backward) -> dict[str, Any]:

@@ -22,7 +22,6 @@ from gradcheck.script.understand.rates import (
     folded_rates,
     in_sight,
     is_plain,
-    is_solved_for,
     named_rates,
     rates_in_sight,
     rates_of,
@@ -140,8 +139,6 @@ def read_scale(backward: Backward, loss: LossExpression, probes: Sequence[Probe]
             return common
     if best is not None and explained:
         return shown[best]
-    if is_solved_for(backward):
-        return None
     if backward.kind is Kind.CHANGE:
         rates = {rate for rate, _ in folded_rates(backward)} or {rate for rate, _ in named_rates(backward)}
         if len(rates) != 1 or not loss.near or not is_plain(backward):

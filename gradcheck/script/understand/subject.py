@@ -17,7 +17,7 @@ from gradcheck.script.request import Overrides
 from gradcheck.script.source.file import SourceFile
 from gradcheck.script.source.names import base_name, fold, is_gradient_word, is_maximised, loss_rank
 from gradcheck.script.source.syntax import Function, Loop
-from gradcheck.script.understand.agreement import agreement, likeness, own_ratio
+from gradcheck.script.understand.agreement import agreement, common_constant, likeness, own_ratio
 from gradcheck.script.understand.applied import insides, more_of_round, set_to_steps, steps_astray
 from gradcheck.script.understand.candidates import find_backwards, missing, narrowed, not_found, read_variables
 from gradcheck.script.understand.complaints import no_gradient, no_loss, not_repeatable, several_objects
@@ -32,6 +32,7 @@ from gradcheck.script.understand.losses import (
     unnamed_candidates,
 )
 from gradcheck.script.understand.observe import observed
+from gradcheck.script.understand.rates import is_solved_for
 from gradcheck.script.understand.scale import Scale
 from gradcheck.script.understand.step_size import goes_on, step_size
 from gradcheck.script.understand.trend import course_of
@@ -70,6 +71,8 @@ class Subject:
     basis : (str, str) or None
         The function with the first derivative and its part there, where this is a second one, which is compared with
         differences of it.
+    written : str
+        What the gradients are to the loss that the script does write down, where another one was inferred.
     is_minimised : bool
         Whether the script makes the loss small, or large: not where it is a constraint, or a sum of several values.
     """
@@ -84,6 +87,7 @@ class Subject:
     seen: frozenset[str] = frozenset()
     left_out: tuple[str, ...] = ()
     basis: tuple[str, str] | None = None
+    written: str = ""
     is_minimised: bool = True
 
     @property
@@ -109,12 +113,14 @@ class Subject:
         name = self.backward.stepping.name
         if self.loss.is_implied and not self.scale.applied:
             times = f"{self.scale.value:.6g} times " if abs(self.scale.value - 1) > _ROUND else ""
+            why = "" if self.written else ", as the script does not write it down"
             return (
-                f"the loss was inferred from the output error, as the script does not write it down: {name} "
-                f"{self.backward.kind.value} the gradients of {times}{self.loss.shown}"
+                f"the loss was inferred from the output error{why}: {name} {self.backward.kind.value} the gradients of "
+                f"{times}{self.loss.shown}{self.written}"
             )
         if self.loss.is_implied:
-            return f"{self.scale.sentence(name)}; the loss was inferred from the output error: {self.loss.shown}"
+            inferred = f"the loss was inferred from the output error: {self.loss.shown}"
+            return f"{self.scale.sentence(name)}; {inferred}{self.written}"
         return None if self.scale.value == 1 else self.scale.sentence(name)
 
     @property
@@ -410,7 +416,7 @@ def _base(name: str) -> str:
 
 
 def _subject(recording: Recording, backward: Backward, overrides: Overrides, rejected: Rejected) -> Subject | None:
-    source = recording.source
+    source, set_aside = recording.source, ""
     if overrides.loss:
         choice = choose_loss(recording, backward, named_loss(source, backward, overrides.loss), rejected)
     else:
@@ -422,11 +428,16 @@ def _subject(recording: Recording, backward: Backward, overrides: Overrides, rej
         # gradients that are proportional to those of a loss, but by no factor that makes sense, are of its kin
         is_kin = choice is not None and choice.proportional.is_whole and not choice.agreement
         if is_kin or (not is_certain and is_open):
-            implied = _implied_loss(recording, backward)
+            known, implied = choice, _implied_loss(recording, backward)
             if not is_certain or (implied is not None and implied.seen.is_whole):
                 choice = _more_plausible(choice, implied)
+            if choice is not None and choice is implied:
+                set_aside = _beside_written(choice, known, rejected.foreign)
     if choice is None or any(choice.loss.text in pair.output.labels for pair in choice.backward.pairs):
         # what is returned is the loss itself, whatever the function is called
+        return None
+    if not choice.agreement and is_solved_for(source, choice.backward):
+        rejected.add(choice.loss, "has no gradient that is a plain step: the steps come out of a system of equations")
         return None
     if choice.backward.kind is Kind.CHANGE and not choice.agreement:
         if choice.scale is None and choice.loss.near:
@@ -448,7 +459,15 @@ def _subject(recording: Recording, backward: Backward, overrides: Overrides, rej
     forward = _forward(source, choice.backward)
     aside = tuple(Unchecked(pair.slot.name, pair.slot.leaf.shape, reason) for pair, reason in choice.aside)
     return Subject(
-        choice.backward, choice.loss, scale, forward, choice.agreement, aside, remark=remark, seen=choice.seen.names
+        choice.backward,
+        choice.loss,
+        scale,
+        forward,
+        choice.agreement,
+        aside,
+        remark=remark,
+        seen=choice.seen.names,
+        written=set_aside,
     )
 
 
@@ -480,6 +499,20 @@ def _more_plausible(written: Choice | None, implied: Choice | None) -> Choice | 
     if implied is None or not (implied.proportional.is_whole or _is_enough(implied)):
         return written
     return implied if written is None or written.agreement < implied.agreement else written
+
+
+def _beside_written(inferred: Choice, written: Choice | None, foreign: Sequence[LossExpression]) -> str:
+    """Say what gradients are to the loss that the script writes down, where there is one, and it is not theirs."""
+    loss = next((loss for loss in [*([written.loss] if written else []), *foreign] if loss_rank(loss.name) > 1), None)
+    if loss is None:
+        return ""
+    own = f"those of `{loss.shown}` in line {loss.line}"
+    if written is None or loss is not written.loss or not written.proportional.is_whole:
+        return f"; the gradients are not {own}"
+    constant, _ = common_constant(written.backward, written.probes)
+    if inferred.scale is not None and inferred.scale.applied:
+        constant /= inferred.scale.value
+    return f"; the gradients are {constant:.6g} times {own}"
 
 
 def _is_enough(implied: Choice) -> bool:

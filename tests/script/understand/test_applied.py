@@ -129,6 +129,11 @@ def loss(p):
 def jacobian(p):
     fall = np.exp(-p[1] * hours)
     return np.column_stack([fall, SIGN * p[0] * hours * fall, np.ones_like(hours)])
+def inverse(J):
+    both = np.linalg.pinv(J.T @ J)
+    return both
+def left_inverse(J):
+    return inverse(J) @ J.T
 for turn in range(12):
     cost = loss(p)
     J = jacobian(p)
@@ -139,7 +144,14 @@ for turn in range(12):
 """
 
 
-@pytest.mark.parametrize("step", ["-np.linalg.pinv(J.T @ J) @ slope", "np.linalg.solve(J.T @ J, -slope)"])
+@pytest.mark.parametrize(
+    "step",
+    [
+        "-np.linalg.pinv(J.T @ J) @ slope",
+        "np.linalg.solve(J.T @ J, -slope)",
+        "-left_inverse(J) @ J @ inverse(J) @ slope",
+    ],
+)
 def test_what_is_solved_for_is_no_gradient(tmp_path, step):
     assert check_only(tmp_path, CURVE.replace("SIGN", "-1").replace("STEP", step)).verdict != "mismatch"
 
@@ -148,3 +160,66 @@ def test_what_is_solved_for_is_no_gradient(tmp_path, step):
 def test_the_same_along_the_gradient_is_judged(tmp_path, sign, verdict):
     text = CURVE.replace("SIGN", sign).replace("STEP", "-slope")
     assert verdicts(check_only(tmp_path, text)) == {"p": verdict}
+
+
+SEARCH = """
+import numpy as np
+def narrowed(f, low, high):
+    width = high - low
+    for k in range(30):
+        width = 0.618034 * width
+        if f(high - width) < f(low + width):
+            high = low + width
+        else:
+            low = high - width
+    return low
+for centre in (7.0, 7.5, 8.0):
+    print(narrowed(lambda x: (x - centre) ** 2, 0.0, 1.0))
+"""
+
+
+def test_a_number_that_moves_by_a_constant_follows_no_gradient(tmp_path):
+    """A loss that is not written down would explain it by any factor."""
+    assert check_only(tmp_path, SEARCH).verdict == "error"
+
+
+LATE = (
+    DATA
+    + """
+T = (Y > 0) * 1.0
+W, w = rng.normal(size=(3, 4)), rng.normal(size=4)
+def step(X, T):
+    global W, w
+    h = np.tanh(X @ W)
+    p = 1 / (1 + np.exp(-(h @ w)))
+    d = DELTA
+    dh = np.outer(d, w) * (1 - h ** 2)
+    W -= 0.1 * X.T @ dh
+    w -= 0.1 * h.T @ d
+    loss = -np.sum(T * LOG(p) + (1 - T) * LOG(1 - p)) / COUNT
+    return loss
+for i in range(12):
+    print(step(X, T))
+"""
+)
+
+
+def late(delta="p - T", log="np.log", count="1"):
+    return LATE.replace("DELTA", delta).replace("LOG", log).replace("COUNT", count)
+
+
+@pytest.mark.parametrize(("delta", "verdict"), [("p - T", "match"), ("(p - T) * p * (1 - p)", "mismatch")])
+def test_a_loss_that_is_computed_after_the_step_is_the_one(delta, verdict, tmp_path):
+    """The squared error would explain the wrong ones, but the code returns the cross-entropy of the same data."""
+    assert verdicts(check_only(tmp_path, late(delta))) == {"W": verdict, "w": verdict}
+
+
+@pytest.mark.parametrize(
+    ("log", "said"), [("np.log", ""), ("np.log2", "the gradients are 13.8629 times those of `-np.sum")]
+)
+def test_a_loss_that_is_written_down_and_not_descended_is_named(log, said, tmp_path):
+    result = check_only(tmp_path, late(log=log, count="20"))
+    assert verdicts(result) == {"W": "match", "w": "match"}
+    notes = " ".join(result.notes)
+    assert said in notes
+    assert ("times those of `" in notes) is bool(said)

@@ -159,3 +159,66 @@ def test_a_wrong_gradient_is_found_and_mended(form, tmp_path):
     assert wrong == ({"p"} if form == "nested" else {"self.b"} if form == "properties" else {"b"})
     (finding,) = result.findings
     assert finding.fix is not None
+
+
+CACHED = """
+import numpy as np
+rng = np.random.default_rng(3)
+class Net:
+    def __init__(self, sizes):
+        self.sizes, self.last = sizes, len(sizes) - 1
+        self.x = rng.normal(size=(2, 40))
+        self.t = (self.x[0] * self.x[1] > 0) * 1.0
+        self.theta = {}
+        for i in range(1, self.last + 2):
+            # one layer more than is used
+            rows = sizes[i] if i <= self.last else 1
+            self.theta[f"W{i}"] = rng.normal(size=(rows, sizes[i - 1]))
+            self.theta[f"b{i}"] = np.zeros((rows, 1))
+    def forward(self):
+        seen = {"A0": self.x}
+        for i in range(1, self.last + 1):
+            seen[f"W{i}"], seen[f"b{i}"] = self.theta[f"W{i}"], self.theta[f"b{i}"]
+            z = seen[f"W{i}"] @ seen[f"A{i - 1}"] + seen[f"b{i}"]
+            seen[f"A{i}"] = np.tanh(z) if i < self.last else 1 / (1 + np.exp(-z))
+        return seen
+    def cost(self, a):
+        return -np.sum(self.t * np.log(a) + (1 - self.t) * np.log(1 - a)) / 40
+    def backward(self, seen):
+        grads = {}
+        grads[f"dA{self.last}"] = (1 - self.t) / (1 - seen[f"A{self.last}"]) - self.t / seen[f"A{self.last}"]
+        dz = seen[f"A{self.last}"] - self.t
+        for i in range(self.last, 0, -1):
+            grads[f"dW{i}"] = dz @ seen[f"A{i - 1}"].T / 40
+            grads[f"db{i}"] = np.sum(dz, axis=1, keepdims=True) / 40
+            if i > 1:
+                grads[f"dA{i - 1}"] = seen[f"W{i}"].T @ dz
+                dz = grads[f"dA{i - 1}"] * (1 - SEEN ** 2)
+        return grads
+    def moved(self, seen, grads, rate):
+        return {name: seen[name] - rate * grads["d" + name] for name in seen if name[0] in "Wb"}
+    def train(self, rounds):
+        for i in range(rounds):
+            self.seen = self.forward()
+            cost = self.cost(self.seen[f"A{self.last}"])
+            grads = self.backward(self.seen)
+            self.theta = self.moved(self.seen, grads, 0.5)
+        print(cost)
+net = Net([2, 4, 3, 1])
+net.train(60)
+net.seen = net.forward()
+print(np.mean((net.seen["A3"] > 0.5) == net.t))
+"""
+
+
+@pytest.mark.parametrize(
+    ("seen", "wrong"),
+    [("seen[f'A{i - 1}']", ""), ("seen[f'A{i}'].mean(axis=0)", "W1 b1 W2 b2")],
+    ids=["right", "wrong"],
+)
+def test_what_a_round_computes_on_its_way_is_no_parameter(seen, wrong, tmp_path):
+    """The gradients of activations that are kept in the object are in the same dictionary as those of weights."""
+    result = verdicts(check(tmp_path, CACHED.replace("SEEN", seen)))
+    found = {name.split("'")[1]: verdict for name, verdict in result.items()}
+    names = ["W1", "b1", "W2", "b2", "W3", "b3"]
+    assert found == {name: "mismatch" if name in wrong.split() else "match" for name in names}
