@@ -115,7 +115,7 @@ def forked_commands(monkeypatch: pytest.MonkeyPatch, forks: Any) -> None:
 
 
 @pytest.fixture(scope="session")
-def shelf(tmp_path_factory: pytest.TempPathFactory, examiner: Any) -> Shelf:
+def shelf(tmp_path_factory: pytest.TempPathFactory, examiner: Any, scipy_examiner: Any) -> Shelf:
     """Examine each fixture script once in a run of the tests, however many processes that has."""
     from fixture_scripts import Shelf
 
@@ -123,4 +123,4 @@ def shelf(tmp_path_factory: pytest.TempPathFactory, examiner: Any) -> Shelf:
     # what belongs to one of several processes lies in the folder of the run
     folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "examined"
     folder.mkdir(exist_ok=True)
-    return Shelf(folder, examiner if hasattr(os, "fork") else None)
+    return Shelf(folder, examiner, scipy_examiner) if hasattr(os, "fork") else Shelf(folder)

@@ -54,12 +54,14 @@ class Shelf:
     ----------
     folder : Path
         Is shared by the processes of one run of the tests, and by no other run.
-    examiner : callable, optional
-        Stands in for ``examine_isolated`` while a script is examined, and no longer.
+    examiner, scipy_examiner : callable, optional
+        Stand in for ``examine_isolated`` while a script is examined, and no longer: the second has imported SciPy, for
+        scripts that do.
     """
 
-    def __init__(self, folder: Path, examiner: Any = None) -> None:
+    def __init__(self, folder: Path, examiner: Any = None, scipy_examiner: Any = None) -> None:
         self._folder, self._examiner = folder, examiner
+        self._scipy_examiner = scipy_examiner or examiner
 
     def __call__(self, path: Path, *, fix: bool = False, **options: Any) -> ScriptResult:
         """Return the result; causes of wrong gradients are looked for on demand only, as that takes longest."""
@@ -69,8 +71,9 @@ class Shelf:
         with FileLock(f"{place}.lock"):
             if not place.exists():
                 with pytest.MonkeyPatch.context() as patch:
-                    if self._examiner is not None:
-                        patch.setattr("gradcheck.api.examine_isolated", self._examiner)
+                    examiner = self._scipy_examiner if "scipy" in read_text(path) else self._examiner
+                    if examiner is not None:
+                        patch.setattr("gradcheck.api.examine_isolated", examiner)
                     place.write_bytes(pickle.dumps(examine_script(path, asked)))
         found: ScriptResult = pickle.loads(place.read_bytes())
         return found
