@@ -36,6 +36,7 @@ _OWN = {"PYTHONPATH", "PYTHONHASHSEED", "PYTHONDONTWRITEBYTECODE", "PYTHONUNBUFF
 _PRELOADED = (
     "numpy.random",
     "numpy.ma",
+    "scipy.optimize",
     "gradcheck.session.child",
     "gradcheck.session.course",
     "gradcheck.session.examine",

@@ -454,7 +454,12 @@ class Stage:
         frame: types.FrameType | None = sys._getframe()
         while frame is not None and not self._is_watched(frame.f_code):
             frame = frame.f_back
-        return {**self._namespace, **self._body.variables(), **(frame.f_locals if frame is not None else {})}
+        around = {**self._namespace, **self._body.variables()}
+        if frame is None:
+            return around
+        # a variable that the function only binds later is not the module's of the same name
+        own = {*frame.f_code.co_varnames, *frame.f_code.co_cellvars}
+        return {**{name: value for name, value in around.items() if name not in own}, **frame.f_locals}
 
     def _is_watched(self, code: types.CodeType) -> bool:
         return code.co_name == self._watched.short_name and code.co_firstlineno == self._watched.line
