@@ -83,8 +83,10 @@ def checked(
         keep = None if seen is None else partial(_keep, seen, tuple(found))
         found.append(_examined(recording, subject, request, keep))
     found = _with_right_bases(found)
+    if request.left <= 0 or not any(map(_may_be_guards, found)):
+        return found
     guardless = GuardlessSource(recording.source)
-    if not guardless.guards or not any(map(_may_be_guards, found)) or request.left <= 0:
+    if not guardless.guards:
         return found
     quiet = replace(request, told=None)
     try:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
@@ -49,7 +49,7 @@ class Code:
         """Return the statements of the body that assign to `name`, in order; item assignments count."""
         return [s for s in self.statements if isinstance(s, ASSIGNMENTS) and name in assigned_names(s)]
 
-    def feeds(self, names: set[str]) -> set[str]:
+    def feeds(self, names: Set[str]) -> set[str]:
         """Return the names whose values flow into `names` through the assignments of the body."""
         flow: dict[str, set[str]] = {}
         for statement in self.statements:

@@ -8,6 +8,7 @@ import itertools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -630,7 +631,7 @@ def may_depend(source: SourceFile, backward: Backward, loss: LossExpression) -> 
         isinstance(node, ast.Attribute | ast.Subscript) for node in nodes
     ):
         return True
-    mentioned = _names(loss.text)
+    mentioned = set(_names(loss.text))
     called = [f for f in source.functions.values() if f.short_name in mentioned]
     everything = [*called, *(source.functions[name] for f in called for name in reached(source, f))]
     for function in everything:
@@ -656,9 +657,10 @@ def _assigned_in(statement: ast.stmt) -> set[str]:
     return assigned_names(statement) if isinstance(statement, ASSIGNMENTS) else set()
 
 
-def _names(text: str) -> set[str]:
+@cache
+def _names(text: str) -> frozenset[str]:
     tree = ast.parse(text, mode="eval")
-    return {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)} - set(dir(builtins))
+    return frozenset(node.id for node in ast.walk(tree) if isinstance(node, ast.Name)).difference(dir(builtins))
 
 
 def _residuals(function: Function | Loop) -> Iterator[tuple[str, str]]:

@@ -223,3 +223,30 @@ def test_a_loss_that_is_written_down_and_not_descended_is_named(log, said, tmp_p
     notes = " ".join(result.notes)
     assert said in notes
     assert ("times those of `" in notes) is bool(said)
+
+
+ROUNDS = (
+    DATA
+    + """
+def hidden(W):
+    return np.tanh(X @ W)
+def train(W, v):
+    h = hidden(W)
+    print("before", np.mean((h @ v - Y) ** 2))
+    for i in range(20):
+        h = hidden(W)
+        cost = np.mean((h @ v - Y) ** 2)
+        d = 2 * (h @ v - Y) / len(Y)
+        dW = X.T @ (np.outer(d, v) * (1 - h ** 2))
+        W, v = W - 0.05 * dW, v - 0.05 * FACTOR * h.T @ d
+    print(cost)
+train(rng.normal(size=(3, 4)), rng.normal(size=4))
+"""
+)
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [("1", "match"), ("0.5", "mismatch")])
+def test_what_a_round_computes_anew_is_not_left_from_before_it(factor, verdict, tmp_path):
+    result = check_only(tmp_path, ROUNDS.replace("FACTOR", factor))
+    assert verdicts(result) == {"W": "match", "v": verdict}
+    assert not any("recorded points only" in note for note in result.notes)
