@@ -55,7 +55,8 @@ class Slot:
 class GradientMap:
     """A parameter, what is its gradient, and how this was seen.
 
-    `decay` is what part of its change is none of it; `project` makes the gradient of a matrix of derivatives.
+    `decay` is what part of its change is none of it; `project` makes the gradient of a matrix of derivatives;
+    `stretch` makes a change by a step size of its own, written as `own_step`, as long as those of the others.
     """
 
     slot: Slot
@@ -65,6 +66,8 @@ class GradientMap:
     motion: Motion = field(default_factory=Motion)
     decay: str | None = None
     project: Callable[[Any], Any] | None = None
+    own_step: str = ""
+    stretch: float = 1.0
 
     @property
     def adds(self) -> bool | None:

@@ -315,6 +315,7 @@ class Stage:
             else:
                 value = follow(roots[pair.output.variable], pair.output.leaf.path)
             value = self._without_decay(pair, value, roots)
+            value = value if pair.stretch == 1 else pair.stretch * np.asarray(value, dtype=float)
             value = value if pair.project is None else pair.project(value)
             own = shaped(self.in_order(pair.slot.name, value), pair.slot.leaf)
             found[pair.slot.name] = -own if pair.slot.name in self._turned else own

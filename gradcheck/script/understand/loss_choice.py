@@ -19,6 +19,7 @@ from gradcheck.script.replay.pairing import GradientMap
 from gradcheck.script.replay.perturb import assign, moved, put_back
 from gradcheck.script.replay.stage import LossExpression, Stage
 from gradcheck.script.replay.units import moved_base
+from gradcheck.script.source.file import SourceFile
 from gradcheck.script.source.names import fold, loss_rank, parameter_of
 from gradcheck.script.source.syntax import Function, Loop, loaded_names, onto_itself, walk
 from gradcheck.script.understand.agreement import (
@@ -32,6 +33,7 @@ from gradcheck.script.understand.agreement import (
 from gradcheck.script.understand.decay import with_and_without_decay
 from gradcheck.script.understand.in_turn import follows_in_turn
 from gradcheck.script.understand.losses import is_per_sample, may_depend
+from gradcheck.script.understand.own_steps import with_own_steps
 from gradcheck.script.understand.probing import Probe, Prober
 from gradcheck.script.understand.rates import of_one_step_size, powers
 from gradcheck.script.understand.scale import Scale, read_scale
@@ -234,6 +236,7 @@ class _Group:
         By a loss's text, those at which it is computed, and not left over from another.
     """
 
+    source: SourceFile
     backward: Backward
     prober: Prober
     moments: dict[str, tuple[Call, ...]]
@@ -248,12 +251,13 @@ class _Group:
             for loss, names in zip(losses, found, strict=True):
                 if names:
                     moments[loss.text] += (moment,)
-        return cls(backward, prober, moments)
+        return cls(recording.source, backward, prober, moments)
 
     def ways(self, loss: LossExpression) -> list[Backward]:
         """Return the ways to read the gradients at the moments of a loss."""
         there = self.moments[loss.text] or self.backward.moments
-        return with_and_without_decay(replace(self.backward, moments=there), loss)
+        decaying = with_and_without_decay(replace(self.backward, moments=there), loss)
+        return [way for one in decaying for way in with_own_steps(self.source, one)]
 
 
 def _speaking(choice: Choice) -> int:

@@ -7,12 +7,12 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from gradcheck.numerics.arrays import FloatArray
-from gradcheck.script.record.leaves import Leaf, follow, is_object, leaves
+from gradcheck.script.record.leaves import Leaf, Path, follow, is_object, leaves
 from gradcheck.script.record.run import Call, Recording
 from gradcheck.script.record.wrapped import aligned, plain
 from gradcheck.script.replay.backward import Backward
@@ -38,6 +38,8 @@ _LOOKED_AT = 3
 _MOST_ENTRIES = 20_000
 # kinds of arrays that hold more than whole numbers: those of objects may
 _FRACTIONS = "fO"
+# what a place lies in, from the innermost to the variable itself: the identities of the objects
+Holders: TypeAlias = tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,10 @@ class Sight:
         How the code calls the places that may hold parameters, by their number.
     kept : tuple of (Leaf, str)
         What it stores under names of gradients, with the variable that each lies in.
+    holders : dict
+        What the places lie in, by their number.
+    kept_in : tuple of tuple of int
+        What each of `kept` lies in.
     fresh : frozenset of str
         The names of those that were not there before, or with another value.
     changed : frozenset of int
@@ -62,6 +68,8 @@ class Sight:
 
     names: dict[int, str]
     kept: tuple[tuple[Leaf, str], ...]
+    holders: dict[int, Holders]
+    kept_in: tuple[Holders, ...]
     fresh: frozenset[str]
     changed: frozenset[int]
     floats: frozenset[int]
@@ -313,7 +321,7 @@ def _look(recording: Recording, blank: Backward, places: Sequence[Slot], most: i
 
     def read(variables: dict[str, Any], _: Any) -> Sight:
         tokens: dict[object, int] = {}
-        moves, floats = {}, set[int]()
+        moves, floats, holders = {}, set[int](), dict[int, Holders]()
         for number, slot in enumerate(places):
             try:
                 holder = follow(stage.root(slot, variables), slot.path[:-1]) if slot.path else None
@@ -323,6 +331,7 @@ def _look(recording: Recording, blank: Backward, places: Sequence[Slot], most: i
                 continue
             if not _is_array(value):
                 continue
+            holders[number] = _holders(stage.root(slot, variables), slot.path)
             tokens |= dict.fromkeys(_tokens(slot.variable, holder, slot.leaf, value), number)
             if np.shape(now) == before[number].shape and not np.array_equal(now, before[number], equal_nan=True):
                 moves[number] = np.asarray(now - before[number], dtype=float).reshape(-1)
@@ -330,10 +339,16 @@ def _look(recording: Recording, blank: Backward, places: Sequence[Slot], most: i
                     floats.add(number)
         names, kept = _named(variables, tokens, preference)
         fresh = {leaf.name for leaf, _ in kept if leaf.name not in old or not _equal(old[leaf.name], leaf.value)}
-        return Sight(names, kept, frozenset(fresh), frozenset(moves), frozenset(floats), moves, variables)
+        kept_in = tuple(_holders(variables[variable], leaf.path) for leaf, variable in kept)
+        sets = frozenset(fresh), frozenset(moves), frozenset(floats)
+        return Sight(names, kept, holders, kept_in, *sets, moves, variables)
 
     sight: Sight = stage.look(read, most)
     return sight
+
+
+def _holders(root: object, path: Path) -> Holders:
+    return tuple(id(follow(root, path[:depth])) for depth in reversed(range(len(path))))
 
 
 def _named(
@@ -386,10 +401,10 @@ def _kept(recording: Recording, blank: Backward, places: Sequence[Slot], sight: 
     targets = {fold(base_name(update.target)) for update in moves_in(recording.source.tree)}
     found: dict[int, list[GradientMap]] = {}
     own = {update.target for update in moved_by(blank.function)}
-    for leaf, variable in sight.kept:
+    for (leaf, variable), holders in zip(sight.kept, sight.kept_in, strict=True):
         if _goes_on(recording.source, blank, base_name(leaf.name)):
             continue
-        number, update = _parameter_for(leaf, places, sight.names, blank.updates, own)
+        number, update = _parameter_for(leaf, holders, places, sight, blank.updates, own)
         if number is not None:
             output = Output(leaf, (leaf.name,), None, variable, Kind.KEPT)
             motion = _motion(sight.moves.get(number), leaf)
@@ -432,14 +447,17 @@ def _goes_on(source: SourceFile, blank: Backward, base: str) -> bool:
 
 
 def _parameter_for(
-    leaf: Leaf, places: Sequence[Slot], names: Mapping[int, str], updates: Sequence[Update], own: Set[str]
+    leaf: Leaf, holders: Holders, places: Sequence[Slot], sight: Sight, updates: Sequence[Update], own: Set[str]
 ) -> tuple[int | None, Update | None]:
     """Return the place that a gradient's name belongs to: by its letters, then by the script's update.
 
-    Of several, it is the one in the same object, and then the one that the same code moves, which is in `own`.
+    Of several, it is the one in the same object, and then the one that the same code moves, which is in `own`. An
+    update of two things in one object (``p.value -= p.grad``) says nothing of what lies in two.
     """
+    names = sight.names
     base = base_name(leaf.name)
     by_update = [(u.target, u) for u in updates if any(base_name(source) == base for source in u.sources)]
+    apart = {id(u): [_apart(u.target, s) for s in u.sources if base_name(s) == base] for _, u in by_update}
     holder = leaf.name[: len(leaf.name) - len(leaf.path[-1].text)] if leaf.path else ""
     wanted: list[tuple[str, Update | None]] = [*((name, None) for name in parameter_of(leaf.name)), *by_update]
     if leaf.path and not leaf.path[-1].attribute and is_gradient_word(base_name(holder)):
@@ -452,11 +470,30 @@ def _parameter_for(
             and _is_called(called, name)
             and np.size(leaf.value) == np.size(places[number].leaf.value)
             and fits(leaf.value, places[number].leaf.shape)
+            and (update is None or any(_in_one(sight.holders[number], holders, a) for a in apart[id(update)]))
         ]
         fitting.sort(key=lambda number: (-_common(names[number], leaf.name), names[number] not in own))
         if fitting:
             return fitting[0], update
     return None, None
+
+
+def _apart(target: str, source: str) -> tuple[int, int]:
+    """Return how many steps lead to each from what two names have in common; zeros where that is nothing."""
+    common = _common(target, source)
+    return (len(_parts(target)) - common, len(_parts(source)) - common) if common else (0, 0)
+
+
+def _in_one(parameter: Holders, gradient: Holders, apart: tuple[int, int]) -> bool:
+    """Whether two places may lie in one object, so many steps away from it, as far as this is known."""
+    one, other = apart
+    return (
+        not one
+        or not other
+        or one > len(parameter)
+        or other > len(gradient)
+        or parameter[one - 1] == gradient[other - 1]
+    )
 
 
 def _is_called(own: str, name: str) -> bool:
@@ -475,13 +512,16 @@ def _base(name: str) -> str:
 
 def _common(one: str, other: str) -> int:
     """Return how many steps two names have in common from the start: a layer's gradient belongs to its own weight."""
-    steps = [part.replace("[", ".[").split(".") for part in (one, other)]
     count = 0
-    for a, b in zip(*steps, strict=False):
+    for a, b in zip(_parts(one), _parts(other), strict=False):
         if a != b:
             break
         count += 1
     return count
+
+
+def _parts(name: str) -> list[str]:
+    return name.replace("[", ".[").split(".")
 
 
 # -- parameters that are moved ----------------------------------------------------------------------------------------

@@ -70,7 +70,7 @@ def written_rates(backward: Backward) -> list[float]:
     # what is stored in a container is assigned to that
     names |= kept | {name.partition("[")[0] for name in kept}
     parts = [*_factors_of(function, names), *(part for value in expressions for part in factors(value, dots=True))]
-    numbers = {number for part in parts if (number := _evaluated(part, known)) is not None}
+    numbers = {number for part in parts if (number := evaluated(part, known)) is not None}
     return sorted(number for number in numbers if _SMALLEST_RATE < number < 1)
 
 
@@ -106,7 +106,7 @@ def folded_rates(backward: Backward) -> Iterator[tuple[float, str]]:
         if _has_rate(update) or _scalars(update, backward):
             continue
         for factor in _factors_of(backward.function, loaded_names(update.step)):
-            value = _evaluated(factor, known)
+            value = evaluated(factor, known)
             if value is not None and value <= _LARGEST_RATE:
                 yield value, ast.unparse(factor)
 
@@ -185,7 +185,7 @@ def _coefficient(update: Update, backward: Backward) -> tuple[float, str] | None
     known = {**backward.example.variables, **backward.example.arguments, **backward.example.local_variables}
     value, texts = 1.0, list[str]()
     for factor, power in powers(update.step, 1):
-        number = _evaluated(factor, known)
+        number = evaluated(factor, known)
         if number is not None:
             value *= number**power
             texts.append(f"{'*' if power > 0 else '/'} {ast.unparse(factor)}")
@@ -205,7 +205,7 @@ def powers(expression: ast.expr, power: int) -> Iterator[tuple[ast.expr, int]]:
             yield expression, power
 
 
-def _evaluated(expression: ast.expr, known: dict[str, Any]) -> float | None:
+def evaluated(expression: ast.expr, known: dict[str, Any]) -> float | None:
     """Return the number that an expression without calls of the script's own stands for; None where it is none."""
     harmless = (ast.Name, ast.Attribute, ast.Subscript, ast.Constant, ast.BinOp, ast.UnaryOp, ast.operator, ast.unaryop)
     for node in walk(expression):

@@ -110,6 +110,15 @@ class Subject:
     @property
     def convention(self) -> str | None:
         """What the values that are shown are multiplied by, and which loss was inferred, in words."""
+        own: dict[str, list[str]] = {}
+        for pair in self.backward.pairs:
+            if pair.own_step:
+                own.setdefault(pair.own_step, []).append(f"`{pair.slot.name}`")
+        sizes = (f"the step size of {', '.join(names)} is another, {size}" for size, names in own.items())
+        return "; ".join([*([self._common_convention] if self._common_convention else []), *sizes]) or None
+
+    @property
+    def _common_convention(self) -> str | None:
         name = self.backward.stepping.name
         if self.loss.is_implied and not self.scale.applied:
             times = f"{self.scale.value:.6g} times " if abs(self.scale.value - 1) > _ROUND else ""

@@ -222,3 +222,62 @@ def test_what_a_round_computes_on_its_way_is_no_parameter(seen, wrong, tmp_path)
     found = {name.split("'")[1]: verdict for name, verdict in result.items()}
     names = ["W1", "b1", "W2", "b2", "W3", "b3"]
     assert found == {name: "mismatch" if name in wrong.split() else "match" for name in names}
+
+
+TAPE = """
+import numpy as np
+rng = np.random.default_rng(0)
+points = np.array([[0.2, 0.1], [0.3, 1.1], [1.2, 0.4], [0.9, 1.3]])
+wanted = np.array([[0.0], [1.0], [1.0], [0.0]])
+class Node:
+    def __init__(self, value, came_from=()):
+        self.value = np.asarray(value, dtype=float)
+        self.grad = np.zeros_like(self.value)
+        self.came_from = came_from
+    def __sub__(self, other):
+        return Node(self.value - other.value, ((self, lambda s: s), (other, lambda s: -s)))
+    def __add__(self, other):
+        return Node(self.value + other.value, ((self, lambda s: s), (other, lambda s: s.sum(axis=0, keepdims=True))))
+    def __matmul__(self, by):
+        return Node(self.value @ by.value, ((self, lambda s: s @ by.value.T), (by, lambda s: self.value.T @ s)))
+    def tanh(self):
+        t = np.tanh(self.value)
+        return Node(t, ((self, lambda s: s * SLOPE),))
+    def mean_of_squares(self):
+        return Node(np.mean(self.value ** 2), ((self, lambda s: s * 2 * self.value / self.value.size),))
+    def back(self):
+        order, seen = [], set()
+        def walk(node):
+            if id(node) not in seen:
+                seen.add(id(node))
+                for other, _ in node.came_from:
+                    walk(other)
+                order.append(node)
+        walk(self)
+        self.grad = np.ones_like(self.value)
+        for node in reversed(order):
+            for other, local in node.came_from:
+                other.grad = other.grad + local(node.grad)
+def train():
+    x, y = Node(points), Node(wanted)
+    W1, b1 = Node(rng.normal(size=(2, 4))), Node(np.zeros((1, 4)))
+    W2, b2 = Node(rng.normal(size=(4, 1))), Node(np.zeros((1, 1)))
+    for turn in range(40):
+        for p in [W1, b1, W2, b2]:
+            p.grad = np.zeros_like(p.value)
+        loss = (((x @ W1 + b1).tanh() @ W2 + b2) - y).mean_of_squares()
+        loss.back()
+        for p in [W1, b1, W2, b2]:
+            p.value = p.value - 0.1 * p.grad
+    print(float(loss.value))
+train()
+print("done")
+"""
+
+
+@pytest.mark.parametrize(("slope", "wrong"), [("(1 - t ** 2)", ""), ("(1 - t)", "W1 b1")], ids=["right", "wrong"])
+def test_a_slope_in_an_object_is_that_of_the_value_beside_it(slope, wrong, tmp_path):
+    """The labels keep a slope as well, with as many numbers as the bias of the first layer."""
+    result = verdicts(check(tmp_path, TAPE.replace("SLOPE", slope)))
+    names = ["W1", "b1", "W2", "b2"]
+    assert result == {f"{name}.value": "mismatch" if name in wrong.split() else "match" for name in names}

@@ -305,3 +305,47 @@ for epoch in range(20):
 )
 def test_what_is_set_to_its_step_is_wrong(tmp_path, step, expected):
     assert verdicts(check_only(tmp_path, SET.replace("STEP", step))) == expected
+
+
+APART = """
+import numpy as np
+rng = np.random.default_rng(0)
+X = rng.normal(size=(30, 3))
+Y = (X @ [1.0, -2.0, 0.5] > 0).astype(float).reshape(-1, 1)
+w, b = rng.normal(size=(3, 1)), np.zeros((1, 1))
+slow, quick = 0.05, 0.4
+def train(w, b):
+    out = 1 / (1 + np.exp(-(X @ w + b)))
+    delta = (out - Y) * out * (1 - out)
+    push = X.T @ delta
+    w -= STEP
+    b -= slow * MEAN
+    return 0.5 * np.sum((out - Y) ** 2)
+for i in range(60):
+    cost = train(w, b)
+print(cost, len(X))
+"""
+
+
+@pytest.mark.parametrize(
+    ("step", "said"),
+    [
+        ("quick * push", "the step size of `w` is another, quick = 0.4"),
+        ("0.4 * push", "the step size of `w` is another, 0.4"),
+        ("(0.9 * push) + slow * push", "the step size of `w` is another, 0.9 + slow = 0.95"),
+    ],
+    ids=["named", "number", "sum"],
+)
+def test_a_parameter_may_have_a_step_size_of_its_own(tmp_path, step, said):
+    result = check_only(tmp_path, APART.replace("STEP", step).replace("MEAN", "delta.sum()"))
+    assert verdicts(result) == {"w": "match", "b": "match"}
+    assert any(said in note for note in result.notes)
+    wrong = check_only(tmp_path, APART.replace("STEP", step).replace("MEAN", "delta[:20].sum()"))
+    assert verdicts(wrong) == {"w": "match", "b": "mismatch"}
+
+
+@pytest.mark.parametrize("step", ["slow * push / len(X)", "slow * 2 * push", "slow * push * rows"])
+def test_what_else_a_step_is_multiplied_by_is_no_step_size(tmp_path, step):
+    text = APART.replace("STEP", step).replace("MEAN", "delta.sum()").replace("def train", "rows = 30\ndef train")
+    found = verdicts(check_only(tmp_path, text.replace("print(", "print(rows, ")))
+    assert sorted(found.values()) == ["match", "mismatch"]
