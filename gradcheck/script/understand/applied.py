@@ -17,7 +17,7 @@ from gradcheck.script.record.instrument import can_be_replayed
 from gradcheck.script.record.run import Recording
 from gradcheck.script.record.wrapped import plain
 from gradcheck.script.replay.backward import Backward
-from gradcheck.script.replay.outputs import Kind
+from gradcheck.script.replay.outputs import Kind, Output
 from gradcheck.script.replay.pairing import GradientMap, Slot
 from gradcheck.script.replay.stage import LossExpression
 from gradcheck.script.source.names import base_name, fold
@@ -26,6 +26,7 @@ from gradcheck.script.understand.clipping import clip_bounds
 from gradcheck.script.understand.followed import following
 from gradcheck.script.understand.loss_choice import Choice, Rejected, choose_loss
 from gradcheck.script.understand.losses import loss_candidates, reached, unique_losses
+from gradcheck.script.understand.motion import slot_value
 from gradcheck.script.understand.probing import Prober
 from gradcheck.script.understand.scale import Scale
 
@@ -73,6 +74,34 @@ def steps_astray(
             astray = frozenset(name for name in names if _is_astray(choice, choice.scale, name))
             return Applied(choice, choice.scale, astray) if astray else None
     return None
+
+
+def never_moved(
+    recording: Recording, backward: Backward, right: Set[str], moving: Sequence[Backward]
+) -> frozenset[str]:
+    """Return the parameters with right gradients that rounds are to move, and leave as they were from first to last."""
+    if backward.kind is Kind.CHANGE or backward.handed:
+        return frozenset()
+    found: set[str] = set()
+    for way in _rounds(recording, backward, [way for way in moving if way.unmoved]):
+        same = _same(backward, way)
+        for pair in way.pairs:
+            name = same.get(pair.slot.name, "")
+            if name in right and pair.slot.name in way.unmoved and _is_as_it_was(way, pair):
+                found.add(name)
+    return frozenset(found)
+
+
+def _is_as_it_was(way: Backward, pair: GradientMap) -> bool:
+    first, *_, last = (way.moments[0], *way.moments)
+    before, now = slot_value(first, pair.slot), slot_value(last, pair.slot)
+    return len(way.moments) > 1 and np.array_equal(before, now)
+
+
+def as_change(pair: GradientMap) -> GradientMap:
+    """Return the same parameter with what it is moved by as its gradient."""
+    output = Output(pair.slot.leaf, (pair.slot.name,), None, pair.slot.variable, Kind.CHANGE)
+    return replace(pair, output=output)
 
 
 def set_to_steps(

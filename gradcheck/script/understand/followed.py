@@ -75,9 +75,14 @@ def following(recording: Recording, way: Backward) -> Backward | None:
         if living and all(_is_same(living[0][0], one) for one, _ in living):
             found[name] = living[0]
         else:
-            unclear[name] = along
+            unclear[name] = along or _single(seen, steps[name])
     for name, along in unclear.items():
-        beside = [(one, sign) for one, sign in along if any(_stands_beside(one, other) for other, _ in found.values())]
+        # all steps go down, or all go up
+        beside = [
+            (one, sign)
+            for one, sign in along
+            if any(_stands_beside(one, other) and sign == way for other, way in found.values())
+        ]
         if len(beside) == 1:
             found[name] = beside[0]
     pairs = [_paired(pair, *found[pair.slot.name]) for pair in way.pairs if pair.slot.name in found]
@@ -149,11 +154,23 @@ def _all(variables: Mapping[str, Any], *, entries: bool) -> Iterator[tuple[str, 
 
 
 def _numbers(leaf: Leaf, shapes: Any) -> FloatArray | None:
-    """Return what may be a gradient of a parameter of such a shape, in one dimension."""
-    if not any(fits(leaf.value, shape) and leaf.size == int(np.prod(shape)) for shape in shapes):
+    """Return what may be a gradient of a parameter of such a shape, or one number for all of its entries."""
+    if leaf.size > 1 and not any(fits(leaf.value, shape) and leaf.size == int(np.prod(shape)) for shape in shapes):
         return None
     array = np.asarray(plain(leaf.value))
     return np.array(array, dtype=float).reshape(-1) if array.dtype.kind == "f" else None
+
+
+def _single(seen: list[_Seen], step: FloatArray) -> list[tuple[_Seen, int]]:
+    """Return the single numbers that a step goes along which moves all entries of a parameter by the same."""
+    found = []
+    for one in seen:
+        if one.leaf.size == 1 < step.size // one.values.size and one.is_living:
+            size = step.size // one.values.size
+            is_even = np.allclose(step, np.repeat(step[::size], size), rtol=_ROUND_OFF, atol=0.0)
+            if is_even and (sign := _sign(one.values, step[::size])) is not None:
+                found.append((one, sign))
+    return found
 
 
 def _sign(values: FloatArray, step: FloatArray) -> int | None:

@@ -189,6 +189,7 @@ def _stepped_without_moving(blank: Backward, places: Sequence[Slot], sight: Sigh
     always = [update for s in _unconditional(blank.function.node.body) for update in updates_of(s)]
     steps = {update.target for update in always if update.exact and not update.counts}
     meant = meant_to_move(blank.function)
+    steps |= _stepped_alike(blank.function.node.body, {sight.names.get(n, places[n].name) for n in sight.changed})
     return frozenset(
         number
         for number, slot in enumerate(places)
@@ -196,6 +197,16 @@ def _stepped_without_moving(blank: Backward, places: Sequence[Slot], sight: Sigh
         and np.asarray(slot.leaf.value).dtype.kind in _FRACTIONS
         and {sight.names.get(number, ""), slot.name} & (steps | meant if _is_as_begun(slot) else steps)
     )
+
+
+def _stepped_alike(body: Sequence[ast.stmt], moved: Set[str]) -> set[str]:
+    """Return what is made anew of itself by a call, as what moves is: ``b = opt.step("b", b, db)``."""
+    calls: dict[str, set[str]] = {}
+    for statement in _unconditional(body):
+        match statement:
+            case ast.Assign([target], ast.Call(function)) if hands_on(statement):
+                calls.setdefault(ast.unparse(function), set()).add(ast.unparse(target))
+    return {name for names in calls.values() if names & moved for name in names}
 
 
 def _is_as_begun(slot: Slot) -> bool:

@@ -18,7 +18,14 @@ from gradcheck.script.source.file import SourceFile
 from gradcheck.script.source.names import base_name, fold, is_gradient_word, is_maximised, loss_rank
 from gradcheck.script.source.syntax import Function, Loop
 from gradcheck.script.understand.agreement import agreement, common_constant, likeness, own_ratio
-from gradcheck.script.understand.applied import insides, more_of_round, set_to_steps, steps_astray
+from gradcheck.script.understand.applied import (
+    as_change,
+    insides,
+    more_of_round,
+    never_moved,
+    set_to_steps,
+    steps_astray,
+)
 from gradcheck.script.understand.candidates import find_backwards, missing, narrowed, not_found, read_variables
 from gradcheck.script.understand.complaints import no_gradient, no_loss, not_repeatable, several_objects
 from gradcheck.script.understand.followed import following
@@ -36,7 +43,13 @@ from gradcheck.script.understand.rates import is_solved_for
 from gradcheck.script.understand.scale import Scale
 from gradcheck.script.understand.step_size import goes_on, step_size
 from gradcheck.script.understand.trend import course_of
-from gradcheck.script.understand.unchecked import Unchecked, left_out, other_parameters, standing_still
+from gradcheck.script.understand.unchecked import (
+    Unchecked,
+    declared_and_left,
+    left_out,
+    other_parameters,
+    standing_still,
+)
 
 # rank of a name that people give to nothing but a loss
 _CERTAIN = 2
@@ -208,8 +221,10 @@ def understand(recording: Recording, overrides: Overrides) -> tuple[Subject, ...
         found = [_widened(recording, subject, moving) for subject in found]
     found = [_with_steps_that_follow(recording, _as_applied(recording, subject, moving), moving) for subject in found]
     found = [_with_what_is_set(recording, subject, moving) for subject in found]
-    still = tuple(row for subject in found for row in standing_still(recording, subject.backward, subject.loss))
-    left = still + left_out(recording, [(subject.backward, subject.loss) for subject in found], moving)
+    left = left_out(recording, [(subject.backward, subject.loss) for subject in found], moving)
+    looked_at = [(recording, subject.backward, subject.loss) for subject in found]
+    still = [row for one in looked_at for rows in (standing_still, declared_and_left) for row in rows(*one)]
+    left += tuple(row for row in still if all(row.name != other.name for other in left))
     told = {row.name for subject in found for row in subject.unchecked}
     left = tuple(row for row in left if row.name not in told)
     return (replace(found[0], unchecked=(*found[0].unchecked, *left)), *found[1:])
@@ -241,7 +256,7 @@ def _as_applied(recording: Recording, subject: Subject, moving: Sequence[Backwar
     backward = subject.backward
     applied = steps_astray(recording, backward, subject.loss, subject.seen, moving)
     if applied is None:
-        return subject
+        return _with_what_stands_still(recording, subject, moving)
     choice = applied.choice
     still = choice.backward.unmoved & applied.astray
     said = [
@@ -259,6 +274,21 @@ def _as_applied(recording: Recording, subject: Subject, moving: Sequence[Backwar
         seen=choice.seen.names,
         remark=remark,
     )
+
+
+def _with_what_stands_still(recording: Recording, subject: Subject, moving: Sequence[Backward]) -> Subject:
+    """Return a subject in which the steps of parameters are looked at that no round moves, though it is to: zeros."""
+    backward = subject.backward
+    names = never_moved(recording, backward, subject.seen, moving)
+    if not names or len(names) == len(backward.pairs):
+        return subject
+    # what tells the kind of all comes first
+    pairs = sorted(
+        (as_change(p) if p.slot.name in names else p for p in backward.pairs), key=lambda p: p.slot.name in names
+    )
+    many = "are" if len(names) > 1 else "is"
+    remark = f"`{backward.function.name}` computes the right gradients, and {_listed(names)} {many} not moved"
+    return replace(subject, backward=replace(backward, pairs=tuple(pairs)), remark=remark)
 
 
 def _with_what_is_set(recording: Recording, subject: Subject, moving: Sequence[Backward]) -> Subject:

@@ -12,11 +12,12 @@ from gradcheck.script.record.leaves import follow, leaves
 from gradcheck.script.record.run import Recording
 from gradcheck.script.replay.backward import Backward
 from gradcheck.script.replay.outputs import Kind
-from gradcheck.script.replay.pairing import GradientMap, Slot
+from gradcheck.script.replay.pairing import GradientMap, Slot, slots
 from gradcheck.script.replay.stage import LossExpression
 from gradcheck.script.source.names import base_name, fold, is_gradient_word, loss_rank, parameter_of
 from gradcheck.script.understand.loss_choice import Rejected, dependences
 from gradcheck.script.understand.losses import loss_candidates
+from gradcheck.script.understand.observe import meant_to_move
 
 # what people call the memory of an optimizer
 _STATE = re.compile(
@@ -120,6 +121,25 @@ def standing_still(recording: Recording, backward: Backward, loss: LossExpressio
                     f"the script does not move it, though `{loss.shown}` depends on it, as on what stands beside it"
                 )
                 yield Unchecked(leaf.name, leaf.shape, reason)
+
+
+def declared_and_left(recording: Recording, backward: Backward, loss: LossExpression) -> Iterator[Unchecked]:
+    """Return the single numbers that some code declares as what it assigns, and never does, though the loss needs them.
+
+    Of arrays, which may be data, this says nothing.
+    """
+    moment, known = backward.moments[0], {pair.slot.name for pair in backward.pairs}
+    wanted = meant_to_move(backward.function) - known
+    for slot in slots(backward.region, moment, frozenset(wanted)) if wanted and backward.pairs else ():
+        if slot.name not in wanted or slot.leaf.shape != () or not isinstance(slot.leaf.value, float):
+            continue
+        blank = replace(backward, pairs=(replace(backward.pairs[0], slot=slot),))
+        if dependences(recording, blank, [loss], Rejected()):
+            reason = (
+                f"`{backward.function.name}` declares it as what it assigns, and never does, though `{loss.shown}` "
+                "depends on it"
+            )
+            yield Unchecked(slot.name, (), reason)
 
 
 def _is_state(name: str) -> bool:

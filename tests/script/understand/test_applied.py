@@ -250,3 +250,123 @@ def test_what_a_round_computes_anew_is_not_left_from_before_it(factor, verdict, 
     result = check_only(tmp_path, ROUNDS.replace("FACTOR", factor))
     assert verdicts(result) == {"W": "match", "v": verdict}
     assert not any("recorded points only" in note for note in result.notes)
+
+
+SUMMED = (
+    DATA
+    + """
+class Rule:
+    def __init__(self):
+        self.count, self.mean, self.spread = {}, {}, {}
+    def step(self, key, value, slope):
+        t = self.count[key] = self.count.get(key, 0) + 1
+        self.mean[key] = 0.9 * self.mean.get(key, 0.0) + 0.1 * slope
+        self.spread[key] = 0.99 * self.spread.get(key, 0.0) + 0.01 * slope ** 2
+        return value - 0.05 * self.mean[key] / (1 - 0.9 ** t) / (np.sqrt(self.spread[key] / (1 - 0.99 ** t)) + 1e-8)
+class Net:
+    def __init__(self):
+        self.W, self.c, self.v = rng.normal(size=(4, 3)), np.zeros(4), rng.normal(size=4)
+    def forward(self, x):
+        self.h = np.tanh(self.W @ x + self.c)
+        self.out = self.v @ self.h
+        return self.out
+    def backward(self, x, y):
+        off = self.out - y
+        back = off * self.v * (1 - self.h ** 2)
+        dW, dc, dv = np.outer(back, x), back, off * self.h
+        return [dW, dc, dv]
+    def fit(self):
+        rule = Rule()
+        for epoch in range(6):
+            sum_W, sum_c, sum_v = np.zeros_like(self.W), np.zeros_like(self.c), np.zeros_like(self.v)
+            for x, y in zip(X, Y):
+                self.forward(x)
+                grads = self.backward(x, y)
+                sum_W += grads[0]
+                ADDED
+                sum_v += grads[2]
+            self.W = rule.step("W", self.W, sum_W)
+            self.c = rule.step("c", self.c, sum_c)
+            self.v = rule.step("v", self.v, sum_v)
+        print("done", epoch)
+Net().fit()
+"""
+)
+
+
+@pytest.mark.parametrize(("added", "verdict"), [("sum_c += grads[1]", "match"), ("", "mismatch")])
+def test_what_an_optimizer_is_to_move_and_never_does_is_wrong(tmp_path, added, verdict):
+    """There is no size of its steps to compare with, but standing still is no step along a gradient."""
+    result = check_only(tmp_path, SUMMED.replace("ADDED", added))
+    assert verdicts(result) == {"self.W": "match", "self.c": verdict, "self.v": "match"}
+    assert any("`self.c` is not moved" in note for note in result.notes) == (verdict == "mismatch")
+
+
+CLOSURE = (
+    DATA
+    + """
+def model(x, y):
+    w, b = 0.3, -0.8
+    def gradients(rate):
+        nonlocal w, b
+        off = 2 * (w * x + b - y) / len(y)
+        w -= rate * np.sum(off * x)
+        STEP
+    def loss():
+        return np.mean((w * x + b - y) ** 2)
+    def train():
+        for epoch in range(12):
+            now = loss()
+            gradients(0.1)
+        print(epoch, now)
+    return train
+model(X[:, 0], Y)()
+"""
+)
+
+
+@pytest.mark.parametrize("step", ["b -= rate * np.sum(off)", ""])
+def test_what_is_declared_as_assigned_and_is_not_is_no_silent_match(tmp_path, step):
+    result = check_only(tmp_path, CLOSURE.replace("STEP", step))
+    assert verdicts(result) == ({"w": "match", "b": "match"} if step else {"w": "match"})
+    assert [row.name for row in result.unchecked] == ([] if step else ["b"])
+
+
+NAMED = (
+    DATA
+    + """
+class Rule:
+    def __init__(self):
+        self.mean, self.spread, self.t = {}, {}, 0
+    def step(self, key, value, slope):
+        self.t += 1
+        self.mean[key] = 0.9 * self.mean.get(key, 0.0) + 0.1 * slope
+        self.spread[key] = 0.99 * self.spread.get(key, 0.0) + 0.01 * slope ** 2
+        return value - 0.05 * self.mean[key] / (np.sqrt(self.spread[key]) + 1e-8)
+def loss_and_slopes(weights, shifts):
+    h = np.tanh(X @ weights[0] + shifts[0])
+    off = h @ weights[1] + shifts[1] - Y
+    back = np.outer(off, weights[1]) * (1 - h ** 2)
+    found = {"V": h.T @ off, "c": np.sum(off), "W": X.T @ back, "b": SUM}
+    return 0.5 * np.sum(off ** 2), found
+weights, shifts = [rng.normal(size=(3, 4)), rng.normal(size=4)], [np.zeros(4), 0.0]
+rule = Rule()
+for turn in range(8):
+    loss, found = loss_and_slopes(weights, shifts)
+    weights[0] = rule.step("W", weights[0], found["W"])
+    shifts[0] = rule.step("b", shifts[0], found["b"])
+    weights[1] = rule.step("V", weights[1], found["V"])
+    shifts[1] = rule.step("c", shifts[1], found["c"])
+    print(turn, loss)
+"""
+)
+
+
+@pytest.mark.parametrize(
+    ("total", "verdict"), [("back.sum(axis=0)", "match"), ("back.sum()", "mismatch")], ids=["right", "one-number"]
+)
+def test_one_number_that_moves_a_whole_bias_is_its_gradient(tmp_path, total, verdict):
+    result = check_only(tmp_path, NAMED.replace("SUM", total))
+    assert result.unchecked == ()
+    expected = {"weights[0]": "match", "weights[1]": "match", "shifts[0]": verdict, "shifts[1]": "match"}
+    assert verdicts(result) == expected
