@@ -135,7 +135,8 @@ def map_gradients(
     last, words = found[-1], [function.short_name] if len(found) == 1 else found[-1].labels
     alone = len(found) == 1 or (len(found) == 2 and np.size(found[0].leaf.value) == 1 < np.size(last.leaf.value))
     if alone and (function.short_name in derivatives or any(is_gradient_function(word) for word in words)):
-        return _by_position(last, places, updates)
+        own = range(function.node.lineno, (function.node.end_lineno or function.node.lineno) + 1)
+        return _by_position(last, places, tuple(update for update in updates if update.line not in own))
     return []
 
 
@@ -199,8 +200,11 @@ def _update_of(slot: Slot, updates: tuple[Update, ...]) -> Update | None:
 
 
 def _by_position(output: Output, places: list[Slot], updates: tuple[Update, ...]) -> list[GradientMap]:
-    """Pair with the first argument of the same shape, unless the script moves other things than that."""
-    moved = any(update.steps for update in updates)
+    """Pair with the first argument of the same shape, unless the script moves other things than that.
+
+    What a step size alone is added to, by its name, is no parameter: it may be a mean (``X -= mu``).
+    """
+    moved = any(update.steps and update.sources for update in updates)
     for slot in places:
         if slot.is_argument and slot.leaf.shape == output.leaf.shape:
             if moved and _update_of(slot, updates) is None:

@@ -281,3 +281,34 @@ def test_a_slope_in_an_object_is_that_of_the_value_beside_it(slope, wrong, tmp_p
     result = verdicts(check(tmp_path, TAPE.replace("SLOPE", slope)))
     names = ["W1", "b1", "W2", "b2"]
     assert result == {f"{name}.value": "mismatch" if name in wrong.split() else "match" for name in names}
+
+
+SHOWN = """
+import numpy as np
+rng = np.random.default_rng(4)
+table = rng.uniform(5, 25, size=(24, 2))
+price = table @ [0.3, -0.1] + rng.normal(size=24)
+mu, width = table.mean(axis=0), table.std(axis=0)
+table -= mu
+table /= width
+table = np.insert(table, 0, 1.0, axis=1)
+def cost_of(table, price, theta, strength):
+    n = len(price)
+    off = table @ theta - price
+    total = off @ off / (2 * n)
+    total += strength * theta[1:] @ theta[1:] / (2 * n)
+    grad = table.T @ off / n
+    grad[1:] += PENALTY
+    return total, grad
+theta = np.array([0.5, 1.0, -0.5])
+total, grad = cost_of(table, price, theta, 2.0)
+print("cost", total)
+print("gradient", grad)
+"""
+
+
+@pytest.mark.parametrize(
+    ("penalty", "verdict"), [("strength * theta[1:] / n", "match"), ("strength * theta[1:]", "mismatch")]
+)
+def test_a_gradient_that_is_only_shown_is_checked_beside_data_that_are_centred(penalty, verdict, tmp_path):
+    assert verdicts(check(tmp_path, SHOWN.replace("PENALTY", penalty))) == {"theta": verdict}
