@@ -22,6 +22,7 @@ from gradcheck.script.check.coverage import by_coverage
 from gradcheck.script.check.fresh_data import FreshData
 from gradcheck.script.check.growth import before_growth, fitted, grown
 from gradcheck.script.check.point import Point
+from gradcheck.script.check.rounding import less_rounded, rounded
 from gradcheck.script.record.raised import script_raised
 from gradcheck.script.record.run import Call, Recording
 from gradcheck.script.replay.pairing import GradientMap
@@ -270,12 +271,13 @@ def _check_in_double(
 ) -> CheckResult | None:
     """Compare a gradient with differences in float64; None where the script cannot do without float32."""
     single = stage.loss(subject.loss)(stage.parameters)
+    own = stage.gradient()(stage.parameters)
     try:
         with stage.in_double_precision():
             double = np.asarray(stage.loss(subject.loss)(stage.parameters))
             if double.dtype != np.float64 or not np.isclose(single, double, rtol=_SAME_LOSS):
                 return None
-            return _compare(stage, subject, request, done, gradient, search)
+            return _compare(stage, subject, request, done, less_rounded(stage, subject, own, gradient), search)
     except Exception:  # noqa: BLE001 - code that insists on float32 may fail in any way
         return None
 
@@ -288,7 +290,7 @@ def _compare(stage: Stage, subject: Subject, request: Request, done: int, gradie
 
     options = Options.validated(
         rtol=request.rtol,
-        atol=request.atol,
+        atol=(request.atol or 0.0) + rounded(stage, subject),
         method=request.method,
         workers=Forks(request.workers) if request.workers > 1 else None,
         max_evals=request.max_evals,

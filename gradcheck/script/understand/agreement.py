@@ -14,6 +14,8 @@ from gradcheck.script.understand.probing import Probe
 _AGREEMENT = 1e-4
 # values that can agree up to a factor by more than chance
 _ENOUGH = 3
+# digits after the first that a step size has at most, and by how much more it may leave unexplained than an estimate
+_DIGITS, _AS_GOOD = 4, 1.5
 # of the largest, by which values differ from which one constant says something
 _VARIED = 1e-2
 
@@ -61,7 +63,25 @@ def common_constant(backward: Backward, probes: Sequence[Probe]) -> tuple[float,
             seen = agreement(backward, constant, probes)
             if seen.count > most.count:
                 best, most = constant, seen
-    return best, most
+    return _with_few_digits(best, most, probes), most
+
+
+def _with_few_digits(constant: float, seen: Agreement, probes: Sequence[Probe]) -> float:
+    """Return the number with the fewest digits that explains as much as one that was estimated: people write 0.05."""
+    if not seen.names:
+        return constant
+    left = _left(constant, seen, probes)
+    for digits in range(_DIGITS):
+        plain = float(f"{constant:.{digits}e}")
+        if abs(plain / constant - 1) < _AGREEMENT and _left(plain, seen, probes) <= _AS_GOOD * left:
+            return plain
+    return constant
+
+
+def _left(constant: float, seen: Agreement, probes: Sequence[Probe]) -> float:
+    """Return how much of the gradients a constant leaves unexplained."""
+    values = [_values(name, probes) for name in sorted(seen.names)]
+    return float(np.linalg.norm([np.linalg.norm(one - constant * other) for one, other, _ in values]))
 
 
 def own_ratio(name: str, probes: Sequence[Probe]) -> bool:

@@ -107,6 +107,8 @@ def _at_points(recording: Recording, way: Backward) -> tuple[dict[str, FloatArra
     stage = Stage(recording, way, way.moments[0])
     shapes = {name: np.shape(value) for name, value in stage.parameters.items()}
     own = {(pair.slot.variable, pair.slot.path) for pair in way.pairs}
+    # what begins with zeros may be the memory of an optimizer, which its first step is to find as it begins
+    begun = [name for name, value in stage.parameters.items() if np.any(value)] or way.names
 
     def read(variables: dict[str, Any], _: Any) -> dict[tuple[str, str], tuple[Leaf, FloatArray]]:
         return {
@@ -118,7 +120,7 @@ def _at_points(recording: Recording, way: Backward) -> tuple[dict[str, FloatArra
     steps: dict[str, list[FloatArray]] = {name: [] for name in way.names}
     found: list[dict[tuple[str, str], tuple[Leaf, FloatArray]]] = []
     for number, size in enumerate(_SIZES):
-        with moved(stage.parameters, way.names, np.random.default_rng(number), size=size):
+        with moved(stage.parameters, begun, np.random.default_rng(number), size=size):
             try:
                 here = {
                     n: np.asarray(s, dtype=float).reshape(-1) for n, s in stage.gradient()(stage.parameters).items()

@@ -151,7 +151,7 @@ def _scalars(update: Update, backward: Backward) -> dict[str, float]:
     found = {}
     for factor in factors(update.step, dots=True):
         value = known.get(ast.unparse(factor))
-        if isinstance(value, int | float) and not isinstance(value, bool) and 0 < value <= _LARGEST_RATE:
+        if isinstance(value, int | float | np.number) and not isinstance(value, bool) and 0 < value <= _LARGEST_RATE:
             found[ast.unparse(factor)] = float(value)
     return found
 
