@@ -167,7 +167,10 @@ def _common_scale(
         # a loss that is not written down may have any factor
         natural = _natural(constant, [Scale(), *shown, *map(Scale, rates_in_sight(backward))], backward)
         return Scale(constant, "", applied) if applied or natural else None
-    return _natural(constant, shown, backward)
+    natural = _natural(constant, shown, backward)
+    # where no step size is in sight, it may be anything that all steps have in common
+    is_open = applied and seen.is_whole and not any(scale.text for scale in shown)
+    return Scale(constant, "", applied=True) if natural is None and is_open else natural
 
 
 def _natural(constant: float, shown: Sequence[Scale], backward: Backward) -> Scale | None:
