@@ -151,7 +151,7 @@ def _inside(name: str, value: Any, rank: float) -> Iterator[Atom]:
 
 def _value(text: str, scope: Mapping[str, Any]) -> Any:
     try:
-        return eval(text, dict(scope))
+        return eval(compile(text, "<edit>", "eval", dont_inherit=True), dict(scope))
     except Exception:  # noqa: BLE001 - what is mentioned elsewhere may not exist here
         return None
 

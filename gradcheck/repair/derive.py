@@ -81,7 +81,9 @@ def _candidates(bench: Bench, trial: Trial, influence: Influence, forward: Forwa
         formula = _as_quoted(derived_text, text.code)
         splice = Splice(start, end, formula)
         rewrite = Rewrite((splice,), "GC290", _COST, text.code[start:end], formula)
-        yield Candidate(rewrite, influence, compile(f"({formula})", "<edit>", "eval"), influence.site.line)
+        yield Candidate(
+            rewrite, influence, compile(f"({formula})", "<edit>", "eval", dont_inherit=True), influence.site.line
+        )
 
 
 def _as_quoted(formula: str, code: str) -> str:

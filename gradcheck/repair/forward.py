@@ -107,7 +107,7 @@ def evaluated(text: str, scope: Mapping[str, Any]) -> Any:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return eval(text, dict(scope))
+            return eval(compile(text, "<edit>", "eval", dont_inherit=True), dict(scope))
     except Exception as error:  # what is in sight on the way forward may not be on the way back
         raise UnderivableError from error
 

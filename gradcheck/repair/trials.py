@@ -148,7 +148,10 @@ class Prober:
             if any(s.start < 0 or s.end > end - start for s in inside):
                 continue
             try:
-                yield rewrite, compile(f"({spliced(text.code[start:end], inside)}\n)", "<edit>", "eval")
+                yield (
+                    rewrite,
+                    compile(f"({spliced(text.code[start:end], inside)}\n)", "<edit>", "eval", dont_inherit=True),
+                )
             except (SyntaxError, ValueError):
                 continue
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import ast
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import groupby
 
 from gradcheck.script.source.file import SourceFile
+from gradcheck.script.source.syntax import is_future
 
 
 @dataclass(frozen=True)
@@ -30,23 +31,24 @@ class Piece:
 
 def apart(tree: ast.Module, source: SourceFile) -> tuple[list[Piece], dict[str, types.CodeType]]:
     """Return what is run of a script, in order, and of each module, by its dotted name."""
-    futures = [s for s in tree.body if isinstance(s, ast.ImportFrom) and s.module == "__future__"]
-    rest = [s for s in tree.body if s not in futures]
+    rest = [s for s in tree.body if not is_future(s)]
 
-    def compiled(statements: Iterator[ast.stmt]) -> types.CodeType:
-        return compile(ast.Module([*futures, *statements], []), str(source.path), "exec")
+    def compiled(statements: Iterable[ast.stmt], line: int = 1) -> types.CodeType:
+        module = ast.Module([*source.futures(line), *statements], [])
+        # this module's own ``__future__`` is none of the script's
+        return compile(module, str(source.path), "exec", dont_inherit=True)
 
     modules, own = {}, rest
     for module in source.modules:
         part = module.part
         within = [s for s in rest if part.start <= s.lineno <= part.end]
-        modules[part.name] = compiled(iter(within))
+        modules[part.name] = compiled(within, part.start)
         own = [s for s in own if s not in within]
     cell_of = _cell_of(source)
     pieces = [
         Piece(compiled(statements), is_cell=cell > 0, is_call=cell < 0) for cell, statements in groupby(own, cell_of)
     ]
-    return pieces or [Piece(compiled(iter(())))], modules
+    return pieces or [Piece(compiled(()))], modules
 
 
 def _cell_of(source: SourceFile) -> Callable[[ast.stmt], int]:

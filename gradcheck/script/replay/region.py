@@ -90,7 +90,9 @@ def body_of(source: SourceFile, region: Region, namespace: dict[str, Any], argum
         target = _function(region, namespace, arguments)
         return Body(lambda: _call(target, arguments), lambda: _frame_variables(target.__code__))
     if region.function is None:
-        code = source.compiled_once(region.node, sorted(region.before), lambda: _compiled(source, _round(region)))
+        code = source.compiled_once(
+            region.node, sorted(region.before), lambda: _compiled(source, _round(region), region.line)
+        )
         return Body(lambda: exec(code, namespace), dict)
     return _round_in_function(source, region.function, region.name, lambda: _round(region), namespace, arguments)
 
@@ -153,7 +155,7 @@ def _round_in_function(
     code = source.compiled_once(
         function.node,
         [what, owner, *names],
-        lambda: _compiled(source, [_as_function(source, function, owner, names, body())]),
+        lambda: _compiled(source, [_as_function(source, function, owner, names, body())], function.line),
     )
     scope: dict[str, Any] = {}
     exec(code, namespace, scope)
@@ -207,9 +209,10 @@ def _passed(function: Function) -> list[str]:
     return [*found, *([f"**{a.kwarg.arg}"] if a.kwarg else [])]
 
 
-def _compiled(source: SourceFile, body: list[ast.stmt]) -> types.CodeType:
-    module = source.prepared(ast.fix_missing_locations(ast.Module(body=body, type_ignores=[])))
-    return compile(module, str(source.path), "exec")
+def _compiled(source: SourceFile, body: list[ast.stmt], line: int) -> types.CodeType:
+    """Compile a part of the file in which a line stands, under what that file says of ``__future__``."""
+    module = source.prepared(ast.fix_missing_locations(ast.Module([*source.futures(line), *body], type_ignores=[])))
+    return compile(module, str(source.path), "exec", dont_inherit=True)
 
 
 def _frame_variables(code: types.CodeType) -> dict[str, Any]:

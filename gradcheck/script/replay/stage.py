@@ -207,7 +207,7 @@ class Stage:
 
     def loss(self, expression: LossExpression) -> Callable[[Mapping[str, Any]], Any]:
         """Return the loss as a function of the parameters: as they are before the script moves them."""
-        code = compile(expression.text, "<loss>", "eval")
+        code = compile(expression.text, "<loss>", "eval", dont_inherit=True)
         if expression.at_entry:
             return lambda parameters: self.look_at_entry(parameters, lambda variables, _: _one(eval(code, variables)))
         self._find_first_change()
@@ -219,7 +219,7 @@ class Stage:
 
     def losses(self, expressions: Sequence[LossExpression]) -> Callable[[Mapping[str, Any]], list[Any]]:
         """Return the values of expressions, or the exceptions that they raise, as a function of the parameters."""
-        codes = [compile(expression.text, "<loss>", "eval") for expression in expressions]
+        codes = [compile(expression.text, "<loss>", "eval", dont_inherit=True) for expression in expressions]
         self._find_first_change()
         recorder = self._recorder
         # what is only read comes first, as a call may change what another reads
@@ -329,7 +329,9 @@ class Stage:
         value = np.asarray(value, dtype=float)
         # what was not moved did not decay
         moves = value != 0 if pair.output.kind is Kind.CHANGE else True
-        return value - np.where(moves, eval(pair.decay, dict(roots)) * before, 0.0)
+        return value - np.where(
+            moves, eval(compile(pair.decay, "<decay>", "eval", dont_inherit=True), dict(roots)) * before, 0.0
+        )
 
     def in_order(self, name: str, value: Any) -> Any:
         """Return what has labels with these in the order that they have in a parameter at this moment."""

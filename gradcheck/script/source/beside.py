@@ -219,6 +219,8 @@ def _evaluated(node: ast.expr, constants: dict[str, Any]) -> Any:
     if not called <= _NAMING:
         return None
     try:
-        return eval(compile(ast.Expression(node), "<folder>", "eval"), {"__builtins__": {}}, dict(constants))
+        return eval(
+            compile(ast.Expression(node), "<folder>", "eval", dont_inherit=True), {"__builtins__": {}}, dict(constants)
+        )
     except Exception:  # noqa: BLE001 - what is no folder here
         return None

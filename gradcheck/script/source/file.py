@@ -20,7 +20,7 @@ from gradcheck.script.source.linking import MAIN, Linked, is_linkable, link
 from gradcheck.script.source.notebook import SUFFIX, read_notebook
 from gradcheck.script.source.place import CALL, Cells, Part
 from gradcheck.script.source.rounds import with_rounds
-from gradcheck.script.source.syntax import Function, Loop, functions_in, loops_in, with_futures_first
+from gradcheck.script.source.syntax import Function, Loop, functions_in, is_future, loops_in, with_futures_first
 from gradcheck.script.source.updates import hands_on, updates_of
 
 _DERIVATIVE_KEYWORDS = {"jac", "fprime", "grad", "gradient", "Dfun"}
@@ -279,6 +279,14 @@ class SourceFile:
         tokens = tokenize.generate_tokens(io.StringIO(self.text).readline)
         comments = {token.start[0]: token.line for token in tokens if token.type == tokenize.COMMENT}
         return {number: line.rstrip() for number, line in comments.items() if _DIRECTIVE.match(line)}
+
+    def futures(self, line: int) -> list[ast.stmt]:
+        """Return what the file in which a line stands says of how it is to be compiled; a cell says it for all."""
+
+        def module_of(number: int) -> str | None:
+            return next((m.part.name for m in self.modules if m.part.start <= number <= m.part.end), None)
+
+        return [s for s in self.tree.body if is_future(s) and module_of(s.lineno) == module_of(line)]
 
     def prepared(self, module: ast.Module) -> ast.Module:
         """Return what is compiled for a replay of a part of the script: that part, unless an heir adds to it."""

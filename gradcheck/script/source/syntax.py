@@ -6,6 +6,7 @@ import ast
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from functools import cached_property, lru_cache
+from typing import TypeGuard
 
 # decorators of methods that are read like attributes
 PROPERTIES = frozenset({"property", "cached_property", "functools.cached_property"})
@@ -158,8 +159,12 @@ ASSIGNMENTS = (ast.Assign, ast.AugAssign, ast.AnnAssign)
 
 def with_futures_first(body: Sequence[ast.stmt]) -> ast.Module:
     """Return statements with those in front that each cell of a notebook, and each file, may have: ``__future__``."""
-    futures = [s for s in body if isinstance(s, ast.ImportFrom) and s.module == "__future__"]
-    return ast.Module([*futures, *(s for s in body if s not in futures)], type_ignores=[])
+    return ast.Module([*filter(is_future, body), *(s for s in body if not is_future(s))], type_ignores=[])
+
+
+def is_future(statement: ast.stmt) -> TypeGuard[ast.ImportFrom]:
+    """Whether a statement says how its file is to be compiled."""
+    return isinstance(statement, ast.ImportFrom) and statement.module == "__future__"
 
 
 def called_name(call: ast.Call) -> str:

@@ -45,7 +45,8 @@ def _decay(backward: Backward, pair: GradientMap, *, inferred: bool) -> str | No
         return None
     call = backward.example
     try:
-        value = eval(found, {**call.variables, **call.arguments, **call.local_variables})
+        code = compile(found, "<decay>", "eval", dont_inherit=True)
+        value = eval(code, {**call.variables, **call.arguments, **call.local_variables})
     except Exception:  # noqa: BLE001 - what it is made of may be out of sight
         return found
     growing = 1.0 if backward.kind is Kind.CHANGE or pair.adds else -1.0

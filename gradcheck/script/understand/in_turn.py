@@ -44,7 +44,7 @@ def _agrees(recording: Recording, alone: Backward, moment: Call, loss: LossExpre
     stage = Stage(recording, alone, moment)
     change = np.ravel(stage.gradient()(stage.parameters)[pair.slot.name])
     entries = np.unique(np.linspace(0, change.size - 1, min(_ENTRIES, change.size)).astype(int))
-    code = compile(loss.text, "<loss>", "eval")
+    code = compile(loss.text, "<loss>", "eval", dont_inherit=True)
 
     def slopes(variables: dict[str, Any], _: Any) -> list[float]:
         holder = stage.now(pair.slot, variables)

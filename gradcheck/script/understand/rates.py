@@ -213,7 +213,10 @@ def evaluated(expression: ast.expr, known: dict[str, Any]) -> float | None:
         if not isinstance(node, harmless) and not isinstance(node, ast.expr_context) and not is_length:
             return None
     try:
-        value = eval(compile(ast.Expression(expression), "<step>", "eval"), {"len": len, "float": float, **known})
+        value = eval(
+            compile(ast.Expression(expression), "<step>", "eval", dont_inherit=True),
+            {"len": len, "float": float, **known},
+        )
     except Exception:  # noqa: BLE001 - what is not in sight any more may fail in any way
         return None
     is_number = isinstance(value, int | float | np.number) and not isinstance(value, bool)

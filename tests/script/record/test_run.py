@@ -219,3 +219,67 @@ def test_a_script_that_uses_the_alarm_signal_itself_runs_on(recorded):
         time.sleep(0.2)
         """
     assert recorded(script, "r = of(); answer([r.module.fired, problem(r)])") == [[1], None]
+
+
+UNKNOWN = "def f(x) -> Missing:\n    return x\nf(1)\n"
+FUTURE = "from __future__ import annotations\n"
+
+
+def test_an_annotation_that_python_evaluates_is_evaluated(recorded):
+    slug, line, message = problem_of(recorded, UNKNOWN)
+    assert (slug, line, "'Missing' is not defined" in message) == ("script-raised", 1, True)
+
+
+def test_an_annotation_that_the_script_puts_off_is_not_evaluated(recorded):
+    assert problem_of(recorded, FUTURE + UNKNOWN) is None
+
+
+@pytest.mark.parametrize("where", ["script", "module"])
+def test_what_one_file_puts_off_is_evaluated_in_another(tmp_path, where):
+    bodies = {"script": "from other import *\nimport other\n", "module": ""}
+    other = "module" if where == "script" else "script"
+    bodies[where] = FUTURE + bodies[where]
+    bodies[other] += UNKNOWN
+    write(tmp_path, bodies["module"], "other.py")
+    write(tmp_path, bodies["script"])
+    slug, _, message = snippet(RECORD + "answer(problem(of()))", cwd=tmp_path)
+    assert (slug, "'Missing' is not defined" in message) == ("script-raised", True)
+
+
+@pytest.mark.parametrize("future", ["", FUTURE])
+def test_a_round_is_replayed_under_what_its_file_says(tmp_path, future):
+    """Annotations of a function inside of a round: Python evaluates them anew in each, or never."""
+    text = (
+        future
+        + """
+import numpy as np
+seen = []
+def Note():
+    seen.append(1)
+    return int
+X, y, w = np.arange(6.0).reshape(3, 2), np.array([1.0, 0.0, 2.0]), np.zeros(2)
+def train():
+    global w
+    for _ in range(5):
+        def error(v) -> Note():
+            return X @ v - y
+        e = error(w)
+        loss = np.mean(e ** 2)
+        dw = 2 * X.T @ e / 3 + 0 * len(seen)
+        w = w - 0.01 * dw
+        print(loss)
+train()
+"""
+    )
+    write(tmp_path, text)
+    code = """
+from gradcheck.script.replay.region import body_of
+recording = of()
+(loop,) = recording.source.loops
+moment = recording.of(loop.name)[0]
+namespace = vars(recording.module)
+before = len(namespace["seen"])
+body_of(recording.source, loop, namespace, dict(moment.arguments)).run()
+answer(len(namespace["seen"]) > before)
+"""
+    assert snippet(RECORD + code, cwd=tmp_path) == (not future)
