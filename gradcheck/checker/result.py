@@ -7,7 +7,7 @@ called; pandas and matplotlib are not loaded before.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +20,8 @@ from gradcheck.checker.step_curve import StepCurve
 from gradcheck.checker.tolerance import Tolerance, relative_error
 from gradcheck.checker.verdict import Reason as Reason
 from gradcheck.checker.verdict import Verdict as Verdict
+from gradcheck.numerics.arrays import BoolArray, IntArray
 from gradcheck.numerics.arrays import FloatArray as FloatArray
-from gradcheck.numerics.arrays import IntArray
 from gradcheck.numerics.noise import Noise
 
 if TYPE_CHECKING:
@@ -137,25 +137,45 @@ class ParameterResult:
         """Relative error per checked entry, see `gradcheck.checker.tolerance.relative_error`."""
         return relative_error(self.analytic, self.numerical)
 
+    @cached_property
+    def excused(self) -> BoolArray:
+        """Which of the entries match though their relative errors say nothing.
+
+        These are zeros up to round-off, slopes at a kink, and what is so small beside other entries that it is accepted
+        with an error of its own size, as that is one of the differences.
+        """
+        outcomes = zip(self.verdicts, self.reasons, self.rel_error, strict=True)
+        return np.array(
+            [
+                verdict is Verdict.MATCH and (reason in _NO_ERROR or (reason is None and error > _OWN_SIZE))
+                for verdict, reason, error in outcomes
+            ],
+            dtype=bool,
+        )
+
     @property
     def max_abs_error(self) -> float:
-        """Largest absolute error; NaN if any is NaN."""
-        return float(np.max(self.abs_error))
+        """Largest absolute error; NaN if any is NaN. What is excused counts where there is nothing else."""
+        return self._largest(self.abs_error)
 
     @property
     def max_rel_error(self) -> float:
-        """Largest relative error; NaN if any is NaN."""
-        return float(np.max(self.rel_error))
+        """Largest relative error; NaN if any is NaN. What is excused counts where there is nothing else."""
+        return self._largest(self.rel_error)
+
+    def _largest(self, errors: FloatArray) -> float:
+        return float(np.max(errors if self.excused.all() else errors[~self.excused]))
 
     @cached_property
     def order(self) -> IntArray:
         """Positions of the checked entries, worst first: by verdict, then by relative error; NaN counts as largest.
 
-        Errors that only round-off tells apart are the same, so that the worst entry is the same one on every machine.
+        What is excused comes last. Errors that only round-off tells apart are the same, so that the worst entry is the
+        same one on every machine.
         """
         severity = np.array([verdict.severity for verdict in self.verdicts])
         error = _coarse(np.where(np.isnan(self.rel_error), np.inf, self.rel_error))
-        return np.lexsort((np.arange(self.checked), -error, -severity))
+        return np.lexsort((np.arange(self.checked), -error, self.excused, -severity))
 
     @property
     def worst(self) -> int:
@@ -171,6 +191,16 @@ class ParameterResult:
     def reason(self) -> Reason | None:
         """Reason of the worst entry, or of the random directions where these alone are wrong."""
         return self.reasons[self.worst] if self.verdicts[self.worst] is self.verdict else Reason.SPREAD
+
+    def only(self, kept: BoolArray) -> ParameterResult:
+        """Return what is known of some of the checked entries."""
+        numbers = np.flatnonzero(kept)
+        return replace(
+            self,
+            **{name: getattr(self, name)[kept] for name in _PER_ENTRY},
+            verdicts=tuple(self.verdicts[n] for n in numbers),
+            reasons=tuple(self.reasons[n] for n in numbers),
+        )
 
     def index(self, position: int) -> tuple[int, ...]:
         """Return the index in the parameter of the checked entry at `position`."""
@@ -344,6 +374,15 @@ def _coarse(error: FloatArray) -> FloatArray:
         return np.where(np.isfinite(unit) & (unit > 0), np.round(error / unit) * unit, error)
 
 
+# the arrays with one number for each checked entry
+_PER_ENTRY = (
+    *("indices", "analytic", "numerical", "numerical_error", "tolerance"),
+    *("step", "evaluations", "noise", "kink", "kink_distance"),
+)
+# relative error that is no longer small
+_OWN_SIZE = 0.1
+# reasons for which an entry matches, whatever its error
+_NO_ERROR = (Reason.ZERO, Reason.CONSTANT, Reason.KINK, Reason.CLIPPED)
 # reasons that say something about the point, not about the gradient
 _OF_THE_POINT = (Reason.KINK, Reason.CLIPPED, Reason.LIMIT)
 
@@ -355,6 +394,14 @@ def _weights(parameter: ParameterResult) -> list[int]:
 
 
 def _merge_parameter(group: Sequence[ParameterResult]) -> ParameterResult:
+    certificate = Certificate.merge([parameter.certificate for parameter in group])
+    known = [c for parameter in group if (c := parameter.certificate) is not None]
+    if any(one.complete and one.verdict is Verdict.MATCH for one in known):
+        # directions that move all entries at another point say more of an entry than a point that says nothing
+        aside = [np.array([reason in _OF_THE_POINT for reason in parameter.reasons]) for parameter in group]
+        if any(map(np.any, aside)) and not all(map(np.all, aside)):
+            group = [p.only(~gone) for p, gone in zip(group, aside, strict=True) if not gone.all()]
+            certificate = Certificate.merge(known)
     index = np.concatenate([parameter.indices for parameter in group])
     severity = np.concatenate([_weights(parameter) for parameter in group])
     error = np.concatenate(
@@ -372,10 +419,9 @@ def _merge_parameter(group: Sequence[ParameterResult]) -> ParameterResult:
     return ParameterResult(
         name=group[0].name,
         shape=group[0].shape,
-        **{name: pick(name) for name in ("indices", "analytic", "numerical", "numerical_error", "tolerance")},
-        **{name: pick(name) for name in ("step", "evaluations", "noise", "kink", "kink_distance")},
+        **{name: pick(name) for name in _PER_ENTRY},
         verdicts=tuple(verdicts[i] for i in chosen),
         reasons=tuple(reasons[i] for i in chosen),
-        certificate=Certificate.merge([parameter.certificate for parameter in group]),
+        certificate=certificate,
         curve=next((parameter.curve for parameter in group if parameter.curve is not None), None),
     )

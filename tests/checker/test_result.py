@@ -1,11 +1,12 @@
 """Records of what was found."""
 
 import math
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 
 import numpy as np
 import pytest
 
+from gradcheck.checker.certificate import Certificate
 from gradcheck.checker.result import CheckResult, ParameterResult, Reason, Verdict
 from gradcheck.checker.tolerance import Tolerance
 from gradcheck.numerics.noise import Noise
@@ -81,6 +82,30 @@ def test_nan_is_the_worst_error() -> None:
     assert math.isnan(p.max_rel_error)
 
 
+@pytest.mark.parametrize("reason", [Reason.ZERO, Reason.CONSTANT, Reason.KINK, Reason.CLIPPED])
+def test_the_worst_entry_is_one_whose_error_counted(reason: Reason) -> None:
+    p = parameter([1e-18, 2.0, 3.0], [-1e-17, 2.0, 3.003], (M, M, M), reasons=(reason, None, Reason.COARSE))
+    assert (p.worst_index, p.reason) == ((0, 2), Reason.COARSE)
+    assert p.max_rel_error == pytest.approx(1e-3, rel=1e-2)
+    assert p.max_abs_error == pytest.approx(3e-3)
+
+
+def test_the_worst_entry_is_none_that_is_tiny_beside_the_others() -> None:
+    p = parameter([1e-6, 2.0, 3.0], [-1e-6, 2.0, 3.000003], (M, M, M))
+    assert (p.worst_index, p.max_rel_error) == ((0, 2), pytest.approx(1e-6, rel=1e-2))
+
+
+def test_what_is_excused_is_shown_where_there_is_nothing_else() -> None:
+    p = parameter([0.0, 1e-18], [0.0, -1e-17], (M, M), reasons=(Reason.ZERO, Reason.ZERO))
+    assert (p.worst_index, p.reason) == ((0, 1), Reason.ZERO)
+    assert p.max_rel_error == pytest.approx(1.1)
+
+
+def test_a_wrong_entry_comes_before_what_is_excused() -> None:
+    p = parameter([1.0, 0.0, 2.0], [1.0, 1.0, 2.2], (M, M, X), reasons=(None, Reason.KINK, None))
+    assert (p.worst_index, p.order.tolist()) == ((0, 2), [2, 0, 1])
+
+
 def test_a_number_has_an_empty_index() -> None:
     p = parameter([1.0], [1.0], (M,), shape=())
     assert (p.size, p.worst_index) == (1, ())
@@ -136,6 +161,38 @@ def test_merge_prefers_nan() -> None:
     nan = result(parameter([math.nan], [1.0], (X,)))
     for order in ([plain, nan], [nan, plain]):
         assert math.isnan(CheckResult.merge(order).parameters[0].analytic[0])
+
+
+CERTIFIED = Certificate(8, 1e-7, M)
+
+
+@pytest.mark.parametrize("verdict", [M, I])
+def test_a_kink_gives_way_to_directions_at_another_point(verdict: Verdict) -> None:
+    kinked = result(parameter([1.0, 2.0], [1.0, 9.0], (M, verdict), reasons=(None, Reason.KINK)))
+    along = result(replace(parameter([3.0], [3.0], (M,)), certificate=CERTIFIED))
+    for order in ([kinked, along], [along, kinked]):
+        (p,) = CheckResult.merge(order).parameters
+        assert (p.verdict, p.reason, p.certificate) == (M, None, CERTIFIED)
+        assert (p.indices.tolist(), p.rel_error.tolist()) == ([0], [0.0])
+
+
+@pytest.mark.parametrize(
+    "certificate",
+    [None, Certificate(8, 1e-7, X), Certificate(8, 1e-7, M, complete=False)],
+    ids=["none", "wrong", "cut"],
+)
+def test_a_kink_does_not_give_way_to_less(certificate: Certificate | None) -> None:
+    kinked = result(parameter([1.0, 2.0], [1.0, 9.0], (M, I), reasons=(None, Reason.KINK)))
+    along = result(replace(parameter([3.0], [3.0], (M,)), certificate=certificate))
+    (p,) = CheckResult.merge([kinked, along]).parameters
+    assert p.verdicts == (M, I)
+
+
+def test_a_mistake_does_not_give_way_to_directions() -> None:
+    wrong = result(parameter([1.0, 2.0], [1.0, 9.0], (M, X)))
+    along = result(replace(parameter([3.0], [3.0], (M,)), certificate=CERTIFIED))
+    (p,) = CheckResult.merge([wrong, along]).parameters
+    assert p.verdicts == (M, X)
 
 
 def test_merge_of_one_is_itself() -> None:
