@@ -151,11 +151,14 @@ def likeness(name: str, probes: Sequence[Probe]) -> float:
 
 
 def _values(name: str, probes: Sequence[Probe]) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return what was seen of a parameter: of kinks, only where there is nothing else."""
     found = [p for probe in probes for p in probe.parameters if p.name == name]
+    kinked = np.concatenate([p.kinked for p in found])
+    kept = ~kinked if not np.all(kinked) else kinked
     return (
-        np.concatenate([p.analytic for p in found]),
-        np.concatenate([p.numerical for p in found]),
-        np.concatenate([p.numerical_error for p in found]),
+        np.concatenate([p.analytic for p in found])[kept],
+        np.concatenate([p.numerical for p in found])[kept],
+        np.concatenate([p.numerical_error for p in found])[kept],
     )
 
 

@@ -27,6 +27,7 @@ from gradcheck.script.understand.agreement import (
     agreement,
     common_constant,
     common_ratio,
+    enough_values,
     is_of_another_function,
     likeness,
 )
@@ -49,6 +50,8 @@ _GRACE_SECONDS = 0.5
 _SMALL_MOVE = 1e-3
 # losses that are equal, and by how much gradients of other data point elsewhere
 _SAME_LOSS, _OTHER_WAY = 1e-12, 1e-6
+# parameters that have a factor in common by more than chance
+_SEVERAL = 2
 # cosine from which on a gradient is nearly that of a loss
 _NEARLY = 0.95
 
@@ -129,10 +132,15 @@ class Choice:
         return self.seen.count
 
     @property
-    def evidence(self) -> tuple[bool, int, bool, bool]:
-        """How much the numbers speak for it: is all explained, how much, by what the script shows, up to a factor."""
+    def evidence(self) -> tuple[bool, int, bool, bool, int]:
+        """How much the numbers speak for it: is all explained, how much, by what the script shows, up to a factor.
+
+        That several parameters have a factor in common is no chance, if it is none that the script shows.
+        """
         plain = self.scale is not None and self.scale.constant == 1
-        return self.seen.is_whole, self.agreement, plain and bool(self.agreement), self.proportional.is_whole
+        kin = self.proportional.count if enough_values(self.backward, self.probes) else 0
+        several = kin if kin >= _SEVERAL else 0
+        return self.seen.is_whole, self.agreement, plain and bool(self.agreement), self.proportional.is_whole, several
 
     @property
     def prior(self) -> tuple[int, bool]:

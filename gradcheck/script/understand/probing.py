@@ -37,6 +37,10 @@ _STEP, _NARROW_STEP = 1e-4, 2e-2
 _CLOSE, _CLEAR = 1e-4, 1e-5
 # of the difference between two step sizes, what is left in the value extrapolated from both
 _LEFT = 0.1
+# where that difference is more of a slope, or the loss bends, as by kinks that lie close together, steps are shorter
+_SMOOTH, _BENT, _SHORTER = 1e-6, 1e-4, 1 / 32
+# of the bend over one step size, what is left at half of it: half where the loss is smooth, all at a kink
+_NO_LESS = 0.75
 # of the loss, for each of the sums that it is made of
 _ROUND_OFF = 4.0
 
@@ -53,6 +57,8 @@ class Slopes:
         Bound of the error of `numerical`.
     decays : float array, shape (2, directions)
         What a decay along the parameter itself, and one along its signs, would say.
+    kinked : bool array, shape (directions,)
+        Where the loss has a kink just there: which of its slopes the script takes is its own affair.
     """
 
     name: str
@@ -60,6 +66,7 @@ class Slopes:
     numerical: FloatArray
     numerical_error: FloatArray
     decays: FloatArray
+    kinked: BoolArray
 
 
 @dataclass(frozen=True)
@@ -89,8 +96,11 @@ class _Place:
         return self.number, id(self.moment)
 
 
-# the values of each loss at the point, and its slopes along the directions of each parameter, with their errors
-_Seen = tuple[list[Any], list[dict[str, tuple[FloatArray, FloatArray] | None]]]
+BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
+# slopes along directions, None if they say too little, with their errors; and where there are kinks
+_Found = tuple[tuple[FloatArray, FloatArray] | None, BoolArray]
+# the values of each loss at the point, and what was found along the directions of each parameter
+_Seen = tuple[list[Any], list[dict[str, _Found]]]
 
 
 class Prober:
@@ -178,10 +188,10 @@ class Prober:
             for name in way.names:
                 ways = self._directions(stage.parameters[name], place)
                 analytic = np.array([float(np.sum(gradient[name] * one)) for one in ways])
-                slopes = around[number][name]
+                slopes, kinked = around[number][name]
                 if slopes is None:
                     slopes = _measured(stage.parameters, name, ways, analytic, function)
-                found.append(Slopes(name, analytic, *slopes, _decays(stage.parameters[name], ways)))
+                found.append(Slopes(name, analytic, *slopes, _decays(stage.parameters[name], ways), kinked))
         return Probe(tuple(found), is_first=place.moment is way.moments[0])
 
     def _moved(self, stage: Stage, place: _Place) -> Any:
@@ -199,40 +209,83 @@ class Prober:
     def _evaluated(self, stage: Stage, place: _Place) -> _Seen:
         evaluate, parameters = stage.losses(self._losses), stage.parameters
         base = evaluate(parameters)
-        around: list[dict[str, tuple[FloatArray, FloatArray] | None]] = [{} for _ in self._losses]
+        around: list[dict[str, _Found]] = [{} for _ in self._losses]
         for name in self._backward.names:
             ways = self._directions(parameters[name], place)
-            shifts = self._step * np.array([1.0, -1.0, 0.5, -0.5])
-            found = np.full((len(ways), len(shifts), len(self._losses)), np.nan)
-            with along(parameters, [(name, way) for way in ways]) as move:
-                for index in np.ndindex(found.shape[:2]):
-                    move(shifts[index[1]] * np.eye(len(ways))[index[0]])
-                    try:
-                        found[index] = [float(np.squeeze(v)) if _is_number(v) else np.nan for v in evaluate(parameters)]
-                    except Exception:  # noqa: BLE001 - even a small move may leave the domain
-                        continue
-            for number, own in enumerate(around):
-                own[name] = self._differences(found[:, :, number], (number, name))
+            wide, short = self._step, self._step * _SHORTER
+            values = self._values(evaluate, parameters, name, ways, wide)
+            found = [_Differences(values[:, :, n], base[n], wide, self._epsilon) for n in range(len(self._losses))]
+            if bent := [n for n, one in enumerate(found) if one.is_bent]:
+                values = self._values(evaluate, parameters, name, ways, short)
+                for n in bent:
+                    nearer = _Differences(values[:, :, n], base[n], short, self._epsilon)
+                    found[n] = nearer.where_better_than(found[n])
+            for n, own in enumerate(around):
+                size = max(self._sizes.get((n, name), 0.0), found[n].size)
+                own[name] = found[n].slopes(size), found[n].kinked
+                if own[name][0] is not None:
+                    self._sizes[n, name] = size
         return base, around
 
-    def _differences(self, values: FloatArray, key: tuple[int, str]) -> tuple[FloatArray, FloatArray] | None:
-        """Return slopes extrapolated from two step sizes, and bounds of their errors; None if these say too little.
+    def _values(
+        self, evaluate: Any, parameters: dict[str, Any], name: str, ways: Sequence[FloatArray], step: float
+    ) -> FloatArray:
+        """Return all losses, on the last axis, at a whole and half a step to both sides along each direction."""
+        shifts = step * np.array([1.0, -1.0, 0.5, -0.5])
+        found = np.full((len(ways), len(shifts), len(self._losses)), np.nan)
+        with along(parameters, [(name, way) for way in ways]) as move:
+            for index in np.ndindex(found.shape[:2]):
+                move(shifts[index[1]] * np.eye(len(ways))[index[0]])
+                try:
+                    found[index] = [float(np.squeeze(v)) if _is_number(v) else np.nan for v in evaluate(parameters)]
+                except Exception:  # noqa: BLE001 - even a small move may leave the domain
+                    continue
+        return found
 
-        Said is enough if the errors are small beside the largest slope that was seen of the parameter.
-        """
+
+class _Differences:
+    """Slopes of one loss along some directions, extrapolated from two step sizes."""
+
+    def __init__(self, values: FloatArray, base: Any, step: float, epsilon: float) -> None:
+        here = float(np.squeeze(base)) if _is_number(base) else np.nan
         with np.errstate(all="ignore"):
-            wide = (values[:, 0] - values[:, 1]) / (2 * self._step)
-            near = (values[:, 2] - values[:, 3]) / self._step
-            slopes = (4 * near - wide) / 3
-            apart = np.abs(slopes - near)
-            noise = _ROUND_OFF * self._epsilon * np.max(np.abs(values), axis=1) / self._step
-            size = float(np.max(np.abs(slopes), initial=self._sizes.get(key, 0.0)))
-            is_constant = bool(np.all(values == values[:, :1]))
-            does = np.all(apart <= _CLOSE * size + noise) and np.all(noise <= _CLEAR * size)
-        if not np.all(np.isfinite(slopes)) or not (is_constant or does):
+            wide = (values[:, 0] - values[:, 1]) / (2 * step)
+            near = (values[:, 2] - values[:, 3]) / step
+            self.extrapolated = (4 * near - wide) / 3
+            self.apart = np.abs(self.extrapolated - near)
+            self.noise = _ROUND_OFF * epsilon * np.max(np.abs(values), axis=1) / step
+            self.bends = np.abs(values[:, 0:4:2] + values[:, 1:4:2] - 2 * here) / (step * np.array([2.0, 1.0]))
+        self.size = float(np.max(np.abs(self.extrapolated), initial=0.0))
+        self.is_constant = bool(np.all(values == values[:, :1]))
+
+    @property
+    def kinked(self) -> BoolArray:
+        """Where the slopes on both sides of the point differ, and no less over half a step."""
+        whole, half = self.bends.T
+        with np.errstate(all="ignore"):
+            return np.asarray((half >= _NO_LESS * whole) & (half > _BENT * self.size + self.noise))
+
+    @property
+    def is_bent(self) -> bool:
+        """Whether shorter steps may say more."""
+        with np.errstate(all="ignore"):
+            return bool(np.any((self.apart > _SMOOTH * self.size + self.noise) | self.kinked))
+
+    def where_better_than(self, other: _Differences) -> _Differences:
+        """Return what shorter steps show in place of longer ones, where these are less exact."""
+        with np.errstate(all="ignore"):
+            keep = ~(self.apart + self.noise <= other.apart + other.noise)
+        for name in ("extrapolated", "apart", "noise", "bends"):
+            getattr(self, name)[keep] = getattr(other, name)[keep]
+        self.size = float(np.max(np.abs(self.extrapolated), initial=0.0))
+        return self
+
+    def slopes(self, size: float) -> tuple[FloatArray, FloatArray] | None:
+        """Return the slopes and bounds of their errors; None if these are not small beside the largest slope."""
+        if not np.all(np.isfinite(self.extrapolated)):
             return None
-        self._sizes[key] = size
-        return slopes, _LEFT * apart + noise
+        does = np.all(self.apart <= _CLOSE * size + self.noise) and np.all(self.noise <= _CLEAR * size)
+        return (self.extrapolated, _LEFT * self.apart + self.noise) if self.is_constant or does else None
 
 
 def directions(value: Any, count: int = _DIRECTIONS) -> list[FloatArray]:
