@@ -239,14 +239,21 @@ class SourceFile:
 
     @cached_property
     def loops(self) -> tuple[Loop, ...]:
-        """The loops that call something of the script or may move something by a step, inner ones too."""
+        """The loops that call something of the script or may move something by a step, inner ones too.
+
+        Where a round has several loops that call something, such as one forward and one backward through the layers, it
+        is these together that make a step.
+        """
         own = {f.short_name for f in self.functions.values()}
         found = [loops_in(self.tree.body, None), *(loops_in(f.node.body, f) for f in self.functions.values())]
+        every = [loop for loops in found for loop in loops]
+        calling = [loop.node for loop in every if loop.round_calls & own]
         return tuple(
             loop
-            for loops in found
-            for loop in loops
-            if loop.round_calls & own or any(hands_on(s) or any(True for _ in updates_of(s)) for s in loop.statements)
+            for loop in every
+            if loop.round_calls & own
+            or sum(statement in calling for statement in loop.node.body) > 1
+            or any(hands_on(s) or any(True for _ in updates_of(s)) for s in loop.statements)
         )
 
     @cached_property

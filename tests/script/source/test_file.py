@@ -226,6 +226,13 @@ def test_feeds_ends_on_cycles(read):
     assert function.feeds({"a"}) == {"a", "b"}
 
 
+def test_a_loop_around_several_that_call_is_one_and_around_a_single_one_is_not(read):
+    steps = "    for a in range(2):\n        f(a)\n"
+    once = "def f(a):\n    return a\nfor epoch in range(3):\n" + steps
+    assert [loop.line for loop in read(once).loops] == [4]
+    assert [loop.line for loop in read(once + steps).loops] == [3, 4, 6]
+
+
 def test_loops_that_call_functions_of_the_script(read):
     source = read(
         """
