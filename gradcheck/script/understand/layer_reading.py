@@ -124,6 +124,7 @@ def _judged(
         f"input of {layer.forward.name}"
         for shown in rest
     )
+    left += _other_objects(recording, one, judged, moments)
     backward = replace(blank, outputs=tuple(p.output for p in judged), pairs=pairs, moments=moments)
     subject = Subject(
         backward,
@@ -145,6 +146,24 @@ def _moments(recording: Recording, one: Partners, pairings: Sequence[Pairing]) -
     same = {o.moment.number: o.moment for o in partners(recording, layer.backward) if o.layer == layer}
     alike = [m for m in same.values() if _shapes(m, pairings) == [pairing.slot.leaf.shape for pairing in pairings]]
     return sorted(alike, key=lambda m: m.number != one.moment.number)[:_MOST_MOMENTS]
+
+
+def _other_objects(
+    recording: Recording, one: Partners, pairings: Sequence[Pairing], moments: Sequence[Call]
+) -> tuple[str, ...]:
+    """Say how many more objects with parameters share a method, whose calls are not among those that are looked at."""
+    layer = one.layer
+    if not (layer.backward.owner and layer.forward.owner and layer.backward.arguments and layer.forward.arguments):
+        return ()
+    first, own = layer.backward.arguments[0], layer.forward.arguments[0]
+    if not any(p.slot.variable == own and p.slot.path for p in pairings):
+        return ()
+    known = {moment.identities.get((own, ())) for moment in moments}
+    every = {call.identities.get((first, ())) for call in recording.of(layer.backward.name)}
+    if not (others := every - known):
+        return ()
+    what = f"{len(others)} more objects" if len(others) > 1 else "one more object"
+    return (f"not checked: {what} of `{layer.backward.owner}`, beside those that the table is of",)
 
 
 def _shapes(moment: Call, pairings: Sequence[Pairing]) -> list[tuple[int, ...]] | None:

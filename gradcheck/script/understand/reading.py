@@ -10,6 +10,7 @@ from gradcheck.errors import ScriptError
 from gradcheck.script.record.answers import begin_input
 from gradcheck.script.record.kernel import stand_in_for_kernel
 from gradcheck.script.record.run import OutOfTime, Recording, record
+from gradcheck.script.replay.outputs import Kind
 from gradcheck.script.replay.units import forwards, moved_bases, recorded, units_of
 from gradcheck.script.request import RUNNING, Overrides, Request
 from gradcheck.script.source.file import SourceFile
@@ -62,7 +63,7 @@ def _understood(recording: Recording, overrides: Overrides) -> tuple[Subject, ..
     except ScriptError as error:
         layers = layers_in(recording, overrides) if overrides.loss is None else None
         if layers is not None and layers.subjects:
-            return _alone(recording, layers)
+            return _alone(recording, layers, error)
         if layers is not None and layers.doubts and error.slug == "no-gradient":
             name, reason = next(iter(layers.doubts.items()))
             text = f"{name} takes gradients back, but cannot be judged, {reason}"
@@ -73,15 +74,18 @@ def _understood(recording: Recording, overrides: Overrides) -> tuple[Subject, ..
         raise _explained(recording, error, reached=is_seen) from None
 
 
-def _alone(recording: Recording, layers: Layers) -> tuple[Subject, ...]:
+def _alone(recording: Recording, layers: Layers, error: ScriptError) -> tuple[Subject, ...]:
     """Return the layers of a script in which nothing else was understood; of a training, they are a part only."""
     first, *others = layers.subjects
     first = replace(first, left_out=(*first.left_out, *layers.notes()))
     moved = moved_bases(recording.source)
-    names = {base_name(pair.slot.name) for subject in layers.subjects for pair in subject.backward.pairs}
+    pairs = [pair for subject in layers.subjects for pair in subject.backward.pairs]
+    moves = any(pair.output.kind is Kind.CHANGE or fold(base_name(pair.slot.name)) in moved for pair in pairs)
     often = max(recording.counts[subject.backward.function.name] for subject in layers.subjects) > _SOME_CALLS
-    if often and moved & set(map(fold, names)):
+    if often and moves:
         reason = "no loss was found that its steps belong to, so that its layers were checked, each by itself"
+        if error.slug == "ambiguous":
+            reason = f"only its layers were checked, each by itself, as {error.message}"
         first = replace(first, unchecked=(*first.unchecked, Unchecked("the training", (), reason)))
     return (first, *others)
 

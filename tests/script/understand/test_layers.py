@@ -484,3 +484,63 @@ def test_targets_are_not_taken_back(tmp_path, factor, verdict, taken):
     """The slope of a loss is no layer, whatever the layer is like whose output it is of."""
     result = check(tmp_path, BESIDE_A_LOSS.replace("TAKEN", taken).replace("FACTOR", factor))
     assert verdicts(result) == {"x": verdict, "y": "match"}
+
+
+SEVERAL = """
+class Dense:
+    def __init__(self, n, m):
+        self.W = rng.normal(size=(n, m))
+    def forward(self, x):
+        self.x = x
+        return x @ self.W
+    def backward(self, g, rate):
+        back = g @ self.W.T
+        self.W = moved(self.W, self.x.T @ g, rate)
+        return back
+def moved(W, g, rate):
+    return W - rate * g
+net = [{net}]
+t, u = rng.normal(size=(6, 2)), rng.normal(size=(6, 2))
+for epoch in range(12):
+    out = x
+    for one in net:
+        out = one.forward(out)
+    loss = np.mean((out - t) ** 2) + {more}
+    cost = np.mean(np.abs(out - u) ** 1.5)
+    g = {g}
+    for one in reversed(net):
+        g = one.backward(g, 0.05)
+print(loss, cost)
+"""
+# the steps are those of neither loss
+ASTRAY = {"g": "np.tanh(out - t * u) / 6", "more": "0"}
+
+
+@pytest.mark.parametrize(
+    ("net", "said"),
+    [
+        ("Dense(3, 4), Dense(4, 3), Dense(3, 2)", "not checked: 2 more objects of `Dense`"),
+        ("Dense(3, 3), Dense(3, 2)", "not checked: one more object of `Dense`"),
+        ("Dense(3, 2)", None),
+    ],
+)
+def test_other_objects_of_a_layers_class_are_counted(tmp_path, net, said):
+    result = check(tmp_path, layer(SEVERAL, net=net, **ASTRAY))
+    notes = [note for note in result.notes if "of `Dense`" in note]
+    assert [note.startswith(said) for note in notes] == ([True] if said else [])
+    assert verdicts(result)["self.W"] == "match"
+
+
+def test_a_step_whose_loss_is_not_clear_is_no_match(tmp_path):
+    result = check(tmp_path, layer(SEVERAL, net="Dense(3, 4), Dense(4, 2)", **ASTRAY))
+    (row,) = [row for row in result.unchecked if row.name == "the training"]
+    assert "2 scalars could be the loss" in row.reason
+    assert all(part in row.reason for part in ("`loss`", "`cost`", "--loss NAME"))
+    assert result.verdict == "inconclusive"
+
+
+def test_a_step_whose_loss_is_clear_is_checked_as_a_whole(tmp_path):
+    text = layer(SEVERAL, net="Dense(3, 4), Dense(4, 2)", g="(out - t) * 2 / out.size", more="0")
+    result = check(tmp_path, text)
+    assert verdicts(result) == dict.fromkeys(("net[0].W", "net[1].W"), "match")
+    assert not result.unchecked
