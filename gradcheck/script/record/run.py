@@ -177,6 +177,9 @@ class Recorder:
         How many functions were called, and rounds of loops begun, until now.
     patience : int
         The number of entries from which on none is let pass any more.
+    stopped_at : tuple of int
+        The lines, the innermost first, in which the script was stopped because it had shown nothing new for a while;
+        empty where it was not.
     deadline : float
         When no replay is begun any more, on the clock of ``time.monotonic``.
     failed : list of ScriptError
@@ -207,6 +210,7 @@ class Recorder:
         self.tap: Callable[[int, Any], Any] = untouched
         self.entries, self.patience = 0, sys.maxsize
         self.deadline = math.inf
+        self.stopped_at: tuple[int, ...] = ()
         self._open: list[tuple[Call, types.FrameType]] = []
         self._copier = Copier()
         self._time = 0
@@ -475,6 +479,7 @@ def _alarm(recorder: Recorder, seconds: float, awaited: Set[str], path: Path) ->
             active = now, used
         is_quiet = used - recorder.last_news > quiet or now - active[0] > PAUSE_SECONDS
         if is_quiet and recorder.has_seen(awaited):
+            recorder.stopped_at = tuple(_lines_in(path, frame))
             raise StopScript
 
     before = signal.signal(signal.SIGALRM, tick)
@@ -494,6 +499,12 @@ def timeout_message(seconds: float, line: int | None) -> str:
 
 def line_in(path: Path, frame: types.FrameType | None) -> int | None:
     """Return the line of the innermost frame that runs code of `path`."""
-    while frame is not None and frame.f_code.co_filename != str(path):
+    return next(_lines_in(path, frame), None)
+
+
+def _lines_in(path: Path, frame: types.FrameType | None) -> Iterator[int]:
+    """Return the lines of the frames that run code of `path`, the innermost first."""
+    while frame is not None:
+        if frame.f_code.co_filename == str(path):
+            yield frame.f_lineno
         frame = frame.f_back
-    return frame.f_lineno if frame else None

@@ -400,8 +400,16 @@ def _tokens(variable: str, holder: object, leaf: Leaf, value: object) -> Iterato
 
 
 def _looks_like_gradient(name: str) -> bool:
-    holders = name.replace("]", "").replace("[", ".").split(".")
-    return bool(parameter_of(name)) or any(is_gradient_word(part) for part in holders)
+    return bool(parameter_of(name)) or any(map(is_gradient_word, _parts(name)))
+
+
+def _is_among_gradients(name: str) -> bool:
+    """Whether something lies in what is called gradients: it may have the name of a parameter there."""
+    return any(map(is_gradient_word, _parts(name)[:-1]))
+
+
+def _parts(name: str) -> list[str]:
+    return name.replace("]", "").replace("[", ".").split(".")
 
 
 # -- gradients that are kept ------------------------------------------------------------------------------------------
@@ -409,7 +417,9 @@ def _looks_like_gradient(name: str) -> bool:
 
 def _kept(recording: Recording, blank: Backward, places: Sequence[Slot], sight: Sight) -> tuple[GradientMap, ...]:
     """Pair what is stored under the names of gradients with parameters."""
-    targets = {fold(base_name(update.target)) for update in moves_in(recording.source.tree)}
+    updates = moves_in(recording.source.tree)
+    # a sum of gradients is no parameter, if it has the name of one
+    targets = {fold(base_name(u.target)) for u in updates if not _is_among_gradients(u.target)}
     found: dict[int, list[GradientMap]] = {}
     own = {update.target for update in moved_by(blank.function)}
     for (leaf, variable), holders in zip(sight.kept, sight.kept_in, strict=True):
@@ -423,6 +433,7 @@ def _kept(recording: Recording, blank: Backward, places: Sequence[Slot], sight: 
             found.setdefault(number, []).append(pair.called(sight.names[number]))
     # what has the parameter's letters is its gradient; what it is moved by may be a step of an optimizer
     pairs = {n: min(several, key=lambda pair: pair.update is not None) for n, several in found.items()}
+    pairs = {n: p for n, p in pairs.items() if not _is_among_gradients(p.slot.name)} or pairs
     moving = {n: p for n, p in pairs.items() if n in sight.changed or _base(p.slot.name) in targets}
     return tuple((moving or pairs).values())
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import math
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 
 from gradcheck.errors import ScriptError
@@ -11,10 +13,11 @@ from gradcheck.script.record.answers import begin_input
 from gradcheck.script.record.kernel import stand_in_for_kernel
 from gradcheck.script.record.run import OutOfTime, Recording, record
 from gradcheck.script.replay.outputs import Kind
-from gradcheck.script.replay.units import forwards, moved_bases, recorded, units_of
+from gradcheck.script.replay.units import forwards, moved_bases, recorded, returning, units_of
 from gradcheck.script.request import RUNNING, Overrides, Request
 from gradcheck.script.source.file import SourceFile
 from gradcheck.script.source.names import base_name, fold
+from gradcheck.script.source.syntax import FunctionNode, own_statements, walk
 from gradcheck.script.understand import optimized
 from gradcheck.script.understand.layers import Layers, layers_in
 from gradcheck.script.understand.losses import reached
@@ -36,7 +39,10 @@ def run(source: SourceFile, request: Request) -> Recording:
     stand_in_for_kernel(source)
     units = units_of(source, request.overrides.backward)
     seconds = min(_SHARE_OF_RUN * request.seconds, max(request.left, 0.0))
-    return record(source, request.argv, seconds, recorded(source, units), set(units), forwards(source, units))
+    wanted = request.overrides.backward
+    # what is asked for is waited for
+    awaited = {name for name, unit in units.items() if wanted in (None, name, unit.short_name)} or set(units)
+    return record(source, request.argv, seconds, recorded(source, units), awaited, forwards(source, units))
 
 
 def understood(recording: Recording, request: Request) -> tuple[Subject, ...]:
@@ -46,7 +52,9 @@ def understood(recording: Recording, request: Request) -> tuple[Subject, ...]:
     request.tell("looking for its loss and gradients")
     recording.recorder.deadline = time.monotonic() + request.left - _SHARE_OF_CHECK * request.seconds
     try:
-        return _understood(recording, request.overrides)
+        found = _understood(recording, request.overrides)
+        notes = () if request.overrides.backward else tuple(_not_come_to(recording))
+        return (replace(found[0], left_out=(*found[0].left_out, *notes)), *found[1:])
     except OutOfTime:
         raise ScriptError(
             "the time ran out while gradcheck was looking for the loss and the gradients of this script; allow more "
@@ -55,6 +63,38 @@ def understood(recording: Recording, request: Request) -> tuple[Subject, ...]:
         ) from None
     finally:
         recording.recorder.deadline = math.inf
+
+
+def _not_come_to(recording: Recording) -> Iterator[str]:
+    """Name what may compute gradients further down, where a script was stopped as it had shown nothing new for long."""
+    source, counts = recording.source, recording.counts
+    names = {name for line in recording.recorder.stopped_at for name in _named_below(source, line)}
+    called = [function for function in source.functions.values() if function.short_name in names]
+    below = {f.name for f in called} | {name for f in called for name in reached(source, f)}
+    open_ = {name for name in returning(source, None) if name in below and name not in counts}
+    inner = {name for one in open_ for name in reached(source, source.functions[one])}
+    outermost = [name for name in source.functions if name in open_ - inner]
+    if outermost:
+        listed = ", ".join(f"`{name}`" for name in outermost[:_SOME_CALLS])
+        listed += f" and {len(outermost) - _SOME_CALLS} more" if len(outermost) > _SOME_CALLS else ""
+        yield (
+            f"not checked: {listed}, to which the run did not come: the script was stopped in line "
+            f"{recording.recorder.stopped_at[-1]}, where it had shown nothing new for a while; --backward NAME waits "
+            "for one of them"
+        )
+
+
+def _named_below(source: SourceFile, line: int) -> set[str]:
+    """Return what is called or handed on below a line in the function, or at the module's level, where it stands."""
+    around = [f.node for f in source.functions.values() if f.node.lineno < line <= (f.node.end_lineno or 0)]
+    if around:
+        body = min(around, key=lambda node: (node.end_lineno or 0) - node.lineno).body
+    else:
+        parts = [range(module.part.start, module.part.end + 1) for module in source.modules]
+        body = [s for s in source.tree.body if not any(s.lineno in lines for lines in parts)]
+    below = [s for s in own_statements(body) if s.lineno > line]
+    nodes = [node for s in below if not isinstance(s, FunctionNode | ast.ClassDef) for node in walk(s)]
+    return {n.id if isinstance(n, ast.Name) else n.attr for n in nodes if isinstance(n, ast.Name | ast.Attribute)}
 
 
 def _understood(recording: Recording, overrides: Overrides) -> tuple[Subject, ...]:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import sys
+import types
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
+
+import numpy as np
 
 from gradcheck.errors import ScriptError
 from gradcheck.script.record.run import Recording
 from gradcheck.script.replay.backward import Backward
 from gradcheck.script.replay.layer import Layer
 from gradcheck.script.replay.outputs import Kind, Output
-from gradcheck.script.replay.stage import LossExpression
+from gradcheck.script.replay.perturb import moved
+from gradcheck.script.replay.stage import LossExpression, Stage
 from gradcheck.script.replay.units import Unit, moved_bases, moved_by, units_of
 from gradcheck.script.request import Overrides
 from gradcheck.script.source.file import SourceFile
 from gradcheck.script.source.names import base_name, fold, is_gradient_word, is_maximised, loss_rank
-from gradcheck.script.source.syntax import Function, Loop
+from gradcheck.script.source.syntax import Code, Function, Loop
 from gradcheck.script.understand.agreement import agreement, common_constant, likeness, own_ratio
 from gradcheck.script.understand.applied import (
     as_change,
@@ -46,9 +51,11 @@ from gradcheck.script.understand.trend import course_of
 from gradcheck.script.understand.unchecked import (
     Unchecked,
     declared_and_left,
+    is_same,
     left_out,
     other_parameters,
     standing_still,
+    tells,
 )
 
 # rank of a name that people give to nothing but a loss
@@ -215,7 +222,7 @@ def understand(recording: Recording, overrides: Overrides) -> tuple[Subject, ...
         raise not_found([subject.backward for subject in found], wanted)
     if overrides.backward or overrides.params:
         return tuple(found)
-    found = _with_one_constant(search.second(found, returned))
+    found = _with_one_constant(search.second(found, returned, others))
     moving = [backward for backward in others if backward.kind is Kind.CHANGE]
     if left_out(recording, [(subject.backward, subject.loss) for subject in found], moving):
         found = [_widened(recording, subject, moving) for subject in found]
@@ -415,32 +422,64 @@ class _Search:
                 found.append(subject)
         return found
 
-    def second(self, found: Sequence[Subject], returned: Sequence[Backward]) -> list[Subject]:
-        """Return the subjects with those of further functions that return gradients, of whatever parameters.
+    def second(
+        self, found: Sequence[Subject], returned: Sequence[Backward], others: Sequence[Backward]
+    ) -> list[Subject]:
+        """Return the subjects with those of further code, which has no part in the steps that these check.
 
+        That is what returns gradients, of whatever parameters, and what stores or applies some of other parameters.
         What cannot be judged is named.
         """
-        source, subjects, notes = self.recording.source, list(found), []
-        for backward in sorted(returned, key=self._order):
-            function = backward.function
-            seen = [code for s in subjects for code in (s.backward.function, s.backward.stepping)]
-            others = [code for code in seen if isinstance(code, Function | Loop)]
-            if backward.shared or any(
-                function is other or function.name in reached(source, other) or other.name in reached(source, function)
-                for other in others
-            ):
+        subjects, notes = list(found), []
+        for backward in [*sorted(returned, key=self._order), *sorted(others, key=self._order)]:
+            is_returned = backward.kind is Kind.RETURNED
+            if backward.shared or (not is_returned and not self._is_another(backward, subjects)):
+                continue
+            if any(self._is_part(backward, subject.backward) for subject in subjects):
                 continue
             try:
                 subject = _subject(self.recording, backward, self.overrides, Rejected())
             except ScriptError:
                 subject = None
-            if subject is not None and subject.agreement:
+            least = 1 if is_returned else max(len(backward.pairs) / 2, 1)
+            # what is called a loss is one, as in a script with one training
+            known = not is_returned and subject is not None and not subject.loss.is_implied
+            if subject is not None and (
+                subject.agreement >= least or (known and loss_rank(subject.loss.name) >= _CERTAIN)
+            ):
                 subjects.append(subject)
-            else:
-                names = ", ".join(f"`{name}`" for name in backward.names)
-                notes.append(f"not checked: `{function.name}`, which returns gradients of {names} as well")
-        subjects[0] = replace(subjects[0], left_out=(*subjects[0].left_out, *notes))
+            elif names := self._gradients_of(backward):
+                listed = ", ".join(f"`{name}`" for name in names)
+                what = backward.kind.value
+                notes.append(f"not checked: `{backward.function.name}`, which {what} gradients of {listed} as well")
+        subjects[0] = replace(subjects[0], left_out=(*subjects[0].left_out, *dict.fromkeys(notes)))
         return subjects
+
+    def _is_another(self, backward: Backward, subjects: Sequence[Subject]) -> bool:
+        """Whether all that some code has gradients of, or moves, are parameters that no values show to be known."""
+        known = [pair.slot for subject in subjects for pair in subject.backward.pairs]
+        telling = [pair.slot for pair in backward.pairs if tells(pair.slot)]
+        bases = {_base(name) for name in backward.names}
+        return (
+            bool(telling)
+            and not any(is_same(slot, other) for slot in telling for other in known)
+            and (not self.bases or bool(bases & self.bases))
+        )
+
+    def _is_part(self, backward: Backward, checked: Backward) -> bool:
+        """Whether some code is in, around or called by what is checked, or calls it."""
+        source, function = self.recording.source, backward.function
+        for other in {code for code in (checked.function, checked.stepping) if isinstance(code, Function | Loop)}:
+            if function is other or _is_inside(function, other) or _is_inside(other, function):
+                return True
+            if function.name in reached(source, other) or other.name in reached(source, function):
+                return True
+        return isinstance(function, Function) and _calls_in_replay(self.recording, checked, function)
+
+    def _gradients_of(self, backward: Backward) -> list[str]:
+        """Return the parameters of which some code seems to have gradients: no losses, and what these depend on."""
+        pairs = tuple(pair for pair in backward.pairs if not loss_rank(base_name(pair.slot.name)))
+        return list(backward.names) if pairs and _follows(self.recording, replace(backward, pairs=pairs)) else []
 
     def _order(self, backward: Backward) -> tuple[Any, ...]:
         is_loop = isinstance(backward.function, Loop)
@@ -452,6 +491,48 @@ class _Search:
 
 def _base(name: str) -> str:
     return fold(base_name(name)).partition("[")[0]
+
+
+def _is_inside(code: Code, other: Code) -> bool:
+    """Whether some code stands within other code."""
+    own, around = code.node, other.node
+    return around.lineno <= own.lineno and (own.end_lineno or own.lineno) <= (around.end_lineno or around.lineno)
+
+
+def _calls_in_replay(recording: Recording, backward: Backward, function: Function) -> bool:
+    """Whether a step calls a function, be it by another name: an object that is called, a function handed on."""
+    seen = False
+
+    def profile(frame: types.FrameType, event: str, _: Any) -> None:
+        nonlocal seen
+        code = frame.f_code
+        own = (
+            code.co_name == function.short_name and function.line <= code.co_firstlineno <= function.node.body[0].lineno
+        )
+        seen = seen or (event == "call" and own)
+
+    before = sys.getprofile()
+    try:
+        stage = Stage(recording, backward, backward.moments[0])
+        sys.setprofile(profile)
+        stage.gradient()(stage.parameters)
+    except Exception:  # noqa: BLE001 - what was seen until then counts
+        return seen
+    finally:
+        sys.setprofile(before)
+    return seen
+
+
+def _follows(recording: Recording, backward: Backward) -> bool:
+    """Whether what is taken for gradients is other at other parameters: what is a gradient of nothing is not."""
+    try:
+        stage = Stage(recording, backward, backward.moments[0])
+        first = stage.gradient()(stage.parameters)
+        with moved(stage.parameters, backward.names, np.random.default_rng(0)):
+            second = stage.gradient()(stage.parameters)
+    except Exception:  # noqa: BLE001 - the user's functions may raise anything at other parameters
+        return True
+    return any(not np.array_equal(first[name], second[name], equal_nan=True) for name in backward.names)
 
 
 def _subject(recording: Recording, backward: Backward, overrides: Overrides, rejected: Rejected) -> Subject | None:

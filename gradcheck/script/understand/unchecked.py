@@ -153,8 +153,8 @@ def _is_known(pair: GradientMap, known: Sequence[GradientMap]) -> bool:
     for other in known:
         if pair.slot.name == other.slot.name:
             return True
-        if _tells(pair.slot):
-            if _is_same(pair.slot, other.slot):
+        if tells(pair.slot):
+            if is_same(pair.slot, other.slot):
                 return True
         elif fold(base_name(other.slot.name)) == name:
             return True
@@ -170,9 +170,9 @@ def other_parameters(backward: Backward, chosen: Sequence[GradientMap], moved: S
     names = {own.slot.name for own in chosen}
     bases = {fold(base_name(name)) for name in names}
     own = [p for p in backward.pairs if _is_parameter(p, bases, moved) and p.slot.name not in names]
-    others = [p for p in own if _tells(p.slot) and not any(_is_same(p.slot, other.slot) for other in chosen)]
-    known = len(others) < sum(_tells(p.slot) for p in backward.pairs)
-    mute = [p for p in own if not _tells(p.slot)]
+    others = [p for p in own if tells(p.slot) and not any(is_same(p.slot, other.slot) for other in chosen)]
+    known = len(others) < sum(tells(p.slot) for p in backward.pairs)
+    mute = [p for p in own if not tells(p.slot)]
     apart = [p for p in mute if fold(base_name(p.slot.name)) not in bases]
     return [*others, *(mute if others and not known else apart)]
 
@@ -191,10 +191,12 @@ def _is_parameter(pair: GradientMap, bases: set[str], moved: Set[str]) -> bool:
     return own and not passing and not other
 
 
-def _tells(slot: Slot) -> bool:
+def tells(slot: Slot) -> bool:
+    """Whether values tell one place from others: no constant, and no single number."""
     value = np.asarray(slot.leaf.value, dtype=float)
     return value.size > 1 and bool(np.any(value != value.flat[0]))
 
 
-def _is_same(one: Slot, other: Slot) -> bool:
+def is_same(one: Slot, other: Slot) -> bool:
+    """Whether two places held the same numbers."""
     return one.leaf.shape == other.leaf.shape and np.array_equal(one.leaf.value, other.leaf.value)
