@@ -391,6 +391,9 @@ def run_script(
     sys.modules["__main__"] = module
     sys.argv = [str(source.path), *argv]
     sys.path.insert(0, str(source.path.parent))
+    if source.cells is not None:
+        # a notebook imports from the folder that it is in, wherever it has gone
+        sys.path.append("")
     pieces, modules = apart(instrument(source, stops), source)
     Importer(source, modules, module.__dict__).install()
     problem: ScriptError | None = None

@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from gradcheck.script.source.bindings import absolute_module
+from gradcheck.script.source.notebook import SUFFIX
 
 # more is a library rather than a program
 _MOST_MODULES, _MOST_LINES = 150, 60_000
 _INSTALLED = {"site-packages", "dist-packages"}
+_LIBRARY = Path(os.__file__).parent
 _OURS = Path(__file__).resolve().parents[2]
 # functions that do nothing but name a folder
 _NAMING = {
@@ -94,6 +96,16 @@ class Neighbourhood:
         is_ours = _OURS in path.parents and _OURS not in self.script.parents
         return not is_ours and not _INSTALLED & set(path.parts)
 
+    def is_near(self, path: Path) -> bool:
+        """Whether a file is the user's and lies together with the script, below more than the home of its author."""
+        is_of_python = _LIBRARY in path.parents
+        return (
+            not is_of_python
+            and self._is_of_user(path)
+            and path.suffix == ".py"
+            and _lie_together(self.script, path.parent)
+        )
+
     def modules(self, tree: ast.Module, read: Callable[[Path], Parsed | None]) -> list[tuple[Found, Parsed | None]]:
         """Return the modules that a script imports, each with what `read` makes of its path."""
         found: dict[str, tuple[Found, Parsed | None]] = {}
@@ -131,27 +143,30 @@ def _imported(tree: ast.Module, package: str) -> Iterator[str]:
 
 
 def _added(tree: ast.Module, script: Path) -> Iterator[Path]:
-    """Yield the folders that a script puts into ``sys.path``."""
-    constants = _known(tree, script)
-    for statement in tree.body:
-        match statement:
-            case ast.Assign([ast.Name(name)], value):
+    """Yield the folders that a script puts into ``sys.path``, and those that a notebook goes to."""
+    here = _Here(script.parent)
+    constants = _known(tree, script, here)
+    nodes = [node for node in ast.walk(tree) if isinstance(node, ast.Assign | ast.AugAssign | ast.Call)]
+    for node in sorted(nodes, key=lambda node: (node.lineno, node.col_offset)):
+        values: list[ast.expr] = []
+        match node:
+            case ast.Assign([ast.Name(name)], value) if node in tree.body:
                 folder = _evaluated(value, constants)
                 if isinstance(folder, str | Path):
                     constants[name] = folder
-    for node in ast.walk(tree):
-        match node:
+            case ast.Call(ast.Attribute(_, "chdir") | ast.Name("chdir"), [value]):
+                if (place := here.folder_of(_evaluated(value, constants))) is not None:
+                    here.folder = place
+                    if script.suffix == SUFFIX:
+                        yield place
             case ast.Call(ast.Attribute(path, "append" | "insert"), [*_, value]) if _is_search_path(path):
                 values = [value]
             case ast.Call(ast.Attribute(path, "extend"), [ast.List(values)]) if _is_search_path(path):
                 pass
             case ast.AugAssign(path, ast.Add(), ast.List(values)) if _is_search_path(path):
                 pass
-            case _:
-                continue
         for value in values:
-            folder = _evaluated(value, constants)
-            if isinstance(folder, str | Path) and (place := (script.parent / folder).resolve()).is_dir():
+            if (place := here.folder_of(_evaluated(value, constants))) is not None:
                 yield place
 
 
@@ -159,28 +174,42 @@ def _is_search_path(node: ast.expr) -> bool:
     return ast.unparse(node) in ("sys.path", "path")
 
 
-def _known(tree: ast.Module, script: Path) -> dict[str, Any]:
+@dataclass
+class _Here:
+    """The folder that a script is in: the one that it was started in, until it goes to another."""
+
+    folder: Path
+
+    def folder_of(self, value: object) -> Path | None:
+        """Return the folder that a value names from here; None where there is none."""
+        if not isinstance(value, str | Path):
+            return None
+        place = (self.folder / value).resolve()
+        return place if place.is_dir() else None
+
+
+def _known(tree: ast.Module, script: Path, here: _Here) -> dict[str, Any]:
     """Return what may stand in the name of a folder, under the names that a script has for it.
 
-    What is relative is so to the script's folder, in which it is started, and not to the one of this process.
+    What is relative is so to the folder that the script is in, and not to the one of this process.
     """
-    own = script.parent
 
     class Here(type(Path())):  # type: ignore[misc] # the class that this system has
         def absolute(self) -> Path:
-            return Path(own, self)
+            return Path(here.folder, self)
 
         def resolve(self, strict: bool = False) -> Path:
-            return Path(own, self).resolve(strict)
+            return Path(here.folder, self).resolve(strict)
 
         @classmethod
         def cwd(cls) -> Path:
-            return own
+            return here.folder
 
-    absolute = {name: lambda path: os.path.normpath(own / path) for name in ("abspath", "realpath")}
+    absolute = {name: lambda path: os.path.normpath(here.folder / path) for name in ("abspath", "realpath")}
     paths = types.SimpleNamespace(**{**vars(os.path), **absolute})
-    system = types.SimpleNamespace(path=paths, getcwd=lambda: str(own), pardir=os.pardir, curdir=os.curdir, sep=os.sep)
-    running = types.SimpleNamespace(path=[str(own)], argv=[str(script)])
+    current = {"getcwd": lambda: str(here.folder), "pardir": os.pardir, "curdir": os.curdir, "sep": os.sep}
+    system = types.SimpleNamespace(path=paths, **current)
+    running = types.SimpleNamespace(path=[str(script.parent)], argv=[str(script)])
     folders = types.SimpleNamespace(Path=Here)
     frame = types.SimpleNamespace(
         currentframe=lambda: None, getfile=lambda _: str(script), getsourcefile=lambda _: str(script)
@@ -199,14 +228,18 @@ def _known(tree: ast.Module, script: Path) -> dict[str, Any]:
 
 def _of_environment(script: Path) -> Iterator[Path]:
     """Yield the folders of ``PYTHONPATH`` that lie together with a script, below more than the home of its author."""
-    home = Path.home()
     for text in os.environ.get("PYTHONPATH", "").split(os.pathsep):
         folder = Path(os.path.normpath(Path(text).absolute())) if text else None
-        if folder is None or not folder.is_dir() or folder.anchor != script.anchor:
-            continue
-        common = Path(os.path.commonpath([folder, script.parent]))
-        if common != common.parent and common != home and common not in home.parents:
+        if folder is not None and folder.is_dir() and _lie_together(script, folder):
             yield folder
+
+
+def _lie_together(script: Path, folder: Path) -> bool:
+    """Whether a folder and a script have a folder in common below the home of their author."""
+    if folder.anchor != script.anchor:
+        return False
+    home, common = Path.home(), Path(os.path.commonpath([folder, script.parent]))
+    return common != common.parent and common != home and common not in home.parents
 
 
 def _evaluated(node: ast.expr, constants: dict[str, Any]) -> Any:

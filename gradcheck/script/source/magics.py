@@ -1,6 +1,6 @@
 """What the cells of a notebook hold besides Python: magics, shell commands and requests for help.
 
-They are replaced by Python that does nothing, so that every line keeps its number.
+They are replaced by Python that does nothing, but for changes of folder, so that every line keeps its number.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ _CELL_MAGIC = re.compile(r"\s*%%(?P<name>\w+)")
 # `%time x = f()` runs its statement in the notebook
 _TIMED = re.compile(r"(?P<indent>\s*)(?P<magic>%(?:time|timeit)\s+(?:-[a-z]+\s*\d*\s+)*)(?P<statement>[^-\s].*)")
 _ASSIGNED = re.compile(r"(?P<start>\s*[^=!%#]+=\s*)(?P<sign>[!%])(?=[\w!{(])")
+_FOLDER = re.compile(r"(?P<indent>\s*)%cd\s+(?P<folder>[^\s#{$~-][^#{$]*?)\s*(?:#.*)?$")
 _COMMAND = re.compile(r"\s*(?:[%!?]|(?:pip|conda|mamba)\s+\w)")
 _HELP = re.compile(r"\s*%{0,2}[\w.*\[\]'\"]+\?{1,2}\s*;?\s*(?:#.*)?$")
 
@@ -49,6 +50,11 @@ def _replaced(line: str) -> str | None:
     if timed := _TIMED.match(line):
         # as wide as the magic, so that the statement keeps its columns
         return f"{timed['indent']}{'if 1:':<{len(timed['magic'])}}{timed['statement']}"
+    if goes := _FOLDER.match(line):
+        # where there is no such folder, a notebook says so and goes on
+        folder = repr(goes["folder"].strip("'\""))
+        system = '__import__("os")'
+        return f"{goes['indent']}{system}.path.isdir({folder}) and {system}.chdir({folder})"
     if _COMMAND.match(line) or _HELP.match(line):
         return f"{line[: len(line) - len(line.lstrip())]}pass"
     if assigned := _ASSIGNED.match(line):

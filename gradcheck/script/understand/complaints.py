@@ -6,6 +6,7 @@ import ast
 import builtins
 import os
 import shlex
+import sys
 from pathlib import Path
 
 from gradcheck.errors import ScriptError
@@ -13,6 +14,7 @@ from gradcheck.script.record.run import Recording
 from gradcheck.script.replay.backward import Backward
 from gradcheck.script.replay.units import moved_bases, units_of
 from gradcheck.script.request import Overrides
+from gradcheck.script.source.beside import Neighbourhood
 from gradcheck.script.source.callers import caller_of
 from gradcheck.script.source.file import SourceFile, local_modules
 from gradcheck.script.source.names import base_name, fold, loss_rank
@@ -122,7 +124,8 @@ def _seen(recording: Recording) -> str:
     counts = {name: recording.counts[name] for name in source.functions if name in recording.counts}
     if counts:
         shown = [f"`{name}` ({count} {'call' if count == 1 else 'calls'})" for name, count in counts.items()]
-        return f"saw {', '.join(shown[:8])}{' and others' if len(shown) > 8 else ''}"
+        said = f"saw {', '.join(shown[:8])}{' and others' if len(shown) > 8 else ''}"
+        return f"{said}; not looked into was {files}" if (files := _listed(_unseen(source), source)) else said
     places: dict[str, list[str]] = {}
     for name, function in source.functions.items():
         places.setdefault(_module_of(source, function) or "the script", []).append(f"`{name}`")
@@ -132,10 +135,7 @@ def _seen(recording: Recording) -> str:
     else:
         said = "the script defines no function at module or class level"
     known = {source.path, *(Path(part.path) for part in source.parts)}
-    others = sorted(_beside(source, path) for path in local_modules(source.path) - known)
-    if others:
-        more = f" and {len(others) - _SHOWN} more" if len(others) > _SHOWN else ""
-        files = ", ".join(others[:_SHOWN]) + more
+    if files := _listed(local_modules(source.path) - known, source):
         said += (
             f"; not looked at was what it imports from {files}, as a module that takes all names of an installed one "
         )
@@ -143,10 +143,24 @@ def _seen(recording: Recording) -> str:
     return said
 
 
+def _unseen(source: SourceFile) -> set[Path]:
+    """Return the files of the author that were imported from where nobody has looked for them."""
+    around = Neighbourhood(source.path, source.tree)
+    files = {getattr(module, "__file__", None) for module in list(sys.modules.values())}
+    known = {source.path, *(Path(part.path) for part in source.parts)}
+    return {path for file in files if file and (path := Path(file)) not in known and around.is_near(path)}
+
+
 def _module_of(source: SourceFile, function: Function) -> str | None:
     """Return the file of the module beside the script in which a function stands; None for the script itself."""
     part = next((file.part for file in source.modules if file.part.start <= function.line <= file.part.end), None)
     return None if part is None else _beside(source, Path(part.path))
+
+
+def _listed(files: set[Path], source: SourceFile) -> str:
+    """Return the names of some files, and how many there are more; nothing where there is none."""
+    names = sorted(_beside(source, path) for path in files)
+    return ", ".join(names[:_SHOWN]) + (f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else "")
 
 
 def _beside(source: SourceFile, path: Path) -> str:

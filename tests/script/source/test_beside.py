@@ -45,6 +45,10 @@ ADDING = {
         "here = os.path.dirname(os.path.abspath(inspect.getfile(inspect.currentframe())))\n"
         "sys.path.insert(0, os.path.join(os.path.dirname(here), 'lib'))\n"
     ),
+    "gone to": "import os, sys\nos.chdir('../lib')\nsys.path.insert(0, os.getcwd())\n",
+    "gone to, above": "import sys\nfrom os import chdir\nif 'lib' not in sys.path:\n    chdir('..')\n    chdir('.')\n"
+    "sys.path.append('lib')\n",
+    "gone to, later": "import os, sys\nsys.path.append(os.path.abspath('../lib'))\nos.chdir('/')\n",
     "split": "import os, sys\n"
     "sys.path.append(os.path.split(os.path.split(os.path.abspath(__file__))[0])[0] + '/lib')\n",
 }
@@ -78,10 +82,36 @@ def test_what_a_script_adds_is_looked_into(project, way, folder):
         f"import sys\nsys.path.remove('../lib')\n{USE}",
         f"search = []\nsearch.append('../lib')\n{USE}",
         f"import sys\nsys.path.append('../nowhere')\n{USE}",
+        f"import os\nos.chdir('../lib')\n{USE}",
+        f"import os, sys\nos.chdir('/')\nsys.path.append('../lib')\n{USE}",
     ],
 )
 def test_nothing_else_is(project, text):
     assert local_modules(write(project, text, "examples/run.py")) == set()
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [("2", "match"), ("3", "mismatch")])
+@pytest.mark.parametrize(
+    "going", ["%cd ../lib", "import os\nos.chdir('../lib')", "%cd '../nowhere'\n%cd '../lib'  # up"]
+)
+def test_a_notebook_imports_from_the_folder_that_it_goes_to(project, going, factor, verdict):
+    write(project, MODULE.replace("FACTOR", factor), "lib/flat.py")
+    cells = [{"cell_type": "code", "source": text, "metadata": {}, "outputs": []} for text in (going, USE)]
+    text = json.dumps({"cells": cells, "metadata": {}, "nbformat": 4, "nbformat_minor": 5})
+    script = write(project, text, "examples/run.ipynb")
+    done = command("run", script, "--no-fix", "--format", "json", cwd=project, PYTHONPATH=OURS)
+    (found,) = json.loads(done.stdout)["scripts"]
+    assert (found["verdict"], found["entry_points"]["backward"]) == (verdict, "gradient")
+
+
+@pytest.mark.usefixtures("forked_children", "forked_commands")
+def test_what_is_imported_from_a_place_that_was_not_seen_is_named(project):
+    hidden = "import sys\nsys.path += [each + '/../lib' for each in sys.path[:1]]\nimport flat\n"
+    use = "def scaled(x):\n    return 2 * x\nprint(scaled(flat.gradient(0.5)))\nprint(flat.loss(0.5))\n"
+    done = command("run", write(project, hidden + use, "examples/run.py"), cwd=project)
+    assert "saw `scaled` (1 call); not looked into was ../lib/flat.py. Looked for" in " ".join(done.stdout.split())
+    done = command("run", write(project, f"import json\n{use}".replace("flat.", ""), "examples/other.py"), cwd=project)
+    assert "not looked into" not in done.stdout
 
 
 def test_folders_of_the_environment_are_looked_into_where_they_lie_with_the_script(project, monkeypatch):

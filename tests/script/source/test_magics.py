@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+from pathlib import Path
 from textwrap import dedent
 
 import pytest
@@ -108,3 +109,14 @@ def test_a_cell_for_another_program_is_left_out_as_a_whole(magic):
 
 def test_what_is_neither_python_nor_magic_is_left_for_the_parser_to_refuse():
     assert cleaned("x = = 1\n%matplotlib inline") == ["x = = 1", "pass"]
+
+
+def test_a_change_of_folder_is_made(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "in here").mkdir()
+    (line,) = cleaned("%cd 'in here'  # where the data lie")
+    exec(line)
+    assert Path.cwd() == tmp_path / "in here"
+    exec(cleaned("%cd nowhere")[0])
+    assert Path.cwd() == tmp_path / "in here"
+    assert cleaned("%cd") == cleaned("%cd -") == cleaned("%cd {folder}") == ["pass"]
