@@ -221,7 +221,7 @@ def _others(value: Any) -> Iterator[Any]:
 
 def _read(stage: Stage, subject: Subject, prediction: str, wanted: str) -> tuple[Array, Array, float]:
     text = f"[({prediction}), ({wanted}), ({subject.loss.text})]"
-    values = stage.loss(replace(subject.loss, text=text))(stage.parameters)
+    values = stage.loss(replace(subject.loss, text=text, over=""))(stage.parameters)
     return np.array(values[0]), np.array(values[1]), float(np.asarray(values[2]).reshape(()))
 
 

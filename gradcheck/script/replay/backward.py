@@ -47,6 +47,8 @@ class Backward:
         Whether an optimizer is handed the function as the derivative of the loss: no factor is a convention then.
     is_round : bool
         Whether the parameters' changes are those of a whole round of the region, after what the function has computed.
+    is_repeated : bool
+        Whether such a round calls the function several times, for one sample after the other.
     """
 
     function: Function | Loop
@@ -63,6 +65,7 @@ class Backward:
     beside: tuple[GradientMap, ...] = ()
     handed: bool = False
     is_round: bool = False
+    is_repeated: bool = False
 
     @property
     def names(self) -> tuple[str, ...]:

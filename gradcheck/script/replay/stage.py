@@ -50,6 +50,8 @@ class LossExpression:
         Whether the script does not write it down.
     at_entry : bool
         Whether it is of what the function is called with, rather than of its variables when it returns.
+    over : {"", "sum", "mean"}
+        What is made of its values at all calls of the function in a round; nothing where there is one call.
     """
 
     text: str
@@ -60,6 +62,7 @@ class LossExpression:
     near: bool = True
     is_implied: bool = False
     at_entry: bool = False
+    over: str = ""
 
 
 # the first replays, and now and then a later one, are looked at for what they change
@@ -146,7 +149,7 @@ class Stage:
         self._watched, self._region, self._moment = backward.function, backward.region, moment
         self._is_region = backward.region is backward.function or backward.is_round
         # where its gradients are to be seen
-        self._end = backward.stepping
+        self._end, self._is_repeated = backward.stepping, backward.is_repeated
         self._recorder, self._stops = recording.recorder, recording.stops
         self._namespace = recording.module.__dict__
         # the recorded variables themselves: what a replay changes in them is undone after each
@@ -211,11 +214,13 @@ class Stage:
         if expression.at_entry:
             return lambda parameters: self.look_at_entry(parameters, lambda variables, _: _one(eval(code, variables)))
         self._find_first_change()
-        return lambda parameters: self._play(
-            parameters,
-            lambda variables, result: _one(eval(code, _with_result(self._as_put(variables), result))),
-            self._first_change,
-        )
+
+        def read(variables: dict[str, Any], result: Any) -> Any:
+            return _one(eval(code, _with_result(self._as_put(variables), result)))
+
+        if expression.over:
+            return lambda parameters: _together(self._play_all(parameters, read), expression.over)
+        return lambda parameters: self._play(parameters, read, self._first_change)
 
     def losses(self, expressions: Sequence[LossExpression]) -> Callable[[Mapping[str, Any]], list[Any]]:
         """Return the values of expressions, or the exceptions that they raise, as a function of the parameters."""
@@ -244,6 +249,13 @@ class Stage:
                     state.restore()
             return values
 
+        if any(expression.over for expression in expressions):
+            return lambda parameters: [
+                _together(values, expression.over)
+                for values, expression in zip(
+                    zip(*self._play_all(parameters, read), strict=True), expressions, strict=True
+                )
+            ]
         return lambda parameters: cast(list[Any], self._play(parameters, read, self._first_change))
 
     def _as_put(self, variables: dict[str, Any]) -> dict[str, Any]:
@@ -355,10 +367,12 @@ class Stage:
         *,
         at_entry: bool = False,
         until: Region | None = None,
+        every: bool = False,
     ) -> Any:
         """Run the moment with these parameters; return what `read` makes of the variables and the result.
 
-        It ends with the watched function, or with what it runs `until`.
+        It ends with the watched function, or with what it runs `until`. What is read at `every` return of the function
+        is a list, which ends where the round does, or before the first change of a parameter.
         """
         if time.monotonic() > self._recorder.deadline:
             raise OutOfTime
@@ -378,7 +392,17 @@ class Stage:
             raise _Reached
 
         def returned(local_variables: dict[str, Any], result: Any) -> None:
-            reached({**self._namespace, **self._body.variables(), **local_variables}, result)
+            variables = {**self._namespace, **self._body.variables(), **local_variables}
+            if every:
+                with self._unwatched():
+                    found.append(read(variables, result))
+            else:
+                reached(variables, result)
+
+        def ends() -> None:
+            if not every or not found:
+                reached(self._variables(), None)
+            raise _Reached
 
         self._recorder.watched, self._recorder.returned = (until or self._watched).name, returned
         self._handed: dict[str, str] = {}
@@ -388,7 +412,7 @@ class Stage:
             held = {**parameters, **{name: wrapping.held for name, wrapping in self._wrappings.items()}}
             self._recorder.entered = lambda arguments: self._handed.update(_handed(arguments, held))
         if stop is not None:
-            self._recorder.at = stop.counting(lambda: reached(self._variables(), None))
+            self._recorder.at = stop.counting(ends)
         try:
             with redirect_stdout(StringIO()), np.errstate(all="ignore"):
                 self._body.run()
@@ -409,7 +433,28 @@ class Stage:
                 self._put(pair.slot, self._bound[pair.slot.name])
         if not found:
             raise NotReachedError(self._watched.name)
-        return found[0]
+        return found if every else found[0]
+
+    @contextmanager
+    def _unwatched(self) -> Iterator[None]:
+        """Let what is called in the block pass: the replay goes on behind it."""
+        recorder = self._recorder
+        watched, entered, at = recorder.watched, recorder.entered, recorder.at
+        recorder.watched, recorder.entered, recorder.at = None, None, _pass
+        try:
+            yield
+        finally:
+            recorder.watched, recorder.entered, recorder.at = watched, entered, at
+
+    def _play_all(self, parameters: Mapping[str, Any], read: Read) -> list[Any]:
+        """Return what is read at each return of the watched function in a round, until a parameter is changed."""
+        return cast(list[Any], self._play(parameters, read, self._first_change, every=True))
+
+    def calls_at_one_point(self) -> int:
+        """Return how often a round calls the watched function; 0 if it changes the parameters between the calls."""
+        self._find_first_change()
+        calls = len(self._play(self.parameters, lambda *_: None, every=True))
+        return calls if calls == len(self._play_all(self.parameters, lambda *_: None)) else 0
 
     def _find_first_change(self) -> None:
         """Find the statement that is the first to change a parameter: a loss has to be read before it."""
@@ -437,7 +482,7 @@ class Stage:
                 self._first_change = last
 
         self._recorder.at = at
-        self._play(self.parameters, end)
+        self._play(self.parameters, end, until=self._end if self._is_repeated else None)
         # what the key names by its identity is kept alive with it
         self._stops[key] = self._first_change, (self._moment, self._region, self._watched)
 
@@ -511,6 +556,19 @@ def _not_waiting() -> Iterator[None]:
 def _with_result(variables: dict[str, Any], result: Any) -> dict[str, Any]:
     """Return the variables with what was returned, if anything was: a script may have a variable of that name."""
     return variables if result is None else {**variables, RESULT: result}
+
+
+def _together(values: Sequence[Any], over: str) -> Any:
+    """Return the sum or the mean of a loss's values, or the first of them; what is no number comes as it was found."""
+    first = values[0]
+    if not over:
+        return first
+    if isinstance(first, tuple):
+        return tuple(_together(part, over) for part in zip(*values, strict=True))
+    others = (value for value in values if isinstance(value, Exception) or not is_numeric(value) or np.size(value) != 1)
+    if (other := next(others, values)) is not values:
+        return other
+    return sum(values[1:], first) / (len(values) if over == "mean" else 1)
 
 
 def _one(loss: Any) -> Any:

@@ -14,12 +14,12 @@ import numpy as np
 from gradcheck.errors import ScriptError
 from gradcheck.numerics.arrays import FloatArray
 from gradcheck.script.record.instrument import can_be_replayed
-from gradcheck.script.record.run import Recording
+from gradcheck.script.record.run import Call, Recording
 from gradcheck.script.record.wrapped import plain
 from gradcheck.script.replay.backward import Backward
 from gradcheck.script.replay.outputs import Kind, Output
 from gradcheck.script.replay.pairing import GradientMap, Slot
-from gradcheck.script.replay.stage import LossExpression
+from gradcheck.script.replay.stage import LossExpression, Stage
 from gradcheck.script.source.names import base_name, fold
 from gradcheck.script.understand.agreement import agreement, own_ratio, proportional_at_each
 from gradcheck.script.understand.clipping import clip_bounds
@@ -172,16 +172,35 @@ def more_of_round(
 
 
 def insides(recording: Recording, way: Backward) -> Iterator[Backward]:
-    """Return a round as it is seen by each function that it calls once, in which the loss may be."""
+    """Return a round as it is seen by each function that it calls, in which the loss may be.
+
+    Where it is called several times, the loss is the sum, or the mean, of what it is in each call.
+    """
+    often = recording.counts.get(way.function.name, 0)
     for name in sorted(reached(recording.source, way.function)):
         function, calls = recording.source.functions[name], recording.of(name)
-        if (
-            calls
-            and can_be_replayed(function)
-            and recording.counts.get(name) == recording.counts.get(way.function.name)
-        ):
-            inner = replace(way, function=function, example=calls[0], outputs=())
-            yield _from_inside(inner, way, way.pairs, way.beside)
+        count = recording.counts.get(name, 0)
+        if calls and can_be_replayed(function) and often <= count:
+            inner = replace(way, function=function, example=calls[0], outputs=(), is_repeated=often < count)
+            found = _from_inside(inner, way, way.pairs, way.beside)
+            if not found.is_repeated:
+                yield found
+            elif moments := _repeating(recording, found):
+                yield replace(found, moments=moments)
+
+
+def _repeating(recording: Recording, backward: Backward) -> tuple[Call, ...]:
+    """Return the rounds in which a function is called at one point, soon one in which it is called less or more often.
+
+    There, a sum is no multiple of a mean.
+    """
+    try:
+        counts = [Stage(recording, backward, moment).calls_at_one_point() for moment in backward.moments]
+    except Exception:  # noqa: BLE001 - a round that cannot be replayed may fail in any way
+        return ()
+    like_first = [moment for moment, count in zip(backward.moments, counts, strict=True) if count == counts[0]]
+    others = [moment for moment, count in zip(backward.moments, counts, strict=True) if count != counts[0]]
+    return (like_first[0], *others, *like_first[1:]) if all(counts) else ()
 
 
 def _rounds(recording: Recording, backward: Backward, moving: Sequence[Backward]) -> list[Backward]:

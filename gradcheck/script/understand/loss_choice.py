@@ -219,6 +219,8 @@ def choose_loss(
             for choice in choices
             if _is_of_the_same_data(recording, choice, rejected) and _is_of_the_same_noise(recording, choice, rejected)
         ]
+        # what is defined and never called is no loss of this run where another is
+        choices = [c for c in choices if not is_never_run(recording, c.loss)] or choices
         if not choices:
             return None
     prior = max(choice.prior for choice in choices)
@@ -231,6 +233,8 @@ def choose_loss(
     if disagree:
         # where some gradients are sums and others means, somebody has thought of the number of samples
         winners.sort(key=lambda choice: not is_per_sample(choice.loss))
+        if winners[0].loss.over:
+            winners.sort(key=_size_apart)
     return _without_followers_of_others(recording, winners[0], every)
 
 
@@ -241,31 +245,51 @@ class _Group:
     Attributes
     ----------
     moments : dict
-        By a loss's text, those at which it is computed, and not left over from another.
+        By loss, those at which it is computed, and not left over from another.
     """
 
     source: SourceFile
     backward: Backward
     prober: Prober
-    moments: dict[str, tuple[Call, ...]]
+    moments: dict[LossExpression, tuple[Call, ...]]
 
     @classmethod
     def of(cls, recording: Recording, backward: Backward, losses: Sequence[LossExpression]) -> _Group:
         """Find the moments of each."""
         prober = Prober(recording, backward, losses)
-        moments: dict[str, tuple[Call, ...]] = {loss.text: () for loss in losses}
+        moments: dict[LossExpression, tuple[Call, ...]] = dict.fromkeys(losses, ())
         for moment in backward.moments if prober.is_quick else backward.moments[:_FEW]:
             _, found = _look(recording, backward, losses, moment, backward.names, one_is_enough=True)
             for loss, names in zip(losses, found, strict=True):
                 if names:
-                    moments[loss.text] += (moment,)
+                    moments[loss] += (moment,)
         return cls(recording.source, backward, prober, moments)
 
     def ways(self, loss: LossExpression) -> list[Backward]:
         """Return the ways to read the gradients at the moments of a loss."""
-        there = self.moments[loss.text] or self.backward.moments
+        there = self.moments[loss] or self.backward.moments
         decaying = with_and_without_decay(replace(self.backward, moments=there), loss)
         return [way for one in decaying for way in with_own_steps(self.source, one)]
+
+
+def _size_apart(choice: Choice) -> float:
+    """Return by what factor the size of the gradients differs from the numerical ones."""
+    slopes = [one for probe in choice.probes for one in probe.parameters]
+    here = float(np.linalg.norm(np.concatenate([one.analytic for one in slopes])))
+    there = float(np.linalg.norm(np.concatenate([one.numerical for one in slopes])))
+    scale = 1.0 if choice.scale is None else abs(choice.scale.value)
+    return abs(math.log(here / (scale * there))) if here and there and scale else math.inf
+
+
+def is_never_run(recording: Recording, loss: LossExpression) -> bool:
+    """Whether a loss is the call of a function that the script defines, never calls, and hands to nothing."""
+    own = [f for f in recording.source.functions.values() if f.short_name == loss.name]
+    if not own or "(" not in loss.text or any(recording.counts.get(f.name) for f in own):
+        return False
+    nodes = walk(recording.source.tree)
+    called = {id(node.func) for node in nodes if isinstance(node, ast.Call)}
+    values = (node for node in nodes if isinstance(node, ast.Name | ast.Attribute) and id(node) not in called)
+    return not any(loss.name in (getattr(node, "id", ""), getattr(node, "attr", "")) for node in values)
 
 
 def _speaking(choice: Choice) -> int:

@@ -354,6 +354,12 @@ def _per_sample(loss: LossExpression) -> LossExpression:
     return replace(loss, text=text, shown=f"{loss.shown}, per sample")
 
 
+def over_calls(losses: Sequence[LossExpression]) -> list[LossExpression]:
+    """Return losses of one sample, added up over those of a round, and their means."""
+    said = {"sum": "the sum of {} over all calls", "mean": "the mean of {} over all calls"}
+    return [replace(loss, shown=said[over].format(loss.shown), over=over) for over in said for loss in losses]
+
+
 def is_per_sample(loss: LossExpression) -> bool:
     """Whether a loss is inferred, and divided by the number of samples."""
     return loss.text.startswith(f"{HOOK}.implied.per_sample(")

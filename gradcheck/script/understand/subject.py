@@ -34,11 +34,12 @@ from gradcheck.script.understand.applied import (
 from gradcheck.script.understand.candidates import find_backwards, missing, narrowed, not_found, read_variables
 from gradcheck.script.understand.complaints import no_gradient, no_loss, not_repeatable, several_objects
 from gradcheck.script.understand.followed import following
-from gradcheck.script.understand.loss_choice import Choice, Rejected, choose_loss
+from gradcheck.script.understand.loss_choice import Choice, Rejected, choose_loss, is_never_run
 from gradcheck.script.understand.losses import (
     implied_candidates,
     loss_candidates,
     named_loss,
+    over_calls,
     reached,
     unique_losses,
     unnamed_candidates,
@@ -538,9 +539,11 @@ def _follows(recording: Recording, backward: Backward) -> bool:
 def _subject(recording: Recording, backward: Backward, overrides: Overrides, rejected: Rejected) -> Subject | None:
     source, set_aside = recording.source, ""
     if overrides.loss:
-        choice = choose_loss(recording, backward, named_loss(source, backward, overrides.loss), rejected)
+        named = named_loss(source, backward, overrides.loss)
+        choice = choose_loss(recording, backward, over_calls(named) if backward.is_repeated else named, rejected)
     else:
         written = unique_losses([*loss_candidates(source, backward), *unnamed_candidates(source, backward)])
+        written = over_calls(written) if backward.is_repeated else written
         choice = choose_loss(recording, backward, written, rejected)
         is_certain = choice is not None and loss_rank(choice.loss.name) >= _CERTAIN
         # what is called a loss and is none has to be said, not passed over
@@ -567,6 +570,8 @@ def _subject(recording: Recording, backward: Backward, overrides: Overrides, rej
     if choice.scale is None:
         rejected.add(choice.loss, "has no gradient that the parameters are moved along by plain steps")
         return None
+    if not overrides.loss and choice.agreement:
+        _see_that_it_runs(recording, choice, written)
     scale, remark = choice.scale, None
     if scale.constant != 1 and choice.seen.is_whole:
         if not _is_harmless(recording, choice, scale):
@@ -588,6 +593,25 @@ def _subject(recording: Recording, backward: Backward, overrides: Overrides, rej
         remark=remark,
         seen=choice.seen.names,
         written=set_aside,
+    )
+
+
+def _see_that_it_runs(recording: Recording, choice: Choice, written: Sequence[LossExpression]) -> None:
+    """Raise a ScriptError where a loss agrees that the script never computes, and the one that it computes does not."""
+    if choice.loss.is_implied or not is_never_run(recording, choice.loss):
+        return
+    run = [loss for loss in written if loss_rank(loss.name) >= _CERTAIN and not is_never_run(recording, loss)]
+    other = choose_loss(recording, choice.backward, run, Rejected()) if run else None
+    if other is None or other.proportional.is_whole or len(other.backward.names) < len(choice.backward.names):
+        return
+    function = choice.backward.function
+    raise ScriptError(
+        f"`{choice.backward.stepping.name}` {choice.backward.kind.value} the gradients of `{choice.loss.shown}`, which "
+        f"the script never computes, and not those of `{other.loss.shown}`, which it does. Say which of the two is the "
+        f"loss: --loss {choice.loss.name} or --loss {other.loss.name}, or with a comment in the script: "
+        f"# gradcheck: loss={other.loss.name}",
+        slug="ambiguous",
+        line=function.line,
     )
 
 
@@ -642,7 +666,9 @@ def _is_enough(implied: Choice) -> bool:
 
 def _implied_loss(recording: Recording, backward: Backward) -> Choice | None:
     try:
-        return choose_loss(recording, backward, implied_candidates(recording.source, backward), Rejected())
+        losses = implied_candidates(recording.source, backward)
+        losses = over_calls(losses) if backward.is_repeated else losses
+        return choose_loss(recording, backward, losses, Rejected())
     except ScriptError:
         return None
 

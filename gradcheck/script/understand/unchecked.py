@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import builtins
 import re
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, replace
@@ -14,7 +16,9 @@ from gradcheck.script.replay.backward import Backward
 from gradcheck.script.replay.outputs import Kind
 from gradcheck.script.replay.pairing import GradientMap, Slot, slots
 from gradcheck.script.replay.stage import LossExpression
+from gradcheck.script.source.file import SourceFile
 from gradcheck.script.source.names import base_name, fold, is_gradient_word, loss_rank, parameter_of
+from gradcheck.script.source.syntax import Function, flat_targets, loaded_names
 from gradcheck.script.understand.loss_choice import Rejected, dependences
 from gradcheck.script.understand.losses import loss_candidates
 from gradcheck.script.understand.observe import meant_to_move
@@ -64,6 +68,7 @@ def left_out(
             if (pair.slot.name in backward.driving or _is_stepped(pair))
             and not _is_known(pair, known)
             and not _is_state(pair.slot.name)
+            and not _is_shifted(recording.source, backward, pair)
         ]
         if not new:
             continue
@@ -88,6 +93,27 @@ def left_out(
                 reason = "the script moves it by a step, but no loss that was found depends on it"
                 found.append(Unchecked(pair.slot.name, pair.slot.leaf.shape, reason))
     return tuple(found)
+
+
+def _is_shifted(source: SourceFile, backward: Backward, pair: GradientMap) -> bool:
+    """Whether a function makes something else of an argument by itself, for itself only: `x = x - np.max(x)`."""
+    function, name = backward.function, pair.slot.name
+    if not isinstance(function, Function) or pair.slot.path or name not in function.arguments:
+        return False
+    steps = function.assignments(name)
+    parts = [part for s in function.returns if s.value is not None for part in flat_targets(s.value)]
+    known = {name, *source.imported, *dir(builtins), *(f.short_name for f in source.functions.values())}
+    is_handed_back = any(isinstance(part, ast.Name) and part.id == name for part in parts)
+    return (
+        bool(steps)
+        and not is_handed_back
+        and all(
+            isinstance(s, ast.Assign)
+            and all(isinstance(target, ast.Name) for target in s.targets)
+            and {read.partition(".")[0] for read in loaded_names(s.value)} <= known
+            for s in steps
+        )
+    )
 
 
 def _is_stepped(pair: GradientMap) -> bool:

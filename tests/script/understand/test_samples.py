@@ -1,0 +1,89 @@
+"""A round that adds up the gradients of its samples, which a function returns one after the other."""
+
+from __future__ import annotations
+
+import pytest
+
+from script_runs import check_only, verdicts
+
+pytestmark = pytest.mark.usefixtures("forked")
+
+# a network in a list, with the functions that it is made of
+LISTED = """
+import numpy as np
+rng = np.random.default_rng(3)
+def chances(v):
+    e = np.exp(v - v.max())
+    return e / e.sum()
+def entropy(y, t):
+    return -np.sum(t * np.log(chances(y)))
+def entropy_slope(y, t):
+    return SLOPE
+def squares(y, t):
+    return np.sum((y - t) ** 2)
+def leaky(v):
+    return np.where(v < 0, 0.1 * v, v)
+def leaky_slope(v):
+    return np.where(v < 0, 0.1, 1.0)
+def predict(x, net):
+    z = net[0] @ x + net[1]
+    h = net[3](z)
+    return z, h, net[2] @ h
+def slopes(x, t, net):
+    z, h, y = predict(x, net)
+    down = net[6](y, t)
+    below = net[2].T @ down * BENT
+    return np.outer(below, x), below, np.outer(down, h)
+def move(by, rate, net):
+    for i in range(3):
+        net[i] -= rate * by[i]
+def train(X, T, act, act_slope, loss, loss_slope, rate):
+    net = [rng.normal(size=(4, 2)), np.zeros(4), rng.normal(size=(2, 4)), act, act_slope, loss, loss_slope]
+    for epoch in range(60):
+        order = rng.permutation(len(X))
+        for begin in range(0, len(X), 8):
+            every = [slopes(X[k], T[k], net) for k in order[begin : begin + 8]]
+            mean = [sum(one[i] for one in every) / len(every) for i in range(3)]
+            move(mean, rate, net)
+        if epoch % 30 == 29:
+            print(np.mean([loss(predict(x, net)[-1], t) for x, t in zip(X, T)]))
+X = rng.normal(size=(30, 2))
+T = np.eye(2)[(X[:, 0] * X[:, 1] > 0).astype(int)]
+train(X, T, leaky, leaky_slope, entropy, entropy_slope, 0.1)
+"""
+
+
+def listed(slope="chances(y) - t", bent="net[4](z)"):
+    return LISTED.replace("SLOPE", slope).replace("BENT", bent)
+
+
+@pytest.mark.parametrize(("bent", "verdict"), [("net[4](z)", "match"), ("net[4](h - 1)", "mismatch")])
+def test_the_loss_of_a_round_is_the_sum_over_its_samples(tmp_path, bent, verdict):
+    result = check_only(tmp_path, listed(bent=bent))
+    assert verdicts(result) == {"net[0]": verdict, "net[1]": verdict, "net[2]": "match"}
+    assert "over all calls" in result.entry_points.loss
+
+
+@pytest.mark.parametrize(("loss", "verdict"), [("entropy", "match"), ("squares", "mismatch")])
+def test_a_loss_that_is_named_is_summed_as_well(tmp_path, loss, verdict):
+    found = verdicts(check_only(tmp_path, listed(), loss=loss))
+    assert found == dict.fromkeys(["net[0]", "net[1]", "net[2]"], verdict)
+
+
+def test_a_loss_that_never_runs_does_not_excuse_gradients_that_are_not_those_of_the_one_that_does(tmp_path):
+    error = check_only(tmp_path, listed(slope="y - t")).error
+    assert error.slug == "ambiguous"
+    assert "`the mean of squares(y, t) over all calls`, which the script never computes" in error.message
+    assert "--loss squares or --loss entropy" in error.message
+    without = listed(slope="y - t").replace("def squares(y, t):\n    return np.sum((y - t) ** 2)\n", "")
+    assert set(verdicts(check_only(tmp_path, without)).values()) == {"mismatch"}
+
+
+def test_where_the_parameters_are_moved_in_between_nothing_is_summed(tmp_path):
+    every = "every = [slopes(X[k], T[k], net) for k in order[begin : begin + 8]]"
+    each = "for k in order[begin : begin + 8]:\n                move(slopes(X[k], T[k], net), rate, net)"
+    text = listed().replace(every, each)
+    text = "\n".join(line for line in text.split("\n") if "mean" not in line or "np.mean" in line)
+    result = check_only(tmp_path, text)
+    assert set(verdicts(result).values()) == {"match"}
+    assert "over all calls" not in result.entry_points.loss
