@@ -52,6 +52,8 @@ class LossExpression:
         Whether it is of what the function is called with, rather than of its variables when it returns.
     over : {"", "sum", "mean"}
         What is made of its values at all calls of the function in a round; nothing where there is one call.
+    each_line : int
+        The line before which these values are there, if not those at the end of each call: in an inner loop, then.
     """
 
     text: str
@@ -63,6 +65,7 @@ class LossExpression:
     is_implied: bool = False
     at_entry: bool = False
     over: str = ""
+    each_line: int = 0
 
 
 # the first replays, and now and then a later one, are looked at for what they change
@@ -219,7 +222,8 @@ class Stage:
             return _one(eval(code, _with_result(self._as_put(variables), result)))
 
         if expression.over:
-            return lambda parameters: _together(self._play_all(parameters, read), expression.over)
+            line = expression.each_line
+            return lambda parameters: _together(self._play_all(parameters, read, line), expression.over)
         return lambda parameters: self._play(parameters, read, self._first_change)
 
     def losses(self, expressions: Sequence[LossExpression]) -> Callable[[Mapping[str, Any]], list[Any]]:
@@ -250,10 +254,11 @@ class Stage:
             return values
 
         if any(expression.over for expression in expressions):
+            line = max(expression.each_line for expression in expressions)
             return lambda parameters: [
                 _together(values, expression.over)
                 for values, expression in zip(
-                    zip(*self._play_all(parameters, read), strict=True), expressions, strict=True
+                    zip(*self._play_all(parameters, read, line), strict=True), expressions, strict=True
                 )
             ]
         return lambda parameters: cast(list[Any], self._play(parameters, read, self._first_change))
@@ -368,11 +373,12 @@ class Stage:
         at_entry: bool = False,
         until: Region | None = None,
         every: bool = False,
+        each_line: int = 0,
     ) -> Any:
         """Run the moment with these parameters; return what `read` makes of the variables and the result.
 
-        It ends with the watched function, or with what it runs `until`. What is read at `every` return of the function
-        is a list, which ends where the round does, or before the first change of a parameter.
+        It ends with the watched function, or with what it runs `until`. What is read at `every` return of the function,
+        or before `each_line`, is a list, which ends where the round does, or before the first change of a parameter.
         """
         if time.monotonic() > self._recorder.deadline:
             raise OutOfTime
@@ -393,6 +399,8 @@ class Stage:
 
         def returned(local_variables: dict[str, Any], result: Any) -> None:
             variables = {**self._namespace, **self._body.variables(), **local_variables}
+            if each_line:
+                raise _Reached
             if every:
                 with self._unwatched():
                     found.append(read(variables, result))
@@ -400,9 +408,15 @@ class Stage:
                 reached(variables, result)
 
         def ends() -> None:
-            if not every or not found:
+            if not each_line and not (every and found):
                 reached(self._variables(), None)
             raise _Reached
+
+        def at(line: int) -> None:
+            if line == each_line:
+                with self._unwatched():
+                    found.append(read(self._variables(), None))
+            to_stop(line)
 
         self._recorder.watched, self._recorder.returned = (until or self._watched).name, returned
         self._handed: dict[str, str] = {}
@@ -411,8 +425,9 @@ class Stage:
         else:
             held = {**parameters, **{name: wrapping.held for name, wrapping in self._wrappings.items()}}
             self._recorder.entered = lambda arguments: self._handed.update(_handed(arguments, held))
-        if stop is not None:
-            self._recorder.at = stop.counting(ends)
+        # whoever looks at all statements, and stops at none, has said so already
+        to_stop = self._recorder.at if stop is None else stop.counting(ends)
+        self._recorder.at = at if each_line else to_stop
         try:
             with redirect_stdout(StringIO()), np.errstate(all="ignore"):
                 self._body.run()
@@ -433,7 +448,7 @@ class Stage:
                 self._put(pair.slot, self._bound[pair.slot.name])
         if not found:
             raise NotReachedError(self._watched.name)
-        return found if every else found[0]
+        return found if every or each_line else found[0]
 
     @contextmanager
     def _unwatched(self) -> Iterator[None]:
@@ -446,9 +461,17 @@ class Stage:
         finally:
             recorder.watched, recorder.entered, recorder.at = watched, entered, at
 
-    def _play_all(self, parameters: Mapping[str, Any], read: Read) -> list[Any]:
-        """Return what is read at each return of the watched function in a round, until a parameter is changed."""
-        return cast(list[Any], self._play(parameters, read, self._first_change, every=True))
+    def _play_all(self, parameters: Mapping[str, Any], read: Read, line: int = 0) -> list[Any]:
+        """Return what is read in a round until a parameter is changed: at each return of the function, or at a line."""
+        found = self._play(parameters, read, self._first_change, every=not line, each_line=line)
+        return cast(list[Any], found)
+
+    def lines_run(self) -> set[int]:
+        """Return the lines of the statements that are run and may change something, until the watched function ends."""
+        lines: set[int] = set()
+        self._recorder.at = lines.add
+        self._play(self.parameters, lambda *_: None)
+        return lines
 
     def calls_at_one_point(self) -> int:
         """Return how often a round calls the watched function; 0 if it changes the parameters between the calls."""

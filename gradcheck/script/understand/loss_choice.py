@@ -260,8 +260,9 @@ class _Group:
         moments: dict[LossExpression, tuple[Call, ...]] = dict.fromkeys(losses, ())
         for moment in backward.moments if prober.is_quick else backward.moments[:_FEW]:
             _, found = _look(recording, backward, losses, moment, backward.names, one_is_enough=True)
+            left_out = _not_taken(recording, backward, losses, moment)
             for loss, names in zip(losses, found, strict=True):
-                if names:
+                if names and loss not in left_out:
                     moments[loss] += (moment,)
         return cls(recording.source, backward, prober, moments)
 
@@ -270,6 +271,31 @@ class _Group:
         there = self.moments[loss] or self.backward.moments
         decaying = with_and_without_decay(replace(self.backward, moments=there), loss)
         return [way for one in decaying for way in with_own_steps(self.source, one)]
+
+
+def _not_taken(
+    recording: Recording, backward: Backward, losses: Sequence[LossExpression], moment: Call
+) -> set[LossExpression]:
+    """Return the inferred losses whose differences are taken in a branch that a moment does not run."""
+    inside = {loss: branch for loss in losses if loss.is_implied and (branch := _branch(backward, loss.line))}
+    if not inside:
+        return set()
+    try:
+        lines = Stage(recording, backward, moment).lines_run()
+    except Exception:  # noqa: BLE001 - a round that cannot be replayed may fail in any way
+        return set()
+    return {loss for loss, branch in inside.items() if not lines.intersection(branch)}
+
+
+def _branch(backward: Backward, line: int) -> range | None:
+    """Return the lines of the innermost branch that a line stands in, where a parameter is moved there, too."""
+    found = None
+    for statement in backward.function.statements:
+        for body in (statement.body, statement.orelse) if isinstance(statement, ast.If) else ():
+            lines = range(body[0].lineno, (body[-1].end_lineno or body[-1].lineno) + 1) if body else range(0)
+            if line in lines and any(update.line in lines for update in backward.updates if update.steps):
+                found = lines
+    return found
 
 
 def _size_apart(choice: Choice) -> float:
@@ -299,12 +325,19 @@ def _speaking(choice: Choice) -> int:
 
 
 def _proves_itself(choice: Choice, pair: GradientMap) -> bool:
-    """Whether a step is the very difference that a loss is made of, with its own parameter in it."""
+    """Whether a step is the very difference that a loss is made of, with its own parameter in it.
+
+    Times another parameter, it is the slope of a loss that has both of them in it.
+    """
     backward, shown = choice.backward, choice.loss.shown
     known = [] if pair.update is None else [pair.update]
     own = {pair.slot.name, *(update.target for update in known)}
+    others = {moved_base(p.slot.name) for p in backward.pairs} - {moved_base(pair.slot.name)}
     # there may be several, as in two branches
     for update in [*known, *(update for update in backward.updates if update.target in own)]:
+        factors = [part for part, _ in powers(update.step, 1)]
+        if any(others & set(map(moved_base, _mentioned(part))) for part in factors):
+            continue
         for part in _parts(backward.function, update.step):
             if isinstance(part, ast.BinOp) and isinstance(part.op, ast.Sub):
                 left, right = ast.unparse(part.left), ast.unparse(part.right)

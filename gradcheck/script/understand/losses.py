@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.script.record.instrument import HOOK
+from gradcheck.script.record.instrument import HOOK, may_change
 from gradcheck.script.record.leaves import is_numeric, leaves
 from gradcheck.script.record.objects import own_attributes
 from gradcheck.script.replay.backward import Backward
@@ -329,14 +329,7 @@ def implied_candidates(source: SourceFile, backward: Backward) -> list[LossExpre
             said = f"half the squared error of `{one} - {other}`"
             found += [_implied(f"half_square({name}, 0)", said, line) for name in _kept_as(backward.function, line)]
             continue
-        for name, sides, said in (
-            ("half_square", (one, other), f"half the squared error of `{one} - {other}`"),
-            ("cross_entropy", (one, other), f"the cross-entropy of `{one}` and `{other}`"),
-            ("cross_entropy", (other, one), f"the cross-entropy of `{other}` and `{one}`"),
-            ("categorical", (one, other), f"the cross-entropy of the classes `{one}` and `{other}`"),
-            ("categorical", (other, one), f"the cross-entropy of the classes `{other}` and `{one}`"),
-        ):
-            found.append(_implied(f"{name}({sides[0]}, {sides[1]})", said, line))
+        found += _of_difference(one, other, line)
     for values, places, line in _picked(backward.function):
         if {values} | _names(f"x[{places}]") - {"x"} <= known:
             found.append(
@@ -344,6 +337,48 @@ def implied_candidates(source: SourceFile, backward: Backward) -> list[LossExpre
             )
     # where the last batch is smaller than the others, sums and means differ by more than one factor
     return [*found, *(_per_sample(loss) for loss in found)]
+
+
+def implied_in_loops(source: SourceFile, backward: Backward) -> Iterator[list[LossExpression]]:
+    """Return the losses of the differences that are taken in inner loops, for each such difference: sums over rounds.
+
+    They are read before the next statement that may change something, where all that they are made of is there.
+    """
+    code, known = backward.function, _known(source, backward)
+    loops = [statement for statement in code.statements if isinstance(statement, ast.For | ast.While)]
+    bodies = [body for loop in loops for body in _blocks(loop)]
+    for one, other, line in _residual_lines(code):
+        for body in bodies:
+            place = next(
+                (n for n, s in enumerate(body) if s.lineno == line and not isinstance(s, ast.For | ast.If)), None
+            )
+            then = [] if place is None else [s.lineno for s in body[place + 1 :] if may_change(s)]
+            if then and _names(one) | _names(other) <= known:
+                losses = _of_difference(one, other, line)
+                yield [replace(loss, each_line=then[0]) for loss in over_calls(losses, "rounds")]
+
+
+def _blocks(loop: ast.For | ast.While) -> Iterator[list[ast.stmt]]:
+    """Return the body of a loop, and those of its branches."""
+    pending = [loop.body]
+    while pending:
+        body = pending.pop()
+        yield body
+        pending += [part for s in body if isinstance(s, ast.If) for part in (s.body, s.orelse)]
+
+
+def _of_difference(one: str, other: str, line: int) -> list[LossExpression]:
+    """Return the losses whose derivatives a difference may be."""
+    return [
+        _implied(f"{name}({sides[0]}, {sides[1]})", said, line)
+        for name, sides, said in (
+            ("half_square", (one, other), f"half the squared error of `{one} - {other}`"),
+            ("cross_entropy", (one, other), f"the cross-entropy of `{one}` and `{other}`"),
+            ("cross_entropy", (other, one), f"the cross-entropy of `{other}` and `{one}`"),
+            ("categorical", (one, other), f"the cross-entropy of the classes `{one}` and `{other}`"),
+            ("categorical", (other, one), f"the cross-entropy of the classes `{other}` and `{one}`"),
+        )
+    ]
 
 
 def _per_sample(loss: LossExpression) -> LossExpression:
@@ -354,9 +389,9 @@ def _per_sample(loss: LossExpression) -> LossExpression:
     return replace(loss, text=text, shown=f"{loss.shown}, per sample")
 
 
-def over_calls(losses: Sequence[LossExpression]) -> list[LossExpression]:
+def over_calls(losses: Sequence[LossExpression], what: str = "calls") -> list[LossExpression]:
     """Return losses of one sample, added up over those of a round, and their means."""
-    said = {"sum": "the sum of {} over all calls", "mean": "the mean of {} over all calls"}
+    said = {"sum": f"the sum of {{}} over all {what}", "mean": f"the mean of {{}} over all {what}"}
     return [replace(loss, shown=said[over].format(loss.shown), over=over) for over in said for loss in losses]
 
 

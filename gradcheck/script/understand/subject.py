@@ -37,6 +37,7 @@ from gradcheck.script.understand.followed import following
 from gradcheck.script.understand.loss_choice import Choice, Rejected, choose_loss, is_never_run
 from gradcheck.script.understand.losses import (
     implied_candidates,
+    implied_in_loops,
     loss_candidates,
     named_loss,
     over_calls,
@@ -211,7 +212,7 @@ def understand(recording: Recording, overrides: Overrides) -> tuple[Subject, ...
         if search.problems:
             raise search.problems[0]
         if search.refused:
-            raise no_loss(recording.source, *search.refused[0])
+            raise no_loss(recording.source, *search.most_telling())
         raise not_repeatable(unrepeatable) if unrepeatable else no_gradient(recording, overrides)
     first = subjects[0].backward
     if first.shared:
@@ -407,6 +408,17 @@ class _Search:
                 # what the loss does not depend on is no parameter
                 subjects.sort(key=lambda s: (*self._order(s.backward)[:4], -s.agreement, *self._order(s.backward)[4:]))
         return [s for s in subjects if self.rank(s.backward) == self.rank(subjects[0].backward)]
+
+    def most_telling(self) -> tuple[Backward, Rejected]:
+        """Return which of what was refused is to be named: the first, but for a step of more and other parameters.
+
+        What a function returns may only be added up on the way.
+        """
+        first = self.refused[0]
+        names = set(first[0].names)
+        steps = [one for one in self.refused if one[0].kind is Kind.CHANGE and not names & set(one[0].names)]
+        widest = max(steps, key=lambda one: len(one[0].pairs), default=first)
+        return widest if first[0].kind is Kind.RETURNED and len(widest[0].pairs) > len(names) else first
 
     def beside(self, first: Subject, candidates: Sequence[Backward]) -> list[Subject]:
         """Return a subject with those of other parameters: a second model, or one function for each gradient."""
@@ -665,12 +677,18 @@ def _is_enough(implied: Choice) -> bool:
 
 
 def _implied_loss(recording: Recording, backward: Backward) -> Choice | None:
-    try:
-        losses = implied_candidates(recording.source, backward)
-        losses = over_calls(losses) if backward.is_repeated else losses
-        return choose_loss(recording, backward, losses, Rejected())
-    except ScriptError:
-        return None
+    losses = implied_candidates(recording.source, backward)
+    groups = [over_calls(losses) if backward.is_repeated else losses]
+    if backward.kind is Kind.CHANGE and not backward.is_repeated:
+        groups += implied_in_loops(recording.source, backward)
+    for group in groups:
+        try:
+            choice = choose_loss(recording, backward, group, Rejected())
+        except ScriptError:
+            continue
+        if choice is not None:
+            return choice
+    return None
 
 
 def _forward(source: SourceFile, backward: Backward) -> str | None:

@@ -1,4 +1,4 @@
-"""A round that adds up the gradients of its samples, which a function returns one after the other."""
+"""A round that adds up the gradients of its samples, which a function or an inner loop makes one after the other."""
 
 from __future__ import annotations
 
@@ -87,3 +87,62 @@ def test_where_the_parameters_are_moved_in_between_nothing_is_summed(tmp_path):
     result = check_only(tmp_path, text)
     assert set(verdicts(result).values()) == {"match"}
     assert "over all calls" not in result.entry_points.loss
+
+
+# in plain statements, with no loss but a mean of absolute errors that is shown
+PLAIN = """
+import numpy as np
+def squash(v):
+    return 1 / (1 + np.exp(-v))
+def bent(s):
+    return s * (1 - s)
+inputs = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+wanted = np.array([0, 1, 1, 0])
+inner = np.array([[-0.42, 0.36], [-0.74, -0.58], [-0.96, -0.47]])
+outer = np.array([-0.02, -0.89, 0.15])
+rate, keep = 0.3, KEEP
+for epoch in range(40):
+    misses = []
+    sum_outer = np.zeros_like(outer)
+    sum_inner = np.zeros_like(inner)
+    for i in range(len(inputs)):
+        x = inputs[i]
+        hidden = squash(np.dot(inner, x))
+        answer = squash(np.dot(outer, hidden))
+        miss = MISS
+        misses.append(abs(miss))
+        delta = miss * bent(answer)
+        below = BELOW
+        sum_outer += hidden * delta
+        sum_inner += np.outer(below, x)
+    outer = (outer * keep) + (sum_outer * rate)
+    inner = (inner * keep) + (sum_inner * rate)
+    if epoch % 10 == 0:
+        print(epoch, np.mean(misses))
+"""
+
+
+def plain(below="bent(hidden) * outer * delta", miss="wanted[i] - answer", keep="1.0"):
+    return PLAIN.replace("BELOW", below).replace("MISS", miss).replace("KEEP", keep)
+
+
+@pytest.mark.parametrize("keep", ["1.0", "0.99"])
+@pytest.mark.parametrize(
+    ("below", "wrong"),
+    [
+        ("bent(hidden) * outer * delta", ""),
+        ("outer * delta", "inner"),
+        ("bent(hidden) * outer * miss", "inner"),
+        ("hidden * outer * delta", "inner"),
+    ],
+)
+def test_a_difference_in_an_inner_loop_stands_for_the_sum_over_its_rounds(tmp_path, below, wrong, keep):
+    result = check_only(tmp_path, plain(below, keep=keep))
+    assert verdicts(result) == {name: "mismatch" if name == wrong else "match" for name in ("inner", "outer")}
+    assert "`wanted[i] - answer` over all rounds" in result.entry_points.loss
+
+
+def test_what_was_not_understood_is_the_step_and_not_what_is_added_up_in_it(tmp_path):
+    error = check_only(tmp_path, plain(miss="np.tanh(wanted[i] - answer) ** 3")).error
+    assert error.slug == "no-loss"
+    assert "` applies gradients of inner, outer, but no loss" in error.message
