@@ -59,7 +59,8 @@ def left_out(
         What is checked, with its loss.
     """
     known = [pair for backward, _ in chosen for pair in backward.pairs]
-    losses = [loss for _, loss in chosen]
+    # what is added up over a round is of that round alone
+    losses = [loss for _, loss in chosen if not loss.over]
     found = []
     for backward in moving:
         new = [
