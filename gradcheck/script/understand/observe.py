@@ -326,8 +326,15 @@ def _look(recording: Recording, blank: Backward, places: Sequence[Slot], most: i
     around = blank.function.function if isinstance(blank.function, Loop) else blank.function
     own = () if around is None else around.arguments
 
-    def preference(variable: str) -> int:
-        """Return how late a name comes: after those that the code is handed, and those that stay what they are."""
+    stepped = _stepped_by_name(recording.source, blank)
+
+    def preference(variable: str, leaf: Leaf) -> int:
+        """Return how late a name comes: after those that the code is handed, and those that stay what they are.
+
+        The variable that takes the steps comes first: elsewhere, the same array may be kept as the best so far.
+        """
+        if not leaf.path and variable in stepped:
+            return -1
         return 0 if variable in own else 2 if variable in assigned else 1
 
     def read(variables: dict[str, Any], _: Any) -> Sight:
@@ -363,10 +370,10 @@ def _holders(root: object, path: Path) -> Holders:
 
 
 def _named(
-    variables: Mapping[str, Any], tokens: Mapping[object, int], preference: Callable[[str], int]
+    variables: Mapping[str, Any], tokens: Mapping[object, int], preference: Callable[[str, Leaf], int]
 ) -> tuple[dict[int, str], tuple[tuple[Leaf, str], ...]]:
     names: dict[int, str] = {}
-    roots: dict[int, str] = {}
+    ranks: dict[int, int] = {}
     kept: list[tuple[Leaf, str]] = []
     for variable, value in variables.items():
         if variable.startswith("__"):
@@ -374,8 +381,8 @@ def _named(
         for leaf in leaves(variable, value):
             holder = follow(value, leaf.path[:-1]) if leaf.path else None
             number = next((tokens[t] for t in _tokens(variable, holder, leaf, leaf.value) if t in tokens), None)
-            if number is not None and (number not in names or preference(variable) < preference(roots[number])):
-                names[number], roots[number] = leaf.name, variable
+            if number is not None and (number not in names or preference(variable, leaf) < ranks[number]):
+                names[number], ranks[number] = leaf.name, preference(variable, leaf)
             if _looks_like_gradient(leaf.name):
                 kept.append((replace(leaf, value=np.array(plain(leaf.value))), variable))
     return names, tuple(kept)
@@ -390,6 +397,16 @@ def _assigned(source: SourceFile, blank: Backward) -> set[str]:
     loops = {ast.unparse(part) for s in walk(source.tree) if isinstance(s, ast.For) for part in flat_targets(s.target)}
     own = [s for s in blank.function.statements if isinstance(s, ast.Assign)]
     return loops | {name for s in own for name in assigned_names(s)}
+
+
+def _stepped_by_name(source: SourceFile, blank: Backward) -> set[str]:
+    """Return the variables that the code moves by steps, and that are no passing names of something else."""
+    steps = {update.target for update in moved_by(blank.function)}
+    others = [
+        s for s in blank.function.statements if isinstance(s, ast.Assign) and not any(True for _ in updates_of(s))
+    ]
+    loops = {ast.unparse(part) for s in walk(source.tree) if isinstance(s, ast.For) for part in flat_targets(s.target)}
+    return steps - loops - {name for s in others for name in assigned_names(s)}
 
 
 def _tokens(variable: str, holder: object, leaf: Leaf, value: object) -> Iterator[object]:

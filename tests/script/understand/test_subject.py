@@ -1080,3 +1080,28 @@ for i in range(20):
 def test_a_function_that_is_called_after_gradients_may_return_the_loss(tmp_path, factor, verdict):
     found = verdicts(check(tmp_path, LOSS_ONLY.replace("FACTOR", factor), fix=False))
     assert sorted(found.values()) == sorted(["match", verdict])
+
+
+ALIAS = """
+import numpy as np
+rng = np.random.default_rng(0)
+class Fit:
+    def cost(self, X, y, theta):
+        return np.mean((X @ theta - y) ** 2) / 2
+    def train(self, X, y, rate=0.1):
+        theta, least = np.zeros(3), np.inf
+        for i in range(30):
+            grad = X.T @ (X @ theta - y) / COUNT
+            theta -= rate * grad
+            value = self.cost(X, y, theta)
+            if value < least:
+                least, self.best_theta = value, theta
+        print(value, self.best_theta)
+X = rng.normal(size=(40, 3))
+Fit().train(X, X @ np.array([1.0, -2.0, 0.5]) + 0.3)
+"""
+
+
+@pytest.mark.parametrize(("count", "verdict"), [("len(y)", "match"), ("np.arange(1, 4)", "mismatch")])
+def test_what_takes_the_steps_is_named_and_not_what_keeps_the_best_of_it(tmp_path, count, verdict):
+    assert verdicts(check(tmp_path, ALIAS.replace("COUNT", count))) == {"theta": verdict}
