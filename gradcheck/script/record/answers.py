@@ -104,6 +104,10 @@ class Questions:
         return frame.f_lineno
 
 
+# messages about what a script does with it name the type that `input` has in Python
+Questions.__name__ = "builtin_function_or_method"
+
+
 _ASK = builtins.input
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from functools import lru_cache
 
 _PREFIX = re.compile(
@@ -30,6 +31,8 @@ _NEGATED = re.compile(r"(?:^|_)(?:neg|minus)|nll", re.IGNORECASE)
 _STEP_SIZE = re.compile(
     r"(?:^|_)(?:lr|alpha|eta|rate|step\w*|epsilon|mu|gamma)(?:_|$|\d)|learn\w*_?rate|step_?size|lernrate", re.IGNORECASE
 )
+
+_LISTED = 6
 
 
 @lru_cache(maxsize=65536)
@@ -104,3 +107,8 @@ def is_undirected(name: str) -> bool:
 def is_step_size(name: str) -> bool:
     """Whether a name is one that people give to a learning rate."""
     return bool(_STEP_SIZE.search(base_name(name)))
+
+
+def few(names: Sequence[str]) -> str:
+    """Return some names as a list in a sentence, and how many there are more."""
+    return ", ".join(names[:_LISTED]) + (f" and {len(names) - _LISTED} more" if len(names) > _LISTED else "")

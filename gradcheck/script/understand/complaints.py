@@ -17,7 +17,7 @@ from gradcheck.script.request import Overrides
 from gradcheck.script.source.beside import Neighbourhood
 from gradcheck.script.source.callers import caller_of
 from gradcheck.script.source.file import SourceFile, local_modules
-from gradcheck.script.source.names import base_name, fold, loss_rank
+from gradcheck.script.source.names import base_name, few, fold, loss_rank
 from gradcheck.script.source.place import DOT
 from gradcheck.script.source.syntax import Function, called_name, walk
 from gradcheck.script.understand.loss_choice import Rejected
@@ -187,7 +187,7 @@ def no_loss(source: SourceFile, backward: Backward, rejected: Rejected) -> Scrip
     # what only perhaps is a loss explains nothing where there is one of that name
     tried = [f"`{shown}` {reason}" for shown, reason in (rejected.grave or rejected.reasons).items()]
     listed = "; ".join(tried[:_SHOWN]) + (f"; and {len(tried) - _SHOWN} more" if len(tried) > _SHOWN else "")
-    text = f"`{function.name}` {backward.kind.value} gradients of {', '.join(backward.names)}, but "
+    text = f"`{function.name}` {backward.kind.value} gradients of {few(backward.names)}, but "
     if rejected.slug == "no-loss" and (other := _derived(source, backward)) is not None:
         text = (
             f"`{function.name}` is, by its name, the derivative of `{other}`, and no step of the script moves "
@@ -227,7 +227,7 @@ def several_objects(backward: Backward) -> ScriptError:
     function = backward.function
     where = f"`{backward.region.name}`" if isinstance(backward.region, Function) else backward.region.name
     return ScriptError(
-        f"`{function.name}` is called several times in {where}, with other values of {', '.join(backward.names)} (of "
+        f"`{function.name}` is called several times in {where}, with other values of {few(backward.names)} (of "
         "several layers or nets, or moved in between); only the first call could be checked, so nothing is said. Check "
         "a function that returns all gradients at once, or a script that calls it once a step",
         slug="ambiguous",

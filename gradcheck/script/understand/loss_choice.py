@@ -20,7 +20,7 @@ from gradcheck.script.replay.perturb import assign, moved, put_back
 from gradcheck.script.replay.stage import LossExpression, Stage
 from gradcheck.script.replay.units import moved_base
 from gradcheck.script.source.file import SourceFile
-from gradcheck.script.source.names import fold, loss_rank, parameter_of
+from gradcheck.script.source.names import few, fold, loss_rank, parameter_of
 from gradcheck.script.source.syntax import Function, Loop, loaded_names, onto_itself, walk
 from gradcheck.script.understand.agreement import (
     Agreement,
@@ -515,7 +515,7 @@ def dependences(
         if why is not None:
             rejected.add(loss, *why)
         elif not names:
-            rejected.add(loss, f"does not depend on {', '.join(backward.names)}")
+            rejected.add(loss, f"does not depend on {few(backward.names)}")
     return [
         ([name for name in backward.names if name in names], loss)
         for loss, why, names in zip(losses, reasons, found, strict=True)
@@ -542,7 +542,7 @@ def _look(
     stage = Stage(recording, backward, moment)
     called = [n for n, loss in enumerate(losses) if may_depend(recording.source, backward, loss)]
     values = dict(zip(called, stage.losses([losses[n] for n in called])(stage.parameters), strict=True))
-    constant = (f"does not depend on {', '.join(backward.names)}",)
+    constant = (f"does not depend on {few(backward.names)}",)
     reasons = [_why_no_loss(values[n], backward) if n in values else constant for n in range(len(losses))]
     found: list[set[str]] = [set() for _ in losses]
     usable = [n for n in called if reasons[n] is None]

@@ -90,3 +90,13 @@ def test_what_is_piped_in_is_read_and_the_rest_is_empty(tmp_path, factor, code, 
     assert said in done.stdout
     assert "read 12 ''" in done.stderr
     assert "line 10" in done.stdout
+
+
+def test_messages_do_not_name_what_stands_in_for_input(tmp_path):
+    """A method may have an argument of that name, of which a loss is computed elsewhere."""
+    text = "def half(v):\n    print(type(input).__name__)\n    return input.total(v)\nprint(half(3.0))\n"
+    error = check(tmp_path, text).error
+    assert (
+        error.message
+        == "the script raised AttributeError: 'builtin_function_or_method' object has no attribute 'total'"
+    )
