@@ -559,10 +559,6 @@ def _common(one: str, other: str) -> int:
     return count
 
 
-def _parts(name: str) -> list[str]:
-    return name.replace("[", ".[").split(".")
-
-
 # -- parameters that are moved ----------------------------------------------------------------------------------------
 
 
