@@ -6,6 +6,7 @@ of one multiple of them for all parameters, whatever the round has done with the
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, replace
 
@@ -20,7 +21,9 @@ from gradcheck.script.replay.backward import Backward
 from gradcheck.script.replay.outputs import Kind, Output
 from gradcheck.script.replay.pairing import GradientMap, Slot
 from gradcheck.script.replay.stage import LossExpression, Stage
+from gradcheck.script.source.file import SourceFile
 from gradcheck.script.source.names import base_name, fold
+from gradcheck.script.source.syntax import Function, called_name, walk
 from gradcheck.script.understand.agreement import agreement, own_ratio, proportional_at_each
 from gradcheck.script.understand.clipping import clip_bounds
 from gradcheck.script.understand.followed import following
@@ -185,8 +188,14 @@ def insides(recording: Recording, way: Backward) -> Iterator[Backward]:
             found = _from_inside(inner, way, way.pairs, way.beside)
             if not found.is_repeated:
                 yield found
-            elif moments := _repeating(recording, found):
+            elif _is_called_in_one_place(recording.source, function) and (moments := _repeating(recording, found)):
                 yield replace(found, moments=moments)
+
+
+def _is_called_in_one_place(source: SourceFile, function: Function) -> bool:
+    """Whether all calls of a function are of one kind: elsewhere, it may be called for data that are only looked at."""
+    calls = [n for n in walk(source.tree) if isinstance(n, ast.Call) and called_name(n) == function.short_name]
+    return len(calls) == 1
 
 
 def _repeating(recording: Recording, backward: Backward) -> tuple[Call, ...]:

@@ -89,6 +89,12 @@ def test_where_the_parameters_are_moved_in_between_nothing_is_summed(tmp_path):
     assert "over all calls" not in result.entry_points.loss
 
 
+def test_what_is_called_for_other_data_as_well_is_not_summed(tmp_path):
+    other = "            slopes(X[0] + 1, T[1], net)\n            move(mean, rate, net)"
+    result = check_only(tmp_path, listed().replace("            move(mean, rate, net)", other))
+    assert result.error.slug == "no-loss"
+
+
 # in plain statements, with no loss but a mean of absolute errors that is shown
 PLAIN = """
 import numpy as np
