@@ -14,7 +14,7 @@ from gradcheck.script.replay.backward import Backward
 from gradcheck.script.replay.outputs import Kind
 from gradcheck.script.replay.pairing import GradientMap
 from gradcheck.script.replay.stage import LossExpression
-from gradcheck.script.source.names import base_name, is_maximised, is_undirected, loss_rank
+from gradcheck.script.source.names import base_name, fold, is_maximised, is_undirected, loss_rank
 from gradcheck.script.source.syntax import Function, Loop, loaded_names, walk
 from gradcheck.script.understand.agreement import Agreement, agreement, common_constant, enough_values
 from gradcheck.script.understand.probing import Probe
@@ -266,7 +266,12 @@ def _flows_into(function: Function | Loop, text: str, pair: GradientMap) -> bool
 
 def _sample_counts(backward: Backward) -> list[int]:
     """Return the numbers of samples by which the script divides what it has summed up, in its updates."""
-    divides = [any(isinstance(node, ast.Div) for node in walk(u.step)) for u in backward.updates if not u.counts]
+    bases = {fold(base_name(name)).partition("[")[0] for name in backward.names}
+    labels = {label for pair in backward.pairs for label in pair.output.labels}
+    updates = [update for update in backward.updates if not update.counts]
+    own = [u for u in updates if fold(base_name(u.target)).partition("[")[0] in bases or labels & set(u.sources)]
+    # a division in what moves something else says nothing
+    divides = [any(isinstance(node, ast.Div) for node in walk(update.step)) for update in own or updates]
     return sorted(_named_lengths(backward)) if any(divides) else []
 
 

@@ -95,6 +95,8 @@ class Subject:
         differences of it.
     written : str
         What the gradients are to the loss that the script does write down, where another one was inferred.
+    elsewhere : str
+        A loss that the script computes apart from the step, where one was inferred for that.
     is_minimised : bool
         Whether the script makes the loss small, or large: not where it is a constraint, or a sum of several values.
     """
@@ -110,6 +112,7 @@ class Subject:
     left_out: tuple[str, ...] = ()
     basis: tuple[str, str] | None = None
     written: str = ""
+    elsewhere: str = ""
     is_minimised: bool = True
 
     @property
@@ -144,7 +147,11 @@ class Subject:
         name = self.backward.stepping.name
         if self.loss.is_implied and not self.scale.applied:
             times = f"{self.scale.value:.6g} times " if abs(self.scale.value - 1) > _ROUND else ""
-            why = "" if self.written else ", as the script does not write it down"
+            why = ", as the script does not write it down"
+            if self.written:
+                why = ""
+            elif self.elsewhere:
+                why = f", as the step computes none, and {self.elsewhere} is called elsewhere"
             return (
                 f"the loss was inferred from the output error{why}: {name} {self.backward.kind.value} the gradients of "
                 f"{times}{self.loss.shown}{self.written}"
@@ -605,6 +612,7 @@ def _subject(recording: Recording, backward: Backward, overrides: Overrides, rej
         remark=remark,
         seen=choice.seen.names,
         written=set_aside,
+        elsewhere=_computed_elsewhere(recording, choice.backward) if choice.loss.is_implied else "",
     )
 
 
@@ -625,6 +633,17 @@ def _see_that_it_runs(recording: Recording, choice: Choice, written: Sequence[Lo
         slug="ambiguous",
         line=function.line,
     )
+
+
+def _computed_elsewhere(recording: Recording, backward: Backward) -> str:
+    """Name a function with the name of a loss that the script has called, and not in the step."""
+    source = recording.source
+    codes = [code for code in (backward.function, backward.region) if isinstance(code, Function | Loop)]
+    own = {name for code in codes for name in (code.name, *reached(source, code))}
+    for name, function in source.functions.items():
+        if name in recording.counts and name not in own and loss_rank(function.short_name) >= _CERTAIN:
+            return f"`{name}` in line {function.line}"
+    return ""
 
 
 def _with_step_size(recording: Recording, choice: Choice) -> Choice:

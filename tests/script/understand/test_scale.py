@@ -34,3 +34,72 @@ def test_a_rate_may_be_multiplied_in_early(tmp_path, name, slope, wrong):
     found = verdicts(check_only(tmp_path, STORED.replace("NAME", name).replace("SLOPE", slope)))
     assert [parameter for parameter, verdict in found.items() if verdict == "mismatch"] == wrong
     assert len(found) == 2
+
+
+SUMMED = """
+import numpy as np
+rng = np.random.default_rng(2)
+X, y = rng.normal(size=(9, 3)), rng.normal(size=9)
+w, mean = rng.normal(size=3), 0.0
+def gradient(w):
+    return 2 * X.T @ (X @ w - y)
+def loss(w):
+    return np.mean((X @ w - y) ** 2)
+for i in range(15):
+    dw = gradient(w)
+    w = w - UPDATE
+    mean = mean + (loss(w) - mean) / (i + 1)
+print(loss(w), mean)
+"""
+
+
+@pytest.mark.parametrize(
+    ("update", "said"),
+    [("0.05 * dw / len(X)", "which the update divides"), ("0.005 * dw", "times those of the loss as it is written")],
+)
+def test_only_an_update_that_divides_is_said_to_divide(tmp_path, update, said):
+    result = check_only(tmp_path, SUMMED.replace("UPDATE", update))
+    assert set(verdicts(result).values()) == {"match"}
+    (note,) = [note for note in result.notes if "9" in note]
+    assert said in note
+
+
+ONCE_AN_EPOCH = """
+import numpy as np
+rng = np.random.default_rng(2)
+X = rng.normal(size=(16, 3))
+class Net:
+    def __init__(self):
+        self.w, self.v = rng.normal(size=(3, 4)), rng.normal(size=(4, 1))
+    def backward(self, x, t):
+        h = np.tanh(x @ self.w)
+        d = h @ self.v - t
+        dw, dv = x.T @ (d @ self.v.T * (1 - h ** 2)), h.T @ d
+        return dw, dv
+    def compute_loss(self, truth):
+        return float(np.mean((np.tanh(X @ self.w) @ self.v - truth) ** 2))
+def once_through(net, x, t):
+    for k in range(0, 16, 4):
+        dw, dv = net.backward(x[k:k + 4], t[k:k + 4])
+        net.w, net.v = net.w - 0.01 * dw, net.v - 0.01 * dv
+def main():
+    net, goal = Net(), rng.normal(size=(16, 1))
+    for epoch in range(4):
+        once_through(net, X, goal)
+        SHOWN
+main()
+"""
+
+
+@pytest.mark.parametrize(
+    ("shown", "why"),
+    [
+        ("print(net.compute_loss(goal))", "and `Net.compute_loss` in line 12 is called elsewhere"),
+        ("print(epoch)", "as the script does not write it down"),
+    ],
+)
+def test_a_loss_that_is_computed_elsewhere_is_named(tmp_path, shown, why):
+    result = check_only(tmp_path, ONCE_AN_EPOCH.replace("SHOWN", shown))
+    assert set(verdicts(result).values()) == {"match"}
+    (note,) = [note for note in result.notes if "inferred from the output error" in note]
+    assert why in note
