@@ -54,6 +54,8 @@ class LossExpression:
         What is made of its values at all calls of the function in a round; nothing where there is one call.
     each_line : int
         The line before which these values are there, if not those at the end of each call: in an inner loop, then.
+    is_tried : bool
+        Whether it is a function of the script applied to what the script itself does not apply it to.
     """
 
     text: str
@@ -66,6 +68,7 @@ class LossExpression:
     at_entry: bool = False
     over: str = ""
     each_line: int = 0
+    is_tried: bool = False
 
 
 # the first replays, and now and then a later one, are looked at for what they change

@@ -499,9 +499,9 @@ def _calls(source: SourceFile, backward: Backward, loss: Function) -> Iterator[L
                 yield LossExpression(text, text, loss.line, loss.short_name, evidence, near=near)
         return
 
-    def expression(text: str, evidence: str, near: bool = True) -> LossExpression:
-        near = near and _is_near(backward, text)
-        return LossExpression(text, text, loss.line, loss.short_name, evidence, near)
+    def expression(text: str, evidence: str, *, near: bool = True, tried: bool = False) -> LossExpression:
+        near = near and not tried and _is_near(backward, text)
+        return LossExpression(text, text, loss.line, loss.short_name, evidence, near, is_tried=tried)
 
     required = _required(loss)
     around = backward.example.arguments if isinstance(function, Loop) else ()
@@ -519,9 +519,9 @@ def _calls(source: SourceFile, backward: Backward, loss: Function) -> Iterator[L
         if len(required) == 2:
             for one, other in _residuals(function):
                 for first, second in ((one, other), (other, one)):
-                    yield expression(f"{callee}({first}, {second})", "applied to the sides of the residual", near=False)
+                    yield expression(f"{callee}({first}, {second})", "applied to the sides of the residual", tried=True)
         for chosen in _handed_on(backward, len(required)):
-            yield expression(f"{callee}({', '.join(chosen)})", "applied to what the code is handed", near=False)
+            yield expression(f"{callee}({', '.join(chosen)})", "applied to what the code is handed", tried=True)
     for text in _written_calls(source, loss):
         if not _names(text) - {callee} <= known and _names(text) - {callee} <= known | _in_sight(backward):
             yield expression(text, "called so in the script", near=False)

@@ -73,7 +73,8 @@ def left_out(
         ]
         if not new:
             continue
-        written = [*losses, *loss_candidates(recording.source, backward)]
+        # a function that is applied to anything depends on it
+        written = [*losses, *(loss for loss in loss_candidates(recording.source, backward) if not loss.is_tried)]
         blank = replace(backward, pairs=tuple(new))
         by: dict[str, str] = {}
         # a loss may only be computed where its own gradients are

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from script_runs import check
+from script_runs import check, check_only, verdicts
 
 pytestmark = pytest.mark.usefixtures("forked")
 
@@ -151,3 +151,49 @@ def test_a_bias_gradient_that_is_one_number_is_mended(tmp_path):
     (finding,) = result.findings
     assert finding.code == "GC216"
     assert finding.fix.edits[0].new.strip() == "db1 = np.sum(dh, axis=0)"
+
+
+MOMENTS = """
+import numpy as np
+rng = np.random.default_rng(7)
+X, T = rng.normal(size=(15, 3)), np.eye(2)[rng.integers(0, 2, 15)]
+def cross_entropy_error(y, t):
+    return -np.sum(t * np.log(np.abs(y) + 1e-7)) / len(y)
+class Net:
+    def __init__(self):
+        self.params, self.grads = [rng.normal(size=(3, 4)), rng.normal(size=(4, 2))], [None, None]
+    def forward(self, x, t):
+        self.x, self.t, self.h = x, t, np.tanh(x @ self.params[0])
+        z = np.exp(self.h @ self.params[1])
+        self.y = z / z.sum(axis=1, keepdims=True)
+        return cross_entropy_error(self.y, t)
+    def backward(self):
+        d = (self.y - self.t) / len(self.t)
+        self.grads[1] = self.h.T @ d
+        self.grads[0] = self.x.T @ (d @ self.params[1].T * (1 - self.h ** 2)) FACTOR
+class Adam:
+    def __init__(self):
+        self.m, self.v, self.n = None, None, 0
+    def update(self, params, grads):
+        if self.m is None:
+            self.m, self.v = [np.zeros_like(p) for p in params], [np.zeros_like(p) for p in params]
+        self.n += 1
+        rate = 0.01 * np.sqrt(1 - 0.999 ** self.n) / (1 - 0.9 ** self.n)
+        for i in range(len(params)):
+            self.m[i] += (1 - 0.9) * (grads[i] - self.m[i])
+            self.v[i] += (1 - 0.999) * (grads[i] ** 2 - self.v[i])
+            params[i] -= rate * self.m[i] / (np.sqrt(self.v[i]) + 1e-7)
+net, adam = Net(), Adam()
+for epoch in range(20):
+    loss = net.forward(X, T)
+    net.backward()
+    adam.update(net.params, net.grads)
+    print(loss)
+"""
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [("", "match"), ("* 1.5", "mismatch")])
+def test_moments_are_no_parameters(tmp_path, factor, verdict):
+    result = check_only(tmp_path, MOMENTS.replace("FACTOR", factor))
+    assert list(verdicts(result).values()).count(verdict) == (2 if verdict == "match" else 1)
+    assert result.unchecked == ()
