@@ -67,7 +67,17 @@ def _copy_variables(namespaces: Iterable[Mapping[str, object]], memo: dict[int, 
             except Exception:  # noqa: BLE001 - a user's class may refuse to be copied in any way
                 copied[name] = memo[id(value)] = value
         copies.append(copied)
+    _follow_identities(memo)
     return copies
+
+
+def _follow_identities(memo: Mapping[int, Any]) -> None:
+    """Let copied dictionaries be keyed by the identities of the copies, where they were by those of the originals."""
+    for copied in list(memo.values()):
+        if isinstance(copied, dict) and any(type(key) is int and key in memo for key in copied):
+            items = [(id(memo[k]) if type(k) is int and k in memo else k, value) for k, value in copied.items()]
+            copied.clear()
+            copied.update(items)
 
 
 def module_variables(namespace: Mapping[str, object]) -> dict[str, object]:

@@ -15,6 +15,9 @@ from gradcheck.script.source.names import base_name, fold, is_gradient_function,
 from gradcheck.script.source.syntax import Code, Function, Loop
 from gradcheck.script.source.updates import Motion, Update
 
+# keys that are so large are the identities of objects: what an optimizer remembers of each parameter
+_IDENTITIES = 2**32
+
 
 @dataclass(frozen=True)
 class Slot:
@@ -101,6 +104,9 @@ def slots(region: Code, moment: Call, read: Set[str]) -> list[Slot]:
     seen: set[object] = set()
     for variable, value, is_argument in roots:
         for leaf in leaves(variable, value):
+            if any(isinstance(step.key, int) and step.key >= _IDENTITIES for step in leaf.path):
+                # in another moment, it is the identity of another copy
+                continue
             # a number in an object is the same one on every way to that object
             place: object = id(leaf.value)
             if not is_object(leaf.value):

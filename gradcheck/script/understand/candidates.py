@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.errors import ScriptError
+from gradcheck.numerics.arrays import same_values
 from gradcheck.script.record.leaves import leaves
 from gradcheck.script.record.run import Recording
 from gradcheck.script.record.wrapped import plain
@@ -173,7 +174,7 @@ def _replays(recording: Recording, backward: Backward) -> bool:
         first, second = (stage.gradient()(stage.parameters) for _ in range(2))
     except Exception:  # noqa: BLE001 - a round that cannot be replayed may fail in any way
         return False
-    return all(np.array_equal(first[name], second[name], equal_nan=True) for name in backward.names)
+    return all(same_values(first[name], second[name]) for name in backward.names)
 
 
 def narrowed(found: Sequence[Backward], wanted: Sequence[str]) -> list[Backward]:

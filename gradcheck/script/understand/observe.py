@@ -11,7 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from gradcheck.numerics.arrays import FloatArray
+from gradcheck.numerics.arrays import FloatArray, same_values
 from gradcheck.script.record.leaves import Leaf, Path, follow, is_object, leaves
 from gradcheck.script.record.run import Call, Recording
 from gradcheck.script.record.wrapped import aligned, plain
@@ -450,7 +450,8 @@ def _kept(recording: Recording, blank: Backward, places: Sequence[Slot], sight: 
             found.setdefault(number, []).append(pair.called(sight.names[number]))
     # what has the parameter's letters is its gradient; what it is moved by may be a step of an optimizer
     pairs = {n: min(several, key=lambda pair: pair.update is not None) for n, several in found.items()}
-    pairs = {n: p for n, p in pairs.items() if not _is_among_gradients(p.slot.name)} or pairs
+    # what is called a gradient is none's parameter, though other gradients are added up in it
+    pairs = {n: p for n, p in pairs.items() if not any(map(is_gradient_word, _parts(p.slot.name)))} or pairs
     moving = {n: p for n, p in pairs.items() if n in sight.changed or _base(p.slot.name) in targets}
     return tuple((moving or pairs).values())
 
@@ -626,9 +627,9 @@ def _living(
                 elsewhere = stage.gradient()(stage.parameters)
         except Exception:  # noqa: BLE001 - code that cannot be replayed from here may fail in any way
             return None
-        if any(not np.array_equal(first[name], second[name], equal_nan=True) for name in backward.names):
+        if any(not same_values(first[name], second[name]) for name in backward.names):
             return None
-        living |= {name for name in backward.names if not np.array_equal(first[name], elsewhere[name])}
+        living |= {name for name in backward.names if not same_values(first[name], elsewhere[name])}
         if living:
             living |= {p.slot.name for p in backward.pairs if _is_moved_unevenly(p, first[p.slot.name])}
             living |= stepped & set(backward.names)
@@ -660,5 +661,10 @@ def _is_moved_unevenly(pair: GradientMap, change: Any) -> bool:
 def _example(blank: Backward, variables: dict[str, Any]) -> Call:
     """Return a call that shows the local variables at the end."""
     first = blank.moments[0]
-    local = {name: value for name, value in variables.items() if name not in first.variables}
+    # an object under the name of an earlier one is made anew in each round
+    local = {
+        name: value
+        for name, value in variables.items()
+        if name not in first.variables or (is_object(value) and value is not first.variables[name])
+    }
     return Call(blank.function.name, first.number, first.arguments, first.variables, first.random_state, None, local)

@@ -12,6 +12,7 @@ from dataclasses import replace
 import numpy as np
 
 from gradcheck.errors import ScriptError
+from gradcheck.numerics.arrays import same_values
 from gradcheck.script.record.handed import Handed, Target
 from gradcheck.script.record.leaves import is_numeric
 from gradcheck.script.record.run import Recording
@@ -227,7 +228,7 @@ def _repeats(recording: Recording, backward: Backward) -> bool:
         first, second = (stage.gradient()(stage.parameters) for _ in range(2))
     except Exception:  # noqa: BLE001 - code that cannot be replayed may fail in any way
         return False
-    return all(np.array_equal(first[name], second[name], equal_nan=True) for name in backward.names)
+    return all(same_values(first[name], second[name]) for name in backward.names)
 
 
 # -- what else the script does ----------------------------------------------------------------------------------------

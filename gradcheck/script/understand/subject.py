@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.errors import ScriptError
+from gradcheck.numerics.arrays import same_values
 from gradcheck.script.record.run import Recording
 from gradcheck.script.replay.backward import Backward
 from gradcheck.script.replay.layer import Layer
@@ -552,7 +553,7 @@ def _follows(recording: Recording, backward: Backward) -> bool:
             second = stage.gradient()(stage.parameters)
     except Exception:  # noqa: BLE001 - the user's functions may raise anything at other parameters
         return True
-    return any(not np.array_equal(first[name], second[name], equal_nan=True) for name in backward.names)
+    return any(not same_values(first[name], second[name]) for name in backward.names)
 
 
 def _subject(recording: Recording, backward: Backward, overrides: Overrides, rejected: Rejected) -> Subject | None:
