@@ -48,6 +48,8 @@ _RAISES = "raises "
 # to judge what was seen until the time was over
 _GRACE_SECONDS = 0.5
 _SMALL_MOVE = 1e-3
+# by what share of itself the value of what depends on nothing may change
+_ROUND_OFF = 1e-14
 # losses that are equal, and by how much gradients of other data point elsewhere
 _SAME_LOSS, _OTHER_WAY = 1e-12, 1e-6
 # parameters that have a factor in common by more than chance
@@ -541,7 +543,12 @@ def _look(
     """
     stage = Stage(recording, backward, moment)
     called = [n for n, loss in enumerate(losses) if may_depend(recording.source, backward, loss)]
-    values = dict(zip(called, stage.losses([losses[n] for n in called])(stage.parameters), strict=True))
+    try:
+        values = dict(zip(called, stage.losses([losses[n] for n in called])(stage.parameters), strict=True))
+    except ScriptError:
+        raise
+    except Exception as error:  # noqa: BLE001 - what was recorded may not be all that the round is made of
+        values = dict.fromkeys(called, error)
     constant = (f"does not depend on {few(backward.names)}",)
     reasons = [_why_no_loss(values[n], backward) if n in values else constant for n in range(len(losses))]
     found: list[set[str]] = [set() for _ in losses]
@@ -576,10 +583,12 @@ def _why_no_loss(value: Any, backward: Backward) -> tuple[str, ...] | None:
 
 
 def _is_equal(one: Any, other: Any) -> bool:
+    """Whether two values are the same, but for the round-off of a constant: of probabilities that are summed up."""
     try:
-        return np.array_equal(np.asarray(one, dtype=float), np.asarray(other, dtype=float), equal_nan=True)
+        here, there = (np.asarray(value, dtype=float) for value in (one, other))
     except (TypeError, ValueError):
         return isinstance(one, Exception)
+    return here.shape == there.shape and np.allclose(here, there, rtol=_ROUND_OFF, atol=0.0, equal_nan=True)
 
 
 def _same_gradients(one: list[Probe], other: list[Probe]) -> bool:
