@@ -45,6 +45,11 @@ class Slot:
         """The way from the variable."""
         return self.leaf.path
 
+    @property
+    def is_lasting(self) -> bool:
+        """Whether it lies there at other moments, too: a key that is the identity of an object is another one then."""
+        return not any(isinstance(step.key, int) and step.key >= _IDENTITIES for step in self.path)
+
     def root(self, moment: Call) -> dict[str, Any]:
         """Return the variables of a moment that it lies in."""
         return moment.arguments if self.is_argument else moment.variables
@@ -104,9 +109,6 @@ def slots(region: Code, moment: Call, read: Set[str]) -> list[Slot]:
     seen: set[object] = set()
     for variable, value, is_argument in roots:
         for leaf in leaves(variable, value):
-            if any(isinstance(step.key, int) and step.key >= _IDENTITIES for step in leaf.path):
-                # in another moment, it is the identity of another copy
-                continue
             # a number in an object is the same one on every way to that object
             place: object = id(leaf.value)
             if not is_object(leaf.value):

@@ -197,7 +197,7 @@ def choose_loss(
         if not any(_same_gradients(probes, others) for _, _, others in different):
             different.append((way, loss, probes))
     different = [choice for choice in different if _is_plausible(*choice, rejected)]
-    choices = _wholes(backward, [Choice.of(*one) for one in different])
+    choices = _wholes(recording.source, backward, [Choice.of(*one) for one in different])
     # which factor the number of samples makes is not left open where the steps have a size
     choices = [choice for choice in choices if not (is_per_sample(choice.loss) and choice.is_of_no_known_size)]
     # of all that may be a parameter, half have to speak for a loss that is not written down
@@ -477,19 +477,26 @@ def _is_plausible(backward: Backward, loss: LossExpression, probes: list[Probe],
     return True
 
 
-def _wholes(backward: Backward, choices: list[Choice]) -> list[Choice]:
+def _wholes(source: SourceFile, backward: Backward, choices: list[Choice]) -> list[Choice]:
     """Drop a variable that is only a part of another choice, as ``data_loss`` is of ``loss``."""
     own = [{choice.loss.shown, choice.loss.text} for choice in choices]
+    codes = [backward.function, *_around(source, choices)]
     # a total is made of its own last value
-    parts = {name for names in own for name in backward.function.feeds(names) - names}
+    parts = {name for names in own for code in codes for name in code.feeds(names) - names}
     totals = {text for names in own for text in names}
-    sums = [step for s in backward.function.statements if (step := onto_itself(s)) is not None]
+    sums = [step for code in codes for s in code.statements if (step := onto_itself(s)) is not None]
     parts |= {ast.unparse(step.value) for step in sums if ast.unparse(step.target) in totals}
     # what is returned may be made of a variable that is called the same
     texts = {choice.loss.text for choice in choices}
     returned = [o.expression for o in backward.outputs if o.leaf.name in texts and o.expression is not None]
     inner = {name for expression in returned for name in loaded_names(expression)}
     return [c for c in choices if c.loss.shown not in parts and c.loss.text not in inner] or choices
+
+
+def _around(source: SourceFile, choices: Sequence[Choice]) -> list[Function]:
+    """Return the functions in which losses are computed, where that is around what computes the gradients."""
+    lines = {choice.loss.line for choice in choices if not choice.loss.is_implied}
+    return [f for f in source.functions.values() if any(f.line < line <= (f.node.end_lineno or 0) for line in lines)]
 
 
 def dependences(

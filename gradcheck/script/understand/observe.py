@@ -120,7 +120,7 @@ def _contains(source: SourceFile, region: Region, steps: Sequence[Loop]) -> bool
 
 
 def _in_region(recording: Recording, blank: Backward, read: frozenset[str], most: int) -> Iterator[Backward]:
-    places = slots(blank.region, blank.moments[0], read)
+    places = [slot for slot in slots(blank.region, blank.moments[0], read) if slot.is_lasting]
     if len(places) > _MOST_LEAVES:
         places = [slot for slot in places if np.size(slot.leaf.value) > 1][:_MOST_LEAVES]
     try:
@@ -452,6 +452,7 @@ def _kept(recording: Recording, blank: Backward, places: Sequence[Slot], sight: 
     pairs = {n: min(several, key=lambda pair: pair.update is not None) for n, several in found.items()}
     # what is called a gradient is none's parameter, though other gradients are added up in it
     pairs = {n: p for n, p in pairs.items() if not any(map(is_gradient_word, _parts(p.slot.name)))} or pairs
+    pairs = {n: p for n, p in pairs.items() if p.update is None or not _is_total(p.slot.name, [p.update])}
     moving = {n: p for n, p in pairs.items() if n in sight.changed or _base(p.slot.name) in targets}
     return tuple((moving or pairs).values())
 
@@ -577,6 +578,8 @@ def _changed(recording: Recording, places: Sequence[Slot], sight: Sight, stood: 
         name = sight.names.get(number, slot.name)
         own = [update for called in (name, slot.name) for update in moves if _moves(update, called)]
         is_named = own or (aliased and _base(name) not in set_anew)
+        if _is_total(name, own):
+            continue
         if (is_named or number in sight.moves or number in stood) and number in sight.floats and not loss_rank(name):
             leaf = replace(slot.leaf, name=name)
             output = Output(leaf, (name,), None, slot.variable, Kind.CHANGE)
@@ -592,6 +595,11 @@ def _moves(update: Update, name: str) -> bool:
         return False
     index = re.compile(r"\[\d+\]$")
     return not (index.search(update.target) and index.search(name)) or _base(update.target) == _base(name)
+
+
+def _is_total(name: str, updates: Sequence[Update]) -> bool:
+    """Whether something is called a gradient and only ever added to: gradients of several terms are summed up in it."""
+    return bool(updates) and is_gradient_word(name) and all(update.adds for update in updates)
 
 
 def _set_anew(source: SourceFile) -> set[str]:

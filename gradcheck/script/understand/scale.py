@@ -137,6 +137,12 @@ def read_scale(backward: Backward, loss: LossExpression, probes: Sequence[Probe]
         common = _common_scale(backward, loss, constant, shown, seen)
         if common is not None:
             return common
+    # one mistake is likelier than two: what explains half of them, and people leave out by habit, is no other one
+    half = enough_values(backward, probes) and not explained and 2 * seen.count >= len(backward.names)
+    if half and math.copysign(1.0, constant) in _ways(backward, loss):
+        habit = _natural(constant, shown, backward)
+        if habit is not None:
+            return habit
     if best is not None and explained:
         return shown[best]
     if backward.kind is Kind.CHANGE:

@@ -319,3 +319,10 @@ def test_objects_that_resist_comparison_do_no_harm():
     values.reverse()
     undo.restore()
     assert len(values) == 2
+
+
+def test_what_is_kept_by_the_identity_of_an_object_is_so_in_a_copy():
+    parameter, other = [1.0], [2.0]
+    (copied,) = Copier().copy({"held": [parameter, other], "memory": {id(parameter): 5.0, "rate": 0.1, 3: other}})
+    assert copied["memory"] == {id(copied["held"][0]): 5.0, "rate": 0.1, 3: [2.0]}
+    assert copied["memory"][3] is copied["held"][1]

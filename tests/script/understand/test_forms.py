@@ -312,3 +312,37 @@ print("gradient", grad)
 )
 def test_a_gradient_that_is_only_shown_is_checked_beside_data_that_are_centred(penalty, verdict, tmp_path):
     assert verdicts(check(tmp_path, SHOWN.replace("PENALTY", penalty))) == {"theta": verdict}
+
+
+PENALISED = """
+import numpy as np
+rng = np.random.default_rng(0)
+class Net:
+    def __init__(self):
+        self.w, self.v, self.strength = rng.normal(size=(3, 5)), rng.normal(size=(5, 1)), 0.05
+    def forward(self, x):
+        self.h = np.tanh(x @ self.w)
+        return self.h @ self.v
+    def backward(self, x, off):
+        self.dv = self.h.T @ off
+        self.dw = x.T @ (off @ self.v.T * (1 - self.h ** 2)) PENALTY
+    def fit(self, x, y):
+        for turn in range(30):
+            out = self.forward(x)
+            data_loss = 0.5 * np.sum((out - y) ** 2)
+            penalty_loss = 0.5 * self.strength * np.sum(self.w ** 2)
+            loss = data_loss + penalty_loss
+            self.backward(x, out - y)
+            self.w -= 0.01 * self.dw
+            self.v -= 0.01 * self.dv
+            if turn % 10 == 0:
+                print(turn, loss)
+x = rng.normal(size=(20, 3))
+Net().fit(x, np.sin(x[:, :1]))
+"""
+
+
+@pytest.mark.parametrize(("penalty", "verdict"), [("+ self.strength * self.w", "match"), ("", "mismatch")])
+def test_a_part_of_the_loss_that_is_descended_is_not_the_loss(penalty, verdict, tmp_path):
+    result = verdicts(check(tmp_path, PENALISED.replace("PENALTY", penalty)))
+    assert result == {"self.w": verdict, "self.v": "match"}

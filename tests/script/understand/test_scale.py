@@ -103,3 +103,68 @@ def test_a_loss_that_is_computed_elsewhere_is_named(tmp_path, shown, why):
     assert set(verdicts(result).values()) == {"match"}
     (note,) = [note for note in result.notes if "inferred from the output error" in note]
     assert why in note
+
+
+HABIT = """
+import numpy as np
+def mse(out, y):
+    return np.mean((y - out) ** 2)
+rng = np.random.default_rng(2)
+X = np.array([[0.0, 0.1], [0.2, 1.0], [1.0, 0.3], [1.1, 0.9]])
+Y = np.array([[0.0], [1.0], [1.0], [0.0]])
+class Net:
+    def __init__(self):
+        self.first, self.second = rng.random((2, 4)), rng.random((4, 1))
+    def forward(self, x):
+        self.hidden = 1 / (1 + np.exp(-x @ self.first))
+        self.out = 1 / (1 + np.exp(-self.hidden @ self.second))
+        return self.out
+    def slope(self, a):
+        return a * (1 - a)
+    def backward(self, x, y):
+        push_second = np.dot(self.hiddenSIDE, 2 * (y - self.out) * self.slope(self.out))
+        back = np.dot(2 * (y - self.out) * self.slope(self.out), self.second.T)
+        push_first = np.dot(x.T, back * self.slope(self.hidden))
+        self.first += push_first
+        self.second += push_second
+net = Net()
+for turn in range(40):
+    net.forward(X)
+    net.backward(X, Y)
+    print(mse(net.forward(X), Y))
+"""
+
+
+@pytest.mark.parametrize(("side", "verdict"), [(".T", "match"), ("", "mismatch")])
+def test_a_sum_in_place_of_a_mean_is_a_habit_beside_a_mistake_as_well(tmp_path, side, verdict):
+    result = check_only(tmp_path, HABIT.replace("SIDE", side))
+    assert verdicts(result) == {"self.first": "match", "self.second": verdict}
+    assert any("is 4) times those of the loss" in note for note in result.notes)
+
+
+CERTAIN = """
+import numpy as np
+rng = np.random.default_rng(3)
+theta = rng.normal(size=(4, 3))
+gains = rng.normal(size=(4, 3))
+def chances(state):
+    e = np.exp(theta[state] - theta[state].max())
+    return e / e.sum()
+def total(state):
+    return chances(state).sum()
+def slope():
+    found = np.zeros_like(theta)
+    for state in range(4):
+        p = chances(state)
+        found[state] = p * (gains[state] - p @ gains[state])
+    return found
+for turn in range(30):
+    sure = sum(total(state) for state in range(4))
+    theta += 0.5 * slope()
+    print(turn, sure)
+"""
+
+
+def test_what_is_always_the_same_but_for_round_off_is_no_loss(tmp_path):
+    result = check_only(tmp_path, CERTAIN)
+    assert result.error is not None or "mismatch" not in verdicts(result).values()
