@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from gradcheck.script.source.names import is_step_size
-from gradcheck.script.source.syntax import as_assignment, as_operator, called_name, loaded_names, walk
+from gradcheck.script.source.syntax import as_assignment, as_operator, called_name, loaded_names, text_of, walk
 
 # the attribute of an assignment whose result becomes the value of another variable, by the name of what it assigns to
 MOVED_AS = "moved_as"
@@ -95,7 +95,7 @@ def updates_of(node: ast.AST) -> Iterator[Update]:
             targets, values = node.targets[0].elts, node.value.elts
         moved_as = getattr(node, MOVED_AS, {})
         for target, value in zip(targets, values, strict=False):
-            name = moved_as.get(ast.unparse(target))
+            name = moved_as.get(text_of(target))
             place = target if name is None else ast.copy_location(ast.Name(name, ast.Store()), target)
             yield from _assigned(place, _in_operators(value), node.lineno)
 
@@ -126,8 +126,8 @@ def hands_on(statement: ast.stmt) -> bool:
     """Whether a value is what a call makes of itself: ``w = step(w, by)``, ``w = concatenate([w[:9] - by])``."""
     match statement:
         case ast.Assign([target], ast.Call(_, arguments) as call):
-            name = ast.unparse(target)
-            others = {ast.unparse(part) for part in arguments if not isinstance(part, ast.Constant)}
+            name = text_of(target)
+            others = {text_of(part) for part in arguments if not isinstance(part, ast.Constant)}
             inside = (node for node in walk(call) if isinstance(node, ast.BinOp))
             return (name in others and len(others) > 1) or any(_adds_to(node, name) for node in inside)
     return False
@@ -138,15 +138,15 @@ def _adds_to(node: ast.BinOp, name: str) -> bool:
     place = node.left
     while isinstance(place, ast.Subscript | ast.Call | ast.Attribute):
         place = place.func if isinstance(place, ast.Call) else place.value
-    return isinstance(node.op, ast.Add | ast.Sub) and ast.unparse(place) == name
+    return isinstance(node.op, ast.Add | ast.Sub) and text_of(place) == name
 
 
 def _assigned(target: ast.expr, value: ast.expr, line: int) -> Iterator[Update]:
     """Return the update that an assignment is: of the target itself, shrunk perhaps, or of each of its elements."""
     match value:
         case ast.BinOp(left, ast.Add() | ast.Sub() as sign, right) if not _is_joined(right):
-            if any(ast.unparse(factor) == ast.unparse(target) for factor in factors(left)):
-                shrunk = None if ast.unparse(left) == ast.unparse(target) else left
+            if any(text_of(factor) == text_of(target) for factor in factors(left)):
+                shrunk = None if text_of(left) == text_of(target) else left
                 yield _update(target, right, isinstance(sign, ast.Add), line, shrunk)
         case ast.ListComp(element, [loop]) | ast.DictComp(_, element, [loop]):
             yield from _comprehended(target, element, loop, line)
@@ -162,7 +162,7 @@ def _rebuilt(target: ast.expr, value: ast.expr, line: int) -> Iterator[Update]:
             whole: ast.expr = place
             while isinstance(whole, ast.Subscript):
                 whole = whole.value
-            if ast.unparse(whole) == ast.unparse(target):
+            if text_of(whole) == text_of(target):
                 yield _update(place, right, isinstance(sign, ast.Add), line)
         case ast.List(parts) | ast.Tuple(parts) | ast.Dict(_, parts):
             for part in parts:
@@ -177,19 +177,19 @@ def _comprehended(target: ast.expr, element: ast.expr, loop: ast.comprehension, 
         case _:
             return
     walked = _walked(loop)
-    exact = walked.get(ast.unparse(left)) == ast.unparse(target)
+    exact = walked.get(text_of(left)) == text_of(target)
     read = loaded_names(right)
     sources = frozenset(source for name, source in walked.items() if name in read and not is_step_size(source))
     if not walked:
-        sources = frozenset(loaded_names(loop.iter)) - {ast.unparse(target)}
-    yield Update(ast.unparse(target), sources, isinstance(sign, ast.Add), False, True, line, right, exact)
+        sources = frozenset(loaded_names(loop.iter)) - {text_of(target)}
+    yield Update(text_of(target), sources, isinstance(sign, ast.Add), False, True, line, right, exact)
 
 
 def _walked(loop: ast.comprehension) -> dict[str, str]:
     """Return what each variable of a comprehension over ``zip`` runs through."""
     match loop.iter, loop.target:
         case ast.Call(ast.Name("zip"), arguments), ast.Tuple(names) if len(arguments) == len(names):
-            return {ast.unparse(name): ast.unparse(argument) for name, argument in zip(names, arguments, strict=True)}
+            return {text_of(name): text_of(argument) for name, argument in zip(names, arguments, strict=True)}
     return {}
 
 
@@ -199,21 +199,21 @@ def _update(target: ast.expr, step: ast.expr, adds: bool, line: int, shrunk: ast
     bare = isinstance(step, ast.Name | ast.Attribute | ast.Subscript | ast.Call)
     steps = terms != sources or any(isinstance(part, ast.Constant) for part in factors(step))
     decay = _decay(target, step, adds, shrunk)
-    return Update(ast.unparse(target), sources, adds, bare, steps, line, step, shrunk is None, decay)
+    return Update(text_of(target), sources, adds, bare, steps, line, step, shrunk is None, decay)
 
 
 def _decay(target: ast.expr, step: ast.expr, adds: bool, shrunk: ast.expr | None) -> str | None:
     """Return the coefficient of the target in its own change; None where it is not in there."""
-    in_step = coefficient(step, ast.unparse(target))
-    parts = [] if in_step is None else [f"{'+' if adds else '-'}({ast.unparse(in_step)})"]
-    if shrunk is not None and (kept := coefficient(shrunk, ast.unparse(target))) is not None:
-        parts.append(f"+({ast.unparse(kept)}) - 1")
+    in_step = coefficient(step, text_of(target))
+    parts = [] if in_step is None else [f"{'+' if adds else '-'}({text_of(in_step)})"]
+    if shrunk is not None and (kept := coefficient(shrunk, text_of(target))) is not None:
+        parts.append(f"+({text_of(kept)}) - 1")
     return " ".join(parts) or None
 
 
 def coefficient(expression: ast.expr, name: str) -> ast.expr | None:
     """Return what a name is multiplied by in an expression that is linear in it; None where it is not in there."""
-    if ast.unparse(expression) == name:
+    if text_of(expression) == name:
         return ast.Constant(1)
     match expression:
         case ast.UnaryOp(ast.USub(), inner):
@@ -237,7 +237,7 @@ def _terms(step: ast.expr) -> Iterator[str]:
     """Return the names that a step is a product, quotient or sum of; what is inside dot products is not."""
     for factor in factors(step):
         if isinstance(factor, ast.Name | ast.Attribute | ast.Subscript):
-            yield ast.unparse(factor)
+            yield text_of(factor)
         elif isinstance(factor, ast.Call):
             yield f"{called_name(factor)}()"
 

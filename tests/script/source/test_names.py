@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+
 import pytest
 
 from gradcheck.script.source.names import (
@@ -14,6 +16,7 @@ from gradcheck.script.source.names import (
     loss_rank,
     parameter_of,
 )
+from gradcheck.script.source.syntax import text_of
 
 
 @pytest.mark.parametrize(
@@ -131,3 +134,12 @@ def test_step_sizes(name):
 @pytest.mark.parametrize("name", ["w", "beta", "hours", "rates_of_all", "eps", "steep", "lrx", "X", "delta"])
 def test_no_step_sizes(name):
     assert not is_step_size(name)
+
+
+@pytest.mark.parametrize(
+    "text", ["w", "self.W", "a.b.c", "f(x).T", "W[0].T", "(1).real", "(a + b).T", "w[i, j]", "-w", "lambda x: x.y"]
+)
+def test_the_text_of_an_expression_is_as_python_writes_it(text):
+    for node in ast.walk(ast.parse(text, mode="eval").body):
+        if isinstance(node, ast.expr):
+            assert text_of(node) == ast.unparse(node)
