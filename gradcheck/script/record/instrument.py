@@ -24,14 +24,14 @@ def instrument(source: SourceFile, units: Set[str] = frozenset()) -> ast.Module:
     """Return a copy of the script's tree in which the functions and loops that can be replayed call the hook."""
     tree = copied(source.tree)
     own = [code for code in (*source.functions.values(), *source.loops) if code.name in units]
-    stops = {_place(statement) for code in own for statement in code.statements if may_change(statement)}
+    # a function has the statements of its loops, too
+    statements = {statement for code in own for statement in code.statements}
+    stops = {_place(statement) for statement in statements if may_change(statement)}
     functions = {_place(f.node): f for f in source.functions.values() if can_be_replayed(f)}
     loops = {_place(loop.node): loop for loop in source.loops if has_rounds(loop)}
     for node in ast.walk(tree):
         if isinstance(node, ast.For | ast.While) and (loop := loops.get(_place(node))) is not None:
-            values = "{}" if loop.function is None else f"{HOOK}.locals()"
-            enter = f"if {HOOK}.enter({loop.name!r}): {HOOK}.record_round({loop.name!r}, {values})"
-            node.body = [_statement(enter, node.body[0]), *node.body]
+            node.body = [_entered(loop.name, "record_round", loop.function is not None, node.body[0]), *node.body]
         elif isinstance(node, ast.FunctionDef) and (function := functions.get(_place(node))) is not None:
             _hook(node, function.name)
     stopping_tree: ast.Module = _Stops(stops).visit(tree)
@@ -131,9 +131,13 @@ class _Stops(ast.NodeTransformer):
 
     def visit(self, node: ast.AST) -> Any:
         """Visit a node."""
+        if isinstance(node, ast.expr):  # there are no statements in it
+            return node
         changed = self.generic_visit(node)
         if isinstance(node, ast.stmt) and _place(node) in self._places and may_change(node):
-            return [_statement(f"{HOOK}.at({node.lineno})", node), changed]
+            place = _location(node)
+            at = ast.Expr(_called("at", [ast.Constant(node.lineno, **place)], place), **place)
+            return [at, changed]
         return changed
 
 
@@ -141,18 +145,38 @@ def _hook(node: ast.FunctionDef, name: str) -> None:
     returns = _Returns(name)
     body = [cast(ast.stmt, returns.visit(statement)) for statement in node.body]
     start = 1 if ast.get_docstring(node, clean=False) is not None else 0
-    enter = f"if {HOOK}.enter({name!r}): {HOOK}.record({name!r}, {HOOK}.locals())"
-    leave = f"{HOOK}.leave({name!r}, {HOOK}.locals(), None)"
     first = body[start] if start < len(body) else body[-1]
-    node.body = [*body[:start], _statement(enter, first), *body[start:], _statement(leave, body[-1])]
+    place = _location(body[-1])
+    leave = ast.Expr(_left(name, ast.Constant(None, **place), place), **place)
+    node.body = [*body[:start], _entered(name, "record", True, first), *body[start:], leave]
 
 
-def _statement(text: str, place: ast.stmt) -> ast.stmt:
-    """Return a statement that stands, for tracebacks, where `place` does."""
-    statement = ast.parse(text).body[0]
-    for part in ast.walk(statement):
-        ast.copy_location(part, place)
-    return statement
+# nodes are made one by one, as texts that are parsed take several times as long, and there are many
+
+
+def _location(statement: ast.stmt) -> dict[str, Any]:
+    """Return where a hook stands, for tracebacks: where a statement does."""
+    return {name: getattr(statement, name) for name in statement._attributes if hasattr(statement, name)}
+
+
+def _called(name: str, arguments: list[ast.expr], place: dict[str, Any]) -> ast.Call:
+    """Return ``HOOK.name(arguments)``."""
+    load = ast.Load()
+    hook = ast.Attribute(ast.Name(HOOK, load, **place), name, load, **place)
+    return ast.Call(hook, arguments, [], **place)
+
+
+def _entered(name: str, record: str, has_locals: bool, first: ast.stmt) -> ast.stmt:
+    """Return ``if HOOK.enter(name): HOOK.record(name, HOOK.locals())``, with ``{}`` for variables of the module."""
+    place = _location(first)
+    values: ast.expr = _called("locals", [], place) if has_locals else ast.Dict([], [], **place)
+    kept = _called(record, [ast.Constant(name, **place), values], place)
+    return ast.If(_called("enter", [ast.Constant(name, **place)], place), [ast.Expr(kept, **place)], [], **place)
+
+
+def _left(name: str, result: ast.expr, place: dict[str, Any]) -> ast.Call:
+    """Return ``HOOK.leave(name, HOOK.locals(), result)``."""
+    return _called("leave", [ast.Constant(name, **place), _called("locals", [], place), result], place)
 
 
 class _Returns(ast.NodeTransformer):
@@ -163,18 +187,16 @@ class _Returns(ast.NodeTransformer):
 
     def visit(self, node: ast.AST) -> ast.AST:
         """Visit a node."""
-        if isinstance(node, FunctionNode | ast.Lambda | ast.ClassDef):
+        if isinstance(node, FunctionNode | ast.ClassDef | ast.expr):
             return node
         if isinstance(node, ast.Return):
             return self._hooked(node)
         return self.generic_visit(node)
 
     def _hooked(self, node: ast.Return) -> ast.Return:
-        statement = _statement(f"{HOOK}.leave({self.name!r}, {HOOK}.locals(), None)", node)
-        call = statement.value if isinstance(statement, ast.Expr) else None
-        if isinstance(call, ast.Call) and node.value is not None:
-            call.args[2] = node.value
-        return ast.copy_location(ast.Return(call), node)
+        place = _location(node)
+        result = ast.Constant(None, **place) if node.value is None else node.value
+        return ast.Return(_left(self.name, result, place), **place)
 
 
 def _walk_own(node: ast.AST) -> list[ast.AST]:

@@ -124,7 +124,9 @@ class ScriptText:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # of the script, which Python shows when it runs
                 tree, files = self._program()
-                return SourceFile(self, with_rounds(with_lambdas_defined(tree)), files)
+                # most scripts have none, and to look for them in the tree takes as long as to parse the script
+                tree = with_lambdas_defined(tree) if "lambda" in self.code else tree
+                return SourceFile(self, with_rounds(tree), files)
         except SyntaxError as error:
             raise ScriptError(f"not valid Python: {error.msg}", slug="syntax-error", line=error.lineno) from None
         except (RecursionError, MemoryError):

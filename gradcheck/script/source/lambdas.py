@@ -19,7 +19,6 @@ def with_lambdas_defined(tree: ast.Module) -> ast.Module:
     positions are those of the text.
     """
     nodes = list(ast.walk(tree))
-    # most scripts have none, and to look at each statement of them would cost more than this
     if not any(isinstance(node, ast.Lambda) for node in nodes):
         return tree
     names = {node.id for node in nodes if isinstance(node, ast.Name)}
