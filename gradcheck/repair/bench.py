@@ -88,15 +88,14 @@ class Bench:
         self._tapped = replace(self._recording, source=TappedSource(source, self._codes))
         self.budget.set_up()
         if line is None:
+            self._whole = self.source, self._backward, self._tapped
             self._installed.install(source)
         else:
             self._installed.install_part(source, line)
 
-    def unload(self, source: SourceFile) -> None:
+    def unload(self) -> None:
         """Go back to the last text that was set up as a whole."""
-        self._backward = _backward_in(source, self._recording.source, self._subject.backward)
-        self.source = source
-        self._tapped = replace(self._recording, source=TappedSource(source, self._codes))
+        self.source, self._backward, self._tapped = self._whole
         self._installed.reset()
 
     @property

@@ -275,7 +275,7 @@ class Level:
                 if loadable(bench, after, line):
                     fixed = self._fixed_by(candidate)
             finally:
-                bench.unload(original)
+                bench.unload()
             if fixed:
                 yield Accepted(candidate, self._code, after, fixed, fixed)
 

@@ -202,5 +202,7 @@ class Writer:
 
 def bracketed(text: str, needs: int, own: int | None = None) -> str:
     """Return an expression's text, in brackets where the place asks for them."""
+    if needs == _ANY:
+        return text
     own = precedence_of(text) if own is None else own
     return f"({text})" if own < needs else text

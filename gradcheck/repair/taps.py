@@ -189,7 +189,8 @@ class Installed:
         self._functions = {name for name in names if name in source.functions}
         self._loops = [loop.name in names for loop in source.loops]
         tree = instrument(source, names)
-        self._places = _by_name(_inner(compile(tree, str(source.path), "exec", dont_inherit=True)))
+        defined = _by_name(_inner(compile(tree, str(source.path), "exec", dont_inherit=True)))
+        self._positions = [_position(code, defined.get(code.co_qualname, [])) for _, code in self._living]
         self._base = self._living
 
     def install(self, source: SourceFile) -> None:
@@ -212,12 +213,10 @@ class Installed:
         loops = {loop.name for loop, own in zip(source.loops, self._loops, strict=False) if own}
         with_taps = _tapped(instrument(source, self._functions | loops))
         anew = _by_name(_inner(compile(with_taps, str(source.path), "exec", dont_inherit=True)))
-        for (function, original), (_, old) in zip(self._living, otherwise, strict=True):
-            name = original.co_qualname
-            codes = anew.get(name, [])
-            own = [_place(other) for other in self._places.get(name, [])]
-            position = own.index(_place(original)) if _place(original) in own else len(codes)
-            fitting = codes[position] if position < len(codes) else old
+        living = zip(self._living, self._positions, otherwise, strict=True)
+        for (function, original), position, (_, old) in living:
+            codes = anew.get(original.co_qualname, [])
+            fitting = old if position is None or position >= len(codes) else codes[position]
             if fitting.co_freevars == original.co_freevars:
                 function.__code__ = fitting
 
@@ -251,9 +250,16 @@ def _with_tree(source: SourceFile, body: list[ast.stmt]) -> SourceFile:
 def _by_name(codes: Iterable[types.CodeType]) -> dict[str, list[types.CodeType]]:
     """Return code objects by name, those of one name in the order of the text."""
     found: dict[str, list[types.CodeType]] = defaultdict(list)
-    for code in sorted(codes, key=_place):
+    for code in codes:
         found[code.co_qualname].append(code)
-    return found
+    # most names are those of one, and to find out where it ends takes as long as to compile it
+    return {name: sorted(own, key=_place) if len(own) > 1 else own for name, own in found.items()}
+
+
+def _position(code: types.CodeType, others: Sequence[types.CodeType]) -> int | None:
+    """Return which of the code objects of its name one is; None where it is none of them."""
+    place = _place(code)
+    return next((number for number, other in enumerate(others) if _place(other) == place), None)
 
 
 def _place(code: types.CodeType) -> tuple[int, int]:
