@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import ctypes
 import functools
 import random
 import types
@@ -42,27 +43,79 @@ class Randomness:
         self._reached.restore()
 
 
+class Legacy:
+    """The state of one of NumPy's older generators, whose functions are also those of ``np.random`` itself.
+
+    To read or to set it takes longer than a replay of a small network does, so where nothing was drawn it is not done.
+
+    Parameters
+    ----------
+    generator : np.random.RandomState, optional
+        The generator; the global one, if none is given.
+    """
+
+    def __init__(self, generator: np.random.RandomState | None = None) -> None:
+        self._generator = generator
+        self._bits = self._bits_now()
+        self.state: Any = (np.random if generator is None else generator).get_state()
+        # of other generators it is a dictionary; and a number that was drawn and is kept for later lies elsewhere
+        is_plain = isinstance(self.state, tuple) and not self.state[3]
+        self._memory = _memory(self._bits) if is_plain else None
+
+    def _bits_now(self) -> Any:
+        generator: Any = self._generator
+        return np.random.get_bit_generator() if generator is None else generator._bit_generator  # type: ignore[attr-defined]
+
+    def is_untouched(self) -> bool:
+        """Whether nothing was drawn since; False where that is not to be seen."""
+        bits = self._bits_now()
+        return self._memory is not None and bits is self._bits and _memory(bits) == self._memory
+
+    def put_back(self) -> None:
+        """Bring the generator back to this state."""
+        if not self.is_untouched():
+            (np.random if self._generator is None else self._generator).set_state(self.state)
+
+
+def _memory(bits: Any) -> bytes:
+    """Return what a Mersenne twister consists of: its numbers, and which of them is next."""
+    return ctypes.string_at(bits.ctypes.state_address, 625 * 4)
+
+
+# the global generator as it was seen last
+_seen: list[Legacy] = []
+
+
+def _global() -> Legacy:
+    """Return the state of NumPy's global generator."""
+    if not _seen or not _seen[0].is_untouched():
+        _seen[:] = [Legacy()]
+    return _seen[0]
+
+
 @dataclass(frozen=True, eq=False)
 class RandomState:
     """The state of Python's and of NumPy's global random number generators."""
 
     python: Any
-    numpy: Any
+    numpy: Legacy
 
     @classmethod
     def capture(cls) -> RandomState:
         """Read both states."""
-        return cls(random.getstate(), np.random.get_state())  # noqa: NPY002 - the users' own generator
+        return cls(random.getstate(), _global())
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, RandomState) and self.python == other.python and _same(self.numpy, other.numpy)
+        if not isinstance(other, RandomState) or self.python != other.python:
+            return False
+        return self.numpy is other.numpy or _same(self.numpy.state, other.numpy.state)
 
     __hash__ = None  # type: ignore[assignment]
 
     def restore(self) -> None:
         """Set both states."""
         random.setstate(self.python)
-        np.random.set_state(self.numpy)  # noqa: NPY002
+        self.numpy.put_back()
 
 
 # a search that has not ended by then is in data, not in a model

@@ -2,11 +2,12 @@
 
 import random
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
 
-from gradcheck.evaluate.random_state import RandomState
+from gradcheck.evaluate.random_state import Legacy, RandomState
 
 GENERATORS = [np.random.MT19937, np.random.PCG64, np.random.Philox]
 
@@ -44,3 +45,50 @@ def test_another_generator_is_in_another_state():
     finally:
         np.random.set_bit_generator(own)
     assert RandomState.capture() == before
+
+
+@pytest.fixture(params=["global", "own"])
+def twister(request: pytest.FixtureRequest) -> Iterator[Any]:
+    """Yield the functions of a Mersenne twister, and what `Legacy` is given for it."""
+    before = Legacy()
+    yield (np.random, None) if request.param == "global" else ((own := np.random.RandomState(3)), own)
+    before.put_back()
+
+
+@pytest.mark.parametrize("draw", ["rand", "randn", "seed"])
+def test_it_is_seen_whether_a_twister_was_touched(twister, draw):
+    functions, generator = twister
+    functions.seed(5)
+    before = Legacy(generator)
+    assert before.is_untouched()
+    functions.rand(0)
+    assert before.is_untouched()
+    getattr(functions, draw)()
+    assert not before.is_untouched()
+    before.put_back()
+    assert before.is_untouched()
+
+
+def test_a_number_that_was_kept_for_later_is_not_overlooked(twister):
+    functions, generator = twister
+    functions.seed(5)
+    functions.randn()  # draws two, and keeps one
+    before, state = Legacy(generator), RandomState.capture()
+    assert not before.is_untouched()
+    kept = functions.randn()
+    if generator is None:
+        assert RandomState.capture() != state
+    before.put_back()
+    assert functions.randn() == kept
+
+
+def test_a_state_is_read_once_as_long_as_nothing_is_drawn(monkeypatch):
+    np.random.seed(5)  # noqa: NPY002 - the users' own generator
+    before = RandomState.capture()
+    try:
+        monkeypatch.setattr(np.random, "get_state", None)
+        monkeypatch.setattr(np.random, "set_state", None)
+        assert RandomState.capture() == before
+        before.restore()
+    finally:
+        monkeypatch.undo()

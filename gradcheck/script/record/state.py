@@ -14,6 +14,7 @@ from typing import Any
 
 import numpy as np
 
+from gradcheck.evaluate.random_state import Legacy
 from gradcheck.numerics.arrays import same_bits
 from gradcheck.script.record.objects import own_attributes
 from gradcheck.script.record.wrapped import is_pandas
@@ -219,8 +220,8 @@ def _remember_generator(value: object) -> _Memory | None:
         python = value.getstate()
         return _Memory(lambda: value.getstate() != python, lambda: value.setstate(python))
     if isinstance(value, np.random.RandomState):
-        legacy = value.get_state()
-        return _Memory(lambda: True, lambda: value.set_state(legacy))
+        legacy = Legacy(value)
+        return _Memory(lambda: True, legacy.put_back)
     if isinstance(value, np.random.Generator):
         bits = value.bit_generator
         state = copy.deepcopy(bits.state)
