@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
@@ -165,12 +166,19 @@ def is_ours(module: str) -> bool:
     return module.split(".")[0] == "gradcheck"
 
 
-def violations(trees: dict[str, ast.Module]) -> list[str]:
+@cache
+def package() -> tuple[frozenset[str], tuple[Import, ...]]:
+    """Return the modules of the package, and their imports: read once, as they are many."""
+    trees = modules(PACKAGE)
+    return frozenset(trees), tuple(imports(trees))
+
+
+def violations(names: Iterable[str], edges: Sequence[Import]) -> list[str]:
     """List every import that the layout forbids, those for typing only included."""
     facades = {"gradcheck", "gradcheck.script"}
-    found = [f"{module} stands in no room: enter it in ROOMS" for module in trees if not room(module)]
+    found = [f"{module} stands in no room: enter it in ROOMS" for module in names if not room(module)]
     found = [line for line in found if line.split()[0] not in facades]
-    for edge in imports(trees):
+    for edge in edges:
         place = f"{edge.source}:{edge.line} imports {edge.target}"
         library = edge.target.split(".")[0]
         if is_ours(edge.target):
@@ -185,7 +193,7 @@ def violations(trees: dict[str, ast.Module]) -> list[str]:
             found.append(f"{place}: {room(edge.source)} needs numpy and the standard library only")
         elif library != "numpy" and not edge.lazy:
             found.append(f"{place}: an optional library, so import it in the function that needs it")
-    reference = [e for e in imports(trees) if room(e.source) == "reference" and is_ours(e.target)]
+    reference = [e for e in edges if room(e.source) == "reference" and is_ours(e.target)]
     return found + [
         f"{e.source}:{e.line} imports {e.target}: the trainer stands alone"
         for e in reference
@@ -211,27 +219,31 @@ def parse(**sources: str) -> dict[str, ast.Module]:
     return {f"gradcheck.{name.replace('__', '.')}": ast.parse(source) for name, source in sources.items()}
 
 
+def violations_in(**sources: str) -> list[str]:
+    """List those of a synthetic package."""
+    trees = parse(**sources)
+    return violations(trees, imports(trees))
+
+
 def test_imports_point_downwards():
-    assert violations(modules(PACKAGE)) == []
+    assert violations(*package()) == []
 
 
 def test_no_module_hides_a_public_name():
     """A module that is imported becomes an attribute of its package, in the place of what is loaded on first use."""
-    names = {name.removeprefix("gradcheck.") for name in modules(PACKAGE)}
+    names = {name.removeprefix("gradcheck.") for name in package()[0]}
     assert names & set(gradcheck.__all__) == set()
 
 
 def test_there_is_no_import_cycle():
-    assert cycle(imports(modules(PACKAGE))) == []
+    assert cycle(package()[1]) == []
 
 
 def test_every_module_of_the_package_is_seen():
     """The walk finds the modules that the other tests judge, and some edges between them."""
-    trees = modules(PACKAGE)
-    assert {"gradcheck", "gradcheck.errors", "gradcheck._version"} <= set(trees)
-    assert Import("gradcheck", "gradcheck._version", 1) in [
-        Import(edge.source, edge.target, 1) for edge in imports(trees)
-    ]
+    names, edges = package()
+    assert {"gradcheck", "gradcheck.errors", "gradcheck._version"} <= names
+    assert Import("gradcheck", "gradcheck._version", 1) in [Import(edge.source, edge.target, 1) for edge in edges]
 
 
 @pytest.mark.parametrize(
@@ -267,7 +279,7 @@ def test_every_module_of_the_package_is_seen():
     ],
 )
 def test_an_offending_module_is_found(sources, complaint):
-    (found,) = violations(parse(**sources))
+    (found,) = violations_in(**sources)
     assert complaint in found
 
 
@@ -284,7 +296,7 @@ def test_an_offending_module_is_found(sources, complaint):
     ],
 )
 def test_a_proper_module_is_not_found(sources):
-    assert violations(parse(**sources)) == []
+    assert violations_in(**sources) == []
 
 
 def test_a_cycle_is_found():
