@@ -480,17 +480,30 @@ def _is_plausible(backward: Backward, loss: LossExpression, probes: list[Probe],
 def _wholes(source: SourceFile, backward: Backward, choices: list[Choice]) -> list[Choice]:
     """Drop a variable that is only a part of another choice, as ``data_loss`` is of ``loss``."""
     own = [{choice.loss.shown, choice.loss.text} for choice in choices]
-    codes = [backward.function, *_around(source, choices)]
     # a total is made of its own last value
-    parts = {name for names in own for code in codes for name in code.feeds(names) - names}
+    parts = {name for names in own for name in backward.function.feeds(names) - names}
     totals = {text for names in own for text in names}
-    sums = [step for code in codes for s in code.statements if (step := onto_itself(s)) is not None]
+    parts |= {name for code in _around(source, choices) for name in _terms(code, totals)}
+    sums = [step for s in backward.function.statements if (step := onto_itself(s)) is not None]
     parts |= {ast.unparse(step.value) for step in sums if ast.unparse(step.target) in totals}
     # what is returned may be made of a variable that is called the same
     texts = {choice.loss.text for choice in choices}
     returned = [o.expression for o in backward.outputs if o.leaf.name in texts and o.expression is not None]
     inner = {name for expression in returned for name in loaded_names(expression)}
     return [c for c in choices if c.loss.shown not in parts and c.loss.text not in inner] or choices
+
+
+def _terms(code: Function, names: set[str]) -> Iterator[str]:
+    """Return what some names are the plain sums of, where code gives them their values."""
+    for name in names:
+        for statement in code.assignments(name) if name.isidentifier() else ():
+            terms = [] if statement.value is None else [statement.value]
+            while terms:
+                term = terms.pop()
+                if isinstance(term, ast.BinOp) and isinstance(term.op, ast.Add):
+                    terms += [term.left, term.right]
+                elif term is not statement.value:
+                    yield ast.unparse(term)
 
 
 def _around(source: SourceFile, choices: Sequence[Choice]) -> list[Function]:

@@ -637,7 +637,7 @@ def _living(
             return None
         if any(not same_values(first[name], second[name]) for name in backward.names):
             return None
-        living |= {name for name in backward.names if not same_values(first[name], elsewhere[name])}
+        living |= {name for name in backward.names if not np.array_equal(first[name], elsewhere[name])}
         if living:
             living |= {p.slot.name for p in backward.pairs if _is_moved_unevenly(p, first[p.slot.name])}
             living |= stepped & set(backward.names)

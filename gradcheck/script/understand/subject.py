@@ -587,9 +587,6 @@ def _subject(recording: Recording, backward: Backward, overrides: Overrides, rej
             choice = _with_step_size(recording, choice)
         elif choice.scale is not None and goes_on(recording, choice.backward):
             choice = replace(choice, scale=None)
-    elif choice.backward.kind is Kind.KEPT and not choice.agreement and goes_on(recording, choice.backward):
-        # what a round makes of what it was before is a velocity, and no gradient
-        choice = replace(choice, scale=None)
     if choice.scale is None:
         rejected.add(choice.loss, "has no gradient that the parameters are moved along by plain steps")
         return None
