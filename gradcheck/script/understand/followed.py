@@ -58,6 +58,7 @@ def following(recording: Recording, way: Backward) -> Backward | None:
     """
     try:
         steps, seen = _at_points(recording, way)
+        begun = _begun(recording, way)
     except Exception:  # noqa: BLE001 - code that cannot be replayed from here may fail in any way
         return None
     found: dict[str, tuple[_Seen, int]] = {}
@@ -67,6 +68,8 @@ def following(recording: Recording, way: Backward) -> Backward | None:
         along = [(one, sign) for one, sign in along if not _is_carried(recording, way, one)]
         # what is the same at all points follows nothing
         living = [(one, sign) for one, sign in along if one.is_living]
+        if name not in begun:
+            living = [(one, sign) for one, sign in living if _is_followed(recording, way, name, one, sign)]
         # a plain first step, or one with momentum, is a multiple of its gradient
         multiples = [(one, sign) for one, sign in living if _is_multiple(steps[name], one.values)]
         # where all entries have one sign at all points, this says nothing
@@ -107,14 +110,16 @@ def _at_points(recording: Recording, way: Backward) -> tuple[dict[str, FloatArra
     stage = Stage(recording, way, way.moments[0])
     shapes = {name: np.shape(value) for name, value in stage.parameters.items()}
     own = {(pair.slot.variable, pair.slot.path) for pair in way.pairs}
-    # what begins with zeros may be the memory of an optimizer, which its first step is to find as it begins
-    begun = [name for name, value in stage.parameters.items() if np.any(value)] or way.names
+    begun = _begun(recording, way)
 
     def read(variables: dict[str, Any], _: Any) -> dict[tuple[str, str], tuple[Leaf, FloatArray]]:
+        places = _places(stage, way, variables)
         return {
             (variable, leaf.name): (leaf, value)
             for variable, leaf in _all(variables, entries=() in shapes.values())
-            if (variable, leaf.path) not in own and (value := _numbers(leaf, shapes.values())) is not None
+            if (variable, leaf.path) not in own
+            and not any(_is_in(leaf.value, place) for place in places)
+            and (value := _numbers(leaf, shapes.values())) is not None
         }
 
     steps: dict[str, list[FloatArray]] = {name: [] for name in way.names}
@@ -141,6 +146,52 @@ def _at_points(recording: Recording, way: Backward) -> tuple[dict[str, FloatArra
             is_living = any(not np.array_equal(one, value) for one in values)
             seen.append(_Seen(leaf, key[0], np.concatenate(values), is_living))
     return {name: np.concatenate(several) for name, several in steps.items()}, seen
+
+
+def _begun(recording: Recording, way: Backward) -> list[str]:
+    """Return the parameters that are moved: all that do not begin with zeros.
+
+    What does may be the memory of an optimizer, which its first step is to find as it begins.
+    """
+    parameters = Stage(recording, way, way.moments[0]).parameters
+    return [name for name, value in parameters.items() if np.any(value)] or list(way.names)
+
+
+def _places(stage: Stage, way: Backward, variables: Mapping[str, Any]) -> list[np.ndarray]:
+    """Return the arrays that the parameters lie in at the end of a round."""
+    found = []
+    for pair in way.pairs:
+        try:
+            value = plain(stage.now(pair.slot, variables))
+        except (AttributeError, IndexError, KeyError, TypeError):
+            continue
+        if isinstance(value, np.ndarray):
+            found.append(value)
+    return found
+
+
+def _is_in(value: object, place: np.ndarray) -> bool:
+    """Whether a value is an array of a parameter, or a part of one, under another name."""
+    array = plain(value)
+    return isinstance(array, np.ndarray) and np.may_share_memory(array, place)
+
+
+def _is_followed(recording: Recording, way: Backward, name: str, seen: _Seen, sign: int) -> bool:
+    """Whether a step goes along a value, too, where a parameter that begins with zeros has been moved, and it alone.
+
+    From zeros, its first step is its new value, and so is every copy of it.
+    """
+    stage = Stage(recording, way, way.moments[0])
+    for number, size in enumerate(_SIZES[1:4]):
+        with moved(stage.parameters, [name], np.random.default_rng(number), size=size):
+            try:
+                step = np.asarray(stage.gradient()(stage.parameters)[name], dtype=float).reshape(-1)
+                value = stage.look(_reading(seen)).reshape(-1)
+            except Exception:  # noqa: BLE001 - code that is replayed from elsewhere may fail in any way
+                continue
+        if np.any(step) and _sign(value, step) != sign:
+            return False
+    return True
 
 
 def _all(variables: Mapping[str, Any], *, entries: bool) -> Iterator[tuple[str, Leaf]]:

@@ -74,3 +74,118 @@ def test_a_state_that_is_carried_on_is_no_gradient(tmp_path):
     found = verdicts(check_only(tmp_path, text))
     assert set(found.values()) == {"match"}
     assert {"these[0]", "those[0]", "these[1]"} >= set(found)
+
+
+TAPE = """
+import numpy as np
+rng = np.random.default_rng(0)
+
+
+class Cell:
+    def __init__(self, content, parents=()):
+        self.data = np.asarray(content, dtype=float)
+        self.grad = np.zeros_like(self.data)
+        self.parents, self.pull = parents, lambda: None
+
+    def __matmul__(self, other):
+        out = Cell(self.data @ other.data, (self, other))
+        def pull():
+            self.grad += out.grad @ other.data.T
+            other.grad += self.data.T @ out.grad
+        out.pull = pull
+        return out
+
+    def shift(self, other):
+        out = Cell(self.data + other.data, (self, other))
+        def pull():
+            self.grad += out.grad
+            other.grad += FACTOR * out.grad.sum(axis=0)
+        out.pull = pull
+        return out
+
+    def tanh(self):
+        out = Cell(np.tanh(self.data), (self,))
+        def pull():
+            self.grad += out.grad * (1 - out.data**2)
+        out.pull = pull
+        return out
+
+    def distance(self, aim):
+        out = Cell(np.mean((self.data - aim) ** 2), (self,))
+        def pull():
+            self.grad += out.grad * 2 * (self.data - aim) / aim.size
+        out.pull = pull
+        return out
+
+    def backward(self):
+        order = []
+        def visit(cell):
+            if all(cell is not other for other in order):
+                for parent in cell.parents:
+                    visit(parent)
+                order.append(cell)
+        visit(self)
+        self.grad = np.ones_like(self.data)
+        for cell in reversed(order):
+            cell.pull()
+
+
+class Affine:
+    def __init__(self, rows, columns):
+        self.weight, self.bias = Cell(rng.normal(size=(rows, columns))), Cell(np.zeros(columns))
+
+    def __call__(self, x):
+        return (x @ self.weight).shift(self.bias)
+
+
+class Net:
+    def __init__(self):
+        self.stages = [Affine(2, 4), Affine(4, 1)]
+
+    def __call__(self, x):
+        return self.stages[1](self.stages[0](x).tanh())
+
+    def parameters(self):
+        return [cell for stage in self.stages for cell in (stage.weight, stage.bias)]
+
+
+class Adam:
+    def __init__(self, cells, rate):
+        self.cells, self.rate, self.count = cells, rate, 0
+        self.first = [np.zeros_like(cell.data) for cell in cells]
+        self.second = [np.zeros_like(cell.data) for cell in cells]
+
+    def clear(self):
+        for cell in self.cells:
+            cell.grad.fill(0.0)
+
+    def step(self):
+        self.count += 1
+        for cell, one, two in zip(self.cells, self.first, self.second):
+            one *= 0.9
+            one += 0.1 * cell.grad
+            two *= 0.999
+            two += 0.001 * cell.grad**2
+            size = np.sqrt(two / (1 - 0.999**self.count)) + 1e-8
+            cell.data -= self.rate * one / (1 - 0.9**self.count) / size
+
+
+X, Y, shown = Cell(rng.normal(size=(12, 2))), rng.normal(size=(12, 1)), []
+net = Net()
+rule = Adam(net.parameters(), 0.05)
+for epoch in range(30):
+    loss = net(X).distance(Y)
+    rule.clear()
+    loss.backward()
+    rule.step()
+    SNAPSHOT
+    print(loss.data.item())
+"""
+
+
+@pytest.mark.parametrize("snapshot", ["pass", "shown = [cell.data.copy() for cell in rule.cells]"])
+@pytest.mark.parametrize(("factor", "verdict"), [("1", "match"), ("(1 - self.data[0, 0])", "mismatch")])
+def test_a_bias_that_begins_with_zeros_does_not_follow_itself(tmp_path, snapshot, factor, verdict):
+    """Its first step is its new value, under each name that it has, and in each copy."""
+    found = verdicts(check_only(tmp_path, TAPE.replace("SNAPSHOT", snapshot).replace("FACTOR", factor)))
+    assert sorted(found.values()) == sorted(["match", "match", verdict, verdict])
