@@ -6,6 +6,7 @@ import ast
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence, Set
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any, TypeAlias
 
@@ -631,13 +632,16 @@ def _living(
         try:
             stage = Stage(recording, backward, moment)
             first, second = (stage.gradient()(stage.parameters) for _ in range(2))
-            with moved(stage.parameters, backward.names, np.random.default_rng(0), size=1e-2):
-                elsewhere = stage.gradient()(stage.parameters)
+            if any(not same_values(first[name], second[name]) for name in backward.names):
+                return None
+            following = _following(stage, backward, first, 1e-2)
         except Exception:  # noqa: BLE001 - code that cannot be replayed from here may fail in any way
             return None
-        if any(not same_values(first[name], second[name]) for name in backward.names):
-            return None
-        living |= {name for name in backward.names if not np.array_equal(first[name], elsewhere[name])}
+        if not following and not living:
+            # a step of the sign of a gradient is another one only where that has changed its sign
+            with suppress(Exception):
+                following = _following(stage, backward, first, 1.0)
+        living |= following
         if living:
             living |= {p.slot.name for p in backward.pairs if _is_moved_unevenly(p, first[p.slot.name])}
             living |= stepped & set(backward.names)
@@ -647,6 +651,13 @@ def _living(
             living |= backward.driving - {p.slot.name for p in backward.pairs if p.update and p.update.counts}
     pairs = tuple(pair for pair in backward.pairs if pair.slot.name in living)
     return replace(backward, pairs=pairs) if pairs else None
+
+
+def _following(stage: Stage, backward: Backward, first: Mapping[str, Any], size: float) -> set[str]:
+    """Return whose gradients are other ones, where all parameters are moved by so much."""
+    with moved(stage.parameters, backward.names, np.random.default_rng(0), size=size):
+        elsewhere = stage.gradient()(stage.parameters)
+    return {name for name in backward.names if not np.array_equal(first[name], elsewhere[name])}
 
 
 def _is_fresh(pair: GradientMap, fresh: Set[str]) -> bool:
