@@ -13,11 +13,11 @@ from gradcheck.script.record.answers import begin_input
 from gradcheck.script.record.kernel import stand_in_for_kernel
 from gradcheck.script.record.run import OutOfTime, Recording, record
 from gradcheck.script.replay.outputs import Kind
-from gradcheck.script.replay.units import forwards, moved_bases, recorded, returning, units_of
+from gradcheck.script.replay.units import forwards, moved_base, moved_bases, moved_by, recorded, returning, units_of
 from gradcheck.script.request import RUNNING, Overrides, Request
 from gradcheck.script.source.file import SourceFile
-from gradcheck.script.source.names import base_name, fold
-from gradcheck.script.source.syntax import FunctionNode, own_statements, walk
+from gradcheck.script.source.names import base_name, fold, is_gradient_word
+from gradcheck.script.source.syntax import Function, FunctionNode, own_statements, walk
 from gradcheck.script.understand import optimized
 from gradcheck.script.understand.layers import Layers, layers_in
 from gradcheck.script.understand.losses import reached
@@ -122,12 +122,38 @@ def _alone(recording: Recording, layers: Layers, error: ScriptError) -> tuple[Su
     pairs = [pair for subject in layers.subjects for pair in subject.backward.pairs]
     moves = any(pair.output.kind is Kind.CHANGE or fold(base_name(pair.slot.name)) in moved for pair in pairs)
     often = max(recording.counts[subject.backward.function.name] for subject in layers.subjects) > _SOME_CALLS
-    if often and moves:
+    stepped = _stepped(recording, layers)
+    if often and (moves or stepped):
         reason = "no loss was found that its steps belong to, so that its layers were checked, each by itself"
         if error.slug == "ambiguous":
             reason = f"only its layers were checked, each by itself, as {error.message}"
+        if stepped:
+            reason += f"; not checked either: {', '.join(f'`{name}`' for name in stepped)}, which these move"
         first = replace(first, unchecked=(*first.unchecked, Unchecked("the training", (), reason)))
     return (first, *others)
+
+
+def _stepped(recording: Recording, layers: Layers) -> list[str]:
+    """Return what the classes of layers move by steps, as the script calls it: often by gradients that they keep.
+
+    Of a layer whose first input is all zeros, for instance, no more than the gradient of this input can be seen.
+    """
+    source = recording.source
+    backwards = [s.backward.function for s in layers.subjects if isinstance(s.backward.function, Function)]
+    owners = {function.owner for function in backwards if function.owner is not None}
+    own = [f for f in source.functions.values() if f.owner in owners and f.name in recording.counts]
+    known = {pair.slot.name for subject in layers.subjects for pair in subject.backward.pairs}
+    known |= {row.name for subject in layers.subjects for row in subject.unchecked}
+    bases = {fold(base_name(name)) for name in known}
+    return list(
+        dict.fromkeys(
+            f"{code.owner}.{update.target.removeprefix('self.')}"
+            for code in own
+            for update in moved_by(code)
+            if update.exact and update.steps and update.target.startswith("self.")
+            if not is_gradient_word(base_name(update.target)) and moved_base(update.target) not in bases
+        )
+    )
 
 
 def _with_layers(recording: Recording, found: tuple[Subject, ...], overrides: Overrides) -> tuple[Subject, ...]:

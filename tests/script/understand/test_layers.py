@@ -539,6 +539,55 @@ def test_a_step_whose_loss_is_not_clear_is_no_match(tmp_path):
     assert result.verdict == "inconclusive"
 
 
+MOMENTUM = """
+import numpy as np
+rng = np.random.default_rng(3)
+class Dense:
+    def __init__(self, rows, columns):
+        self.W, self.b = rng.normal(size=(rows, columns)), np.zeros(columns)
+        self.u, self.v = np.zeros((rows, columns)), np.zeros(columns)
+    def forward(self, x):
+        self.x = x
+        return x @ self.W + self.b
+    def backward(self, delta):
+        before = delta @ self.W.T{wrong}
+        self.u = 0.9 * self.u + self.x.T @ delta / len(delta)
+        self.v = 0.9 * self.v + delta.sum(axis=0) / len(delta)
+        {step}
+        return before
+class Ramp:
+    def forward(self, x):
+        self.seen = x
+        return np.maximum(x, 0)
+    def backward(self, delta):
+        return delta * (self.seen > 0)
+net = [Dense(2, 4), Ramp(), Dense(4, 1)]
+for epoch in range(30):
+    for x, t in zip(np.array([[0.0, 0], [0, 1], [1, 0], [1, 1]]), (0, 1, 1, 0)):
+        out = x[None]
+        for one in net:
+            out = one.forward(out)
+        g = np.sin(out - t * out**2)
+        for one in reversed(net):
+            g = one.backward(g)
+print(np.mean(np.abs(out - t)))
+print(net[0].b)
+"""
+
+
+@pytest.mark.parametrize(("wrong", "verdict"), [("", "match"), (" * 2", "mismatch")])
+def test_what_layers_move_is_named_where_only_their_inputs_can_be_checked(tmp_path, wrong, verdict):
+    step = "self.W -= 0.01 * self.u; self.b -= 0.01 * self.v"
+    result = check(tmp_path, MOMENTUM.format(wrong=wrong, step=step))
+    assert verdicts(result)["Dense.backward.x"] == verdict
+    (row,) = [row for row in result.unchecked if row.name == "the training"]
+    assert "`Dense.W`" in row.reason
+
+
+def test_of_layers_that_move_nothing_no_training_is_unchecked(tmp_path):
+    assert not check(tmp_path, MOMENTUM.format(wrong="", step="pass")).unchecked
+
+
 def test_a_step_whose_loss_is_clear_is_checked_as_a_whole(tmp_path):
     text = layer(SEVERAL, net="Dense(3, 4), Dense(4, 2)", g="(out - t) * 2 / out.size", more="0")
     result = check(tmp_path, text)
