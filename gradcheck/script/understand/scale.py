@@ -16,7 +16,7 @@ from gradcheck.script.replay.pairing import GradientMap
 from gradcheck.script.replay.stage import LossExpression
 from gradcheck.script.source.names import base_name, fold, is_maximised, is_undirected, loss_rank
 from gradcheck.script.source.syntax import Function, Loop, loaded_names, walk
-from gradcheck.script.understand.agreement import Agreement, agreement, common_constant, enough_values
+from gradcheck.script.understand.agreement import Agreement, agreement, common_constant, enough_values, own_ratio
 from gradcheck.script.understand.probing import Probe
 from gradcheck.script.understand.rates import (
     folded_rates,
@@ -137,9 +137,15 @@ def read_scale(backward: Backward, loss: LossExpression, probes: Sequence[Probe]
         common = _common_scale(backward, loss, constant, shown, seen)
         if common is not None:
             return common
-    # one mistake is likelier than two: what explains half of them, and people leave out by habit, is no other one
+    # one mistake is likelier than two: what explains half of them, and people leave out by habit, is no other one,
+    # where the rest is wrong in another way
     half = enough_values(backward, probes) and not explained and 2 * seen.count >= len(backward.names)
-    if half and math.copysign(1.0, constant) in _ways(backward, loss):
+    rest = set(backward.names) - seen.names - seen.silent
+    if (
+        half
+        and not any(own_ratio(name, probes) for name in rest)
+        and math.copysign(1.0, constant) in _ways(backward, loss)
+    ):
         habit = _natural(constant, shown, backward)
         if habit is not None:
             return habit

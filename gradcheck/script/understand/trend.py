@@ -1,4 +1,4 @@
-"""Whether a training gets anywhere: its loss, from its first recorded rounds to its last."""
+"""Whether a training gets anywhere: its loss, from its first recorded round to its last."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from gradcheck.script.record.run import Recording
+from gradcheck.script.record.run import Call, Recording
 from gradcheck.script.replay.backward import Backward
 from gradcheck.script.replay.stage import LossExpression, Stage
 from gradcheck.script.understand.losses import goes_on
 
-# rounds that the loss at the start is averaged over; fewer in all say nothing about where a training goes
+# fewer rounds say nothing about where a training goes
 _FIRST, _LEAST = 3, 10
 # what is left of the loss, above which a training has not got far
 _FAR = 0.5
@@ -36,28 +36,39 @@ class Course:
 
 
 def course_of(recording: Recording, backward: Backward, loss: LossExpression, *, upwards: bool) -> Course:
-    """Return where the training goes, as far as its recorded rounds show."""
-    sign = -1.0 if upwards else 1.0
-    numbers = np.array([moment.number for moment in backward.moments], dtype=float)
-    values = np.array([sign * _value(recording, backward, k, loss) for k in range(len(numbers))])
-    if len(numbers) < _FIRST or goes_on(backward, loss.text):
+    """Return where the training goes, as far as its recorded rounds show: by the loss over the data of all of them.
+
+    That of a single sample says little, as the next one has another.
+    """
+    moments = backward.moments
+    if len(moments) < _FIRST or goes_on(backward, loss.text):
         return Course()
-    start, end = float(np.mean(values[:_FIRST])), float(values[-1])
-    if not np.all(np.isfinite(values)) or end >= start:
-        return Course(diverges=True, creeps=bool(np.all(np.isfinite(values))))
-    if numbers[-1] < _LEAST:
-        return Course()
+    numbers = np.array([moment.number for moment in moments], dtype=float)
     middle = int(np.argmin(np.abs(numbers - numbers[-1] / 2)))
-    if start <= 0 or end <= _FAR * start or not 0 < middle < len(numbers) - 1:
+    sign = -1.0 if upwards else 1.0
+    start, half, end = (sign * _mean(recording, backward, number, loss) for number in (0, middle, len(moments) - 1))
+    if not np.isfinite(end) or end >= start:
+        return Course(diverges=True, creeps=bool(np.isfinite(end)))
+    if numbers[-1] < _LEAST or start <= 0 or end <= _FAR * start or not 0 < middle < len(moments) - 1:
         return Course()
-    first = (start - values[middle]) / (numbers[middle] - numbers[0])
-    second = (values[middle] - end) / (numbers[-1] - numbers[middle])
+    first = (start - half) / (numbers[middle] - numbers[0])
+    second = (half - end) / (numbers[-1] - numbers[middle])
     return Course(creeps=bool(second > _SAME_PACE * first))
 
 
-def _value(recording: Recording, backward: Backward, number: int, loss: LossExpression) -> float:
-    stage = Stage(recording, replace(backward, moments=(backward.moments[number],)), backward.moments[number])
-    try:
-        return float(np.asarray(stage.loss(loss)(stage.parameters), dtype=float).reshape(-1)[0])
-    except Exception:  # noqa: BLE001 - the user's functions may raise anything once a training has gone astray
-        return float("nan")
+def _mean(recording: Recording, backward: Backward, number: int, loss: LossExpression) -> float:
+    """Return the loss at the parameters of one moment, over the data of all."""
+    there = _stage(recording, backward, backward.moments[number])
+    parameters = {name: np.array(value) for name, value in there.parameters.items()}
+    found = []
+    for moment in backward.moments:
+        stage = _stage(recording, backward, moment)
+        try:
+            found.append(float(np.asarray(stage.loss(loss)(parameters), dtype=float).reshape(-1)[0]))
+        except Exception:  # noqa: BLE001 - the user's functions may raise anything once a training has gone astray
+            return float("nan")
+    return float(np.mean(found))
+
+
+def _stage(recording: Recording, backward: Backward, moment: Call) -> Stage:
+    return Stage(recording, replace(backward, moments=(moment,)), moment)
