@@ -75,7 +75,7 @@ class Call:
     result_identities : dict
         Those of the objects that it returned.
     entered, left : int
-        When it was entered and left, in the order of what was recorded.
+        When it was entered and left, in the order of what was recorded; a round is not seen to be left.
     """
 
     function: str
@@ -291,7 +291,9 @@ class Recorder:
     def record_round(self, loop: str, variables: dict[str, Any]) -> None:
         """Keep the same at the beginning of a loop's round; a round is complete at once."""
         with self._undisturbed():
-            self.calls.append(self._call(loop, variables))
+            call = self._call(loop, variables)
+            call.identities, call.entered = self._identities(variables), self._tick()
+            self.calls.append(call)
 
     def _call(self, function: str, arguments: dict[str, Any]) -> Call:
         if sys._getframe(2).f_code.co_flags & inspect.CO_NESTED:

@@ -22,6 +22,7 @@ from gradcheck.script.source.syntax import Function, flat_targets, loaded_names
 from gradcheck.script.understand.loss_choice import Rejected, dependences
 from gradcheck.script.understand.losses import loss_candidates
 from gradcheck.script.understand.observe import meant_to_move
+from gradcheck.script.understand.same_place import Places
 
 # what people call the memory of an optimizer
 _STATE = re.compile(
@@ -61,13 +62,14 @@ def left_out(
     known = [pair for backward, _ in chosen for pair in backward.pairs]
     # what is added up over a round is of that round alone
     losses = [loss for _, loss in chosen if not loss.over]
-    found = []
+    found, places = [], Places()
     for backward in moving:
         new = [
             pair
             for pair in backward.pairs
             if (pair.slot.name in backward.driving or _is_stepped(pair))
             and not _is_known(pair, known)
+            and not any(places.is_one(backward, pair.slot, b, p.slot) for b, _ in chosen for p in b.pairs)
             and not _is_state(pair.slot.name)
             and not _is_shifted(recording.source, backward, pair)
         ]
