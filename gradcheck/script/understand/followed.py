@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from gradcheck.numerics.arrays import FloatArray
-from gradcheck.script.record.leaves import Leaf, Step, follow, leaves
+from gradcheck.script.record.leaves import Leaf, Path, Step, follow, leaves
 from gradcheck.script.record.run import Call, Recording
 from gradcheck.script.record.wrapped import plain
 from gradcheck.script.replay.backward import Backward
@@ -35,12 +35,16 @@ _ELSEWHERE = 1.7
 
 @dataclass(frozen=True)
 class _Seen:
-    """One value at the end of a round, at all points in turn, and whether it is another one at each."""
+    """One value at the end of a round, at all points in turn, and whether it is another one at each.
+
+    `holder` is the identity of the object whose attribute it is.
+    """
 
     leaf: Leaf
     variable: str
     values: FloatArray
     is_living: bool
+    holder: int | None
 
 
 def following(recording: Recording, way: Backward) -> Backward | None:
@@ -57,7 +61,7 @@ def following(recording: Recording, way: Backward) -> Backward | None:
         None where there is no such value for any of them.
     """
     try:
-        steps, seen = _at_points(recording, way)
+        steps, holders, seen = _at_points(recording, way)
         begun = _begun(recording, way)
     except Exception:  # noqa: BLE001 - code that cannot be replayed from here may fail in any way
         return None
@@ -74,7 +78,9 @@ def following(recording: Recording, way: Backward) -> Backward | None:
         multiples = [(one, sign) for one, sign in living if _is_multiple(steps[name], one.values)]
         # where all entries have one sign at all points, this says nothing
         both = np.any(steps[name] > 0) and np.any(steps[name] < 0)
-        living = multiples or (living if both else [])
+        # an object that keeps a value keeps its gradient beside it
+        own = [(one, sign) for one, sign in living if one.holder is not None and one.holder == holders.get(name)]
+        living = own or multiples or (living if both else [])
         if living and all(_is_same(living[0][0], one) for one, _ in living):
             found[name] = living[0]
         else:
@@ -105,25 +111,31 @@ def _stands_beside(one: _Seen, other: _Seen) -> bool:
     return same and bool(one.leaf.path) and one.leaf.path != other.leaf.path
 
 
-def _at_points(recording: Recording, way: Backward) -> tuple[dict[str, FloatArray], list[_Seen]]:
-    """Return the first steps of the parameters, and what there was at their ends, at points around the first."""
+def _at_points(recording: Recording, way: Backward) -> tuple[dict[str, FloatArray], dict[str, int | None], list[_Seen]]:
+    """Return the first steps of the parameters, what these lie in, and what was there at the ends, at all points."""
     stage = Stage(recording, way, way.moments[0])
     shapes = {name: np.shape(value) for name, value in stage.parameters.items()}
     own = {(pair.slot.variable, pair.slot.path) for pair in way.pairs}
     begun = _begun(recording, way)
 
-    def read(variables: dict[str, Any], _: Any) -> dict[tuple[str, str], tuple[Leaf, FloatArray]]:
+    holders: dict[str, int | None] = {}
+
+    def read(variables: dict[str, Any], _: Any) -> dict[tuple[str, str], tuple[Leaf, FloatArray, int | None]]:
         places = _places(stage, way, variables)
+        for pair in way.pairs:
+            holders[pair.slot.name] = _holder(stage.root(pair.slot, variables), pair.slot.path)
+        known = {(holders[pair.slot.name], pair.slot.path[-1:]) for pair in way.pairs}
         return {
-            (variable, leaf.name): (leaf, value)
+            (variable, leaf.name): (leaf, value, holder)
             for variable, leaf in _all(variables, entries=() in shapes.values())
             if (variable, leaf.path) not in own
             and not any(_is_in(leaf.value, place) for place in places)
+            and ((holder := _holder(variables[variable], leaf.path)) is None or (holder, leaf.path[-1:]) not in known)
             and (value := _numbers(leaf, shapes.values())) is not None
         }
 
     steps: dict[str, list[FloatArray]] = {name: [] for name in way.names}
-    found: list[dict[tuple[str, str], tuple[Leaf, FloatArray]]] = []
+    found: list[dict[tuple[str, str], tuple[Leaf, FloatArray, int | None]]] = []
     for number, size in enumerate(_SIZES):
         with moved(stage.parameters, begun, np.random.default_rng(number), size=size):
             try:
@@ -140,12 +152,17 @@ def _at_points(recording: Recording, way: Backward) -> tuple[dict[str, FloatArra
             for name, step in here.items():
                 steps[name].append(step)
     seen = []
-    for key, (leaf, value) in found[0].items():
+    for key, (leaf, value, holder) in found[0].items():
         values = [other[key][1] for other in found if key in other]
         if len(values) == len(found) and all(one.size == value.size for one in values):
             is_living = any(not np.array_equal(one, value) for one in values)
-            seen.append(_Seen(leaf, key[0], np.concatenate(values), is_living))
-    return {name: np.concatenate(several) for name, several in steps.items()}, seen
+            seen.append(_Seen(leaf, key[0], np.concatenate(values), is_living, holder))
+    return {name: np.concatenate(several) for name, several in steps.items()}, holders, seen
+
+
+def _holder(root: object, path: Path) -> int | None:
+    """Return the identity of the object whose attribute something is; None for what lies in no object."""
+    return id(follow(root, path[:-1])) if path and path[-1].attribute else None
 
 
 def _begun(recording: Recording, way: Backward) -> list[str]:

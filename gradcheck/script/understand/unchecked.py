@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from gradcheck.script.record.leaves import follow, leaves
-from gradcheck.script.record.run import Recording
+from gradcheck.script.record.run import Call, Recording
 from gradcheck.script.replay.backward import Backward
 from gradcheck.script.replay.outputs import Kind
 from gradcheck.script.replay.pairing import GradientMap, Slot, slots
@@ -68,7 +68,7 @@ def left_out(
             pair
             for pair in backward.pairs
             if (pair.slot.name in backward.driving or _is_stepped(pair))
-            and not _is_known(pair, known)
+            and not _is_known(backward.moments[0], pair, known)
             and not any(places.is_one(backward, pair.slot, b, p.slot) for b, _ in chosen for p in b.pairs)
             and not _is_state(pair.slot.name)
             and not _is_shifted(recording.source, backward, pair)
@@ -85,14 +85,14 @@ def left_out(
             for names, loss in dependences(recording, code, tried, Rejected()):
                 by |= {name: loss.shown for name in names if name not in by}
         for pair in new:
-            if pair.slot.name in by and not _is_known(pair, known):
+            if pair.slot.name in by and not _is_known(backward.moments[0], pair, known):
                 known.append(pair)
                 shown = by[pair.slot.name]
                 reason = f"the script moves it, and `{shown}` depends on it, but no gradient of it was recognised"
                 found.append(Unchecked(pair.slot.name, pair.slot.leaf.shape, reason))
         # what drives something, and no loss depends on, is a step size or the memory of an optimizer
         for pair in new:
-            if pair.slot.name not in backward.driving and not _is_known(pair, known):
+            if pair.slot.name not in backward.driving and not _is_known(backward.moments[0], pair, known):
                 known.append(pair)
                 reason = "the script moves it by a step, but no loss that was found depends on it"
                 found.append(Unchecked(pair.slot.name, pair.slot.leaf.shape, reason))
@@ -177,8 +177,11 @@ def _is_state(name: str) -> bool:
     return any(_STATE.search(part) for part in (base_name(name), re.split(r"[.\[]", name)[0]))
 
 
-def _is_known(pair: GradientMap, known: Sequence[GradientMap]) -> bool:
-    """Whether a place is one of those that are known, perhaps under another name: by its value, or else by its name."""
+def _is_known(moment: Call, pair: GradientMap, known: Sequence[GradientMap]) -> bool:
+    """Whether a place is one of those that are known, perhaps under another name.
+
+    That shows by its value, by the object that it is an attribute of, or else by its name.
+    """
     name = fold(base_name(pair.slot.name))
     for other in known:
         if pair.slot.name == other.slot.name:
@@ -186,9 +189,24 @@ def _is_known(pair: GradientMap, known: Sequence[GradientMap]) -> bool:
         if tells(pair.slot):
             if is_same(pair.slot, other.slot):
                 return True
+            continue
+        here, there = (_holder(moment, one.slot) for one in (pair, other))
+        if here is not None and there is not None:
+            if here is there and pair.slot.path[-1:] == other.slot.path[-1:]:
+                return True
         elif fold(base_name(other.slot.name)) == name:
             return True
     return False
+
+
+def _holder(moment: Call, slot: Slot) -> object:
+    """Return the object that a number is an attribute of at a moment; None where there is none."""
+    if not slot.path or not slot.path[-1].attribute:
+        return None
+    try:
+        return follow(slot.root(moment)[slot.variable], slot.path[:-1])
+    except (AttributeError, IndexError, KeyError, TypeError):
+        return None
 
 
 def other_parameters(backward: Backward, chosen: Sequence[GradientMap], moved: Set[str]) -> list[GradientMap]:

@@ -314,6 +314,93 @@ def test_a_gradient_that_is_only_shown_is_checked_beside_data_that_are_centred(p
     assert verdicts(check(tmp_path, SHOWN.replace("PENALTY", penalty))) == {"theta": verdict}
 
 
+NUMBERS = """
+import math
+import random
+random.seed(5)
+class Number:
+    def __init__(self, data, parts=()):
+        self.data, self.grad = data, 0.0
+        self.parts, self.spread = set(parts), lambda: None
+    def __add__(self, other):
+        out = Number(self.data + other.data, (self, other))
+        def spread():
+            self.grad += out.grad
+            other.grad += out.grad
+        out.spread = spread
+        return out
+    def __mul__(self, other):
+        out = Number(self.data * other.data, (self, other))
+        def spread():
+            self.grad += other.data * out.grad
+            other.grad += self.data * out.grad
+        out.spread = spread
+        return out
+    def tanh(self):
+        t = math.tanh(self.data)
+        out = Number(t, (self,))
+        def spread():
+            self.grad += SLOPE * out.grad
+        out.spread = spread
+        return out
+    def backward(self):
+        order, seen = [], set()
+        def visit(node):
+            if node not in seen:
+                seen.add(node)
+                for part in node.parts:
+                    visit(part)
+                order.append(node)
+        visit(self)
+        self.grad = 1.0
+        for node in reversed(order):
+            node.spread()
+class Unit:
+    def __init__(self, inputs):
+        self.w = [Number(random.uniform(-1, 1)) for _ in range(inputs)]
+        self.b = Number(0.0)
+    def __call__(self, x):
+        total = self.b
+        for w, value in zip(self.w, x):
+            total = total + w * value
+        return total.tanh()
+units, last = [Unit(2) for _ in range(3)], Unit(3)
+class Rule:
+    def __init__(self, params):
+        self.params, self.rate = params, 0.05
+        self.first, self.second = {id(p): 0.0 for p in params}, {id(p): 0.0 for p in params}
+    def step(self):
+        for p in self.params:
+            self.first[id(p)] = 0.9 * self.first[id(p)] + 0.1 * p.grad
+            self.second[id(p)] = 0.99 * self.second[id(p)] + 0.01 * p.grad ** 2
+            p.data -= self.rate * self.first[id(p)] / (math.sqrt(self.second[id(p)]) + 1e-8)
+    def clear(self):
+        for p in self.params:
+            p.grad = 0.0
+rule = Rule([p for unit in [*units, last] for p in (*unit.w, unit.b)])
+table = [((0.0, 0.0), 0.0), ((0.0, 1.0), 1.0), ((1.0, 0.0), 1.0), ((1.0, 1.0), 0.0)]
+for turn in range(30):
+    total = Number(0.0)
+    for x, y in table:
+        off = last([unit([Number(v) for v in x]) for unit in units]) + Number(-y)
+        loss = off * off
+        total = total + loss
+    rule.clear()
+    total.backward()
+    rule.step()
+    if turn % 10 == 0:
+        print(turn, total.data)
+"""
+
+
+@pytest.mark.parametrize(("slope", "verdict"), [("(1 - t ** 2)", "match"), ("(1 - t)", "mismatch")])
+def test_a_tape_of_numbers_in_sets_and_a_memory_by_identity_are_read(slope, verdict, tmp_path):
+    """Its sums come in another order in each replay; what a step seems to follow by chance is left out, and told."""
+    result = check(tmp_path, NUMBERS.replace("SLOPE", slope))
+    assert set(verdicts(result).values()) == {verdict}
+    assert len(verdicts(result)) + len(result.unchecked) == 13 > len(result.unchecked) + 9
+
+
 PENALISED = """
 import numpy as np
 rng = np.random.default_rng(0)
