@@ -32,8 +32,9 @@ from gradcheck.script.understand.agreement import (
     likeness,
 )
 from gradcheck.script.understand.decay import with_and_without_decay
+from gradcheck.script.understand.depending import may_depend
 from gradcheck.script.understand.in_turn import follows_in_turn
-from gradcheck.script.understand.losses import is_per_sample, may_depend
+from gradcheck.script.understand.losses import is_per_sample
 from gradcheck.script.understand.own_steps import with_own_steps
 from gradcheck.script.understand.probing import Probe, Prober
 from gradcheck.script.understand.rates import of_one_step_size, powers

@@ -22,7 +22,6 @@ from gradcheck.script.replay.stage import LossExpression
 from gradcheck.script.source.file import SourceFile
 from gradcheck.script.source.names import is_step_size, loss_rank
 from gradcheck.script.source.syntax import (
-    ASSIGNMENTS,
     Code,
     Function,
     Loop,
@@ -660,42 +659,6 @@ def _moves(source: SourceFile, expression: ast.expr) -> bool:
     names = {f.name for f in first} | {name for f in first for name in reached(source, f)}
     everything = (s for name in names for s in source.functions[name].statements)
     return any(isinstance(s, ast.AugAssign) and "." in ast.unparse(s.target) for s in everything)
-
-
-def may_depend(source: SourceFile, backward: Backward, loss: LossExpression) -> bool:
-    """Whether an expression, or a function that it calls, mentions anything that may depend on the parameters.
-
-    What prepares the data may take long, and is not run again to see it.
-    """
-    nodes = list(ast.walk(ast.parse(loss.text)))
-    if not any(isinstance(node, ast.Call) for node in nodes) or any(
-        isinstance(node, ast.Attribute | ast.Subscript) for node in nodes
-    ):
-        return True
-    mentioned = set(_names(loss.text))
-    called = [f for f in source.functions.values() if f.short_name in mentioned]
-    everything = [*called, *(source.functions[name] for f in called for name in reached(source, f))]
-    for function in everything:
-        inside = walk(function.node)
-        own = {node.id for node in inside if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
-        own -= {name for node in inside if isinstance(node, ast.Global | ast.Nonlocal) for name in node.names}
-        mentioned |= {name.split(".")[0] for name in function.names} - own - set(function.arguments)
-    constant = {*source.imported, *(f.short_name for f in source.functions.values())}
-    constant -= {*backward.example.local_variables, *(pair.slot.variable for pair in backward.pairs)}
-    # functions may be called through variables, and methods through objects
-    return bool(mentioned - constant - set(dir(builtins)) - _unmoved(backward))
-
-
-def _unmoved(backward: Backward) -> set[str]:
-    """Return the variables of the module that hold plain numbers or words, and that no step moves."""
-    parameters = {pair.slot.variable for pair in (*backward.pairs, *backward.beside)}
-    moving = {n for code in (backward.function, backward.region) for s in code.statements for n in _assigned_in(s)}
-    variables = backward.example.variables
-    return {n for n, v in variables.items() if n not in parameters | moving and isinstance(v, bool | int | float | str)}
-
-
-def _assigned_in(statement: ast.stmt) -> set[str]:
-    return assigned_names(statement) if isinstance(statement, ASSIGNMENTS) else set()
 
 
 @cache
