@@ -73,6 +73,9 @@ class LossExpression:
 
 # the first replays, and now and then a later one, are looked at for what they change
 _LEARNING, _LEARNING_AGAIN = 4, 64
+# of a round's statements, behind how many it is looked whether a parameter is changed; then behind each second of as
+# many, behind each third, and so on
+_LOOKS = 256
 # what evaluating a loss may take at most, in calls and rounds: of those in a step, and at any rate
 _STEPS, _ANY = 100, 20_000
 # how long a guessed call may sleep, and what it uses of the processor even then
@@ -493,24 +496,54 @@ class Stage:
         if key in self._stops:
             self._first_change = self._stops[key][0]
             return
+        before, found = self._look_for_change(after=0)
+        while found is not None and found - before > 1:
+            # what lies between two looks is looked at more closely
+            before, found = self._look_for_change(after=before)
+        # what the key names by its identity is kept alive with it
+        self._stops[key] = self._first_change, (self._moment, self._region, self._watched)
+
+    def _look_for_change(self, after: int) -> tuple[int, int | None]:
+        """Look for a statement that changes a parameter, after some of them, and note it.
+
+        It is looked behind each of the next ones, and behind fewer and fewer of those that follow: a look costs more
+        than most statements, and a round may have a hundred thousand of them.
+
+        Returns
+        -------
+        int, int or None
+            How many statements were run when nothing had changed yet, and when something had.
+        """
         counts: dict[int, int] = {}
         last: Stop | None = None
+        run, clean = 0, after
+        changed: int | None = None
+
+        def look() -> None:
+            nonlocal clean, changed
+            if changed is not None or last is None or run <= after:
+                return
+            if self._has_moved(self._variables()):
+                self._first_change, changed = last, run
+            else:
+                clean = run
 
         def at(line: int) -> None:
-            nonlocal last
-            if self._first_change is None and last is not None and self._has_moved(self._variables()):
-                self._first_change = last
+            nonlocal last, run
+            if (run - after) % max((run - after) // _LOOKS, 1) == 0:
+                look()
+            run += 1
             counts[line] = counts.get(line, 0) + 1
             last = Stop(line, counts[line])
 
         def end(variables: dict[str, Any], _: Any) -> None:
-            if self._first_change is None and self._has_moved(variables):
-                self._first_change = last
+            nonlocal changed
+            if changed is None and last is not None and self._has_moved(variables):
+                self._first_change, changed = last, run
 
         self._recorder.at = at
         self._play(self.parameters, end, until=self._end if self._is_repeated else None)
-        # what the key names by its identity is kept alive with it
-        self._stops[key] = self._first_change, (self._moment, self._region, self._watched)
+        return clean, changed
 
     def _has_moved(self, variables: dict[str, Any]) -> bool:
         places = [(pair, self._before[pair.slot.name]) for pair in self._pairs]

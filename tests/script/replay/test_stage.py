@@ -328,3 +328,38 @@ def test_a_loss_is_applied_to_the_sides_of_the_residual(tmp_path):
     result = check(tmp_path, script)
     assert result.verdict == "match"
     assert result.entry_points.loss == "cost(p, y)"
+
+
+LONG_ROUND = (
+    HEAD
+    + """
+w, seen = np.ones(3), [0.0] * 4000
+for i in range(3):
+    error = X @ w - Y
+    loss = np.mean(error ** 2)
+    for k in range(4000):
+        seen[k] = 0.5 * k
+        if k == {when}:
+            w -= 0.1 * 2 * X.T @ error / 12
+"""
+)
+
+
+@pytest.mark.parametrize("when", [5, 700, 3990])
+def test_the_first_change_in_a_long_round_is_found_with_few_looks(understood, when):
+    """It is the very statement, wherever it stands; a look behind each of thousands would take most of the time."""
+    where, looks = understood(
+        LONG_ROUND.format(when=when),
+        """
+looks = []
+real = Stage._has_moved
+Stage._has_moved = lambda self, variables: looks.append(1) or real(self, variables)
+recording.stops.clear()
+s = stage()
+s._find_first_change()
+first = s._first_change
+answer([[source.lines[first.line - 1].strip()[:4], first.count], len(looks)])
+""",
+    )
+    assert where == ["w -=", 1]
+    assert looks < 2500
