@@ -249,9 +249,15 @@ class Stage:
             values: list[Any] = [None] * len(codes)
             most = max(_ANY, _STEPS * (recorder.entries - self._began))
             for number in order:
+                waits = WaitingError, expressions[number].text
                 try:
+                    if waits in self._stops:  # seconds, each time
+                        raise WaitingError
                     with self._patience(most), _not_waiting() if calls[number] else nullcontext():
                         values[number] = eval(codes[number], dict(roots))
+                except WaitingError as error:
+                    self._stops[waits] = True
+                    values[number] = error
                 except Exception as error:  # noqa: BLE001 - a guessed call may fail in any way
                     values[number] = error
                 if state is not None and number in looked_at and state != RandomState.capture():
@@ -587,6 +593,9 @@ class Stage:
 class WaitingError(Exception):
     """A guessed call waits for something, a lock that its surroundings hold for instance."""
 
+    def __init__(self) -> None:
+        super().__init__("it waits for something")
+
 
 @contextmanager
 def _not_waiting() -> Iterator[None]:
@@ -600,7 +609,7 @@ def _not_waiting() -> Iterator[None]:
         nonlocal used
         now = time.process_time()
         if now - used < _ASLEEP_SECONDS:
-            raise WaitingError("it waits for something")
+            raise WaitingError
         used = now
 
     before = signal.signal(signal.SIGALRM, tick)

@@ -363,3 +363,46 @@ answer([[source.lines[first.line - 1].strip()[:4], first.count], len(looks)])
     )
     assert where == ["w -=", 1]
     assert looks < 2500
+
+
+WAITS = (
+    HEAD
+    + """
+import threading
+asked = []
+def fetch(x):
+    asked.append(1)
+    threading.Event().wait()
+def backward(w):
+    return 2 * X.T @ (X @ w - Y) / len(Y)
+def loss(w):
+    return np.mean((X @ w - Y) ** 2)
+w = np.ones(3)
+for i in range(4):
+    w -= 0.1 * backward(w)
+"""
+)
+
+
+def test_a_guessed_call_that_waits_is_tried_once(understood):
+    """Its time is over by the clock, not by what it computes: it would take all that there is."""
+    said, values = understood(
+        WAITS,
+        """
+import threading
+from dataclasses import replace
+import gradcheck.script.replay.stage as module
+module._WAIT_SECONDS = 0.2
+waits, asked = [], recording.module.asked
+real = threading.Event.wait
+threading.Event.wait = lambda *arguments: waits.append(1) or real(*arguments)
+guessed = [replace(subject.loss, text="fetch(w)"), subject.loss]
+found = []
+for number in (0, 0, 1):
+    s = stage(number)
+    found.append(s.losses(guessed)(s.parameters))
+answer([[len(waits), sorted({str(one) for one, _ in found})], [float(value) for _, value in found]])
+""",
+    )
+    assert said == [1, ["it waits for something"]]
+    assert values[0] == values[1] > values[2]
