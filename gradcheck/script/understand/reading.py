@@ -50,15 +50,17 @@ def understood(recording: Recording, request: Request) -> tuple[Subject, ...]:
     if recording.problem is not None and recording.problem.slug == "bad-setting":
         raise recording.problem  # what was asked for was not done
     request.tell("looking for its loss and gradients")
-    recording.recorder.deadline = time.monotonic() + request.left - _SHARE_OF_CHECK * request.seconds
+    most = max(request.left - _SHARE_OF_CHECK * request.seconds, 0.0)
+    recording.recorder.deadline = time.monotonic() + most
     try:
         found = _understood(recording, request.overrides)
         notes = () if request.overrides.backward else tuple(_not_come_to(recording))
         return (replace(found[0], left_out=(*found[0].left_out, *notes)), *found[1:])
     except OutOfTime:
         raise ScriptError(
-            "the time ran out while gradcheck was looking for the loss and the gradients of this script; allow more "
-            f"than {request.seconds:g} s with --timeout SECONDS, or name them: --loss NAME --backward NAME",
+            "the time ran out while gradcheck was looking for the loss and the gradients of this script, which had "
+            f"{most:.3g} of the {request.seconds:g} s; allow more with --timeout SECONDS, or name them: --loss NAME "
+            "--backward NAME",
             slug="timeout",
         ) from None
     finally:

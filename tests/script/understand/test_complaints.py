@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import json
+import time
+from types import SimpleNamespace
 
 import pytest
 
 from gradcheck.api import examine_script
 from gradcheck.errors import ScriptError
+from gradcheck.script.record.run import OutOfTime
+from gradcheck.script.request import Request
+from gradcheck.script.understand import reading
 from gradcheck.settings import Options
 from script_runs import check, command, verdicts, write_program
 
@@ -139,3 +144,17 @@ def test_a_function_of_a_module_is_called_in_its_own_file(tmp_path, module, fact
     done = command("run", module, "--call", "gradient(0.5)", "--format", "json", "--no-fix", cwd=tmp_path)
     (script,) = json.loads(done.stdout)["scripts"]
     assert script["verdict"] == verdict
+
+
+def test_how_long_was_looked_for_a_loss_is_told(monkeypatch):
+    """It is less than the limit: the script was run before, and something is kept for the check."""
+
+    def search(*_):
+        raise OutOfTime
+
+    monkeypatch.setattr(reading, "_understood", search)
+    recording = SimpleNamespace(problem=None, recorder=SimpleNamespace(deadline=0.0))
+    # a clock that stands still, as a busy machine has one that does not
+    monkeypatch.setattr(time, "monotonic", lambda: 100.0)
+    with pytest.raises(ScriptError, match=r"which had 38\.5 of the 60 s; allow more with --timeout SECONDS"):
+        reading.understood(recording, Request("script.py", seconds=60.0, deadline=150.5))
