@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Sequence, Set
+from functools import cache
 from typing import Any, TypeVar, cast
 
 from gradcheck.script.source.file import SourceFile
@@ -93,7 +94,12 @@ def can_be_replayed(function: Function) -> bool:
 
     Generators and coroutines cannot, nor functions with decorators that may compile or replace them.
     """
-    return _is_plain(function) and not any(isinstance(n, ast.Yield | ast.YieldFrom) for n in _walk_own(function.node))
+    return _is_plain(function) and not _yields(function.node)
+
+
+@cache
+def _yields(function: FunctionNode) -> bool:
+    return any(isinstance(node, ast.Yield | ast.YieldFrom) for node in _walk_own(function))
 
 
 def has_rounds(loop: Loop) -> bool:

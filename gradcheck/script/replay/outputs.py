@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import ast
 import enum
-from collections.abc import Iterator
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from gradcheck.script.record.leaves import Leaf, leaves
 from gradcheck.script.record.run import Call
@@ -67,11 +68,19 @@ def outputs(source: SourceFile, function: Function, call: Call) -> list[Output]:
     return found
 
 
-def _call_targets(source: SourceFile, function: Function) -> Iterator[ast.expr]:
-    for node in walk(source.tree):
+def _call_targets(source: SourceFile, function: Function) -> Sequence[ast.expr]:
+    return _targets_of_calls(source.tree).get(function.short_name, ())
+
+
+@cache
+def _targets_of_calls(tree: ast.AST) -> dict[str, list[ast.expr]]:
+    """Return what the results of calls are assigned to, by the name of what is called."""
+    found: dict[str, list[ast.expr]] = {}
+    for node in walk(tree):
         match node:
-            case ast.Assign([target, *_], ast.Call() as call) if called_name(call) == function.short_name:
-                yield target
+            case ast.Assign([target, *_], ast.Call() as call):
+                found.setdefault(called_name(call), []).append(target)
+    return found
 
 
 def possible_labels(source: SourceFile, function: Function) -> set[str]:

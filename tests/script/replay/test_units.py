@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+
 import pytest
 
+from gradcheck.script.record import instrument
 from gradcheck.script.replay.units import recorded, returning, units_of
 from gradcheck.script.source.file import SourceFile
 from script_runs import write
@@ -68,3 +71,21 @@ def test_inner_functions_have_the_names_that_python_gives_them(read):
 )
 def test_functions_that_are_handed_on_as_derivatives_or_named_after_one(read, text, expected):
     assert returning(read(text), None) == expected
+
+
+def test_each_function_is_looked_through_once(read, monkeypatch):
+    """Many may call many: what is true of the text of one is not found out again for each way through them."""
+    looked_at = []
+    real = instrument._walk_own
+
+    def counted(node):
+        looked_at.append(node)
+        return real(node)
+
+    monkeypatch.setattr(instrument, "_walk_own", counted)
+    text = "".join(f"def f{k}(w):\n    w -= 0.1 * f{k - 1}(w)\n    return f{k // 2}(w)\n" for k in range(1, 12))
+    source = read(f"def f0(w):\n    return w\n{text}")
+    found = recorded(source, units_of(source, None))
+    assert "f11" in found
+    functions = [node for node in looked_at if isinstance(node, ast.FunctionDef)]
+    assert len(functions) == len({id(node) for node in functions}) == 12
