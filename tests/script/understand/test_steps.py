@@ -349,3 +349,25 @@ def test_what_else_a_step_is_multiplied_by_is_no_step_size(tmp_path, step):
     text = APART.replace("STEP", step).replace("MEAN", "delta.sum()").replace("def train", "rows = 30\ndef train")
     found = verdicts(check_only(tmp_path, text.replace("print(", "print(rows, ")))
     assert sorted(found.values()) == ["match", "mismatch"]
+
+
+SINGLE = """
+import numpy as np
+rng = np.random.default_rng(0)
+X, Y = rng.normal(size=(20, 3)).astype(np.float32), rng.normal(size=20).astype(np.float32)
+w, b = rng.normal(size=3).astype(np.float32), np.zeros(1, np.float32)
+def train(rate):
+    off = X @ w + b - Y
+    w[:] -= rate * 2 * X.T @ off / len(Y)
+    b[:] -= rate * FACTOR * off.mean()
+    return np.mean(off ** 2)
+for i in range(50):
+    loss = train(np.float32(0.001))
+print(loss)
+"""
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [("2", "match"), ("2.02", "mismatch")])
+def test_small_steps_in_single_precision_are_judged_without_their_rounding(tmp_path, factor, verdict):
+    result = check_only(tmp_path, SINGLE.replace("FACTOR", factor))
+    assert verdicts(result) == {"w": "match", "b": verdict}
