@@ -23,27 +23,25 @@ def rounded(stage: Stage, subject: Subject) -> float:
     return max(off, default=0.0) / abs(subject.scale.value)
 
 
-def less_rounded(stage: Stage, subject: Subject, own: Mapping[str, Any], gradient: Mapping[str, Any]) -> dict[str, Any]:
+def less_rounded(stage: Stage, subject: Subject, gradient: Mapping[str, Any]) -> dict[str, Any]:
     """Return a gradient with changes in double precision, where those in single precision are the same but rounded.
 
     Parameters
     ----------
     stage : Stage
         One that computes in double precision.
-    own : mapping of str to array
-        What the script has for its gradients in single precision.
     gradient : mapping of str to array
-        The same, divided by their scale.
+        What was seen in single precision.
     """
-    found = dict(gradient)
+    found, scale = dict(gradient), subject.scale.value
     changed = _changed(subject)
     better = stage.gradient()(stage.parameters) if changed else {}
     for pair in changed:
         name = pair.slot.name
-        one, other = (np.asarray(values[name], dtype=float) for values in (own, better))
-        off = _lost(pair, stage.parameters[name], np.float32) + _NARROW * np.abs(other)
+        one, other = np.asarray(gradient[name], dtype=float), np.asarray(better[name], dtype=float) / scale + 0.0
+        off = _lost(pair, stage.parameters[name], np.float32) / abs(scale) + _NARROW * np.abs(other)
         if one.shape == other.shape and np.all(np.abs(one - other) <= off):
-            found[name] = other / subject.scale.value + 0.0
+            found[name] = other
     return found
 
 

@@ -96,8 +96,7 @@ def never_moved(
 
 
 def _is_as_it_was(way: Backward, pair: GradientMap) -> bool:
-    first, *_, last = (way.moments[0], *way.moments)
-    before, now = slot_value(first, pair.slot), slot_value(last, pair.slot)
+    before, now = (slot_value(way.moments[number], pair.slot) for number in (0, -1))
     return len(way.moments) > 1 and np.array_equal(before, now)
 
 

@@ -6,7 +6,7 @@ the entry of the gradient, or against it; what is carried on from step to step i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -61,8 +61,8 @@ def following(recording: Recording, way: Backward) -> Backward | None:
         None where there is no such value for any of them.
     """
     try:
-        steps, holders, seen = _at_points(recording, way)
         begun = _begun(recording, way)
+        steps, holders, seen = _at_points(recording, way, begun)
     except Exception:  # noqa: BLE001 - code that cannot be replayed from here may fail in any way
         return None
     found: dict[str, tuple[_Seen, int]] = {}
@@ -111,13 +111,13 @@ def _stands_beside(one: _Seen, other: _Seen) -> bool:
     return same and bool(one.leaf.path) and one.leaf.path != other.leaf.path
 
 
-def _at_points(recording: Recording, way: Backward) -> tuple[dict[str, FloatArray], dict[str, int | None], list[_Seen]]:
+def _at_points(
+    recording: Recording, way: Backward, begun: Sequence[str]
+) -> tuple[dict[str, FloatArray], dict[str, int | None], list[_Seen]]:
     """Return the first steps of the parameters, what these lie in, and what was there at the ends, at all points."""
     stage = Stage(recording, way, way.moments[0])
     shapes = {name: np.shape(value) for name, value in stage.parameters.items()}
     own = {(pair.slot.variable, pair.slot.path) for pair in way.pairs}
-    begun = _begun(recording, way)
-
     holders: dict[str, int | None] = {}
 
     def read(variables: dict[str, Any], _: Any) -> dict[tuple[str, str], tuple[Leaf, FloatArray, int | None]]:

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
+from gradcheck.numerics.arrays import FloatArray
 from gradcheck.script.record.run import Call, Recording
 from gradcheck.script.replay.backward import Backward
 from gradcheck.script.replay.stage import LossExpression, Stage
@@ -46,7 +49,7 @@ def course_of(recording: Recording, backward: Backward, loss: LossExpression, *,
     numbers = np.array([moment.number for moment in moments], dtype=float)
     middle = int(np.argmin(np.abs(numbers - numbers[-1] / 2)))
     sign = -1.0 if upwards else 1.0
-    start, half, end = (sign * _mean(recording, backward, number, loss) for number in (0, middle, len(moments) - 1))
+    start, half, end = sign * _means(recording, backward, (0, middle, len(moments) - 1), loss)
     if not np.isfinite(end) or end >= start:
         return Course(diverges=True, creeps=bool(np.isfinite(end)))
     if numbers[-1] < _LEAST or start <= 0 or end <= _FAR * start or not 0 < middle < len(moments) - 1:
@@ -56,18 +59,22 @@ def course_of(recording: Recording, backward: Backward, loss: LossExpression, *,
     return Course(creeps=bool(second > _SAME_PACE * first))
 
 
-def _mean(recording: Recording, backward: Backward, number: int, loss: LossExpression) -> float:
-    """Return the loss at the parameters of one moment, over the data of all."""
-    there = _stage(recording, backward, backward.moments[number])
-    parameters = {name: np.array(value) for name, value in there.parameters.items()}
+def _means(recording: Recording, backward: Backward, numbers: Sequence[int], loss: LossExpression) -> FloatArray:
+    """Return the loss at the parameters of some moments, over the data of all."""
+    stages = (_stage(recording, backward, backward.moments[number]) for number in numbers)
+    places = [{name: np.array(value) for name, value in stage.parameters.items()} for stage in stages]
     found = []
     for moment in backward.moments:
         stage = _stage(recording, backward, moment)
-        try:
-            found.append(float(np.asarray(stage.loss(loss)(parameters), dtype=float).reshape(-1)[0]))
-        except Exception:  # noqa: BLE001 - the user's functions may raise anything once a training has gone astray
-            return float("nan")
-    return float(np.mean(found))
+        found.append([_value(stage, loss, parameters) for parameters in places])
+    return np.asarray(np.mean(found, axis=0))
+
+
+def _value(stage: Stage, loss: LossExpression, parameters: Mapping[str, Any]) -> float:
+    try:
+        return float(np.asarray(stage.loss(loss)(parameters), dtype=float).reshape(-1)[0])
+    except Exception:  # noqa: BLE001 - the user's functions may raise anything once a training has gone astray
+        return float("nan")
 
 
 def _stage(recording: Recording, backward: Backward, moment: Call) -> Stage:
