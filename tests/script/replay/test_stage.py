@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from script_runs import check, snippet, write
+from script_runs import check, check_only, snippet, write
 
 pytestmark = pytest.mark.usefixtures("forked")
 
@@ -239,7 +239,7 @@ def test_where_a_replay_starts(tmp_path, script, place):
 def test_a_factor_between_activations_and_their_use_is_found_by_replaying_the_loop(tmp_path):
     """What backward is handed follows the parameters, so a mistake in it shows at perturbed points too."""
     script = HEAD + LOSSES["p - Y"] + REGIONS["a-loop-at-module-level"][0].replace("2 * X.T", "2.001 * X.T")
-    assert check(tmp_path, script).verdict == "mismatch"
+    assert check_only(tmp_path, script).verdict == "mismatch"
 
 
 @pytest.mark.parametrize(
@@ -325,7 +325,7 @@ def test_a_loss_is_applied_to_the_sides_of_the_residual(tmp_path):
             dw = backward(x, y, w)
             w -= 0.1 * dw
         """
-    result = check(tmp_path, script)
+    result = check_only(tmp_path, script)
     assert result.verdict == "match"
     assert result.entry_points.loss == "cost(p, y)"
 

@@ -16,8 +16,6 @@ from gradcheck.script.understand import reading
 from gradcheck.settings import Options
 from script_runs import check, command, verdicts, write_program
 
-pytestmark = pytest.mark.usefixtures("forked")
-
 DATA = """
 import numpy as np
 rng = np.random.default_rng(0)

@@ -6,8 +6,6 @@ import pytest
 
 from script_runs import check_only, verdicts
 
-pytestmark = pytest.mark.usefixtures("forked")
-
 HEAD = """
 from pathlib import Path
 

@@ -7,8 +7,6 @@ import pytest
 from script_runs import check_only as check
 from script_runs import verdicts
 
-pytestmark = pytest.mark.usefixtures("forked")
-
 HEAD = """
 import numpy as np
 rng = np.random.default_rng(3)

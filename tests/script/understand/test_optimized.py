@@ -11,7 +11,7 @@ import pytest
 from gradcheck.script.record.exchange import listening
 from gradcheck.script.record.handed import Target
 from gradcheck.script.record.projected import Projection, along
-from script_runs import check, snippet, verdicts
+from script_runs import check, check_only, snippet, verdicts
 
 pytestmark = pytest.mark.usefixtures("forked_with_scipy")
 
@@ -59,7 +59,7 @@ SCALAR = {
 
 @pytest.mark.parametrize("call", SCALAR.values(), ids=SCALAR)
 def test_a_derivative_with_a_name_that_tells_nothing_is_judged_by_the_objective(tmp_path, call):
-    assert verdicts(check(tmp_path, DATA.replace("FACTOR", "1") + call)) == {"v": "match"}
+    assert verdicts(check_only(tmp_path, DATA.replace("FACTOR", "1") + call)) == {"v": "match"}
 
 
 @pytest.mark.parametrize("call", SCALAR.values(), ids=SCALAR)
@@ -393,7 +393,7 @@ for i in range(20):
     w = w - 0.1 * dw
     print(cost(w))
 """
-    result = check(tmp_path, DATA.replace("FACTOR", "1") + text)
+    result = check_only(tmp_path, DATA.replace("FACTOR", "1") + text)
     assert verdicts(result) == {"w": "match"}
     assert result.entry_points is not None
     assert result.entry_points.backward == "gradient"

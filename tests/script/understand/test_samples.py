@@ -6,8 +6,6 @@ import pytest
 
 from script_runs import check_only, verdicts
 
-pytestmark = pytest.mark.usefixtures("forked")
-
 # a network in a list, with the functions that it is made of
 LISTED = """
 import numpy as np

@@ -10,8 +10,6 @@ from script_runs import check_only as check
 from script_runs import verdicts
 from small_scripts import PAIRS
 
-pytestmark = pytest.mark.usefixtures("forked")
-
 DATA = """
 import numpy as np
 rng = np.random.default_rng(0)
