@@ -193,8 +193,9 @@ class Recorder:
     along = staticmethod(along)
     times = staticmethod(times)
 
-    def __init__(self, wanted: Set[str], by_place: Set[str] = frozenset()) -> None:
+    def __init__(self, wanted: Set[str], by_place: Set[str] = frozenset(), rebound: Set[str] = frozenset()) -> None:
         self._by_place, self._places = by_place, set[tuple[str, types.CodeType, int]]()
+        self._rebound = rebound
         self.calls: list[Call] = []
         self.counts: dict[str, int] = {}
         self.recording = True
@@ -298,7 +299,9 @@ class Recorder:
     def _call(self, function: str, arguments: dict[str, Any]) -> Call:
         if sys._getframe(2).f_code.co_flags & inspect.CO_NESTED:
             arguments = {**_enclosed(arguments), **arguments}
-        own, shared = self._copier.copy(arguments, module_variables(self.namespace))
+        # a function is what its name meant then, whatever it means when the script has ended
+        functions = {name: self.namespace[name] for name in self._rebound if name in self.namespace}
+        own, shared = self._copier.copy(arguments, {**functions, **module_variables(self.namespace)})
         return Call(function, self.counts[function], own, shared, RandomState.capture())
 
     def other(self, place: int) -> Any:
@@ -374,7 +377,7 @@ def record(
     by_place : set of str
         The functions of which the first call from each place of the script is recorded.
     """
-    recorder = Recorder(wanted, by_place)
+    recorder = Recorder(wanted, by_place, source.rebound)
     module, problem = run_script(source, argv, seconds, recorder, wanted, awaited)
     calls, failed = tuple(recorder.calls), tuple(recorder.failed)
     asked = tuple(dict.fromkeys(unanswered()))

@@ -267,6 +267,14 @@ class SourceFile:
         return frozenset(own & handed | {name for name in own if name[:1] == "d" and name[1:].lstrip("_") in own})
 
     @cached_property
+    def rebound(self) -> frozenset[str]:
+        """The names of functions to which the module gives another value later: ``cost = cost(w)``."""
+        definitions = ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef
+        nodes = [node for part in self.tree.body if not isinstance(part, definitions) for node in ast.walk(part)]
+        bound = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)}
+        return frozenset(bound & self.functions.keys())
+
+    @cached_property
     def imported(self) -> frozenset[str]:
         """The names that ``import`` statements bind."""
         nodes = [node for node in ast.walk(self.tree) if isinstance(node, ast.Import | ast.ImportFrom)]

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from gradcheck.numerics.arrays import FloatArray
 from gradcheck.script.replay.backward import Backward
-from gradcheck.script.understand.probing import Probe
+from gradcheck.script.understand.probing import Probe, Slopes
 
 _AGREEMENT = 1e-4
 # values that can agree up to a factor by more than chance
@@ -108,7 +108,7 @@ def common_ratio(backward: Backward, probes: Sequence[Probe]) -> bool:
 
 def enough_values(backward: Backward, probes: Sequence[Probe]) -> bool:
     """Whether agreement up to a factor is no matter of course: one number, or the same one again, always agrees."""
-    numerical = (_values(name, probes)[1] for name in backward.names)
+    numerical = (_seen(name, probes, lambda p: p.numerical / p.lengths) for name in backward.names)
     return any(np.ptp(values) > _VARIED * np.max(np.abs(values)) for values in numerical if values.size)
 
 
@@ -152,14 +152,19 @@ def likeness(name: str, probes: Sequence[Probe]) -> float:
 
 def _values(name: str, probes: Sequence[Probe]) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return what was seen of a parameter: of kinks, only where there is nothing else."""
+    return (
+        _seen(name, probes, lambda p: p.analytic),
+        _seen(name, probes, lambda p: p.numerical),
+        _seen(name, probes, lambda p: p.numerical_error),
+    )
+
+
+def _seen(name: str, probes: Sequence[Probe], what: Callable[[Slopes], FloatArray]) -> FloatArray:
     found = [p for probe in probes for p in probe.parameters if p.name == name]
     kinked = np.concatenate([p.kinked for p in found])
-    kept = ~kinked if not np.all(kinked) else kinked
-    return (
-        np.concatenate([p.analytic for p in found])[kept],
-        np.concatenate([p.numerical for p in found])[kept],
-        np.concatenate([p.numerical_error for p in found])[kept],
-    )
+    values: FloatArray = np.concatenate([what(p) for p in found])
+    kept: FloatArray = values[~kinked if not np.all(kinked) else kinked]
+    return kept
 
 
 def _agrees(name: str, scale: float, probes: Sequence[Probe]) -> bool:

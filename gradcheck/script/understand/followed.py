@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.numerics.arrays import FloatArray
+from gradcheck.numerics.arrays import FloatArray, same_values
 from gradcheck.script.record.leaves import Leaf, Path, Step, follow, leaves
 from gradcheck.script.record.run import Call, Recording
 from gradcheck.script.record.wrapped import plain
@@ -155,7 +155,7 @@ def _at_points(
     for key, (leaf, value, holder) in found[0].items():
         values = [other[key][1] for other in found if key in other]
         if len(values) == len(found) and all(one.size == value.size for one in values):
-            is_living = any(not np.array_equal(one, value) for one in values)
+            is_living = any(not same_values(one, value) for one in values)
             seen.append(_Seen(leaf, key[0], np.concatenate(values), is_living, holder))
     return {name: np.concatenate(several) for name, several in steps.items()}, holders, seen
 
@@ -274,7 +274,7 @@ def _is_carried(recording: Recording, way: Backward, seen: _Seen) -> bool:
                 after = stage.look(read)
         except Exception:  # noqa: BLE001 - what it was may have to be what it was
             return True
-        return not np.array_equal(before, after, equal_nan=True)
+        return not same_values(before, after)
     return False
 
 
@@ -307,4 +307,4 @@ def _is_multiple(step: FloatArray, values: FloatArray) -> bool:
 
 
 def _is_same(one: _Seen, other: _Seen) -> bool:
-    return np.array_equal(one.values, other.values)
+    return same_values(one.values, other.values)

@@ -40,6 +40,7 @@ from gradcheck.script.understand.probing import Probe, Prober
 from gradcheck.script.understand.rates import of_one_step_size, powers
 from gradcheck.script.understand.scale import Scale, read_scale
 from gradcheck.script.understand.shown_only import is_only_shown
+from gradcheck.script.understand.step_size import has_momentum
 
 # moments that are tried for whether a loss depends on a parameter
 _TRIED = 3
@@ -141,9 +142,10 @@ class Choice:
         That several parameters have a factor in common is no chance, if it is none that the script shows.
         """
         plain = self.scale is not None and self.scale.constant == 1
-        kin = self.proportional.count if enough_values(self.backward, self.probes) else 0
-        several = kin if kin >= _SEVERAL else 0
-        return self.seen.is_whole, self.agreement, plain and bool(self.agreement), self.proportional.is_whole, several
+        is_kin = enough_values(self.backward, self.probes)
+        several = self.proportional.count if is_kin and self.proportional.count >= _SEVERAL else 0
+        explained = self.seen.is_whole, self.agreement, plain and bool(self.agreement)
+        return *explained, is_kin and self.proportional.is_whole, several
 
     @property
     def prior(self) -> tuple[int, bool]:
@@ -175,6 +177,9 @@ def choose_loss(
         return None
     most = max(len(names) for names, _ in usable)
     usable = [(names, loss) for names, loss in usable if len(names) == most]
+    if backward.kind is Kind.CHANGE and has_momentum(recording, backward, usable[0][0]):
+        # the first step is one of the gradient alone
+        backward = replace(backward, moments=backward.moments[:1])
     groups = {
         names: _Group.of(recording, _depending(backward, names), [loss for own, loss in usable if own == [*names]])
         for names in dict.fromkeys(tuple(names) for names, _ in usable)

@@ -59,6 +59,8 @@ class Slopes:
         What a decay along the parameter itself, and one along its signs, would say.
     kinked : bool array, shape (directions,)
         Where the loss has a kink just there: which of its slopes the script takes is its own affair.
+    lengths : float array, shape (directions,)
+        Those of the directions.
     """
 
     name: str
@@ -67,6 +69,7 @@ class Slopes:
     numerical_error: FloatArray
     decays: FloatArray
     kinked: BoolArray
+    lengths: FloatArray
 
 
 @dataclass(frozen=True)
@@ -191,7 +194,8 @@ class Prober:
                 slopes, kinked = around[number][name]
                 if slopes is None:
                     slopes = _measured(stage.parameters, name, ways, analytic, function)
-                found.append(Slopes(name, analytic, *slopes, _decays(stage.parameters[name], ways), kinked))
+                lengths = np.array([np.linalg.norm(one) for one in ways])
+                found.append(Slopes(name, analytic, *slopes, _decays(stage.parameters[name], ways), kinked, lengths))
         return Probe(tuple(found), is_first=place.moment is way.moments[0])
 
     def _moved(self, stage: Stage, place: _Place) -> Any:

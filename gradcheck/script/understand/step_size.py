@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from gradcheck.numerics.arrays import same_values
 from gradcheck.script.record.leaves import follow
 from gradcheck.script.record.run import Call, Recording
 from gradcheck.script.record.wrapped import plain
 from gradcheck.script.replay.backward import Backward
 from gradcheck.script.replay.pairing import Slot, slots
+from gradcheck.script.replay.perturb import moved
 from gradcheck.script.replay.stage import Stage
 from gradcheck.script.replay.units import moved_bases
 
@@ -80,6 +83,25 @@ def goes_on(recording: Recording, backward: Backward) -> bool:
         return False
 
 
+def has_momentum(recording: Recording, backward: Backward, names: Collection[str]) -> bool:
+    """Whether the steps of the named places go on from a share of earlier ones, and not from gradients never cleared.
+
+    What is added up without end grows by the same, whatever it was; of a velocity, a part is lost in each step.
+    """
+    own = replace(backward, pairs=tuple(pair for pair in backward.pairs if pair.slot.name in names))
+    memory = [name for name in backward.names if name not in names]
+    if not memory or not goes_on(recording, own):
+        return False
+    try:
+        stage = Stage(recording, backward, backward.moments[1])
+        before = stage.gradient()(stage.parameters)
+        with moved(stage.parameters, memory, np.random.default_rng(0)):
+            after = stage.gradient()(stage.parameters)
+    except Exception:  # noqa: BLE001 - code may raise anything at other numbers
+        return False
+    return any(not same_values(before[name], after[name]) for name in memory)
+
+
 def _remembers(recording: Recording, backward: Backward) -> bool:
     first, second = backward.moments[:2]
     own = {(pair.slot.variable, pair.slot.path) for pair in backward.pairs}
@@ -100,7 +122,7 @@ def _remembers(recording: Recording, backward: Backward) -> bool:
             return False
     for slot in left[:_MOST]:
         with stage.exchanged(slot, _other(slot.leaf.value)):
-            if not np.array_equal(_steps(stage, backward), before):
+            if not same_values(_steps(stage, backward), before):
                 return True
     return len(left) > _MOST
 
@@ -113,7 +135,7 @@ def _other(value: Any) -> Any:
 
 def _has_steps(stage: Stage, backward: Backward, steps: np.ndarray) -> bool:
     try:
-        return np.array_equal(_steps(stage, backward), steps)
+        return same_values(_steps(stage, backward), steps)
     except Exception:  # noqa: BLE001 - code may raise anything at other numbers
         return False
 

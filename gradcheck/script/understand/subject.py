@@ -354,6 +354,12 @@ def _with_steps_that_follow(recording: Recording, subject: Subject, moving: Sequ
     return subject
 
 
+def _moves_the_same(backward: Backward, subject: Subject) -> bool:
+    """Whether a step moves all parameters of a subject whose gradients are stored, and not seen in a step."""
+    kinds = backward.kind, subject.backward.kind
+    return kinds == (Kind.CHANGE, Kind.KEPT) and set(subject.backward.names) <= set(backward.names)
+
+
 def _better(returned: list[Subject], moved: list[Subject]) -> list[Subject]:
     """Return what more gradients agree with: what is returned is not given up for something that moves more only.
 
@@ -400,7 +406,10 @@ class _Search:
         subjects: list[Subject] = []
         for backward in sorted(candidates, key=self._order):
             if subjects and self.rank(backward) < self.rank(subjects[0].backward):
-                break
+                if subjects[0].agreement:
+                    break
+                if not _moves_the_same(backward, subjects[0]):
+                    continue
             rejected = Rejected(is_named=self.overrides.loss is not None)
             try:
                 subject = _subject(self.recording, backward, self.overrides, rejected)
@@ -415,6 +424,10 @@ class _Search:
                 subjects.append(subject)
                 # what the loss does not depend on is no parameter
                 subjects.sort(key=lambda s: (*self._order(s.backward)[:4], -s.agreement, *self._order(s.backward)[4:]))
+        if subjects and not subjects[0].agreement:
+            # what is stored beside a parameter is not its gradient where a step is, and that is not
+            explained = [s for s in subjects if s.agreement and _moves_the_same(s.backward, subjects[0])]
+            subjects = explained or subjects
         return [s for s in subjects if self.rank(s.backward) == self.rank(subjects[0].backward)]
 
     def most_telling(self) -> tuple[Backward, Rejected]:
@@ -585,7 +598,7 @@ def _subject(recording: Recording, backward: Backward, overrides: Overrides, rej
     if choice.backward.kind is Kind.CHANGE and not choice.agreement:
         if choice.scale is None and choice.loss.near:
             choice = _with_step_size(recording, choice)
-        elif choice.scale is not None and goes_on(recording, choice.backward):
+        elif choice.scale is not None and goes_on(recording, replace(choice.backward, moments=backward.moments)):
             choice = replace(choice, scale=None)
     if choice.scale is None:
         rejected.add(choice.loss, "has no gradient that the parameters are moved along by plain steps")

@@ -393,10 +393,9 @@ for turn in range(30):
 
 @pytest.mark.parametrize(("slope", "verdict"), [("(1 - t ** 2)", "match"), ("(1 - t)", "mismatch")])
 def test_a_tape_of_numbers_in_sets_and_a_memory_by_identity_are_read(slope, verdict, tmp_path):
-    """Its sums come in another order in each replay; what a step seems to follow by chance is left out, and told."""
+    """Its sums come in another order in each replay, and differ by their rounding: that is no memory of a step."""
     result = check_only(tmp_path, NUMBERS.replace("SLOPE", slope))
-    assert set(verdicts(result).values()) == {verdict}
-    assert len(verdicts(result)) + len(result.unchecked) == 9 > len(result.unchecked) + 6
+    assert list(verdicts(result).values()) == 9 * [verdict]
 
 
 PENALISED = """

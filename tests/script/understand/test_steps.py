@@ -371,3 +371,46 @@ print(loss)
 def test_small_steps_in_single_precision_are_judged_without_their_rounding(tmp_path, factor, verdict):
     result = check_only(tmp_path, SINGLE.replace("FACTOR", factor))
     assert verdicts(result) == {"w": "match", "b": verdict}
+
+
+VELOCITY = """
+import numpy as np
+np.random.seed(3)
+def squash(x):
+    return 1 / (1 + np.exp(-x))
+def train(W1, W2, X, T, rate):
+    ONE, TWO = W1, W2
+    v1, v2 = np.zeros_like(ONE), np.zeros_like(TWO)
+    for turn in range(60):
+        error = 0
+        for k in range(len(X)):
+            x = np.append([1], X[k])
+            h = np.append([1], squash(ONE.T @ x))
+            out = squash(TWO.T @ h)
+            off = T[k] - out
+            error += np.sum(off ** 2)
+            back = off * out * (1 - out)
+            dW2 = rate * np.outer(h, back)
+            dW1 = rate * np.outer(x, (TWO[1:] @ back) * SLOPE)
+            dW1 += 0.9 * v1
+            dW2 += 0.9 * v2
+            ONE += dW1
+            TWO += dW2
+            v1, v2 = dW1, dW2
+        rate *= 1.01
+        if turn % 20 == 0:
+            print(turn, error / len(X))
+    return ONE, TWO
+W1, W2 = np.random.uniform(-1, 1, (3, 3)), np.random.uniform(-1, 1, (4, 1))
+X = np.array([[0.2, 0.1], [0.3, 1.1], [1.2, 0.4], [0.9, 1.3]])
+W1, W2 = train(W1, W2, X, np.array([[0.0], [1.0], [1.0], [0.0]]), 0.5)
+"""
+
+
+@pytest.mark.parametrize("names", ["W1 W2", "first second"])
+@pytest.mark.parametrize(("slope", "verdict"), [("h[1:] * (1 - h[1:])", "match"), ("h[1:]", "mismatch")])
+def test_a_velocity_in_the_place_of_the_gradient_is_told_by_the_steps(tmp_path, names, slope, verdict):
+    """The first step is one of the gradient alone; what is left under the name of a gradient is not compared."""
+    one, two = names.split()
+    text = VELOCITY.replace("ONE", one).replace("TWO", two).replace("SLOPE", slope)
+    assert verdicts(check_only(tmp_path, text)) == {one: verdict, two: "match"}

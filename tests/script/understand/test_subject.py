@@ -1103,3 +1103,34 @@ Fit().train(X, X @ np.array([1.0, -2.0, 0.5]) + 0.3)
 @pytest.mark.parametrize(("count", "verdict"), [("len(y)", "match"), ("np.arange(1, 4)", "mismatch")])
 def test_what_takes_the_steps_is_named_and_not_what_keeps_the_best_of_it(tmp_path, count, verdict):
     assert verdicts(check(tmp_path, ALIAS.replace("COUNT", count))) == {"theta": verdict}
+
+
+REBOUND = """
+import numpy as np
+rng = np.random.default_rng(0)
+X, y = rng.normal(size=(30, 2)), rng.normal(size=(30, 1))
+def cost(X, y, theta):
+    return np.sum(X @ theta - y) POWER / (2 * len(y))
+def slope(X, y, theta):
+    return X.T @ (X @ theta - y) / len(y)
+def descend(X, y, theta):
+    seen = []
+    for turn in range(20):
+        for k in range(0, 30, 10):
+            theta = theta - 0.1 * slope(X[k : k + 10], y[k : k + 10], theta)
+        seen.append(cost(X, y, theta))
+    return theta, seen
+theta, cost = descend(X, y, np.zeros((2, 1)))
+print(theta, cost[-1])
+"""
+
+
+@pytest.mark.parametrize(("right", "verdict"), [(True, "match"), (False, "mismatch")])
+def test_a_function_is_what_its_name_meant_then(tmp_path, right, verdict):
+    """Its result is given its name: the loss is written down all the same, and the sum in it is squared as a whole."""
+    text = REBOUND.replace(
+        "np.sum(X @ theta - y) POWER", "np.sum((X @ theta - y) ** 2)" if right else "np.sum(X @ theta - y) ** 2"
+    )
+    result = check(tmp_path, text)
+    assert verdicts(result) == {"theta": verdict}
+    assert result.entry_points.loss.startswith("cost(")
