@@ -29,6 +29,7 @@ from gradcheck.script.source.syntax import Function, Loop, assigned_names, flat_
 from gradcheck.script.source.updates import Motion, Update, hands_on, moves_in, updates_of
 from gradcheck.script.understand.candidates import is_handed_nothing_computed
 from gradcheck.script.understand.drivers import drivers, roles
+from gradcheck.script.understand.left_over import without_left_over
 from gradcheck.script.understand.losses import reached
 from gradcheck.script.understand.motion import compared
 
@@ -88,8 +89,7 @@ def observed(recording: Recording, units: Mapping[str, Unit], read: frozenset[st
         found[name] = list(_of_unit(recording, unit, steps, read))
         if found[name] and isinstance(unit, Loop):
             steps.append(unit)
-    for name in units:
-        yield from found[name]
+    yield from without_left_over([backward for name in units for backward in found[name]])
 
 
 def _length(code: Unit) -> int:

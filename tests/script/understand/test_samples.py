@@ -150,3 +150,53 @@ def test_what_was_not_understood_is_the_step_and_not_what_is_added_up_in_it(tmp_
     error = check_only(tmp_path, plain(miss="np.tanh(wanted[i] - answer) ** 3")).error
     assert error.slug == "no-loss"
     assert "` applies gradients of inner, outer, but no loss" in error.message
+
+
+AFTER_BATCHES = """
+import numpy as np
+rng = np.random.default_rng(0)
+X = rng.normal(size=(40, 3))
+Y = (X @ [1.0, -1.0, 0.5] > 0).astype(float).reshape(-1, 1)
+class Net:
+    def __init__(self):
+        self.weights = [rng.normal(size=(3, 4)), rng.normal(size=(4, 1))]
+    def forward(self, x, weights):
+        seen = [x]
+        for w in weights:
+            seen.append(1 / (1 + np.exp(-(seen[-1] @ w))))
+        return seen
+    def entropy(self, h, y, weights, strength=0.0):
+        first = -np.sum(y * np.log(h) + (1 - y) * np.log(1 - h)) / len(y)
+        return first + strength / (2 * len(y)) * sum(np.sum(w ** 2) for w in weights)
+    def back(self, y, seen, weights, strength=0.0):
+        delta, found = seen[-1] - y, [None, None]
+        for k in (1, 0):
+            found[k] = seen[k].T @ delta / len(y) + strength / len(y) * weights[k]
+            delta = delta @ weights[k].T SLOPE
+        return found
+    def moved(self, weights, gradients):
+        for n in range(len(weights)):
+            weights[n] -= 0.1 * gradients[n]
+        return weights
+    def fit(self, x, y, strength):
+        costs = []
+        for epoch in range(10):
+            mixed = rng.permutation(len(x))
+            x, y = x[mixed], y[mixed]
+            for k in range(0, len(x), 10):
+                seen = self.forward(x[k : k + 10], self.weights)
+                gradients = self.back(y[k : k + 10], seen, self.weights, strength)
+                self.weights = self.moved(self.weights, gradients)
+            whole = self.forward(x, self.weights)
+            cost = self.entropy(whole[-1], y, self.weights, strength)
+            costs.append(cost)
+            print(epoch, cost)
+Net().fit(X, Y, 0.1)
+"""
+
+
+@pytest.mark.parametrize("slope", ["* seen[k] * (1 - seen[k])", ""], ids=["right", "wrong"])
+def test_a_loss_of_what_an_earlier_epoch_has_left_says_nothing(tmp_path, slope):
+    """Of the loss at an epoch's end, a batch sees the penalty alone; its gradient is not compared with that."""
+    result = check_only(tmp_path, AFTER_BATCHES.replace("SLOPE", slope))
+    assert result.verdict != ("mismatch" if slope else "match")
