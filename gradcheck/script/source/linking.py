@@ -58,6 +58,10 @@ def link(parts: Sequence[Part], bodies: Sequence[list[ast.stmt]]) -> list[Linked
     for unit in units.values():
         for name in unit.bindings:
             meanings.setdefault(name, set()).add(_origin(unit, name, units))
+    for unit in units.values():
+        # one's own `max` is none of those that another file takes for Python's
+        for name in unit.of_python & meanings.keys():
+            meanings[name].add((builtins.__name__, name))
     lasts = Counter(name.rpartition(".")[2] for name in units)
     for unit in units.values():
         if unit.part.name != MAIN:
@@ -72,6 +76,9 @@ def link(parts: Sequence[Part], bodies: Sequence[list[ast.stmt]]) -> list[Linked
                 module, attribute = map(str, origin)
                 unit.canonical[name] = units[module].renames.get(attribute, attribute)
         unit.canonical = {**unit.renames, **unit.canonical}
+    for unit in units.values():
+        # the script keeps its names, so that what is Python's under one of them is called by its module elsewhere
+        unit.take_from_python(sorted(unit.of_python & units[MAIN].bindings.keys()))
     found = []
     for unit in units.values():
         renamer = _Renamer(unit, units)
@@ -121,6 +128,23 @@ class _Unit:
             # a function gives it another value, which those who have imported it do not see
             found.setdefault(name, []).extend([(self.part.name, name)] * 2)
         return found
+
+    @cached_property
+    def of_python(self) -> frozenset[str]:
+        """Python's own names that it reads in any scope, and that none of its globals hides."""
+        nodes = [node for statement in self.body for node in ast.walk(statement)]
+        read = {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+        return frozenset(name for name in read - self.bindings.keys() if hasattr(builtins, name))
+
+    def take_from_python(self, names: Sequence[str]) -> None:
+        """Give some of Python's own names others, which stand for the same in the common namespace."""
+        others = {name: f"{builtins.__name__}{DOT}{name}" for name in names}
+        if others:
+            self.canonical |= others
+            taken = [ast.alias(name, other) for name, other in others.items()]
+            line = self.body[0].lineno
+            first = ast.ImportFrom(builtins.__name__, taken, 0, lineno=line, col_offset=0, end_lineno=line)
+            self.body = [ast.fix_missing_locations(first), *self.body]
 
     def make_absolute(self) -> None:
         """Give relative imports the name of the package."""

@@ -276,6 +276,44 @@ from work import A, f
 calls = 'own'
 print(list(f(3)), A.s(), A().p, calls)
 """,
+    "a module's function that is called as one of Python's own": """
+# layers.py
+def max(x, axis=None):
+    return "own"
+def pooled(x):
+    return max(x, axis=0)
+# tools.py
+def largest(x):
+    return max(*x)
+# main.py
+from layers import pooled
+from tools import largest
+print(pooled([1]), largest([1, 2]), max(3, 4))
+""",
+    "a script's variables that are called as Python's own": """
+# tools.py
+from __future__ import annotations
+def spread(x):
+    sorted = max(x) - min(x)
+    return sorted, sum(x)
+def sums(rows, sum=sum):
+    return [sum(row) for row in rows if any(isinstance(sum, list) for list in [type(sum)])]
+class Range:
+    max = 3
+    def top(self):
+        return max(self.max, 5)
+# layers.py
+def max(x):
+    return "own"
+# main.py
+from layers import *
+from tools import spread, sums, Range
+sum = 0
+for step in [1, 2]:
+    sum += step
+min = "least"
+print(spread([3, 4, 9]), sums([[1, 2]]), Range().top(), max([1]), sum, min)
+""",
 }
 
 
