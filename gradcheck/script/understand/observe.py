@@ -498,8 +498,9 @@ def _parameter_for(
     """
     names = sight.names
     base = base_name(leaf.name)
-    by_update = [(u.target, u) for u in updates if any(base_name(source) == base for source in u.sources)]
-    apart = {id(u): [_apart(u.target, s) for s in u.sources if base_name(s) == base] for _, u in by_update}
+    sources = [(u, [s for s in u.sources if base_name(s) == base and _ends_as(leaf, u.target, s)]) for u in updates]
+    by_update = [(u.target, u) for u, own_sources in sources if own_sources]
+    apart = {id(u): [_apart(u.target, s) for s in own_sources] for u, own_sources in sources}
     holder = leaf.name[: len(leaf.name) - len(leaf.path[-1].text)] if leaf.path else ""
     wanted: list[tuple[str, Update | None]] = [*((name, None) for name in parameter_of(leaf.name)), *by_update]
     if leaf.path and not leaf.path[-1].attribute and is_gradient_word(base_name(holder)):
@@ -518,6 +519,17 @@ def _parameter_for(
         if fitting:
             return fitting[0], update
     return None, None
+
+
+def _ends_as(leaf: Leaf, target: str, source: str) -> bool:
+    """Whether a place may be what an update takes: ``x.data`` is not what ``W.data -= W.grad.data`` takes of ``W``.
+
+    A variable that is called a gradient may stand for one that lies deeper: ``g.data``, where ``g = W.grad``.
+    """
+    common = _common(target, source)
+    ways = _parts(source)[common:] if common else []
+    variable, *own = _parts(leaf.name)
+    return own[-len(ways) :] == ways if len(own) >= len(ways) else _looks_like_gradient(variable)
 
 
 def _apart(target: str, source: str) -> tuple[int, int]:

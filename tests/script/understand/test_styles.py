@@ -331,3 +331,70 @@ print(model.P @ model.Q.T)
 def test_samples_in_tuples_that_are_shuffled_are_no_parameters(tmp_path, sign, verdict):
     found = verdicts(check(tmp_path, SHUFFLED.format(sign=sign)))
     assert found == {"self.P": "match", "self.Q": verdict}
+
+
+# each number, and each gradient, is in a box of its own, so that gradients lie under the name of the numbers
+BOXES = """
+import numpy as np
+
+class Box:
+    def __init__(self, data):
+        self.data, self.grad, self.maker = np.asarray(data, dtype=float), None, None
+    def backward(self):
+        self.grad = Box(np.ones_like(self.data))
+        makers = [self.maker]
+        while makers:
+            maker = makers.pop()
+            for x, gx in zip(maker.inputs, maker.backward(maker.output.grad)):
+                x.grad = gx
+                if x.maker is not None:
+                    makers.append(x.maker)
+
+class Maker:
+    def __call__(self, *inputs):
+        self.inputs, self.output = inputs, Box(self.forward(*(x.data for x in inputs)))
+        self.output.maker = self
+        return self.output
+
+class Affine(Maker):
+    def forward(self, x, W, b):
+        return x @ W + b
+    def backward(self, gy):
+        x, W, b = self.inputs
+        return Box(gy.data @ W.data.T), Box(x.data.T @ gy.data), Box(gy.data.sum(axis=0))
+
+class Tanh(Maker):
+    def forward(self, x):
+        return np.tanh(x)
+    def backward(self, gy):
+        return (Box(gy.data * (1 - self.output.data ** 2)),)
+
+class Squares(Maker):
+    def forward(self, a, b):
+        return np.mean((a - b) ** 2)
+    def backward(self, gy):
+        a, b = self.inputs
+        g = 2 * (a.data - b.data) / a.data.size * gy.data
+        return Box(g), Box(-g)
+
+rng = np.random.default_rng(2)
+X, Y = Box(rng.normal(size=(10, 2))), Box(rng.normal(size=(10, 1)))
+W1, b1 = Box(rng.normal(size=(2, 3))), Box(np.zeros(3))
+W2, b2 = Box(rng.normal(size=(3, 1))), Box(np.zeros(1))
+for step in range(20):
+    hidden = Tanh()(Affine()(X, W1, b1))
+    loss = Squares()(Affine()(hidden, W2, b2), Y)
+    loss.backward()
+    W1.data -= 0.1 * W1.grad.data
+    b1.data -= 0.1 * b1.grad.data
+    W2.data -= 0.1 * W2.grad.data
+    b2.data -= 0.1 * b2.grad.data
+    print(loss.data)
+"""
+
+
+@pytest.mark.parametrize(("sums", "biases"), [("gy.data.sum(axis=0)", "match"), ("gy.data.mean(axis=0)", "mismatch")])
+def test_a_box_of_numbers_is_not_the_box_of_their_gradient(tmp_path, sums, biases):
+    found = verdicts(check(tmp_path, BOXES.replace("gy.data.sum(axis=0)", sums)))
+    assert {name: found[name] for name in ("W1.data", "W2.data")} == {"W1.data": "match", "W2.data": "match"}
+    assert {name: found[name] for name in ("b1.data", "b2.data")} == {"b1.data": biases, "b2.data": biases}
