@@ -83,7 +83,7 @@ WRONG, LINE = ("line.height",), 27
 
 @pytest.fixture(scope="module")
 def forks():
-    with Forks() as started:
+    with Forks(preloaded=["numpy.random", "gradcheck.api", "gradcheck.session.examine"]) as started:
         yield started
 
 
@@ -269,7 +269,7 @@ def test_first_attempt_that_prints_the_same_counts(small, forks, tmp_path):
 def test_script_that_hangs_is_ended(tmp_path):
     script = tmp_path / "a.py"
     script.write_text("print(1, flush=True)\nwhile True:\n    pass\n")
-    with Forks(seconds=0.5) as short:
+    with Forks(seconds=0.5, preloaded=()) as short:
         assert short.output(script) == (False, "1\n")
         script.write_text("print(2)\n")
         assert short.output(script)[1] in {"2\n", ""}
@@ -280,7 +280,7 @@ def test_no_script_outlives_the_process_that_forks(tmp_path, how):
     (tmp_path / "a.py").write_text(
         f"import os, time\nopen({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid()))\ntime.sleep(600)\n"
     )
-    with Forks() as started, ThreadPoolExecutor(1) as pool:
+    with Forks(preloaded=()) as started, ThreadPoolExecutor(1) as pool:
         answer = pool.submit(started.output, tmp_path / "a.py")
         while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():
             time.sleep(0.01)

@@ -22,6 +22,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from gradcheck.session.result import ScriptResult
 
 # those of an examination
@@ -46,10 +48,12 @@ class Forks:
     ----------
     seconds : float
         How long a job may take.
+    preloaded : sequence of str
+        Modules that jobs then need not import.
     """
 
-    def __init__(self, seconds: float = PATIENCE) -> None:
-        self._seconds = seconds
+    def __init__(self, seconds: float = PATIENCE, preloaded: Sequence[str] = _PRELOADED) -> None:
+        self._seconds, self._preloaded = seconds, preloaded
         self._process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Forks:
@@ -78,7 +82,7 @@ class Forks:
     def _ask(self, what: str, script: Path, folder: Path) -> str:
         if self._process is None:
             self._process = subprocess.Popen(
-                [sys.executable, __file__],
+                [sys.executable, __file__, *self._preloaded],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 text=True,
@@ -108,7 +112,7 @@ def _text(path: Path) -> str:
 def serve() -> None:
     """Fork for every job on standard input, until that is closed."""
     del sys.path[0]  # this folder
-    for name in _PRELOADED:
+    for name in sys.argv[1:]:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
     for number in (signal.SIGTERM, signal.SIGHUP):
