@@ -570,7 +570,7 @@ def _follows(recording: Recording, backward: Backward) -> bool:
 
 
 def _subject(recording: Recording, backward: Backward, overrides: Overrides, rejected: Rejected) -> Subject | None:
-    source, set_aside = recording.source, ""
+    source, set_aside, written = recording.source, "", list[LossExpression]()
     if overrides.loss:
         named = named_loss(source, backward, overrides.loss)
         choice = choose_loss(recording, backward, over_calls(named) if backward.is_repeated else named, rejected)
@@ -614,6 +614,8 @@ def _subject(recording: Recording, backward: Backward, overrides: Overrides, rej
         elif overrides.strict:
             remark = f"{scale.factor}: harmless for plain descent, a mistake for --strict"
             scale = scale.without_constant
+    if choice.loss.is_tried and remark is None:
+        remark = _beside_called(recording, choice, written)
     forward = _forward(source, choice.backward)
     aside = tuple(Unchecked(pair.slot.name, pair.slot.leaf.shape, reason) for pair, reason in choice.aside)
     return Subject(
@@ -702,6 +704,25 @@ def _beside_written(inferred: Choice, written: Choice | None, foreign: Sequence[
     if inferred.scale is not None and inferred.scale.applied:
         constant /= inferred.scale.value
     return f"; the gradients are {constant:.6g} times {own}"
+
+
+def _beside_called(recording: Recording, choice: Choice, written: Sequence[LossExpression]) -> str | None:
+    """Say with what a loss function is called, where gradients are those of another call, which was only tried."""
+    calls = [loss for loss in written if loss.name == choice.loss.name and not loss.is_tried and "(" in loss.text]
+    rejected = Rejected()
+    try:
+        called = choose_loss(recording, choice.backward, calls, rejected) if calls else None
+    except ScriptError:
+        return None
+    if called is not None and called.proportional.is_whole:
+        return None
+    others = [called.loss] if called is not None else rejected.foreign
+    if not others:
+        return None
+    return (
+        f"the gradients are those of `{choice.loss.shown}`, a call that stands nowhere in the script, and not those of "
+        f"`{others[0].shown}`, which does: compare the shapes of what it is handed"
+    )
 
 
 def _is_enough(implied: Choice) -> bool:

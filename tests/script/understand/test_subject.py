@@ -1134,3 +1134,37 @@ def test_a_function_is_what_its_name_meant_then(tmp_path, right, verdict):
     result = check(tmp_path, text)
     assert verdicts(result) == {"theta": verdict}
     assert result.entry_points.loss.startswith("cost(")
+
+
+SPREAD = """
+import numpy as np
+rng = np.random.default_rng(0)
+X = rng.normal(size=(6, 2))
+y = (X[:, 0] > 0).astype(float)
+params = {"W": rng.normal(size=(2, 1)), "b": np.zeros((1, 1))}
+def entropy(p, t):
+    return -np.mean(t * np.log(p) + (1 - t) * np.log(1 - p))
+def forward(X, params):
+    return {"p": 1 / (1 + np.exp(-(X @ params["W"] + params["b"])))}
+def backward(X, y, seen):
+    p = seen["p"]
+    d = p - y.reshape(-1, 1)
+    return {"W": X.T @ d / len(X), "b": d.mean(axis=0, keepdims=True)}
+for turn in range(20):
+    seen = forward(X, params)
+    loss = entropy(seen["p"], TARGET)
+    grads = backward(X, y, seen)
+    for name in params:
+        params[name] -= 0.1 * grads[name]
+    print(turn, loss)
+"""
+
+
+@pytest.mark.parametrize("target", ["y.reshape(-1, 1)", "y"], ids=["right", "broadcast"])
+def test_a_loss_that_is_called_with_other_shapes_than_were_meant_is_named(tmp_path, target):
+    """The gradients are right for the loss that was meant; of the one that is computed they are not."""
+    result = check(tmp_path, SPREAD.replace("TARGET", target))
+    assert verdicts(result) == {"params['W']": "match", "params['b']": "match"}
+    said = [note for note in result.notes if "stands nowhere in the script" in note]
+    assert bool(said) == (target == "y")
+    assert all("`entropy(seen['p'], y)`" in note for note in said)
