@@ -258,6 +258,8 @@ class Stage:
                 except WaitingError as error:
                     self._stops[waits] = True
                     values[number] = error
+                except SystemExit:
+                    values[number] = LeavesPythonError()
                 except Exception as error:  # noqa: BLE001 - a guessed call may fail in any way
                     values[number] = error
                 if state is not None and number in looked_at and state != RandomState.capture():
@@ -445,6 +447,8 @@ class Stage:
                 self._body.run()
         except _Reached:
             pass
+        except SystemExit:
+            raise LeavesPythonError from None
         finally:
             self._recorder.watched = self._recorder.returned = self._recorder.entered = None
             self._recorder.at = _pass
@@ -588,6 +592,13 @@ class Stage:
         if (wrapping := self._wrappings.get(slot.name)) is not None and isinstance(value, np.ndarray):
             value = wrapping.filled(value)
         root[slot.variable] = with_value(root.get(slot.variable), slot.path, value)
+
+
+class LeavesPythonError(Exception):
+    """Code that is run at other numbers, or with other arguments, than its own ends Python: `exit(1)`."""
+
+    def __init__(self) -> None:
+        super().__init__("it ends Python")
 
 
 class WaitingError(Exception):

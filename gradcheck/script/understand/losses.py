@@ -466,6 +466,33 @@ def _around(source: SourceFile, backward: Backward) -> Iterator[LossExpression]:
                     shown = _shown(owner, name) if owner is not None else name
                     near = _prepares(source, backward, statement.value)
                     yield LossExpression(name, shown, statement.lineno, name, "computed around the call", near=near)
+    yield from _beside_the_call(source, backward)
+
+
+def _beside_the_call(source: SourceFile, backward: Backward) -> Iterator[LossExpression]:
+    """Return what a method that calls the backward method computes under the name of a loss, of what both know.
+
+    The variable itself is not there when the gradients are computed; what it is made of is, in the object.
+    """
+    function = backward.function
+    if not isinstance(function, Function) or not function.owner:
+        return
+    own = {*function.arguments, *source.functions}
+    for caller in source.functions.values():
+        if caller.owner != function.owner or function.short_name not in caller.calls or caller is function:
+            continue
+        for statement in caller.statements:
+            if not isinstance(statement, ast.Assign) or not isinstance(statement.value, ast.Call):
+                continue
+            text, line = ast.unparse(statement.value), statement.lineno
+            for name in assigned_names(statement):
+                if (
+                    loss_rank(name)
+                    and name.isidentifier()
+                    and _names(text) <= own
+                    and called_name(statement.value) != function.short_name
+                ):
+                    yield LossExpression(text, text, line, name, "computed beside the call", near=True)
 
 
 def _prepares(source: SourceFile, backward: Backward, value: ast.expr) -> bool:

@@ -406,3 +406,34 @@ answer([[len(waits), sorted({str(one) for one, _ in found})], [float(value) for 
     )
     assert said == [1, ["it waits for something"]]
     assert values[0] == values[1] > values[2]
+
+
+CAREFUL = """
+import sys
+import numpy as np
+rng = np.random.default_rng(0)
+X, y = rng.normal(size=(12, 3)), rng.normal(size=(12, 1))
+def checked(one, other):
+    if one.shape != other.shape or np.abs(one).max() > 50:
+        print("these do not fit", file=sys.stderr)
+        exit(1)
+    return one - other
+def squared_loss(out, t):
+    return np.mean(checked(out, t) ** 2)
+def back(x, t, w):
+    return 2 * x.T @ checked(x @ w, t) FACTOR / len(t)
+w = rng.normal(size=(3, 1))
+for turn in range(20):
+    out = X @ w
+    dw = back(X, y, w)
+    w = w - 0.1 * dw
+    if turn % 5 == 0:
+        print(turn, squared_loss(out, y))
+"""
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [("", "match"), ("* np.abs(w)", "mismatch")])
+def test_code_that_ends_python_where_it_is_handed_something_else_ends_nothing(tmp_path, factor, verdict):
+    result = check_only(tmp_path, CAREFUL.replace("FACTOR", factor))
+    assert result.error is None, result.error.message
+    assert result.verdict == verdict

@@ -1168,3 +1168,58 @@ def test_a_loss_that_is_called_with_other_shapes_than_were_meant_is_named(tmp_pa
     said = [note for note in result.notes if "stands nowhere in the script" in note]
     assert bool(said) == (target == "y")
     assert all("`entropy(seen['p'], y)`" in note for note in said)
+
+
+COST_OBJECT = """
+import numpy as np
+rng = np.random.default_rng(0)
+X = np.array([[0.0, 0.2], [1.0, 0.1], [0.1, 1.0], [1.0, 1.2]])
+T = np.array([[0.0], [1.0], [1.0], [0.0]])
+class Entropy:
+    def __call__(self, t, p):
+        return -np.mean(t * np.log(p) + (1 - t) * np.log(1 - p))
+    def derivative(self, t, p):
+        return SLOPE
+class Net:
+    def __init__(self, cost):
+        self._cost = cost
+        self._w1, self._b1 = rng.normal(size=(2, 3)), np.zeros(3)
+        self._w2, self._b2 = rng.normal(size=(3, 1)), np.zeros(1)
+    def _forward(self, x):
+        self._x, self._h = x, np.tanh(x @ self._w1 + self._b1)
+        self._o = 1 / (1 + np.exp(-(self._h @ self._w2 + self._b2)))
+        return self._o
+    def _back(self, t):
+        d = self._cost.derivative(t, self._o) * self._o * (1 - self._o)
+        dw2, db2 = self._h.T @ d, d.sum(axis=0)
+        e = d @ self._w2.T * (1 - self._h ** 2)
+        dw1, db1 = self._x.T @ e, e.sum(axis=0)
+        self._move(dw1, db1, dw2, db2)
+    def _move(self, dw1, db1, dw2, db2, size=0.1):
+        self._w1 -= size * dw1
+        self._b1 -= size * db1
+        self._w2 -= size * dw2
+        self._b2 -= size * db2
+    def step(self, x, t):
+        out = self._forward(x)
+        self._back(t)
+        cost = self._cost(t, self._o)
+        return out, cost
+def draw_cost(costs):
+    print(costs[0], costs[-1])
+net, costs = Net(Entropy()), []
+for turn in range(30):
+    out, cost = net.step(X, T)
+    costs.append(cost)
+draw_cost(costs)
+"""
+
+
+@pytest.mark.parametrize(
+    ("slope", "verdict"), [("(p - t) / (p * (1 - p)) / t.size", "match"), ("p - t", "mismatch")], ids=["right", "wrong"]
+)
+def test_a_loss_that_an_object_computes_beside_the_call_is_the_loss(tmp_path, slope, verdict):
+    """Where its derivative is that of another loss, that one is not taken in its place."""
+    result = check(tmp_path, COST_OBJECT.replace("SLOPE", slope))
+    assert verdicts(result) == dict.fromkeys(["self._w1", "self._b1", "self._w2", "self._b2"], verdict)
+    assert result.entry_points.loss == "self._cost(t, self._o)"
