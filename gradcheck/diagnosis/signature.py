@@ -25,6 +25,9 @@ def signature(name: str, checks: Sequence[CheckResult], seen: Sight | None = Non
         count = max(int(np.sum(~np.isfinite(p.analytic))) for p in found)
         return f"the analytic gradient has {count} {'entry' if count == 1 else 'entries'} that are not finite"
     values = Values.of(found, seen)
+    if not values.analytic.size:
+        # along random directions it is wrong, and no entry was reached
+        return "no entry of it has been compared by itself"
     return (
         _zero(values)
         or proportion(values, seen, name, "in every entry, at every point")

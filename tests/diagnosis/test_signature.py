@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -195,3 +197,16 @@ def test_rows_that_an_array_of_indices_holds_more_than_once(ids, names):
     text = sentence(lambda g: g * [[1], [0.5], [1]], seen=seen)
     assert text.startswith("row 1 of 3")
     assert ("those that `ids` holds more than once, is wrong" in text) is names
+
+
+@pytest.mark.parametrize(
+    ("reached", "expected"), [(True, "in every entry"), (False, "no entry of it has been compared")]
+)
+def test_of_what_was_not_measured_nothing_is_said(reached, expected):
+    check = check_grad(lambda w: np.sum(np.sin(w) ** 2), lambda w: 2 * np.sin(2 * w), W)
+    (parameter,) = check.parameters
+    if not reached:
+        parameter = replace(parameter, numerical=np.full_like(parameter.numerical, np.nan))
+    said = signature(parameter.name, [replace(check, parameters=(parameter,))])
+    assert expected in said
+    assert "zero" not in said
