@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from gradcheck.numerics.arrays import FloatArray
+from gradcheck.numerics.arrays import BoolArray, FloatArray
 from gradcheck.script.replay.backward import Backward
 from gradcheck.script.understand.probing import Probe, Slopes
 
@@ -108,8 +108,13 @@ def common_ratio(backward: Backward, probes: Sequence[Probe]) -> bool:
 
 def enough_values(backward: Backward, probes: Sequence[Probe]) -> bool:
     """Whether agreement up to a factor is no matter of course: one number, or the same one again, always agrees."""
-    numerical = (_seen(name, probes, lambda p: p.numerical / p.lengths) for name in backward.names)
-    return any(np.ptp(values) > _VARIED * np.max(np.abs(values)) for values in numerical if values.size)
+    return any(_varies(name, probes) for name in backward.names)
+
+
+def _varies(name: str, probes: Sequence[Probe]) -> bool:
+    found, kept = _seen(name, probes)
+    slopes = np.concatenate([p.numerical / p.lengths for p in found])[kept]
+    return bool(slopes.size and np.ptp(slopes) > _VARIED * np.max(np.abs(slopes)))
 
 
 def is_of_another_function(backward: Backward, probes: Sequence[Probe]) -> bool:
@@ -152,19 +157,19 @@ def likeness(name: str, probes: Sequence[Probe]) -> float:
 
 def _values(name: str, probes: Sequence[Probe]) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return what was seen of a parameter: of kinks, only where there is nothing else."""
+    found, kept = _seen(name, probes)
     return (
-        _seen(name, probes, lambda p: p.analytic),
-        _seen(name, probes, lambda p: p.numerical),
-        _seen(name, probes, lambda p: p.numerical_error),
+        np.concatenate([p.analytic for p in found])[kept],
+        np.concatenate([p.numerical for p in found])[kept],
+        np.concatenate([p.numerical_error for p in found])[kept],
     )
 
 
-def _seen(name: str, probes: Sequence[Probe], what: Callable[[Slopes], FloatArray]) -> FloatArray:
+def _seen(name: str, probes: Sequence[Probe]) -> tuple[list[Slopes], BoolArray]:
+    """Return the slopes of a parameter at all points, and which of them count."""
     found = [p for probe in probes for p in probe.parameters if p.name == name]
     kinked = np.concatenate([p.kinked for p in found])
-    values: FloatArray = np.concatenate([what(p) for p in found])
-    kept: FloatArray = values[~kinked if not np.all(kinked) else kinked]
-    return kept
+    return found, ~kinked if not np.all(kinked) else kinked
 
 
 def _agrees(name: str, scale: float, probes: Sequence[Probe]) -> bool:

@@ -10,7 +10,8 @@ import numpy as np
 
 from gradcheck.script.replay.backward import Backward
 from gradcheck.script.replay.outputs import Kind
-from gradcheck.script.source.syntax import ASSIGNMENTS, Loop, assigned_names, walk
+from gradcheck.script.replay.pairing import GradientMap
+from gradcheck.script.source.syntax import Loop, walk
 from gradcheck.script.understand.motion import slot_value
 
 # rounds in a row; a loop over layers moves each of them in one
@@ -22,16 +23,21 @@ def without_left_over(found: Sequence[Backward]) -> Iterator[Backward]:
     rounds = [way for way in found if way.kind is Kind.CHANGE and isinstance(way.function, Loop)]
     moving = [(way, names) for way in rounds if (names := _moved_in_each(way))]
     for backward in found:
-        inside = [(way, names) for way, names in moving if _is_inside(way, backward)]
-        left = [
-            pair
-            for pair in backward.pairs
-            if any(pair.slot.name in names and pair.output.variable in _assigned(way) for way, names in inside)
-        ]
-        if backward.kind is not Kind.KEPT or not left:
+        kept = backward.pairs if backward.kind is not Kind.KEPT else _without(moving, backward)
+        if len(kept) == len(backward.pairs):
             yield backward
-        elif len(left) < len(backward.pairs):
-            yield replace(backward, pairs=tuple(pair for pair in backward.pairs if pair not in left))
+        elif kept:
+            yield replace(backward, pairs=kept)
+
+
+def _without(moving: Sequence[tuple[Backward, frozenset[str]]], backward: Backward) -> tuple[GradientMap, ...]:
+    """Return the gradients of a stretch of code that no loop inside both computes and moves its parameters by."""
+    inside = [(way, names) for way, names in moving if _is_inside(way, backward)]
+    return tuple(
+        pair
+        for pair in backward.pairs
+        if not any(pair.slot.name in names and way.function.assignments(pair.output.variable) for way, names in inside)
+    )
 
 
 def _moved_in_each(way: Backward) -> frozenset[str]:
@@ -53,8 +59,3 @@ def _moved_in_each(way: Backward) -> frozenset[str]:
 def _is_inside(way: Backward, backward: Backward) -> bool:
     own = backward.function.node
     return way.function.node is not own and any(node is way.function.node for node in walk(own))
-
-
-def _assigned(way: Backward) -> set[str]:
-    statements = (node for node in walk(way.function.node) if isinstance(node, ASSIGNMENTS))
-    return {name for statement in statements for name in assigned_names(statement)}

@@ -478,21 +478,15 @@ def _beside_the_call(source: SourceFile, backward: Backward) -> Iterator[LossExp
     if not isinstance(function, Function) or not function.owner:
         return
     own = {*function.arguments, *source.functions}
-    for caller in source.functions.values():
-        if caller.owner != function.owner or function.short_name not in caller.calls or caller is function:
+    callers = [f for f in source.functions.values() if f.owner == function.owner and function.short_name in f.calls]
+    beside = [s for caller in callers if caller is not function for s in caller.statements if isinstance(s, ast.Assign)]
+    for statement in beside:
+        called, text = statement.value, ast.unparse(statement.value)
+        if not isinstance(called, ast.Call) or called_name(called) == function.short_name or not _names(text) <= own:
             continue
-        for statement in caller.statements:
-            if not isinstance(statement, ast.Assign) or not isinstance(statement.value, ast.Call):
-                continue
-            text, line = ast.unparse(statement.value), statement.lineno
-            for name in assigned_names(statement):
-                if (
-                    loss_rank(name)
-                    and name.isidentifier()
-                    and _names(text) <= own
-                    and called_name(statement.value) != function.short_name
-                ):
-                    yield LossExpression(text, text, line, name, "computed beside the call", near=True)
+        for name in assigned_names(statement):
+            if loss_rank(name) and name.isidentifier():
+                yield LossExpression(text, text, statement.lineno, name, "computed beside the call", near=True)
 
 
 def _prepares(source: SourceFile, backward: Backward, value: ast.expr) -> bool:

@@ -499,8 +499,9 @@ def _parameter_for(
     names = sight.names
     base = base_name(leaf.name)
     sources = [(u, [s for s in u.sources if base_name(s) == base and _ends_as(leaf, u.target, s)]) for u in updates]
-    by_update = [(u.target, u) for u, own_sources in sources if own_sources]
-    apart = {id(u): [_apart(u.target, s) for s in own_sources] for u, own_sources in sources}
+    taken = [(u, own_sources) for u, own_sources in sources if own_sources]
+    by_update = [(u.target, u) for u, _ in taken]
+    apart = {id(u): [_apart(u.target, s) for s in own_sources] for u, own_sources in taken}
     holder = leaf.name[: len(leaf.name) - len(leaf.path[-1].text)] if leaf.path else ""
     wanted: list[tuple[str, Update | None]] = [*((name, None) for name in parameter_of(leaf.name)), *by_update]
     if leaf.path and not leaf.path[-1].attribute and is_gradient_word(base_name(holder)):

@@ -15,7 +15,7 @@ import numpy as np
 
 from gradcheck.checker.functions import check_grad
 from gradcheck.errors import InputError, ScriptError
-from gradcheck.numerics.arrays import FloatArray
+from gradcheck.numerics.arrays import BoolArray, FloatArray
 from gradcheck.script.record.run import Call, Recording
 from gradcheck.script.replay.backward import Backward
 from gradcheck.script.replay.perturb import along, moved
@@ -99,7 +99,6 @@ class _Place:
         return self.number, id(self.moment)
 
 
-BoolArray = np.ndarray[Any, np.dtype[np.bool_]]
 # slopes along directions, None if they say too little, with their errors; and where there are kinks
 _Found = tuple[tuple[FloatArray, FloatArray] | None, BoolArray]
 # the values of each loss at the point, and what was found along the directions of each parameter

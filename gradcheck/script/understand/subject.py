@@ -570,7 +570,7 @@ def _follows(recording: Recording, backward: Backward) -> bool:
 
 
 def _subject(recording: Recording, backward: Backward, overrides: Overrides, rejected: Rejected) -> Subject | None:
-    source, set_aside, written = recording.source, "", list[LossExpression]()
+    source, set_aside = recording.source, ""
     if overrides.loss:
         named = named_loss(source, backward, overrides.loss)
         choice = choose_loss(recording, backward, over_calls(named) if backward.is_repeated else named, rejected)
@@ -598,6 +598,7 @@ def _subject(recording: Recording, backward: Backward, overrides: Overrides, rej
     if choice.backward.kind is Kind.CHANGE and not choice.agreement:
         if choice.scale is None and choice.loss.near:
             choice = _with_step_size(recording, choice)
+        # of steps with momentum, the choice has looked at the first one alone
         elif choice.scale is not None and goes_on(recording, replace(choice.backward, moments=backward.moments)):
             choice = replace(choice, scale=None)
     if choice.scale is None:
@@ -614,7 +615,7 @@ def _subject(recording: Recording, backward: Backward, overrides: Overrides, rej
         elif overrides.strict:
             remark = f"{scale.factor}: harmless for plain descent, a mistake for --strict"
             scale = scale.without_constant
-    if choice.loss.is_tried and remark is None:
+    if choice.loss.is_tried and remark is None and not overrides.loss:
         remark = _beside_called(recording, choice, written)
     forward = _forward(source, choice.backward)
     aside = tuple(Unchecked(pair.slot.name, pair.slot.leaf.shape, reason) for pair, reason in choice.aside)
