@@ -332,7 +332,7 @@ class CheckResult:
         """Return one result for checks of the same parameters at several points.
 
         Of each entry the worst verdict is kept, among equal ones that with the largest relative error. A point at
-        which the loss has a kink, the gradient is clipped, or the check has reached its limits gives way to any other.
+        which the loss has a kink, or the check has reached its limits, gives way to any other.
 
         Parameters
         ----------
@@ -382,9 +382,9 @@ _PER_ENTRY = (
 # relative error that is no longer small
 _OWN_SIZE = 0.1
 # reasons for which an entry matches, whatever its error
-_NO_ERROR = (Reason.ZERO, Reason.CONSTANT, Reason.KINK, Reason.CLIPPED)
+_NO_ERROR = (Reason.ZERO, Reason.CONSTANT, Reason.KINK)
 # reasons that say something about the point, not about the gradient
-_OF_THE_POINT = (Reason.KINK, Reason.CLIPPED, Reason.LIMIT)
+_OF_THE_POINT = (Reason.KINK, Reason.LIMIT)
 
 
 def _weights(parameter: ParameterResult) -> list[int]:

@@ -55,7 +55,6 @@ class Reason(enum.Enum):
         "optimum",
         "the loss is at an optimum of this entry: what is left of the derivative is round-off; check at another point",
     )
-    CLIPPED = "clipped", "the script clips this gradient: its sign is right, and its size is not to be seen"
     UNSETTLED = "unsettled", "the finite differences do not settle at any step size"
     LIMIT = "limit", "the check has reached its limit of evaluations or of time before this entry was decided"
     NON_FINITE_LOSS = "non-finite-loss", "the loss is not finite close to this point"

@@ -82,7 +82,7 @@ def test_nan_is_the_worst_error() -> None:
     assert math.isnan(p.max_rel_error)
 
 
-@pytest.mark.parametrize("reason", [Reason.ZERO, Reason.CONSTANT, Reason.KINK, Reason.CLIPPED])
+@pytest.mark.parametrize("reason", [Reason.ZERO, Reason.CONSTANT, Reason.KINK])
 def test_the_worst_entry_is_one_whose_error_counted(reason: Reason) -> None:
     p = parameter([1e-18, 2.0, 3.0], [-1e-17, 2.0, 3.003], (M, M, M), reasons=(reason, None, Reason.COARSE))
     assert (p.worst_index, p.reason) == ((0, 2), Reason.COARSE)

@@ -30,7 +30,6 @@ from gradcheck.script.replay.perturb import along, moved
 from gradcheck.script.replay.stage import Stage
 from gradcheck.script.replay.stale import computed_before
 from gradcheck.script.request import Request
-from gradcheck.script.understand.clipping import clip_bounds, without_clipped
 from gradcheck.script.understand.guards import GuardlessSource
 from gradcheck.script.understand.probing import QUICK_SECONDS
 from gradcheck.script.understand.reading import run, understood
@@ -212,7 +211,6 @@ def checks(
     """Check at recorded points and, with `perturb`, at perturbed ones, in turn, until there are enough."""
     backward = before_growth(subject.backward)
     moments = by_coverage(recording, backward) if moments is None else moments
-    bounds = clip_bounds(recording.source, backward)
     problem: ScriptError | None = None
     done, wrong, began = 0, False, time.process_time()
 
@@ -223,8 +221,7 @@ def checks(
             stage = Stage(recording, backward, moment)
             changes.enter_context(moved(stage.parameters, names, np.random.default_rng(seed)))
             result = _check(stage, subject, request, done)
-            told = without_clipped(result, bounds, subject.scale.value)
-            return Point(moment, seed if names else None, told), max(stage.evaluations, result.evaluations)
+            return Point(moment, seed if names else None, result), max(stage.evaluations, result.evaluations)
 
     for number in range(start, 2 * len(moments)):
         if done >= request.points or (done and request.left <= 0):

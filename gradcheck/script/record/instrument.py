@@ -1,6 +1,7 @@
 """Hooks in a copy of the user's syntax tree: functions report when they are entered and left, loops each round.
 
-In front of every statement that may change something there is a hook, too: a replay can stop there.
+In front of every statement that may change something there is a hook, too: a replay can stop there. What may clip
+gradients asks the hook whether it is to run.
 
 Line numbers survive, so tracebacks and warnings still point at the user's own lines.
 """
@@ -12,6 +13,7 @@ from collections.abc import Sequence, Set
 from functools import cache
 from typing import Any, TypeVar, cast
 
+from gradcheck.script.source.clips import MAY_CLIP, bounded, bounds
 from gradcheck.script.source.file import SourceFile
 from gradcheck.script.source.syntax import PROPERTIES, Function, FunctionNode, Loop, flat_targets, loaded_names
 from gradcheck.script.source.updates import updates_of
@@ -139,12 +141,38 @@ class _Stops(ast.NodeTransformer):
         """Visit a node."""
         if isinstance(node, ast.expr):  # there are no statements in it
             return node
-        changed = self.generic_visit(node)
+        changed: Any = self.generic_visit(node)
+        if (text := getattr(node, MAY_CLIP, None)) is not None:
+            changed = _skippable(cast(ast.stmt, changed), text)
         if isinstance(node, ast.stmt) and _place(node) in self._places and may_change(node):
             place = _location(node)
             at = ast.Expr(_called("at", [ast.Constant(node.lineno, **place)], place), **place)
             return [at, changed]
         return changed
+
+
+def _skippable(statement: ast.stmt, text: str) -> ast.stmt:
+    """Return a statement that runs, or puts the bounds that it puts, only if the hook says so."""
+    place = _location(statement)
+    if bounds(statement):
+        return cast(ast.stmt, _WithoutBounds(text, place).visit(statement))
+    return ast.If(_called("runs", [ast.Constant(text, **place)], place), [statement], [], **place)
+
+
+class _WithoutBounds(ast.NodeTransformer):
+    """Has the hook asked whether what calls put bounds to is bounded."""
+
+    def __init__(self, text: str, place: dict[str, Any]) -> None:
+        self._text, self._place = text, place
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        """Put the call, or what it bounds, in its place."""
+        value = bounded(node)
+        call = cast(ast.expr, self.generic_visit(node))
+        if value is None:
+            return call
+        asked = _called("runs", [ast.Constant(self._text, **self._place)], self._place)
+        return ast.IfExp(asked, call, copied(value), **self._place)
 
 
 def _hook(node: ast.FunctionDef, name: str) -> None:
@@ -202,7 +230,10 @@ class _Returns(ast.NodeTransformer):
     def _hooked(self, node: ast.Return) -> ast.Return:
         place = _location(node)
         result = ast.Constant(None, **place) if node.value is None else node.value
-        return ast.Return(_left(self.name, result, place), **place)
+        hooked = ast.Return(_left(self.name, result, place), **place)
+        if hasattr(node, MAY_CLIP):
+            setattr(hooked, MAY_CLIP, getattr(node, MAY_CLIP))
+        return hooked
 
 
 def _walk_own(node: ast.AST) -> list[ast.AST]:

@@ -184,6 +184,8 @@ class Recorder:
         When no replay is begun any more, on the clock of ``time.monotonic``.
     failed : list of ScriptError
         What cells of a notebook have raised.
+    left_out : set of str
+        The texts of statements that may clip gradients and are not to do so in a replay.
     tap : callable
         While a replay runs with taps: receives the number of a place and its value, and returns what takes its place.
     """
@@ -209,6 +211,7 @@ class Recorder:
         self.at: Callable[[int], object] = _pass
         self.overrides: dict[int, types.CodeType] = {}
         self.tap: Callable[[int, Any], Any] = untouched
+        self.left_out: Set[str] = frozenset()
         self.entries, self.patience = 0, sys.maxsize
         self.deadline = math.inf
         self.stopped_at: tuple[int, ...] = ()
@@ -303,6 +306,10 @@ class Recorder:
         functions = {name: self.namespace[name] for name in self._rebound if name in self.namespace}
         own, shared = self._copier.copy(arguments, {**functions, **module_variables(self.namespace)})
         return Call(function, self.counts[function], own, shared, RandomState.capture())
+
+    def runs(self, statement: str) -> bool:
+        """Whether a statement that may clip gradients is run, or puts its bounds."""
+        return statement not in self.left_out
 
     def other(self, place: int) -> Any:
         """Return the value of what is evaluated in place of an expression, with the variables that it sees."""

@@ -49,6 +49,8 @@ class Backward:
         Whether the parameters' changes are those of a whole round of the region, after what the function has computed.
     is_repeated : bool
         Whether such a round calls the function several times, for one sample after the other.
+    unclipped : frozenset of str
+        The texts of the statements that clip gradients, and are left out of replays.
     """
 
     function: Function | Loop
@@ -66,6 +68,7 @@ class Backward:
     handed: bool = False
     is_round: bool = False
     is_repeated: bool = False
+    unclipped: frozenset[str] = frozenset()
 
     @property
     def names(self) -> tuple[str, ...]:

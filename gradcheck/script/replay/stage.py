@@ -160,6 +160,7 @@ class Stage:
         # where its gradients are to be seen
         self._end, self._is_repeated = backward.stepping, backward.is_repeated
         self._recorder, self._stops = recording.recorder, recording.stops
+        self._left_out = backward.unclipped
         self._namespace = recording.module.__dict__
         # the recorded variables themselves: what a replay changes in them is undone after each
         self._arguments = dict(moment.arguments)
@@ -442,6 +443,7 @@ class Stage:
         # whoever looks at all statements, and stops at none, has said so already
         to_stop = self._recorder.at if stop is None else stop.counting(ends)
         self._recorder.at = at if each_line else to_stop
+        self._recorder.left_out = self._left_out
         try:
             with redirect_stdout(StringIO()), np.errstate(all="ignore"):
                 self._body.run()
@@ -451,7 +453,7 @@ class Stage:
             raise LeavesPythonError from None
         finally:
             self._recorder.watched = self._recorder.returned = self._recorder.entered = None
-            self._recorder.at = _pass
+            self._recorder.at, self._recorder.left_out = _pass, frozenset()
             looked_at = self.evaluations == 1 or self._draws.is_looked_at()
             if looked_at and not self._draws.seen:
                 self._draws.seen = self._random_state != RandomState.capture()

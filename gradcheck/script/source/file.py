@@ -15,6 +15,7 @@ from pathlib import Path
 
 from gradcheck.errors import ScriptError
 from gradcheck.script.source.beside import Neighbourhood
+from gradcheck.script.source.clips import with_clips_marked
 from gradcheck.script.source.lambdas import with_lambdas_defined
 from gradcheck.script.source.linking import MAIN, Linked, is_linkable, link
 from gradcheck.script.source.notebook import SUFFIX, read_notebook
@@ -126,7 +127,7 @@ class ScriptText:
                 tree, files = self._program()
                 # most scripts have none, and to look for them in the tree takes as long as to parse the script
                 tree = with_lambdas_defined(tree) if "lambda" in self.code else tree
-                return SourceFile(self, with_rounds(tree), files)
+                return SourceFile(self, with_clips_marked(with_rounds(tree)), files)
         except SyntaxError as error:
             raise ScriptError(f"not valid Python: {error.msg}", slug="syntax-error", line=error.lineno) from None
         except (RecursionError, MemoryError):

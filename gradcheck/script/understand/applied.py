@@ -25,7 +25,7 @@ from gradcheck.script.source.file import SourceFile
 from gradcheck.script.source.names import base_name, fold
 from gradcheck.script.source.syntax import Function, called_name, walk
 from gradcheck.script.understand.agreement import agreement, own_ratio, proportional_at_each
-from gradcheck.script.understand.clipping import clip_bounds
+from gradcheck.script.understand.clipping import may_be_clipped
 from gradcheck.script.understand.followed import following
 from gradcheck.script.understand.loss_choice import Choice, Rejected, choose_loss
 from gradcheck.script.understand.losses import loss_candidates, reached, unique_losses
@@ -58,7 +58,7 @@ def steps_astray(
     right : set of str
         The names of the parameters whose gradients agree with the loss.
     """
-    if backward.kind is Kind.CHANGE or backward.handed or not right or clip_bounds(recording.source, backward):
+    if backward.kind is Kind.CHANGE or backward.handed or not right or may_be_clipped(recording, backward):
         return None
     if all(pair.motion.factor is not None for pair in backward.pairs) and not any(way.unmoved for way in moving):
         # the recorded steps were multiples of the very gradients, and nothing else was to be moved

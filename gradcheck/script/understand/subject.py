@@ -33,6 +33,7 @@ from gradcheck.script.understand.applied import (
     steps_astray,
 )
 from gradcheck.script.understand.candidates import find_backwards, missing, narrowed, not_found, read_variables
+from gradcheck.script.understand.clipping import before_clipping
 from gradcheck.script.understand.complaints import no_gradient, no_loss, not_repeatable, several_objects
 from gradcheck.script.understand.followed import following
 from gradcheck.script.understand.loss_choice import Choice, Rejected, choose_loss, is_never_run
@@ -141,7 +142,11 @@ class Subject:
             if pair.own_step:
                 own.setdefault(pair.own_step, []).append(f"`{pair.slot.name}`")
         sizes = (f"the step size of {', '.join(names)} is another, {size}" for size, names in own.items())
-        return "; ".join([*([self._common_convention] if self._common_convention else []), *sizes]) or None
+        said = [self._common_convention] if self._common_convention else []
+        if clips := sorted(text.partition("\n")[0] for text in self.backward.unclipped):
+            more = f" and {len(clips) - 1} more" if len(clips) > 1 else ""
+            said.append(f"gradients are compared as they are before they are clipped, by `{clips[0]}`{more}")
+        return "; ".join([*said, *sizes]) or None
 
     @property
     def _common_convention(self) -> str | None:
@@ -570,6 +575,18 @@ def _follows(recording: Recording, backward: Backward) -> bool:
 
 
 def _subject(recording: Recording, backward: Backward, overrides: Overrides, rejected: Rejected) -> Subject | None:
+    """Return what is to be checked of some code, with its gradients as they are before it clips them."""
+    unclipped = before_clipping(recording, backward)
+    if not unclipped.unclipped:
+        return _read(recording, backward, overrides, rejected)
+    subject = _read(recording, unclipped, overrides, rejected)
+    if subject is not None and subject.agreement:
+        return subject
+    other = _read(recording, backward, overrides, rejected)
+    return other if other is not None and (subject is None or other.agreement) else subject
+
+
+def _read(recording: Recording, backward: Backward, overrides: Overrides, rejected: Rejected) -> Subject | None:
     source, set_aside = recording.source, ""
     if overrides.loss:
         named = named_loss(source, backward, overrides.loss)
