@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import compileall
 import gc
+import importlib.util
 import os
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -26,6 +29,19 @@ settings.load_profile("repeatable")
 # a shell that starts the tests in the background lets them, and what they start, ignore Ctrl-C
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def pytest_configure() -> None:
+    """Compile the package once: otherwise, in a fresh checkout, each interpreter that a test starts does so again.
+
+    Those children that the product starts never keep what they have compiled, and nobody does who has asked Python for
+    that: half of what they take would be compiling.
+    """
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        found = importlib.util.find_spec("gradcheck")
+        assert found is not None
+        # a folder that cannot be written is left as it is
+        compileall.compile_dir(Path(str(found.origin)).parent, quiet=2)
 
 
 def pytest_collection_finish() -> None:

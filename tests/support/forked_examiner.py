@@ -6,6 +6,7 @@ For tests of what is found in a script; that a script is kept apart from the cal
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import os
 import pickle
@@ -76,6 +77,8 @@ def main() -> None:
         with contextlib.suppress(ImportError):
             importlib.import_module(name)
     rules()  # imports them; a fork would do so for each wrong gradient
+    # what is imported stays, and is nothing to look through for garbage in every fork
+    gc.freeze()
     while folder := sys.stdin.readline().strip():
         child = os.fork()
         if child == 0:

@@ -7,6 +7,7 @@ its options and variables mean, what a script writes through an ``open`` that Nu
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -182,6 +183,8 @@ def serve(place: str) -> None:
     for name in _PRELOADED:
         importlib.import_module(name)
     importlib.import_module("gradcheck.diagnosis.registry").rules()  # imports them
+    # what is imported stays, and is nothing to look through for garbage in every fork
+    gc.freeze()
     listener = socket.socket(socket.AF_UNIX)
     listener.bind(place)
     listener.listen(64)
