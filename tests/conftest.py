@@ -138,12 +138,20 @@ def forked_commands(monkeypatch: pytest.MonkeyPatch, forks: Any) -> None:
 
 
 @pytest.fixture(scope="session")
-def shelf(tmp_path_factory: pytest.TempPathFactory, examiner: Any, scipy_examiner: Any) -> Shelf:
+def folder_of_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return a folder that all processes of one run of the tests share; what is made in it needs a lock."""
+    base = tmp_path_factory.getbasetemp()
+    # what belongs to one of several processes lies in the folder of the run
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "of_run"
+    folder.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shelf(folder_of_run: Path, examiner: Any, scipy_examiner: Any) -> Shelf:
     """Examine each fixture script once in a run of the tests, however many processes that has."""
     from fixture_scripts import Shelf
 
-    base = tmp_path_factory.getbasetemp()
-    # what belongs to one of several processes lies in the folder of the run
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "examined"
+    folder = folder_of_run / "examined"
     folder.mkdir(exist_ok=True)
     return Shelf(folder, examiner, scipy_examiner) if hasattr(os, "fork") else Shelf(folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import os
+import pickle
 import re
 import shutil
 import subprocess
@@ -15,7 +16,9 @@ from textwrap import dedent
 import numpy as np
 import pytest
 from click.testing import CliRunner
+from filelock import FileLock
 
+from forked_processes import IS_POSSIBLE, fork_children
 from gradcheck.api import Job
 from gradcheck.cli import cli
 from gradcheck.scaffold.draw import drawn, shortened
@@ -34,36 +37,6 @@ from small_scripts import DATA, PAIRS
 pytestmark = pytest.mark.usefixtures("forked_children", "forked_commands")
 
 ROOT = Path(__file__).parents[2]
-# what the fixture of the plugin does, with examinations in forks
-CONFTEST = """
-import pytest
-from forked_examiner import Examiner
-from gradcheck import assert_grad
-from gradcheck.api import check_script
-from gradcheck.settings import Options
-from gradcheck.errors import GradientMismatch
-
-
-class Fixture:
-    def __call__(self, *arguments, **settings):
-        assert_grad(*arguments, **settings)
-
-    def script(self, path, **settings):
-        (result,) = check_script(path, Options(fix=False, **settings)).scripts
-        if result.error is not None:
-            raise result.error
-        if result.verdict != "match":
-            raise GradientMismatch(result.verdict)
-
-
-@pytest.fixture(scope="session")
-def gradcheck():
-    examiner = Examiner()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("gradcheck.api.examine_isolated", examiner)
-        yield Fixture()
-    examiner.stop()
-"""
 MAIN = """
 import numpy as np
 
@@ -201,20 +174,19 @@ def put(folder, name, *, right):
         write(folder, text, name)
 
 
-def outcomes(folder):
-    """Run pytest in a folder; return what became of each test, and the names of all."""
-    run = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-rA", "--tb=no", "-p", "no:cacheprovider", "-c", os.devnull, "."],
-        cwd=folder,
-        env={
-            **os.environ,
-            "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'tests' / 'support'}",
-            "PYTHONDONTWRITEBYTECODE": "1",
-        },
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def outcomes(folder, forks):
+    """Run pytest with the plugin in a folder; return what became of each test, and the names of all."""
+    command = ["-m", "pytest", "-q", "-rA", "--tb=no", "-p", "no:cacheprovider", "-p", "_gradcheck_pytest"]
+    command += ["-c", os.devnull, "."]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONDONTWRITEBYTECODE": "1"}
+    # nobody asks for fixes, and no other plugin is needed
+    environment |= {"GRADCHECK_FIX": "false", "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"}
+    if IS_POSSIBLE:
+        run = forks.run(command, cwd=folder, environment=environment)
+    else:
+        run = subprocess.run(
+            [sys.executable, *command], cwd=folder, env=environment, capture_output=True, text=True, check=False
+        )
     found = re.findall(r"^(PASSED|FAILED|ERROR) (?:\S*/)?(test_\w+\.py)(?:::(\S+))?", run.stdout, re.MULTILINE)
     assert found, run.stdout + run.stderr
     files = {file: {word for word, other, _ in found if other == file} for _, file, _ in found}
@@ -222,24 +194,35 @@ def outcomes(folder):
 
 
 @pytest.fixture(scope="module")
-def made(tmp_path_factory, examiner):
-    """Write a test for every script, those called wrong with their mistake in them; return texts and outcomes."""
-    folder = tmp_path_factory.mktemp("write")
-    (folder / "conftest.py").write_text(CONFTEST)
+def made(folder_of_run, examiner, forks):
+    """Write a test for every script, those called wrong with their mistake in them; return texts and outcomes.
+
+    It is done once in a run, by whichever process asks first.
+    """
+    kept = folder_of_run / "written.pickle"
+    with FileLock(f"{kept}.lock"):
+        if not kept.exists():
+            kept.write_bytes(pickle.dumps(_made(folder_of_run / "written", examiner, forks)))
+    return pickle.loads(kept.read_bytes())
+
+
+def _made(folder, examiner, forks):
     (folder / "tests" / "unit").mkdir(parents=True)
     texts = {}
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("gradcheck.api.examine_isolated", examiner)
+        if IS_POSSIBLE:
+            patch.setattr("gradcheck.api.examine_isolated", examiner)
+            patch.setattr(*fork_children(forks.place))
         for name, (*_, target) in SCRIPTS.items():
             put(folder, name, right=not name.startswith("wrong"))
             written = write_test(folder / name, folder / target, Options())
             assert written.result.verdict == ("mismatch" if name.startswith("wrong") else "match")
             texts[name] = written.text
             (folder / target).write_text(written.text, encoding="utf-8")
-    before, names = outcomes(folder)
+    before, names = outcomes(folder, forks)
     for name in SCRIPTS:
         put(folder, name, right=name.startswith("wrong"))
-    return folder, texts, before, outcomes(folder)[0], names
+    return folder, texts, before, outcomes(folder, forks)[0], names
 
 
 @pytest.mark.parametrize("name", SCRIPTS)
