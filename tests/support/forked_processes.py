@@ -21,6 +21,7 @@ import subprocess
 import sys
 import tempfile
 import traceback
+import types
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -145,7 +146,7 @@ class Forks:
     def run(
         self, arguments: Sequence[str], *, cwd: Path, stdin: str = "", environment: Mapping[str, str] = os.environ
     ) -> subprocess.CompletedProcess[str]:
-        """Run the command line, or a script with ``-W``, as a process."""
+        """Run the command line, a script with ``-W`` or code with ``-c`` as a process."""
         texts = []
         with tempfile.TemporaryFile() as given, tempfile.TemporaryFile() as out, tempfile.TemporaryFile() as err:
             given.write(stdin.encode())
@@ -276,6 +277,11 @@ def _run(command: list[str], place: str) -> int:
         sys.argv = arguments
         sys.path[0] = str(Path(arguments[0]).parent)
         runpy.run_path(arguments[0], run_name="__main__")
+        return 0
+    if option == "-c":
+        sys.argv = [option, *arguments]
+        main = sys.modules["__main__"] = types.ModuleType("__main__")
+        exec(compile(module, "<string>", "exec"), main.__dict__)
         return 0
     assert option == "-m"
     sys.argv = [importlib.util.find_spec(module).origin, *arguments]

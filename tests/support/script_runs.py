@@ -1,4 +1,4 @@
-"""Run small scripts and snippets: through the checker, through the command line, or in a bare interpreter."""
+"""Run small scripts and snippets: through the checker, through the command line, or in a process of its own."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ def command(*arguments: object, cwd: Path, stdin: str = "", **environment: str) 
 
 
 def snippet(code: str, *arguments: object, cwd: Path) -> Any:
-    """Run code in a bare interpreter; it calls ``answer(value)`` once, and the value comes back through JSON."""
+    """Run code in a process of its own; it calls ``answer(value)`` once, and the value comes back through JSON."""
     # stdout is the snippet's own; a snippet that examines scripts may have its output replaced
     head = (
         "import sys, json, os\n"
@@ -79,13 +79,12 @@ def snippet(code: str, *arguments: object, cwd: Path) -> Any:
         "    with open('answer.json', 'w') as file:\n"
         "        json.dump(value, file)\n"
     )
-    finished = subprocess.run(
-        [sys.executable, "-c", head + dedent(code), *map(str, arguments)],
-        cwd=cwd,
-        capture_output=True,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
+    told = ["-c", head + dedent(code), *map(str, arguments)]
+    if FORKS is not None:
+        finished = FORKS.run(told, cwd=cwd)
+    else:
+        finished = subprocess.run(
+            [sys.executable, *told], cwd=cwd, capture_output=True, text=True, timeout=PATIENCE, check=False
+        )
     assert finished.returncode == 0, finished.stderr
     return json.loads((cwd / "answer.json").read_text())

@@ -6,7 +6,9 @@ import pytest
 
 from script_runs import snippet, write
 
-# runs in an interpreter of its own, because a script replaces sys.modules["__main__"], sys.argv and sys.path
+pytestmark = pytest.mark.usefixtures("forked_commands")
+
+# runs in a process of its own, because a script replaces sys.modules["__main__"], sys.argv and sys.path
 RECORD = """
 from pathlib import Path
 from gradcheck.script.record.run import record

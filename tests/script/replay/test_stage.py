@@ -6,7 +6,7 @@ import pytest
 
 from script_runs import check, check_only, snippet, write
 
-pytestmark = pytest.mark.usefixtures("forked")
+pytestmark = pytest.mark.usefixtures("forked", "forked_commands")
 
 UNDERSTOOD = """
 from pathlib import Path
