@@ -51,6 +51,8 @@ _PRELOADED = (
     "gradcheck.report.formats",
     "gradcheck.report.text",
 )
+_RULES = "gradcheck.diagnosis.registry"
+_SERVE = "--serve"
 
 
 def told_to_run(module: str, place: str) -> str:
@@ -122,9 +124,16 @@ def fork_children(place: str) -> Any:
 
 
 class Forks:
-    """The process that forks, started when it is first needed."""
+    """The process that forks, started when it is first needed.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    preloaded : str
+        Modules that it imports; all that a fork may need where none is named.
+    """
+
+    def __init__(self, *preloaded: str) -> None:
+        self._preloaded = preloaded or (*_PRELOADED, _RULES)
         self._process: subprocess.Popen[bytes] | None = None
         self._folder = ""
 
@@ -135,7 +144,7 @@ class Forks:
             # the path of a socket is short
             self._folder = tempfile.mkdtemp(prefix="forks-")
             self._process = subprocess.Popen(
-                [sys.executable, __file__, f"{self._folder}/s"],
+                [sys.executable, __file__, _SERVE, f"{self._folder}/s", *self._preloaded],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 env={**os.environ, "PYTHONHASHSEED": "0", "MPLBACKEND": "Agg"},
@@ -178,12 +187,13 @@ def is_of_interpreters(environment: Mapping[str, str]) -> bool:
 # -- the process that forks -------------------------------------------------------------------------------------------
 
 
-def serve(place: str) -> None:
+def serve(place: str, preloaded: Sequence[str]) -> None:
     """Fork for whoever connects, until standard input is closed."""
     del sys.path[0]  # this folder
-    for name in _PRELOADED:
-        importlib.import_module(name)
-    importlib.import_module("gradcheck.diagnosis.registry").rules()  # imports them
+    for name in preloaded:
+        module = importlib.import_module(name)
+        if name == _RULES:
+            module.rules()  # imports them
     # what is imported stays, and is nothing to look through for garbage in every fork
     gc.freeze()
     listener = socket.socket(socket.AF_UNIX)
@@ -313,7 +323,7 @@ def ask(module: str, *arguments: str) -> int:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) == 2:
-        serve(sys.argv[1])
+    if sys.argv[1] == _SERVE:
+        serve(sys.argv[2], sys.argv[3:])
     else:
         sys.exit(ask(*sys.argv[1:]))
