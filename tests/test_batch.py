@@ -36,7 +36,8 @@ for i in range(3):
     w -= 0.1 * dw
 """
 WRONG = RIGHT.replace("2 * (w - 3)", "2 * (w + 3)")
-HANGS = "while True: pass\n"
+# without an end, and without work for a machine that others use as well
+HANGS = "while True: __import__('time').sleep(0.01)\n"
 # it starts a child that starts a child, and tells the three numbers
 FAMILY = """
 import os, subprocess, time

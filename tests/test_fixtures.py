@@ -59,7 +59,7 @@ def test_twins_are_checked_in_the_same_parameters(stem, shelf):
 @pytest.mark.parametrize("path", scripts("unreadable"), ids=label)
 def test_error_of_every_unreadable_script(path):
     expected = expectation(path).error
-    (script,) = check_script(path, Options(timeout=5) if expected == "timeout" else None).scripts
+    (script,) = check_script(path, Options(timeout=1) if expected == "timeout" else None).scripts
     assert script.verdict == "error"
     assert script.error is not None
     assert script.error.slug == expected, script.error.message

@@ -12,6 +12,8 @@ from gradcheck.api import Job
 from gradcheck.commands.progress import Progress
 from script_runs import command, write
 
+pytestmark = pytest.mark.usefixtures("forked_children", "forked_commands")
+
 ANNA, BEN = Job("anna.py"), Job("[ben].ipynb")
 
 

@@ -19,6 +19,8 @@ from gradcheck.report.curve import curve
 from gradcheck.report.plot import plot_curves
 from script_runs import command
 
+pytestmark = pytest.mark.usefixtures("forked_commands")
+
 QUICK = ("--epochs", "3")
 
 

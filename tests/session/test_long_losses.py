@@ -29,6 +29,7 @@ SLOW = """
         W = W - 0.01 * grad(W)
         print(loss(W))
 """
+pytestmark = pytest.mark.usefixtures("forked_children", "forked_commands")
 needs_forks = pytest.mark.skipif(not hasattr(os, "fork"), reason="no forks here")
 
 

@@ -90,6 +90,7 @@ def test_nothing_else_is(project, text):
     assert local_modules(write(project, text, "examples/run.py")) == set()
 
 
+@pytest.mark.usefixtures("forked_children", "forked_commands")
 @pytest.mark.parametrize(("factor", "verdict"), [("2", "match"), ("3", "mismatch")])
 @pytest.mark.parametrize(
     "going", ["%cd ../lib", "import os\nos.chdir('../lib')", "%cd '../nowhere'\n%cd '../lib'  # up"]
