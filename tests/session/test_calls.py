@@ -68,7 +68,7 @@ def told(folder: Path, text: str, **options: object) -> ScriptError:
     ],
 )
 def test_a_file_of_functions_is_checked_through_a_call(tmp_path, factor, verdict, call):
-    result = check(tmp_path, library(factor), call=call)
+    result = check(tmp_path, library(factor), call=call, fix=False)
     assert verdicts(result) == {"w": verdict}
     assert (result.entry_points.backward, result.entry_points.backward_line) == ("gradient", 6)
 

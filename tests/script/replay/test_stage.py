@@ -270,7 +270,7 @@ def test_the_scale_of_a_gradient(tmp_path, gradient, update, verdict, noted):
             f"w = np.ones(3)\nfor i in range(4):\n    dw = backward(w)\n    {update}\n"
         )
     )
-    result = check(tmp_path, script)
+    result = check_only(tmp_path, script)
     assert result.error is None, result.error
     assert result.verdict == verdict
     assert noted in " ".join(result.notes)
