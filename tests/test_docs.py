@@ -19,6 +19,7 @@ import tempfile
 import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ import pytest
 
 import forked_processes
 import gradcheck
+import script_runs
 from gradcheck import settings as config
 from gradcheck.checker.result import Reason
 from gradcheck.cli import cli
@@ -371,6 +373,7 @@ def slugs(tree: ast.AST) -> Iterator[str]:
                 yield slug
 
 
+@cache
 def source_slugs() -> set[str]:
     files = sorted((ROOT / "gradcheck").rglob("*.py"))
     return {slug for file in files for slug in slugs(ast.parse(file.read_text(encoding="utf-8")))}
@@ -403,9 +406,7 @@ def test_every_reason_is_explained(reason):
 
 def json_from(*paths: str) -> Any:
     """Return what is printed for some fixture scripts."""
-    arguments = [sys.executable, "-P", "-m", "gradcheck", "run", "--format", "json", *paths]
-    run = subprocess.run(arguments, cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
-    return json.loads(run.stdout)
+    return json.loads(script_runs.command("run", "--format", "json", *paths, cwd=ROOT).stdout)
 
 
 KINDS = {
@@ -429,6 +430,7 @@ def assert_documented(heading: str, *objects: dict[str, Any]) -> None:
             assert any(isinstance(value, KINDS[word]) for word in words), f"{heading}: {name}"
 
 
+@pytest.mark.usefixtures("forked_commands")
 def test_every_json_field_is_documented_with_its_type():
     report = json_from("fixtures/buggy/logit_ascent.py", "fixtures/unreadable/exits.py")
     good, bad = report["scripts"]

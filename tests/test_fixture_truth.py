@@ -175,9 +175,9 @@ def test_changed_lines_counts_replacements_and_additions():
     assert changed_lines(["a", "b"], ["a", "b"]) == []
 
 
-def test_prints_megabytes_does():
-    script = FIXTURES / "correct" / "prints_megabytes.py"
-    run = subprocess.run([sys.executable, str(script)], capture_output=True, timeout=300, check=True)
+def test_prints_megabytes_does(tmp_path, forks):
+    run = run_strictly(FIXTURES / "correct" / "prints_megabytes.py", tmp_path, forks)
+    assert run.returncode == 0
     assert len(run.stdout) > 5_000_000
 
 
