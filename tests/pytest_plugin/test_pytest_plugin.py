@@ -19,6 +19,7 @@ import pandas as pd  # noqa: F401 - loaded once, see above
 import pytest
 
 import _gradcheck_pytest as entry
+from forked_processes import IS_POSSIBLE, PLACE
 from gradcheck.api import Job
 from gradcheck.checker.functions import assert_grad
 from gradcheck.pytest_plugin import collect, fixture, output, settings, shared, summary  # noqa: F401 - the same
@@ -58,6 +59,9 @@ for i in range(3):
     grads = gradient(p)
     p["W1"] -= 0.1 * grads["W1"]
 """
+# lets a process of pytest fork the children that it starts
+FORKING = "import os\nfrom forked_processes import PLACE, fork_children\nsetattr(*fork_children(os.environ[PLACE]))\n"
+SUPPORT = str(Path(__file__).parents[1] / "support")
 NOTHING = "def double(x):\n    return 2 * x\n\nprint(double(3))\n"
 
 
@@ -475,7 +479,7 @@ def test_the_summary_is_quiet_when_asked_or_when_there_is_nothing(pytester, run,
 
 
 @pytest.mark.parametrize("workers", [0, 2])
-def test_results_reach_junit_and_the_report(pytester, run, scripts, workers):
+def test_results_reach_junit_and_the_report(pytester, run, scripts, workers, forks, monkeypatch):
     """Two workers find what one process finds."""
     body = """
 def test_right(gradcheck):
@@ -489,8 +493,14 @@ def test_twice(gradcheck):
     write(scripts, "print(1 / 0)\n", "broken.py")
     write(scripts, NAMED, "named.py")
     arguments = ("--gradcheck", "--junitxml=j.xml", "--gradcheck-report=r.json", "nets", "test_it.py")
-    parallel = (*PLUGIN, *arguments, "-n", str(workers))
-    result = pytester.runpytest_subprocess(*parallel) if workers else run(*arguments)
+    if workers:
+        if IS_POSSIBLE:
+            # each worker reads it
+            write(pytester.path, f"import sys\nsys.path.append({SUPPORT!r})\n{FORKING}", "conftest.py")
+            monkeypatch.setenv(PLACE, forks.place)
+        result = pytester.runpytest_subprocess(*PLUGIN, *arguments, "-n", str(workers))
+    else:
+        result = run(*arguments)
     result.assert_outcomes(passed=4, failed=3, skipped=2)
     assert "INTERNALERROR" not in result.stdout.str()
     result.stdout.fnmatch_lines(
