@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import random
+import subprocess
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
@@ -18,6 +20,7 @@ from benchmarks.mutants.operators import mutations
 from benchmarks.mutants.places import planted
 from benchmarks.mutants.scripts import Network, networks
 from benchmarks.mutants.trial import Trial, asked, edited
+from forked_processes import IS_POSSIBLE
 
 ALL = {network.name: network for network in networks()}
 SMALL = Network(
@@ -63,6 +66,24 @@ def test_network_trains(name):
     assert len(ALL[name].way_back) >= 6
 
 
+@pytest.fixture
+def forked_answers(monkeypatch, forks):
+    """Let the benchmark fork the commands that it runs."""
+    if IS_POSSIBLE:
+
+        class Forked:
+            """The module, for a benchmark that uses this much of it."""
+
+            TimeoutExpired = subprocess.TimeoutExpired
+
+            @staticmethod
+            def run(command, **_):
+                return forks.run(command[1:], cwd=Path.cwd())
+
+        monkeypatch.setattr("benchmarks.mutants.trial.subprocess", Forked)
+
+
+@pytest.mark.usefixtures("forked_answers")
 @pytest.mark.parametrize("name", ["layer_stack", "noisy_sensor"])
 def test_network_is_correct(name, tmp_path):
     path = tmp_path / f"{name}.py"
@@ -260,6 +281,7 @@ def test_fix_that_fails_elsewhere_ends_with_one(monkeypatch, fails, status):
     assert "1 mutants of" in run.output
 
 
+@pytest.mark.usefixtures("forked_answers")
 def test_a_mutant_from_end_to_end(monkeypatch):
     signs = [one for one in mutations(ALL["bike_poisson"]) if one.family == "sign"]
     monkeypatch.setattr(repairs, "drawn", lambda *_, **__: [Mutant(ALL["bike_poisson"], (signs[1],))])

@@ -81,10 +81,19 @@ print(said, f"{total:.4f}")
 WRONG, LINE = ("line.height",), 27
 
 
+PRELOADED = ("numpy.random", "gradcheck.api", "gradcheck.session.examine")
+
+
 @pytest.fixture(scope="module")
 def forks():
-    with Forks(preloaded=["numpy.random", "gradcheck.api", "gradcheck.session.examine"]) as started:
+    with Forks(preloaded=PRELOADED) as started:
         yield started
+
+
+@pytest.fixture
+def light_forks(monkeypatch):
+    """Let the benchmark preload nothing for scripts of which there are none here."""
+    monkeypatch.setattr("benchmarks.rewrites.report.Forks", lambda: Forks(preloaded=PRELOADED))
 
 
 @pytest.fixture(scope="module")
@@ -432,13 +441,13 @@ def test_table_counts_the_outcomes():
     assert fields(results, 7)["trials"][2]["after"] == {"verdict": "match", "wrong": [], "lines": [], "why": ""}
 
 
-def test_script_that_does_not_run_has_no_rewrites():
+def test_script_that_does_not_run_has_no_rewrites(light_forks):
     broken = Fixture("a/b", "raise ValueError\n")
     (trial,) = trials([Draw("a/b", "reformat", 0, 0)], [broken], 1)
     assert trial.outcome == "not applicable"
 
 
-def test_small_run_prints_its_table_and_keeps_what_it_made(tmp_path):
+def test_small_run_prints_its_table_and_keeps_what_it_made(tmp_path, light_forks):
     arguments = ["rewrites", "--only", "correct/radioactive", "--kind", "notebook", "--kind", "reformat", "--jobs", "1"]
     run = CliRunner().invoke(main, [*arguments, "--keep", str(tmp_path), "--json", str(tmp_path / "all.json")])
     assert run.exit_code == 0, run.output

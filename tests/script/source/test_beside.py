@@ -159,6 +159,7 @@ def test_a_script_that_needs_the_environment_is_checked_with_its_module(project,
     assert (found["verdict"], found["entry_points"]["backward"]) == (verdict, "gradient")
 
 
+@pytest.mark.usefixtures("forked_children", "forked_commands")
 @pytest.mark.parametrize("start", [".", "examples", ".."])
 def test_without_the_environment_the_module_is_not_found_by_python_either(project, start):
     write(project, USE, "examples/run.py")
