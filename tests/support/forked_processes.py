@@ -265,6 +265,8 @@ def _become(job: Mapping[str, Any], streams: Sequence[int], place: str) -> None:
         code = _run(job["command"][1:], place)
     except SystemExit as end:
         code = end.code if isinstance(end.code, int) else int(end.code is not None)
+        if not isinstance(end.code, int | None):
+            sys.stderr.write(f"{end.code}\n")
     except BaseException:  # noqa: BLE001 - as an interpreter ends
         traceback.print_exc()
     finally:
