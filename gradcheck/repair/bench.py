@@ -13,14 +13,14 @@ import numpy as np
 
 from gradcheck.checker.result import CheckResult
 from gradcheck.repair.budget import Budget, numbers_in
-from gradcheck.repair.taps import Codes, Installed, Site, TappedSource, sites_of
+from gradcheck.repair.taps import Installed, Site, TappedSource, sites_of
 from gradcheck.script.check.point import Point, staged
 from gradcheck.script.record.run import Recorder, Recording, untouched
 from gradcheck.script.replay.backward import Backward
 from gradcheck.script.replay.layer import Layer
 from gradcheck.script.replay.region import Region
 from gradcheck.script.replay.stage import Stage
-from gradcheck.script.source.file import SourceFile
+from gradcheck.script.source.file import Codes, SourceFile
 from gradcheck.script.source.syntax import Function, Loop
 from gradcheck.script.understand.subject import Subject
 
@@ -82,7 +82,7 @@ class Bench:
         return self._recording.recorder
 
     def load(self, source: SourceFile, line: int | None = None) -> None:
-        """Set up another text of the same script."""
+        """Set up another text of the same script, perhaps one that differs in the statement at one line only."""
         self._backward = _backward_in(source, self._recording.source, self._subject.backward)
         self.source = source
         self._tapped = replace(self._recording, source=TappedSource(source, self._codes))
@@ -126,6 +126,10 @@ class Bench:
             trial.gradients(tap=count)
         self.budget.replay_is_worth(statements, numbers)
 
+    def recast(self, trial: Trial) -> None:
+        """Let a trial go on with the text that is set up now, from where it began."""
+        trial.recast(self._tapped.source, self._backward)
+
     @contextmanager
     def at(self, point: Point) -> Iterator[Trial]:
         """Return what evaluates at a point, for the time of the block."""
@@ -152,6 +156,12 @@ class Trial:
         self._stage, self._recorder, self._subject, self.point = stage, recorder, subject, point
         self._gradient = stage.gradient()
         self._loss: Callable[[Mapping[str, Any]], Any] | None = None
+
+    def recast(self, source: SourceFile, backward: Backward) -> None:
+        """Go on with another text of the script, from where this one began."""
+        self._stage.settle()
+        self._stage.recast(source, backward)
+        self._loss = None
 
     @property
     def parameters(self) -> Mapping[str, Any]:

@@ -6,12 +6,12 @@ import ast
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from gradcheck.repair.bench import Bench
+from gradcheck.repair.bench import Bench, Trial
 from gradcheck.repair.budget import Share
 from gradcheck.repair.influence import Influence
 from gradcheck.repair.rewrite import Rewrite
 from gradcheck.repair.statements import neighbours, restated
-from gradcheck.repair.trials import Candidate, Prober, edited, holds_everywhere, loadable, outcome, wrong_at
+from gradcheck.repair.trials import Candidate, Prober, applicable, edited, holds_everywhere, outcome, wrong_at
 from gradcheck.script.check.point import Point
 from gradcheck.script.source.text import Text
 
@@ -263,29 +263,46 @@ class Level:
         return sorted(restated(source.tree, Text(source.text), lines), key=lambda r: r.cost)
 
     def _tried_statements(self, rewrites: Sequence[Rewrite]) -> Iterator[Accepted]:
-        bench, original = self._bench, self._bench.source
-        for rewrite in rewrites:
-            if self._late():
-                return
-            after = edited(bench, rewrite)
-            line = original.text.count("\n", 0, min(s.start for s in rewrite.splices)) + 1
-            candidate = Candidate(rewrite, None, None, line)
+        bench, waiting = self._bench, iter(rewrites)
+        while rewrites:
             fixed: frozenset[str] = frozenset()
             try:
-                if loadable(bench, after, line):
+                candidate = self._next_passing(waiting)
+                if candidate is not None:
                     fixed = self._fixed_by(candidate)
             finally:
                 bench.unload()
+            if candidate is None:
+                return
             if fixed:
-                yield Accepted(candidate, self._code, after, fixed, fixed)
+                yield Accepted(candidate, self._code, edited(bench, candidate.rewrite), fixed, fixed)
+
+    def _next_passing(self, waiting: Iterator[Rewrite]) -> Candidate | None:
+        """Set up the next edit of a statement that mends something at the first point; None where there is no more."""
+        bench = self._bench
+        with bench.at(self._points[0]) as trial:
+            for rewrite in waiting:
+                if self._late():
+                    break
+                line = bench.source.text.count("\n", 0, min(s.start for s in rewrite.splices)) + 1
+                candidate = Candidate(rewrite, None, None, line)
+                if applicable(bench, candidate) and self._passes_at(trial, candidate):
+                    return candidate
+                bench.unload()
+        return None
+
+    def _passes_at(self, trial: Trial, candidate: Candidate) -> bool:
+        """Whether the text that is set up passes at the point of a trial of another."""
+        try:
+            self._bench.recast(trial)
+            return self._passes(outcome(trial, candidate))
+        except Exception:  # noqa: BLE001 - edited code may not even be set up
+            return False
 
     def _fixed_by(self, candidate: Candidate) -> frozenset[str]:
         """Return what the text that is set up makes right, if it makes nothing wrong."""
-        points = self._points
         try:
-            with self._bench.at(points[0]) as trial:
-                passes = self._passes(outcome(trial, candidate))
-            left = holds_everywhere(self._bench, candidate, points, self._before) if passes else None
+            left = holds_everywhere(self._bench, candidate, self._points, self._before)
         except Exception:  # noqa: BLE001 - edited code may not even be set up
             return frozenset()
         return frozenset() if left is None else self._wrong - left

@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from gradcheck.script.record.instrument import HOOK, instrument
 from gradcheck.script.replay.units import recorded, units_of
-from gradcheck.script.source.file import SourceFile
+from gradcheck.script.source.file import Codes, SourceFile
 from gradcheck.script.source.syntax import FunctionNode
 
 _COLUMNS = 10_000
@@ -49,21 +49,17 @@ class Site:
         return ""
 
 
-# the code of replays by line, text, and what else it depends on
-Codes = dict[tuple[int, str, tuple[str, ...]], types.CodeType]
-
-
 class TappedSource(SourceFile):
     """A script of which replays have taps.
 
     Parameters
     ----------
     codes : dict, optional
-        The code of replays by place and text, which texts of one script share: most of them differ elsewhere.
+        The code of replays, which texts of one script share: most of their statements are the same.
     """
 
     def __init__(self, source: SourceFile, codes: Codes | None = None) -> None:
-        self._shared = {} if codes is None else codes
+        self._codes = {} if codes is None else codes
         self.path, self.text, self.lines = source.path, source.text, source.lines
         self.cells, self.left_out, self.tree = source.cells, source.left_out, source.tree
         self.parts, self.files = source.parts, source.files
@@ -71,15 +67,6 @@ class TappedSource(SourceFile):
     def prepared(self, module: ast.Module) -> ast.Module:
         """Return a part of the script with taps."""
         return _tapped(module)
-
-    def compiled_once(
-        self, node: ast.stmt, names: Sequence[str], compiled: Callable[[], types.CodeType]
-    ) -> types.CodeType:
-        """Return the code of a statement's replay, which is compiled once for each text that the statement has."""
-        key = node.lineno, "\n".join(self.text.split("\n")[node.lineno - 1 : node.end_lineno]), tuple(names)
-        if key not in self._shared:
-            self._shared[key] = compiled()
-        return self._shared[key]
 
 
 def sites_of(tree: ast.Module) -> list[Site]:
@@ -227,7 +214,7 @@ class Installed:
 
 
 def _part(source: SourceFile, line: int) -> SourceFile | None:
-    """Return a script that consists of the one function or method around a line; None where there is none."""
+    """Return a script that consists of the one function or method around a line; None where nothing is defined."""
     for node in source.tree.body:
         if not node.lineno <= line <= (node.end_lineno or node.lineno):
             continue
@@ -237,7 +224,8 @@ def _part(source: SourceFile, line: int) -> SourceFile | None:
             methods = [s for s in node.body if s.lineno <= line <= (s.end_lineno or s.lineno)]
             only = ast.ClassDef(node.name, [], [], list(methods), [])
             return _with_tree(source, [ast.copy_location(only, node)]) if methods else None
-        return _with_tree(source, [node])
+        defines = any(isinstance(part, FunctionNode | ast.Lambda) for part in ast.walk(node))
+        return _with_tree(source, [node]) if defines else None
     return None
 
 

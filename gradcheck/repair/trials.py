@@ -8,7 +8,7 @@ import struct
 import sys
 import types
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,7 +23,7 @@ from gradcheck.repair.forms import forms
 from gradcheck.repair.influence import Influence
 from gradcheck.repair.rewrite import Rewrite, Writer
 from gradcheck.script.check.point import Point
-from gradcheck.script.source.text import Splice, Text, spliced, with_text
+from gradcheck.script.source.text import Splice, Text, spliced, with_edit, with_text
 
 # at which evaluations of a site its edits are looked at: in loops, the first ones may be special
 _LOOKED_AT, _DIGITS = frozenset({1, 2, 4, 9, 23}), 9
@@ -268,10 +268,19 @@ def holds_everywhere(
     return left
 
 
-def loadable(bench: Bench, code: str, line: int | None = None) -> bool:
-    """Set a text up, perhaps one that differs in one line only, and say whether that worked."""
+def loadable(bench: Bench, code: str) -> bool:
+    """Set a text up, and say whether that worked."""
+    return _works(lambda: bench.load(with_text(bench.source, code)))
+
+
+def applicable(bench: Bench, candidate: Candidate) -> bool:
+    """Set the text up with the edit of a statement, and say whether that worked."""
+    return _works(lambda: bench.load(with_edit(bench.source, candidate.rewrite.splices), candidate.line))
+
+
+def _works(set_up: Callable[[], None]) -> bool:
     try:
-        bench.load(with_text(bench.source, code), line)
+        set_up()
     except (ScriptError, LookupError, StopIteration, SyntaxError, ValueError):
         return False
     return True

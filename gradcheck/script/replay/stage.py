@@ -28,6 +28,7 @@ from gradcheck.script.replay.outputs import RESULT, Kind
 from gradcheck.script.replay.pairing import GradientMap, Slot
 from gradcheck.script.replay.region import Region, body_of
 from gradcheck.script.replay.widen import widened
+from gradcheck.script.source.file import SourceFile
 
 
 @dataclass(frozen=True)
@@ -151,28 +152,33 @@ class Stage:
     puts_randomness_back = True
 
     def __init__(self, recording: Recording, backward: Backward, moment: Call) -> None:
-        self.evaluations = self._began = 0
+        self._began = 0
         self._random_state = moment.random_state
         self._pairs, self._turned = backward.pairs, backward.turned
-        self._beside = backward.beside
-        self._watched, self._region, self._moment = backward.function, backward.region, moment
-        self._is_region = backward.region is backward.function or backward.is_round
-        # where its gradients are to be seen
-        self._end, self._is_repeated = backward.stepping, backward.is_repeated
+        self._beside, self._moment = backward.beside, moment
         self._recorder, self._stops = recording.recorder, recording.stops
         self._left_out = backward.unclipped
         self._namespace = recording.module.__dict__
         # the recorded variables themselves: what a replay changes in them is undone after each
         self._arguments = dict(moment.arguments)
         self._namespace.update(moment.variables)
-        self._body = body_of(recording.source, backward.region, self._namespace, self._arguments)
+        self.recast(recording.source, backward)
+        self._bind()
+
+    def recast(self, source: SourceFile, backward: Backward) -> None:
+        """Play the same moment with another text of the script from now on."""
+        self.evaluations = 0
+        self._watched, self._region = backward.function, backward.region
+        self._is_region = backward.region is backward.function or backward.is_round
+        # where its gradients are to be seen
+        self._end, self._is_repeated = backward.stepping, backward.is_repeated
+        self._body = body_of(source, backward.region, self._namespace, self._arguments)
         # the key names by their identity what is kept alive with it; one moment may draw where another does not
         key = _Draws, id(backward.region), id(backward.function)
         self._draws: _Draws = self._stops.setdefault(key, (_Draws(), backward.region, backward.function))[0]
         self._first_change: Stop | None = None
-        self._random_state.restore()
-        self._bind()
         self._was_searched = False
+        self._random_state.restore()
 
     def _bind(self) -> None:
         """Take the parameters, and what has to be undone after a replay, from where they lie now."""

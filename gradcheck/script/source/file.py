@@ -10,7 +10,7 @@ import types
 import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 from gradcheck.errors import ScriptError
@@ -21,13 +21,27 @@ from gradcheck.script.source.linking import MAIN, Linked, is_linkable, link
 from gradcheck.script.source.notebook import SUFFIX, read_notebook
 from gradcheck.script.source.place import CALL, Cells, Part
 from gradcheck.script.source.rounds import with_rounds
-from gradcheck.script.source.syntax import Function, Loop, functions_in, is_future, loops_in, with_futures_first
+from gradcheck.script.source.syntax import (
+    Function,
+    Loop,
+    as_assignment,
+    functions_in,
+    is_future,
+    loops_in,
+    loops_of,
+    own_statements,
+    with_futures_first,
+)
 from gradcheck.script.source.updates import hands_on, updates_of
 
 _DERIVATIVE_KEYWORDS = {"jac", "fprime", "grad", "gradient", "Dfun"}
 _DIRECTIVE = re.compile(r"^\s*#\s*gradcheck:\s*(?P<settings>\S.*)$")
 # a value goes on to the next key, so it may be an expression with commas; `=` in it belongs to a call
 _SETTING = re.compile(r"(?P<key>\w+)\s*=(?!=)\s*(?P<value>(?:[^(),]|\([^()]*(?:\([^()]*\)[^()]*)*\)|,(?!\s*\w+\s*=))*)")
+
+
+# the code of replays, by the statement and by what it is given
+Codes = dict[tuple[ast.stmt, tuple[str, ...]], types.CodeType]
 
 
 @dataclass(frozen=True)
@@ -192,6 +206,13 @@ def local_modules(script: Path) -> set[Path]:
     return {module.path for module, _ in Neighbourhood(script, source.tree).modules(source.tree, _parsed_module)}
 
 
+@lru_cache(maxsize=4096)
+def _may_step(loop: ast.For | ast.While) -> bool:
+    """Whether a loop may move something by a step."""
+    statements = map(as_assignment, own_statements(loop.body))
+    return any(hands_on(s) or any(True for _ in updates_of(s)) for s in statements)
+
+
 def _ended(code: str) -> str:
     return code if code.endswith("\n") else code + "\n"
 
@@ -205,6 +226,7 @@ class SourceFile:
         self.lines = list(text.lines)
         self.cells, self.left_out = text.cells, text.left_out
         self.tree = tree
+        self._codes: Codes = {}
 
     @classmethod
     def read(cls, path: Path, content: str | None = None, calls: Sequence[str] = ()) -> SourceFile:
@@ -248,7 +270,7 @@ class SourceFile:
         is these together that make a step.
         """
         own = {f.short_name for f in self.functions.values()}
-        found = [loops_in(self.tree.body, None), *(loops_in(f.node.body, f) for f in self.functions.values())]
+        found = [loops_in(self.tree.body, None), *map(loops_of, self.functions.values())]
         every = [loop for loops in found for loop in loops]
         calling = [loop.node for loop in every if loop.round_calls & own]
         return tuple(
@@ -256,7 +278,7 @@ class SourceFile:
             for loop in every
             if loop.round_calls & own
             or sum(statement in calling for statement in loop.node.body) > 1
-            or any(hands_on(s) or any(True for _ in updates_of(s)) for s in loop.statements)
+            or _may_step(loop.node)
         )
 
     @cached_property
@@ -314,14 +336,10 @@ class SourceFile:
         self, node: ast.stmt, names: Sequence[str], compiled: Callable[[], types.CodeType]
     ) -> types.CodeType:
         """Return the code of a statement's replay, which is compiled once for each set of names that it is given."""
-        key = id(node), tuple(names)
+        key = node, tuple(names)
         if key not in self._codes:
             self._codes[key] = compiled()
         return self._codes[key]
-
-    @cached_property
-    def _codes(self) -> dict[tuple[int, tuple[str, ...]], types.CodeType]:
-        return {}
 
     def span(self, node: ast.expr | ast.stmt) -> Span:
         """Return where a node stands, its columns in characters (``ast`` counts UTF-8 bytes)."""

@@ -289,18 +289,38 @@ def functions_in(
                 yield from functions_in(block, prefix, owner, outer)
 
 
+@lru_cache(maxsize=4096)
+def loops_of(function: Function) -> list[Loop]:
+    """Return the loops of a function's body, inner ones too, functions and classes inside left out."""
+    return loops_in(function.node.body, function)
+
+
 def loops_in(body: list[ast.stmt], function: Function | None) -> list[Loop]:
     """Return the loops of a block, inner ones too, functions and classes left out."""
     loops = [s for s in own_statements(body) if isinstance(s, ast.For | ast.While)]
     if not loops:
         return []
-    before = frozenset(ast.unparse(s) for s in body if isinstance(s, ast.Assign))
-    return [Loop(_called(s), s, function, frozenset(_calls_outside_loops(s.body)), before) for s in loops]
+    before = frozenset(_written(s) for s in body if isinstance(s, ast.Assign))
+    return [Loop(_called(s), s, function, _round_calls(s), before) for s in loops]
+
+
+@lru_cache(maxsize=4096)
+def _written(statement: ast.stmt) -> str:
+    return ast.unparse(statement)
+
+
+@lru_cache(maxsize=4096)
+def _round_calls(loop: ast.For | ast.While) -> frozenset[str]:
+    return frozenset(_calls_outside_loops(loop.body))
 
 
 def _called(loop: ast.For | ast.While) -> str:
-    is_once = isinstance(loop, ast.For) and isinstance(loop.target, ast.Name) and loop.target.id == ONCE
-    return f"the {'code from' if is_once else 'loop in'} line {loop.lineno}"
+    return f"the {'code from' if is_once(loop) else 'loop in'} line {loop.lineno}"
+
+
+def is_once(node: ast.stmt) -> bool:
+    """Whether a loop of one round stands for code outside of loops."""
+    return isinstance(node, ast.For) and isinstance(node.target, ast.Name) and node.target.id == ONCE
 
 
 def _calls_outside_loops(body: list[ast.stmt]) -> Iterator[str]:

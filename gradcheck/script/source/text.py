@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import ast
 import difflib
-from collections.abc import Iterable
+import warnings
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
 from gradcheck.script.source.file import ScriptText, SourceFile
 from gradcheck.script.source.finding import Edit
 from gradcheck.script.source.place import Cells
+from gradcheck.script.source.rounds import with_rounds
+from gradcheck.script.source.syntax import FunctionNode, is_once
 
 
 @dataclass(frozen=True, order=True)
@@ -119,3 +122,53 @@ def with_text(source: SourceFile, code: str) -> SourceFile:
         if cells is not None:
             cells = Cells(tuple(moved.get(start, start) for start in cells.starts), ends[0])
     return ScriptText(source.path, code, lines, cells, parts).parse()
+
+
+def with_edit(source: SourceFile, splices: Sequence[Splice]) -> SourceFile:
+    """Return a script with some stretches of its text replaced, parsed.
+
+    Of a function, class or loop of the module in which all of them stand, that alone is parsed: whatever stands around
+    it is shared with the script as it is, with the lines that it has there.
+    """
+    text = Text(source.text)
+    code = spliced(text.code, splices)
+    position = _edited_alone(source, text, splices)
+    if position is None:
+        return with_text(source, code)
+    body = source.tree.body
+    start, end = _extent(body[position], text)
+    before = "\n" * text.code.count("\n", 0, start)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        own = ast.parse(before + code[start : end + len(code) - len(text.code)], filename=str(source.path)).body
+    if [type(node) for node in own] != [type(body[position])]:
+        return with_text(source, code)
+    own = with_rounds(ast.Module(own, type_ignores=[])).body
+    lines = tuple(code.removesuffix("\n").split("\n"))
+    tree = ast.Module([*body[:position], *own, *body[position + 1 :]], source.tree.type_ignores)
+    return SourceFile(ScriptText(source.path, code, lines), tree)
+
+
+def _edited_alone(source: SourceFile, text: Text, splices: Sequence[Splice]) -> int | None:
+    """Return which statement of the module can be parsed alone to get the tree of an edited text; None for none."""
+    if source.parts or source.cells is not None:
+        return None
+    first, last = min(s.start for s in splices), max(s.end for s in splices)
+    for position, node in enumerate(source.tree.body):
+        if not isinstance(node, FunctionNode | ast.ClassDef | ast.For | ast.While) or is_once(node):
+            continue
+        start, end = _extent(node, text)
+        if start <= first and last <= end:
+            # a lambda may become a function of the module, and be given a name that others leave over
+            is_plain = "lambda" not in text.code[start:end] and not any("lambda" in s.new for s in splices)
+            around = source.tree.body[max(position - 1, 0) : position + 2]
+            shares = sum(_extent(other, text)[0] < end and start < _extent(other, text)[1] for other in around) > 1
+            return position if is_plain and not shares else None
+    return None
+
+
+def _extent(node: ast.stmt, text: Text) -> tuple[int, int]:
+    """Return where the lines of a statement begin and end, those of its decorators included."""
+    decorators = getattr(node, "decorator_list", [])
+    first = min(part.lineno for part in (node, *decorators))
+    return text.line_start(first), text.line_start((node.end_lineno or node.lineno) + 1)
