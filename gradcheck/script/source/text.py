@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
+from gradcheck.script.source.clips import with_clips_marked
 from gradcheck.script.source.file import ScriptText, SourceFile
 from gradcheck.script.source.finding import Edit
 from gradcheck.script.source.place import Cells
@@ -143,7 +144,7 @@ def with_edit(source: SourceFile, splices: Sequence[Splice]) -> SourceFile:
         own = ast.parse(before + code[start : end + len(code) - len(text.code)], filename=str(source.path)).body
     if [type(node) for node in own] != [type(body[position])]:
         return with_text(source, code)
-    own = with_rounds(ast.Module(own, type_ignores=[])).body
+    own = with_clips_marked(with_rounds(ast.Module(own, type_ignores=[]))).body
     lines = tuple(code.removesuffix("\n").split("\n"))
     tree = ast.Module([*body[:position], *own, *body[position + 1 :]], source.tree.type_ignores)
     return SourceFile(ScriptText(source.path, code, lines), tree)
