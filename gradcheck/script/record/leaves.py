@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from gradcheck.script.record.objects import own_attributes
+from gradcheck.script.record.objects import LONGEST, own_attributes
 from gradcheck.script.record.wrapped import NUMBERS, is_wrapped
 
 _DEPTH = 5
@@ -117,8 +117,11 @@ def _leaves(name: str, value: Any, path: Path, replaceable: bool, above: frozens
         return
     if len(path) >= _DEPTH or id(value) in above:
         return
+    steps = _steps(value)
+    if len(steps) > LONGEST:
+        return
     changeable = isinstance(value, MutableMapping | MutableSequence | np.ndarray) or hasattr(value, "__dict__")
-    for step in _steps(value):
+    for step in steps:
         yield from _leaves(name + step.text, step.of(value), (*path, step), changeable, above | {id(value)})
 
 

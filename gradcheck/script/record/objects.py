@@ -1,4 +1,4 @@
-"""Which objects are the script's own: those whose attributes are its variables."""
+"""Which objects are the script's own, whose attributes are its variables; and which lists are histories of a run."""
 
 from __future__ import annotations
 
@@ -9,8 +9,12 @@ import types
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from gradcheck.script.record.modules import LinkedModule
 
+# what has more parts is a history: of the values of parameters, say, and none of them is a parameter
+LONGEST = 4096
 _PLAIN = (types.SimpleNamespace, argparse.Namespace)
 
 
@@ -25,6 +29,13 @@ def own_attributes(value: object) -> dict[str, Any] | None:
     if isinstance(value, _PLAIN) or any(_is_own(kind.__module__) for kind in type(value).__mro__[:-1]):
         return vars(value)
     return None
+
+
+def is_history(value: object) -> bool:
+    """Whether a value is a long list of nothing but arrays of numbers: they are many, so they are handled as one."""
+    if type(value) is not list or len(value) <= LONGEST:
+        return False
+    return all(type(item) is np.ndarray and item.dtype != object for item in value)
 
 
 def _is_own(module: str) -> bool:

@@ -10,13 +10,13 @@ import random
 import types
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
 from gradcheck.evaluate.random_state import Legacy
 from gradcheck.numerics.arrays import same_bits
-from gradcheck.script.record.objects import own_attributes
+from gradcheck.script.record.objects import is_history, own_attributes
 from gradcheck.script.record.wrapped import is_pandas
 
 _ATOMS = (types.ModuleType, types.FunctionType, types.BuiltinFunctionType, type)
@@ -38,12 +38,15 @@ class Copier:
         A value that cannot be copied (an open file, a lock, a figure) is kept as it is. Copies of large arrays are
         shared between calls, so they are not to be changed for good.
         """
-        return _copy_variables(namespaces, {id(array): self._copy_of(array) for array in self._find(namespaces)})
+        return _copy_variables(namespaces, dict(self._copied(namespaces)))
 
-    def _find(self, namespaces: Iterable[Mapping[str, object]]) -> Iterator[np.ndarray[Any, Any]]:
+    def _copied(self, namespaces: Iterable[Mapping[str, object]]) -> Iterator[tuple[int, np.ndarray[Any, Any]]]:
+        """Return copies of what need not be copied with the rest, by the identities of the originals."""
         for value in reachable(namespaces):
             if isinstance(value, np.ndarray) and value.nbytes >= self._LARGE_BYTES and value.dtype != object:
-                yield value
+                yield id(value), self._copy_of(value)
+            elif is_history(value):
+                yield from ((id(array), array.copy()) for array in cast(list[np.ndarray[Any, Any]], value))
 
     def _copy_of(self, array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
         original, copied = self._large.get(id(array), (None, None))
@@ -108,7 +111,7 @@ class Undo:
     _LEARNING, _LEARNING_AGAIN = 3, 64
 
     def __init__(self, roots: Iterable[object], keep: Set[int] = frozenset()) -> None:
-        found = (_remember(value) for value in reachable(roots, keep))
+        found = (_remember(value, keep) for value in reachable(roots, keep))
         self._memories = [memory for memory in found if memory is not None]
         self._changing: dict[int, _Memory] = {}
         self._restores = 0
@@ -144,7 +147,7 @@ class _Memory:
 
 
 def reachable(roots: Iterable[object], keep: Set[int] = frozenset()) -> Iterator[object]:
-    """Return every object within reach of some roots, once, but for plain values and identities that are in `keep`."""
+    """Return every object within reach of some roots, once: no plain values, nothing in `keep` or in a history."""
     seen: set[int] = set(keep)
     pending = list(roots)
     while pending:
@@ -159,7 +162,7 @@ def _parts(value: object) -> list[object]:
     if isinstance(value, dict):
         return list(value.values())
     if isinstance(value, list | tuple | set | frozenset | collections.deque):
-        return list(value)
+        return [] if is_history(value) else list(value)
     if isinstance(value, np.ndarray):
         return list(value.flat) if value.dtype == object else []
     if isinstance(value, types.MethodType):
@@ -168,12 +171,14 @@ def _parts(value: object) -> list[object]:
     return [] if attributes is None else [attributes]
 
 
-def _remember(value: object) -> _Memory | None:
+def _remember(value: object, keep: Set[int]) -> _Memory | None:
     """Return how to see whether `value` has changed and how to put it back, or None for what has no own state."""
     if isinstance(value, np.ndarray):
         return _remember_array(value) if value.flags.writeable else None
     if isinstance(value, list):
         items = list(value)
+        if is_history(value):
+            return _remember_history(value, items, keep)
         return _Memory(lambda: not _same_items(value, items), lambda: value.__setitem__(slice(None), items))
     if isinstance(value, dict):
         content = dict(value)
@@ -213,6 +218,21 @@ def _remember_frame(value: Any) -> _Memory:
 def _remember_array(value: np.ndarray[Any, Any]) -> _Memory:
     saved = value.copy()
     return _Memory(lambda: not same_bits(value, saved), lambda: np.copyto(value, saved), saved.nbytes)
+
+
+def _remember_history(value: list[Any], items: list[np.ndarray[Any, Any]], keep: Set[int]) -> _Memory:
+    own = [array for array in items if array.flags.writeable and id(array) not in keep]
+    saved = [array.copy() for array in own]
+
+    def changed() -> bool:
+        return not _same_items(value, items) or not all(map(same_bits, own, saved))
+
+    def put_back() -> None:
+        value[:] = items
+        for array, copied in zip(own, saved, strict=True):
+            np.copyto(array, copied)
+
+    return _Memory(changed, put_back)
 
 
 def _remember_generator(value: object) -> _Memory | None:

@@ -6,7 +6,7 @@ import ast
 import copy
 from dataclasses import dataclass
 
-from gradcheck.script.source.file import SourceFile
+from gradcheck.script.source.file import ScriptText, SourceFile
 
 # added to, or a bound of, something much larger
 _LARGEST = 1.1e-4
@@ -27,10 +27,9 @@ class GuardlessSource(SourceFile):
     """A script in which small constants that are added to something, or bound it, are made much smaller."""
 
     def __init__(self, source: SourceFile) -> None:
-        self.path, self.text, self.lines, self.cells = source.path, source.text, source.lines, source.cells
-        self.parts, self.files, self.left_out = source.parts, source.files, source.left_out
+        text = ScriptText(source.path, source.text, tuple(source.lines), source.cells, source.parts, source.left_out)
         found: list[Guard] = []
-        self.tree = _Shrinking(found).visit(copy.deepcopy(source.tree))
+        super().__init__(text, _Shrinking(found).visit(copy.deepcopy(source.tree)), source.files)
         self.guards = tuple(found)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from gradcheck.evaluate.random_state import RandomState
+from gradcheck.script.record.leaves import leaves
 from gradcheck.script.record.state import Copier, Undo, module_variables
 
 
@@ -326,3 +327,40 @@ def test_what_is_kept_by_the_identity_of_an_object_is_so_in_a_copy():
     (copied,) = Copier().copy({"held": [parameter, other], "memory": {id(parameter): 5.0, "rate": 0.1, 3: other}})
     assert copied["memory"] == {id(copied["held"][0]): 5.0, "rate": 0.1, 3: [2.0]}
     assert copied["memory"][3] is copied["held"][1]
+
+
+def history(rounds):
+    """Return a long list of arrays, one of which is a parameter, too."""
+    w = np.ones(2)
+    return [*(np.full(2, float(k)) for k in range(rounds)), w], w
+
+
+def test_a_long_history_comes_back_with_what_is_in_it():
+    values, w = history(5000)
+    undo = Undo([{"values": values, "w": w}], keep={id(values[7])})
+    values[3] += 1
+    values[7] += 1
+    w *= 5
+    values.append(np.zeros(2))
+    values[9] = None
+    undo.restore()
+    assert len(values) == 5001
+    assert values[3].tolist() == [3, 3]
+    assert values[7].tolist() == [8, 8]
+    assert values[9].tolist() == [9, 9]
+    assert values[-1] is w
+    assert w.tolist() == [1, 1]
+
+
+def test_a_long_history_is_copied_with_what_it_shares():
+    values, w = history(5000)
+    (copied,) = Copier().copy({"values": values, "w": w})
+    assert copied["values"][-1] is copied["w"] is not w
+    values[4][0] = 9
+    assert copied["values"][4].tolist() == [4, 4]
+
+
+@pytest.mark.parametrize(("rounds", "parts"), [(4000, 4001), (5000, 0)])
+def test_no_part_of_a_long_history_is_a_parameter(rounds, parts):
+    values, _ = history(rounds)
+    assert len(leaves("values", values)) == parts
