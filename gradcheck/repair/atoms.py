@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -95,7 +96,7 @@ def slopes(source: SourceFile, function: FunctionNode | None, plain: list[Atom])
     """Return the standard derivatives of what is in sight, and the script's own functions of it."""
     names = [a for a in plain if a.kind == "name" and a.rank < 1 and not a.is_step][:_MOST_DERIVED]
     calls = _callables(source, function)
-    written = {ast.unparse(n) for n in ast.walk(function or source.tree) if isinstance(n, ast.Call | ast.BinOp)}
+    written = _written(function or source.tree)
     found: list[Atom] = []
     for atom in names:
         a = atom.text
@@ -121,7 +122,11 @@ def _is_usable(value: Any) -> bool:
     return is_numeric(value) or (isinstance(value, np.ndarray) and value.dtype.kind == "b")
 
 
-def _mentioned(node: ast.AST) -> set[str]:
+# what code says is asked for at each of its lines
+
+
+@lru_cache(maxsize=256)
+def _mentioned(node: ast.AST) -> frozenset[str]:
     """Return the names, attributes and elements that code mentions."""
     parts = (n for n in ast.walk(node) if isinstance(n, ast.Name | ast.Attribute | ast.Subscript | ast.arg))
     found = set()
@@ -130,7 +135,20 @@ def _mentioned(node: ast.AST) -> set[str]:
         calls = isinstance(part, ast.AST) and any(isinstance(inner, ast.Call) for inner in ast.walk(part))
         if not calls and len(text) < _LONGEST and not text.startswith(("np.", "math.")):
             found.add(text)
-    return found
+    return frozenset(found)
+
+
+@lru_cache(maxsize=256)
+def _written(node: ast.AST) -> frozenset[str]:
+    """Return the calls and operations that code writes down."""
+    return frozenset(ast.unparse(n) for n in ast.walk(node) if isinstance(n, ast.Call | ast.BinOp))
+
+
+@lru_cache(maxsize=256)
+def _clean_in(node: ast.AST) -> tuple[str, ...]:
+    """Return the functions of each element, and of nothing else, that code mentions."""
+    everywhere = {ast.unparse(n) for n in ast.walk(node) if isinstance(n, ast.Attribute | ast.Name)}
+    return tuple(sorted(_CLEAN & everywhere))
 
 
 def _inside(name: str, value: Any, rank: float) -> Iterator[Atom]:
@@ -215,11 +233,11 @@ def _callables(source: SourceFile, function: FunctionNode | None) -> list[str]:
             is_table = isinstance(node.func, ast.Subscript | ast.Attribute) and own_name not in _NOT_CALLED
             if is_table and isinstance(node.func, ast.Subscript):
                 found[text] = None
-    everywhere = {ast.unparse(n) for n in ast.walk(source.tree) if isinstance(n, ast.Attribute | ast.Name)}
-    found |= dict.fromkeys(sorted(_CLEAN & everywhere))
+    found |= dict.fromkeys(_clean_in(source.tree))
     return list(found)[:_MOST_LEAVES]
 
 
+@lru_cache(maxsize=256)
 def _is_pure(node: FunctionNode) -> bool:
     for part in ast.walk(node):
         match part:

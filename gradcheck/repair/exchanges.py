@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from gradcheck.repair.atoms import Atom
 from gradcheck.repair.rewrite import Rewrite, Spot, Writer, bracketed, precedence_of, spots
@@ -87,13 +88,15 @@ def _replaced(spot: Spot, writer: Writer, plain: Sequence[Atom], derived: Sequen
             cost = _cost(spot, 1.3 if whole_call or atom.kind != "name" else 1.0, atom)
             cost -= _likeness(old, atom.text)
             yield Rewrite(writer.put(spot, atom.text), code, cost, old, atom.text)
+    itself = re.compile(rf"(?<![\w.]){re.escape(old)}(?!\w)")
     for atom in derived:
         # f(z) for z, and f(z) for the slope that stands there
-        about = re.search(rf"(?<![\w.]){re.escape(old)}(?!\w)", atom.text) is not None
+        about = itself.search(atom.text) is not None
         code = "GC209" if whole_call else "GC202" if about else "GC201"
         yield Rewrite(writer.put(spot, atom.text), code, _cost(spot, 1.2 if about else 1.5, atom), old, atom.text)
 
 
+@lru_cache(maxsize=10_000)
 def _likeness(old: str, new: str) -> float:
     """Names that differ by a digit, or have one length, are the more easily mistaken for each other."""
     stripped = [re.sub(r"\d+", "#", name) for name in (old, new)]
@@ -134,6 +137,7 @@ def _multiplied(spot: Spot, writer: Writer, plain: Sequence[Atom], derived: Sequ
             )
 
 
+@lru_cache(maxsize=10_000)
 def _factor_code(atom: Atom) -> str:
     if atom.kind in ("slope", "call"):
         return "GC202"
@@ -228,26 +232,21 @@ def _without_term(
 
 def _added(spot: Spot, writer: Writer, plain: Sequence[Atom]) -> Iterator[Rewrite]:
     own = writer.held(spot.node, _SUM)
-    terms = [(a.text, a.rank, a) for a in plain if a.kind == "name"]
+    terms = [(a.text, a.rank, a, precedence_of(a.text)) for a in plain if a.kind == "name"]
     numbers = [a for a in plain if a.kind == "name" and not a.is_array]
     decays = [a for a in numbers if _DECAY.match(a.text)]
     arrays = [a for a in plain if a.kind == "name" and a.is_array and a.rank < 2]
     if spot.depth == 0 or isinstance(spot.parent, ast.Tuple | ast.Dict | ast.List):
-        terms += [(f"{d.text} * {a.text}", a.rank + 0.2, d) for d in decays for a in arrays]
-        terms += [(f"2 * {d.text} * {a.text}", a.rank + 0.4, d) for d in decays for a in arrays]
+        terms += [(f"{d.text} * {a.text}", a.rank + 0.2, d, _PRODUCT) for d in decays for a in arrays]
+        terms += [(f"2 * {d.text} * {a.text}", a.rank + 0.4, d, _PRODUCT) for d in decays for a in arrays]
         own_arrays = [a for a in arrays if a.rank < 0.5][:_MOST_PAIRED]
-        terms += [(f"{a.text}.T @ {b.text}", 0.8, a) for a in own_arrays for b in own_arrays]
-    for text, rank, atom in terms:
+        terms += [(f"{a.text}.T @ {b.text}", 0.8, a, _PRODUCT) for a in own_arrays for b in own_arrays]
+    for text, rank, atom, holds in terms:
         code = "GC220" if _DECAY.match(atom.text) else "GC227" if _CARRY.search(atom.text) else "GC210"
         cost = 1.6 + _DEPTH * spot.depth + 0.5 * rank - (0.3 if code == "GC227" else 0.1 if code == "GC220" else 0)
         yield Rewrite(writer.put(spot, f"{own} + {text}"), code, cost, "", text)
-        yield Rewrite(
-            writer.put(spot, f"{own} - {bracketed(text, _SUM + 1, precedence_of(text))}"),
-            code,
-            cost + 0.15,
-            "",
-            f"-{text}",
-        )
+        less = f"{own} - {bracketed(text, _SUM + 1, holds)}"
+        yield Rewrite(writer.put(spot, less), code, cost + 0.15, "", f"-{text}")
 
 
 def _normalised(spot: Spot, writer: Writer, plain: Sequence[Atom]) -> Iterator[Rewrite]:

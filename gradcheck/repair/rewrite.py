@@ -169,9 +169,17 @@ class Writer:
 
     def __init__(self, text: Text) -> None:
         self.text = text
+        # most is put in the place of the same few
+        self._extents: dict[ast.expr, tuple[int, int]] = {}
+        self._texts: dict[ast.expr, str] = {}
 
     def extent(self, spot: Spot) -> tuple[int, int]:
         """Return where a sub-expression stands, with the brackets that are its own."""
+        if spot.node not in self._extents:
+            self._extents[spot.node] = self._found_extent(spot)
+        return self._extents[spot.node]
+
+    def _found_extent(self, spot: Spot) -> tuple[int, int]:
         start, end = self.text.start(spot.node), self.text.end(spot.node)
         code = self.text.code
         before, after = start - 1, end
@@ -188,7 +196,9 @@ class Writer:
 
     def of(self, node: ast.expr) -> str:
         """Return a sub-expression's text without brackets around it."""
-        return self.text.of(node)
+        if node not in self._texts:
+            self._texts[node] = self.text.of(node)
+        return self._texts[node]
 
     def held(self, node: ast.expr, needs: int) -> str:
         """Return its text, in brackets where it would fall apart otherwise."""
