@@ -110,6 +110,8 @@ class _Taps(ast.NodeTransformer):
         """Visit a node."""
         if isinstance(node, ast.Expr) and _is_hook(node.value):
             return node
+        if isinstance(node, ast.expr) and not any(isinstance(part, ast.Lambda) for part in ast.walk(node)):
+            return node  # nothing in it is tapped, and most of a script is like that
         value = tapped_value(node)
         changed = self.generic_visit(node)
         if value is None or not isinstance(changed, ast.stmt | ast.Lambda) or not hasattr(node, "lineno"):
