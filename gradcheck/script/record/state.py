@@ -20,6 +20,8 @@ from gradcheck.script.record.objects import is_history, own_attributes
 from gradcheck.script.record.wrapped import is_pandas
 
 _ATOMS = (types.ModuleType, types.FunctionType, types.BuiltinFunctionType, type)
+# of the parts of a history, so many are looked at for changes
+_NEWEST = 256
 # they hold nothing, cannot change, and are most of what lists of numbers and words lead to
 _PLAIN = frozenset({int, float, complex, bool, str, bytes, type(None), np.float64, np.float32, np.int64, np.bool_})
 
@@ -221,7 +223,8 @@ def _remember_array(value: np.ndarray[Any, Any]) -> _Memory:
 
 
 def _remember_history(value: list[Any], items: list[np.ndarray[Any, Any]], keep: Set[int]) -> _Memory:
-    own = [array for array in items if array.flags.writeable and id(array) not in keep]
+    # what is changed in a history, if anything, are its newest parts
+    own = [array for array in items[-_NEWEST:] if array.flags.writeable and id(array) not in keep]
     saved = [array.copy() for array in own]
 
     def changed() -> bool:
