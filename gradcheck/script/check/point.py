@@ -14,7 +14,7 @@ from gradcheck.checker.result import CheckResult, ParameterResult
 from gradcheck.checker.verdict import Verdict
 from gradcheck.script.record.run import Call, Recording
 from gradcheck.script.replay.backward import Backward
-from gradcheck.script.replay.perturb import moved
+from gradcheck.script.replay.perturb import moved, resized
 from gradcheck.script.replay.stage import Stage
 
 _RIGHT, _ERRORS, _FLOOR = 1e-5, 3.0, 1e-9
@@ -28,6 +28,8 @@ class Point:
     ----------
     seed : tuple of int or None
         Seed of the move of its parameters; None where they are as they were recorded.
+    size : float
+        By what its parameters are multiplied before.
     result : CheckResult
         The numerical gradients there, and the analytic ones of the script as it is.
     """
@@ -35,6 +37,7 @@ class Point:
     moment: Call
     seed: tuple[int, ...] | None
     result: CheckResult
+    size: float = 1.0
 
     @cached_property
     def wanted(self) -> Wanted:
@@ -47,7 +50,10 @@ def staged(recording: Recording, backward: Backward, point: Point) -> Iterator[S
     """Return a point's moment, ready to be played with its parameters, for the time of the block."""
     stage = Stage(recording, backward, point.moment)
     names = backward.names if point.seed is not None else ()
-    with moved(stage.parameters, names, np.random.default_rng(point.seed or 0)):
+    with (
+        resized(stage.parameters, backward.names, point.size),
+        moved(stage.parameters, names, np.random.default_rng(point.seed or 0)),
+    ):
         yield stage
 
 

@@ -21,8 +21,9 @@ from gradcheck.evaluate.tracking import Progress
 from gradcheck.script.check.coverage import by_coverage
 from gradcheck.script.check.fresh_data import FreshData
 from gradcheck.script.check.growth import before_growth, fitted, grown
-from gradcheck.script.check.point import Point
+from gradcheck.script.check.point import Point, staged
 from gradcheck.script.check.rounding import less_rounded, rounded
+from gradcheck.script.check.saturated import deciding, least_logarithm, shows_less
 from gradcheck.script.record.raised import script_raised
 from gradcheck.script.record.run import Call, Recording
 from gradcheck.script.replay.pairing import GradientMap
@@ -30,7 +31,7 @@ from gradcheck.script.replay.perturb import along, moved
 from gradcheck.script.replay.stage import Stage
 from gradcheck.script.replay.stale import computed_before
 from gradcheck.script.request import Request
-from gradcheck.script.understand.guards import GuardlessSource
+from gradcheck.script.understand.guards import GuardlessSource, small_constants
 from gradcheck.script.understand.probing import QUICK_SECONDS
 from gradcheck.script.understand.reading import run, understood
 from gradcheck.script.understand.subject import Subject
@@ -44,6 +45,8 @@ _LEAST_SECONDS = 0.1
 _LOOKING, _LEAST_LOOKING = 0.5, 100
 # by what share of them a small constant in the loss changes most entries of a gradient at most
 _MUCH = 0.1
+# by what parameters are divided, again and again, where the loss is saturated, and how small they become at most
+_SMALLER, _LEAST_SIZE = 4.0, 1e-6
 # how many constants are listed
 _SHOWN = 3
 # after how many points, and how many seconds of computing, no further point is checked
@@ -82,7 +85,7 @@ def checked(
     for subject in subjects:
         keep = None if seen is None else partial(_keep, seen, tuple(found))
         found.append(_examined(recording, subject, request, keep))
-    found = _with_right_bases(found)
+    found = [_where_it_is_not_saturated(examined, request) for examined in _with_right_bases(found)]
     if request.left <= 0 or not any(map(_may_be_guards, found)):
         return found
     guardless = GuardlessSource(recording.source)
@@ -130,6 +133,42 @@ def _may_be_guards(examined: Examined) -> bool:
         if not np.nanmedian(off) > _MUCH:
             return True
     return False
+
+
+def _where_it_is_not_saturated(examined: Examined, request: Request) -> Examined:
+    """Return what was found at points where no constant decides the loss, where one does so wherever it was wrong."""
+    recording, backward, loss = examined.recording, examined.subject.backward, examined.subject.loss
+    constants = small_constants(recording.source)
+    if not examined.wrong or examined.stale is not None or not constants:
+        return examined
+    leasts = []
+    for point in examined.points:
+        if point.result.verdict is Verdict.MISMATCH:
+            with staged(recording, backward, point) as stage:
+                leasts.append(least_logarithm(stage, loss))
+    constant = deciding(leasts, [constant.value for constant in constants])
+    if constant is None:
+        return examined
+    found, size = list[Point](), 1.0
+    while not found and size > _LEAST_SIZE and request.left > 0:
+        size /= _SMALLER
+        for point in examined.points:
+            smaller = replace(point, size=size)
+            try:
+                with staged(recording, backward, smaller) as stage:
+                    if shows_less(least_logarithm(stage, loss), constant):
+                        found.append(replace(smaller, result=_check(stage, examined.subject, request, len(found))))
+            except Exception:  # noqa: BLE001 - the user's functions may raise anything
+                continue
+    if not found:
+        return examined
+    line = next(one.line for one in constants if one.value == constant)
+    remark = (
+        f"gradients are compared at parameters {1 / size:g} times smaller than those of the training, which give "
+        f"outputs of 0 and 1, so that {constant:g} in line {line}, which guards the loss, decides it"
+    )
+    subject = replace(examined.subject, remark=examined.subject.remark or remark)
+    return replace(examined, subject=subject, points=tuple(found))
 
 
 def _unguarded(examined: Examined, others: Sequence[Examined], source: GuardlessSource) -> Examined:

@@ -31,6 +31,15 @@ def moved(
 
 
 @contextmanager
+def resized(parameters: dict[str, Any], names: Sequence[str], size: float) -> Iterator[None]:
+    """Multiply the named parameters by a number, arrays and lists in place, for the time of the block."""
+    with put_back(parameters, names if size != 1 else ()) as values:
+        for name, value in values.items():
+            assign(parameters, name, size * value)
+        yield
+
+
+@contextmanager
 def put_back(parameters: dict[str, Any], names: Sequence[str]) -> Iterator[dict[str, np.ndarray]]:
     """Return what the named parameters hold, and put it back at the end of the block."""
     saved = {name: np.array(parameters[name], dtype=float) for name in names}

@@ -7,6 +7,7 @@ import copy
 from dataclasses import dataclass
 
 from gradcheck.script.source.file import ScriptText, SourceFile
+from gradcheck.script.source.syntax import walk
 
 # added to, or a bound of, something much larger
 _LARGEST = 1.1e-4
@@ -31,6 +32,16 @@ class GuardlessSource(SourceFile):
         found: list[Guard] = []
         super().__init__(text, _Shrinking(found).visit(copy.deepcopy(source.tree)), source.files)
         self.guards = tuple(found)
+
+
+def small_constants(source: SourceFile) -> tuple[Guard, ...]:
+    """Return all constants of a script that may guard something, under a name of their own, too."""
+    constants = [node for node in walk(source.tree) if isinstance(node, ast.Constant)]
+    return tuple(
+        Guard(node.lineno, node.value)
+        for node in constants
+        if isinstance(node.value, float) and 0 < node.value < _LARGEST
+    )
 
 
 class _Shrinking(ast.NodeTransformer):
