@@ -14,7 +14,7 @@ from gradcheck.script.replay.backward import Backward
 from gradcheck.script.replay.outputs import Kind
 from gradcheck.script.replay.units import moved_base
 from gradcheck.script.source.file import SourceFile
-from gradcheck.script.source.names import fold, is_step_size
+from gradcheck.script.source.names import base_name, fold, is_step_size
 from gradcheck.script.source.syntax import Code, Function, Loop, assigned_names, called_name, loaded_names, walk
 from gradcheck.script.source.updates import Update, factors
 
@@ -67,6 +67,12 @@ def written_rates(backward: Backward) -> list[float]:
     expressions = [pair.output.expression for pair in backward.pairs if pair.output.expression is not None]
     names = {name for expression in expressions for name in loaded_names(expression)}
     kept = {pair.output.leaf.name for pair in backward.pairs if pair.output.kind is Kind.KEPT}
+    # an object has another name where it is seen than in its own methods
+    bases = {base_name(name) for name in kept if "." in name}
+    targets = {
+        name for s in function.statements if isinstance(s, ast.Assign | ast.AugAssign) for name in assigned_names(s)
+    }
+    kept |= {name for name in targets if "." in name and base_name(name) in bases}
     # what is stored in a container is assigned to that
     names |= kept | {name.partition("[")[0] for name in kept}
     parts = [*_factors_of(function, names), *(part for value in expressions for part in factors(value, dots=True))]

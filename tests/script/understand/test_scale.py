@@ -168,3 +168,35 @@ for turn in range(30):
 def test_what_is_always_the_same_but_for_round_off_is_no_loss(tmp_path):
     result = check_only(tmp_path, CERTAIN)
     assert result.error is not None or "mismatch" not in verdicts(result).values()
+
+
+# a rate that no name gives away, multiplied into what an object keeps as its gradients
+KEPT = """
+import numpy as np
+rng = np.random.default_rng(0)
+X, Y = rng.normal(size=(20, 3)), (rng.normal(size=20) > 0).astype(float)
+class Net:
+    def __init__(self):
+        self.K, self.v, self.d = rng.normal(size=(3, 4)), rng.normal(size=4), 0.4
+    def turn(self, x, y, tempo):
+        h = np.tanh(x @ self.K)
+        p = 1 / (1 + np.exp(-(h @ self.v + self.d)))
+        loss = -np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
+        g = tempo * ((p - y) / len(y))
+        self.grad_v = h.T @ g
+        self.grad_d = g.sum()
+        self.grad_K = x.T @ (np.outer(g, self.v) * SLOPE)
+        self.K -= self.grad_K
+        self.v -= self.grad_v
+        self.d -= self.grad_d
+        return loss
+net = Net()
+for epoch in range(20):
+    print(net.turn(X, Y, 0.1))
+"""
+
+
+@pytest.mark.parametrize(("slope", "verdict"), [("(1 - h ** 2)", "match"), ("(1 - h) ** 2", "mismatch")])
+def test_a_rate_in_what_an_object_keeps_is_seen_under_the_names_of_its_methods(tmp_path, slope, verdict):
+    found = verdicts(check_only(tmp_path, KEPT.replace("SLOPE", slope)))
+    assert found == {"self.K": verdict, "self.v": "match", "self.d": "match"}
