@@ -90,6 +90,11 @@ def own_ratio(name: str, probes: Sequence[Probe]) -> bool:
     return bool(np.isfinite(constant)) and _agrees(name, constant, probes)
 
 
+def common_sign(name: str, probes: Sequence[Probe]) -> float:
+    """Return the sign of the factor that what the script has for a parameter is its gradient times."""
+    return float(np.sign(_ratio(name, probes)))
+
+
 def proportional_at_each(name: str, probes: Sequence[Probe]) -> bool:
     """Whether what the script has for a parameter is its gradient times a factor of each point's own, as if clipped.
 

@@ -24,7 +24,7 @@ from gradcheck.script.replay.stage import LossExpression, Stage
 from gradcheck.script.source.file import SourceFile
 from gradcheck.script.source.names import base_name, fold
 from gradcheck.script.source.syntax import Function, called_name, walk
-from gradcheck.script.understand.agreement import agreement, own_ratio, proportional_at_each
+from gradcheck.script.understand.agreement import agreement, common_sign, own_ratio, proportional_at_each
 from gradcheck.script.understand.clipping import may_be_clipped
 from gradcheck.script.understand.followed import following
 from gradcheck.script.understand.loss_choice import Choice, Rejected, choose_loss
@@ -269,8 +269,11 @@ def _is_astray(choice: Choice, scale: Scale, name: str) -> bool:
 
     Momentum is none yet in the first step, and what is clipped has another factor at each point.
     """
-    if name in choice.seen.names | choice.seen.silent or own_ratio(name, choice.probes):
+    if name in choice.seen.names | choice.seen.silent:
         return False
+    if own_ratio(name, choice.probes):
+        # a step size of its own is none that goes the other way
+        return common_sign(name, choice.probes) * scale.value < 0
     first = [probe for probe in choice.probes if probe.is_first]
     begins = bool(first) and name in agreement(choice.backward, scale.value, first).names
     return not (begins or proportional_at_each(name, choice.probes) or _decays(choice, scale, name))

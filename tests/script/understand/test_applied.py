@@ -370,3 +370,13 @@ def test_one_number_that_moves_a_whole_bias_is_its_gradient(tmp_path, total, ver
     assert result.unchecked == ()
     expected = {"weights[0]": "match", "weights[1]": "match", "shifts[0]": verdict, "shifts[1]": "match"}
     assert verdicts(result) == expected
+
+
+@pytest.mark.parametrize(("sign", "verdict"), [("-", "match"), ("+", "mismatch")])
+def test_a_right_gradient_that_is_added_beside_others_that_are_taken_away_is_wrong(tmp_path, sign, verdict):
+    """In a list, single numbers are one array, and what each of them moves is seen in the round only."""
+    text = ROUND.replace("return X.T @ r, r.sum()", "dw, db = np.sum(r * X[:, 0]), r.sum()\n    return [dw, db]")
+    text = text.replace("X @ w", "X[:, 0] * w").replace("rng.normal(size=3), 0.5", "0.3, 0.5")
+    text = text.replace("dw, db = gradients(w, b)", "found = gradients(w, b)")
+    text = text.replace("STEPS", f"w -= 0.1 * found[0]\n    b {sign}= 0.1 * found[1]")
+    assert verdicts(check_only(tmp_path, text)) == {"w": "match", "b": verdict}
