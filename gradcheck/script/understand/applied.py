@@ -28,7 +28,7 @@ from gradcheck.script.understand.agreement import agreement, common_sign, own_ra
 from gradcheck.script.understand.clipping import may_be_clipped
 from gradcheck.script.understand.followed import following
 from gradcheck.script.understand.loss_choice import Choice, Rejected, choose_loss
-from gradcheck.script.understand.losses import loss_candidates, reached, unique_losses
+from gradcheck.script.understand.losses import loss_candidates, over_calls, reached, unique_losses
 from gradcheck.script.understand.motion import slot_value
 from gradcheck.script.understand.probing import Prober
 from gradcheck.script.understand.scale import Scale
@@ -153,24 +153,37 @@ def more_of_round(
         return None
     own = [way for way in moving if way.function is backward.function and way.region is backward.region]
     for way in (*own, *_rounds(recording, backward, moving)):
-        is_own = way.function is backward.function
-        if len(way.pairs) <= len(backward.pairs) or not (is_own or _is_called_once(recording, backward, way)):
-            continue
-        found = following(recording, way)
-        if (
-            found is None
-            or len(found.pairs) <= len(backward.pairs)
-            or len(_same(backward, found)) < len(backward.pairs)
-        ):
-            continue
-        reading = found if is_own else _from_inside(backward, way, found.pairs, found.beside)
-        try:
-            choice = choose_loss(recording, reading, [loss], Rejected())
-        except ScriptError:
-            continue
-        if choice is not None and choice.scale is not None and choice.agreement >= max(agreement, 1):
-            return choice
+        if len(way.pairs) > len(backward.pairs):
+            for reading, losses in _wider(recording, backward, loss, way):
+                try:
+                    choice = choose_loss(recording, reading, losses, Rejected())
+                except ScriptError:
+                    continue
+                if choice is not None and choice.scale is not None and choice.agreement >= max(agreement, 1):
+                    return choice
     return None
+
+
+def _wider(
+    recording: Recording, backward: Backward, loss: LossExpression, way: Backward
+) -> Iterator[tuple[Backward, list[LossExpression]]]:
+    """Return the ways to read a round with gradients of more parameters than some code in it has, and their losses."""
+    found = following(recording, way)
+    if found is not None and len(found.pairs) <= len(backward.pairs):
+        found = None
+    if found is not None and len(_same(backward, found)) < len(backward.pairs):
+        found = None
+    if way.function is backward.function:
+        if found is not None:
+            yield found, [loss]
+    elif _is_called_once(recording, backward, way):
+        if found is not None:
+            yield _from_inside(backward, way, found.pairs, found.beside), [loss]
+    elif isinstance(backward.function, Function) and not loss.over:
+        # for one sample after the other; a step that is the same at all parameters follows nothing
+        for whole in (found, way):
+            if whole is not None and (reading := inside(recording, whole, backward.function)) is not None:
+                yield reading, over_calls([loss])
 
 
 def insides(recording: Recording, way: Backward) -> Iterator[Backward]:
@@ -178,17 +191,24 @@ def insides(recording: Recording, way: Backward) -> Iterator[Backward]:
 
     Where it is called several times, the loss is the sum, or the mean, of what it is in each call.
     """
-    often = recording.counts.get(way.function.name, 0)
     for name in sorted(reached(recording.source, way.function)):
-        function, calls = recording.source.functions[name], recording.of(name)
-        count = recording.counts.get(name, 0)
-        if calls and can_be_replayed(function) and often <= count:
-            inner = replace(way, function=function, example=calls[0], outputs=(), is_repeated=often < count)
-            found = _from_inside(inner, way, way.pairs, way.beside)
-            if not found.is_repeated:
-                yield found
-            elif _is_called_in_one_place(recording.source, function) and (moments := _repeating(recording, found)):
-                yield replace(found, moments=moments)
+        if (found := inside(recording, way, recording.source.functions[name])) is not None:
+            yield found
+
+
+def inside(recording: Recording, way: Backward, function: Function) -> Backward | None:
+    """Return a round as one of the functions that it calls sees it; None where that cannot be replayed."""
+    often, count = (recording.counts.get(name, 0) for name in (way.function.name, function.name))
+    calls = recording.of(function.name)
+    if not calls or not can_be_replayed(function) or often > count:
+        return None
+    inner = replace(way, function=function, example=calls[0], outputs=(), is_repeated=often < count)
+    found = _from_inside(inner, way, way.pairs, way.beside)
+    if not found.is_repeated:
+        return found
+    if _is_called_in_one_place(recording.source, function) and (moments := _repeating(recording, found)):
+        return replace(found, moments=moments)
+    return None
 
 
 def _is_called_in_one_place(source: SourceFile, function: Function) -> bool:

@@ -16,6 +16,7 @@ import numpy as np
 from gradcheck.script.record.instrument import HOOK, may_change
 from gradcheck.script.record.leaves import is_numeric, leaves
 from gradcheck.script.record.objects import own_attributes
+from gradcheck.script.record.wrapped import plain
 from gradcheck.script.replay.backward import Backward
 from gradcheck.script.replay.outputs import RESULT, Kind
 from gradcheck.script.replay.stage import LossExpression
@@ -224,7 +225,20 @@ def _feeding(backward: Backward) -> set[str]:
     """Return the names that flow into the gradients: an error or a delta, not the loss."""
     expressions = [pair.output.expression for pair in backward.pairs if pair.output.expression is not None]
     gradients = {name for expression in expressions for name in loaded_names(expression)} | _moved(backward)
+    gradients |= _handed_out(backward)
     return gradients | backward.function.feeds(gradients)
+
+
+def _handed_out(backward: Backward) -> set[str]:
+    """Return the variables of a function with what the round around it keeps as gradients, by their values."""
+    if not backward.is_round or backward.kind is not Kind.KEPT:
+        return set()
+    kept = [np.asarray(plain(pair.output.leaf.value), dtype=float) for pair in backward.pairs]
+    return {
+        name
+        for name, value in backward.example.local_variables.items()
+        if is_numeric(value) and np.any(value) and any(np.array_equal(plain(value), one) for one in kept)
+    }
 
 
 def _moved(backward: Backward) -> set[str]:

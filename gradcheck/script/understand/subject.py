@@ -210,14 +210,15 @@ def understand(recording: Recording, overrides: Overrides) -> tuple[Subject, ...
         subjects = _better(subjects, search.best([*again, *others]))
     if not subjects or not subjects[0].agreement:
         moving = [backward for backward in others if backward.kind is Kind.CHANGE]
-        followed = search.best([b for way in moving if (b := following(recording, way)) is not None])
+        along = [b for way in moving if (b := following(recording, way)) is not None]
+        followed = search.best(along)
         subjects = followed if followed and (followed[0].agreement or not subjects) else subjects
         if not subjects:
-            inner = search.best([inside for way in moving for inside in insides(recording, way)])
-            # there, no name says whether the loss is to be made small: it has to explain everything, or to fall
-            subjects = [
-                s for s in inner if loss_rank(s.loss.name) or s.scale.value < 0 or set(s.backward.names) <= s.seen
-            ]
+            for ways in (along, moving):
+                inner = search.best([inside for way in ways for inside in insides(recording, way)])
+                subjects = [subject for subject in inner if _is_made_small(subject)] or subjects
+                if subjects and subjects[0].agreement:
+                    break
     if not subjects:
         unfit = [one for one in search.refused if one[1].slug == "bad-input"]
         if unfit:
@@ -252,6 +253,12 @@ def understand(recording: Recording, overrides: Overrides) -> tuple[Subject, ...
     return (replace(found[0], unchecked=(*found[0].unchecked, *left)), *found[1:])
 
 
+def _is_made_small(subject: Subject) -> bool:
+    """Whether a loss that is seen inside of a round is its loss: by its name, by the way of the steps, or by all."""
+    falls = subject.loss.is_implied or (subject.scale.applied and subject.scale.value < 0)
+    return falls or bool(loss_rank(subject.loss.name)) or set(subject.backward.names) <= subject.seen
+
+
 def _with_one_constant(found: Sequence[Subject]) -> list[Subject]:
     """Return subjects in which a constant is only excused if it is the same for all of them."""
     if len({subject.scale.constant for subject in found}) < 2:
@@ -269,7 +276,12 @@ def _widened(recording: Recording, subject: Subject, moving: Sequence[Backward])
     if choice is None or choice.scale is None:
         return subject
     return replace(
-        subject, backward=choice.backward, scale=choice.scale, agreement=choice.agreement, seen=choice.seen.names
+        subject,
+        backward=choice.backward,
+        loss=choice.loss,
+        scale=choice.scale,
+        agreement=choice.agreement,
+        seen=choice.seen.names,
     )
 
 
@@ -751,7 +763,7 @@ def _is_enough(implied: Choice) -> bool:
 def _implied_loss(recording: Recording, backward: Backward) -> Choice | None:
     losses = implied_candidates(recording.source, backward)
     groups = [over_calls(losses) if backward.is_repeated else losses]
-    if backward.kind is Kind.CHANGE and not backward.is_repeated:
+    if backward.kind is not Kind.RETURNED and not backward.is_repeated:
         groups += implied_in_loops(recording.source, backward)
     for group in groups:
         try:

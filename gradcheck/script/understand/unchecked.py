@@ -19,8 +19,9 @@ from gradcheck.script.replay.stage import LossExpression
 from gradcheck.script.source.file import SourceFile
 from gradcheck.script.source.names import base_name, fold, is_gradient_word, loss_rank, parameter_of
 from gradcheck.script.source.syntax import Function, flat_targets, loaded_names
+from gradcheck.script.understand.applied import inside
 from gradcheck.script.understand.loss_choice import Rejected, dependences
-from gradcheck.script.understand.losses import loss_candidates
+from gradcheck.script.understand.losses import loss_candidates, over_calls, reached
 from gradcheck.script.understand.observe import meant_to_move
 from gradcheck.script.understand.same_place import Places
 
@@ -60,6 +61,7 @@ def left_out(
         What is checked, with its loss.
     """
     known = [pair for backward, _ in chosen for pair in backward.pairs]
+    kept = {pair.output.leaf.name for pair in known if pair.output.kind is Kind.KEPT}
     # what is added up over a round is of that round alone
     losses = [loss for _, loss in chosen if not loss.over]
     found, places = [], Places()
@@ -68,6 +70,8 @@ def left_out(
             pair
             for pair in backward.pairs
             if (pair.slot.name in backward.driving or _is_stepped(pair))
+            # a sum of gradients that is checked is no parameter
+            and pair.slot.name not in kept
             and not _is_known(backward.moments[0], pair, known)
             and not any(places.is_one(backward, pair.slot, b, p.slot) for b, _ in chosen for p in b.pairs)
             and not _is_state(pair.slot.name)
@@ -81,6 +85,7 @@ def left_out(
         by: dict[str, str] = {}
         # a loss may only be computed where its own gradients are
         own = [(replace(b, pairs=blank.pairs), [loss]) for b, loss in chosen if b.region is backward.region]
+        own += [(code, over) for b, loss in chosen for code, over in _inside(recording, blank, b, loss)]
         for code, tried in [(blank, written), *own]:
             for names, loss in dependences(recording, code, tried, Rejected()):
                 by |= {name: loss.shown for name in names if name not in by}
@@ -97,6 +102,18 @@ def left_out(
                 reason = "the script moves it by a step, but no loss that was found depends on it"
                 found.append(Unchecked(pair.slot.name, pair.slot.leaf.shape, reason))
     return tuple(found)
+
+
+def _inside(
+    recording: Recording, way: Backward, checked: Backward, loss: LossExpression
+) -> Iterator[tuple[Backward, list[LossExpression]]]:
+    """Return a round as the function that is checked sees it, where that is called for one sample after the other."""
+    function = checked.function
+    if loss.over or not isinstance(function, Function) or function.name not in reached(recording.source, way.function):
+        return
+    found = inside(recording, way, function)
+    if found is not None and found.is_repeated:
+        yield found, [replace(over, shown=loss.shown) for over in over_calls([loss])]
 
 
 def _is_shifted(source: SourceFile, backward: Backward, pair: GradientMap) -> bool:

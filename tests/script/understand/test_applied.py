@@ -380,3 +380,39 @@ def test_a_right_gradient_that_is_added_beside_others_that_are_taken_away_is_wro
     text = text.replace("dw, db = gradients(w, b)", "found = gradients(w, b)")
     text = text.replace("STEPS", f"w -= 0.1 * found[0]\n    b {sign}= 0.1 * found[1]")
     assert verdicts(check_only(tmp_path, text)) == {"w": "match", "b": verdict}
+
+
+# what a function computes for each sample, what is summed up in lists, and what moves numbers in a dictionary
+NUMBERS = """
+import numpy as np
+rng = np.random.default_rng(0)
+X = rng.normal(size=(6, 2)).tolist()
+Y = [0.0, 1.0, 1.0, 0.0, 1.0, 0.0]
+def slopes(x, y, net):
+    o = np.tanh(net["u"] * x[0] + net["v"] * x[1] + net["c"])
+    d = (o - y) * (1 - o ** 2)
+    d_u = FACTOR
+    d_v = d * x[1]
+    d_c = d
+    return [d_u, d_v, d_c]
+def main():
+    net = {"u": 0.4, "v": -0.3, "c": 0.2}
+    for epoch in range(9):
+        one, two, three = 0.0, 0.0, 0.0
+        for x, y in zip(X, Y):
+            found = slopes(x, y, net)
+            one += found[0]
+            two += found[1]
+            three += found[2]
+        net["u"] -= 0.2 * (one / len(X))
+        net["v"] -= 0.2 * (two / len(X))
+        net["c"] -= 0.2 * (three / len(X))
+    print("done")
+main()
+"""
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [("d * x[0]", "match"), ("x[0]", "mismatch")])
+def test_a_sum_that_is_the_same_at_all_parameters_is_not_left_out(tmp_path, factor, verdict):
+    found = verdicts(check_only(tmp_path, NUMBERS.replace("FACTOR", factor)))
+    assert found == {"net['u']": verdict, "net['v']": "match", "net['c']": "match"}

@@ -189,3 +189,93 @@ def test_a_bias_that_begins_with_zeros_does_not_follow_itself(tmp_path, snapshot
     """Its first step is its new value, under each name that it has, and in each copy."""
     found = verdicts(check_only(tmp_path, TAPE.replace("SNAPSHOT", snapshot).replace("FACTOR", factor)))
     assert sorted(found.values()) == sorted(["match", "match", verdict, verdict])
+
+
+SUMMED = """
+import numpy as np
+rng = np.random.default_rng(0)
+X, Y = rng.normal(size=(9, 3)), rng.normal(size=(9, 2))
+class Rule:
+    def __init__(self):
+        self.m, self.v, self.t = {}, {}, {}
+STEP
+WRITTEN
+def shares(x, y, net):
+    h = np.tanh(net["one"]["m"] @ x)
+    r = net["two"]["m"] @ h + net["two"]["c"] - y
+    return [np.outer((net["two"]["m"].T @ r) * (1 - h ** 2), x), np.outer(r, h), r]
+net = {"one": {"m": rng.normal(size=(4, 3))}, "two": {"m": rng.normal(size=(2, 4)), "c": np.zeros(2)}}
+rule = Rule()
+for epoch in range(20):
+    all_one, all_two, all_three = np.zeros((4, 3)), np.zeros((2, 4)), np.zeros(2)
+    for x, y in zip(X, Y):
+        found = shares(x, y, net)
+        all_one += found[0]
+        all_two += found[1]
+        all_three SIGN= found[2]
+    net["one"]["m"] = rule.step("a", net["one"]["m"], all_one / len(X))
+    net["two"]["m"] = rule.step("b", net["two"]["m"], all_two / len(X))
+    net["two"]["c"] = rule.step("c", net["two"]["c"], all_three / len(X))
+SHOWN
+"""
+WRITTEN = """
+def loss(x, y, net):
+    return 0.5 * np.sum((net["two"]["m"] @ np.tanh(net["one"]["m"] @ x) + net["two"]["c"] - y) ** 2)
+"""
+
+
+@pytest.mark.parametrize("optimizer", ["momentum", "adam"])
+@pytest.mark.parametrize("is_written", [True, False])
+@pytest.mark.parametrize(("sign", "verdict"), [("+", "match"), ("-", "mismatch")])
+def test_sums_over_samples_that_an_optimizer_is_handed_are_checked(tmp_path, optimizer, is_written, sign, verdict):
+    text = SUMMED.replace("STEP", OPTIMIZERS[optimizer]).replace("SIGN", sign)
+    text = text.replace("WRITTEN", WRITTEN if is_written else "")
+    shown = "if epoch % 5 == 0: print(sum(loss(x, y, net) for x, y in zip(X, Y)))" if is_written else "pass"
+    found = verdicts(check_only(tmp_path, text.replace("SHOWN", f"    {shown}")))
+    assert found == {"net['one']['m']": "match", "net['two']['m']": "match", "net['two']['c']": verdict}
+
+
+@pytest.mark.parametrize(("sign", "verdict"), [("+", "match"), ("-", "mismatch")])
+def test_sums_of_gradients_that_the_same_loop_computes_are_checked(tmp_path, sign, verdict):
+    text = SUMMED.replace("STEP", OPTIMIZERS["momentum"]).replace("SIGN", sign).replace("WRITTEN", "")
+    head, _, rest = text.partition("def shares")
+    inner, _, rest = rest.partition("    return ")
+    listed, _, rest = rest.partition("\n")
+    body = "".join(f"        {line.strip()}\n" for line in inner.splitlines()[1:])
+    rest = rest.replace("        found = shares(x, y, net)\n", f"{body}        found = {listed}\n")
+    found = verdicts(check_only(tmp_path, (head + rest).replace("SHOWN", "")))
+    assert found == {"net['one']['m']": "match", "net['two']['m']": "match", "net['two']['c']": verdict}
+
+
+ALONE = """
+import numpy as np
+rng = np.random.default_rng(0)
+X = rng.uniform(0.5, 2, size=12)
+Y = 3 * X - 1
+class Rule:
+    def __init__(self):
+        self.m, self.v, self.t = {}, {}, {}
+STEP
+def slopes(x, y):
+    q = a * x + b
+    r = 2 * (q - y) / len(y)
+    first = FIRST
+    second = np.sum(r)
+    return [first, second]
+a, b = START
+rule = Rule()
+for epoch in range(20):
+    for k in range(0, 12, 4):
+        both = slopes(X[k:k + 4], Y[k:k + 4])
+        a = rule.step("a", a, both[0])
+        b = rule.step("b", b, both[1])
+    if epoch == 19:
+        print("done")
+"""
+
+
+@pytest.mark.parametrize(("first", "verdict"), [("np.sum(r * x)", "match"), ("np.sum(x)", "mismatch")])
+def test_a_gradient_that_is_no_loss_does_not_explain_another(tmp_path, first, verdict):
+    """The sum of what is summed in one gradient has a slope that is a multiple of the other, which is wrong."""
+    text = ALONE.replace("STEP", OPTIMIZERS["adam"]).replace("FIRST", first).replace("START", "0.8, 0.3")
+    assert verdicts(check_only(tmp_path, text)) == {"a": verdict, "b": "match"}
