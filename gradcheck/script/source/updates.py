@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -131,6 +131,17 @@ def hands_on(statement: ast.stmt) -> bool:
             inside = (node for node in walk(call) if isinstance(node, ast.BinOp))
             return (name in others and len(others) > 1) or any(_adds_to(node, name) for node in inside)
     return False
+
+
+def handed_beside(statements: Iterable[ast.stmt]) -> dict[str, set[str]]:
+    """Return what calls are handed beside what they make anew: ``w`` with ``g``, for ``w = step(w, -g / n)``."""
+    found: dict[str, set[str]] = {}
+    for statement in statements:
+        match statement:
+            case ast.Assign([target], ast.Call(_, arguments)) if hands_on(statement):
+                others = [part for part in arguments if text_of(part) != text_of(target)]
+                found.setdefault(text_of(target), set()).update(name for part in others for name in _terms(part))
+    return found
 
 
 def _adds_to(node: ast.BinOp, name: str) -> bool:

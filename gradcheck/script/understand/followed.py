@@ -21,7 +21,7 @@ from gradcheck.script.replay.outputs import Kind, Output
 from gradcheck.script.replay.pairing import GradientMap, Slot, fits
 from gradcheck.script.replay.perturb import moved
 from gradcheck.script.replay.stage import Stage
-from gradcheck.script.source.updates import Motion
+from gradcheck.script.source.updates import Motion, handed_beside
 
 # how far the points are moved at which signs have to be the same: a single number has to change its sign on the way
 _SIZES = (0.0, 0.5, 0.5, 2.0, 2.0, 8.0, 8.0, 32.0)
@@ -67,6 +67,7 @@ def following(recording: Recording, way: Backward) -> Backward | None:
         return None
     found: dict[str, tuple[_Seen, int]] = {}
     unclear: dict[str, list[tuple[_Seen, int]]] = {}
+    handed = handed_beside(way.function.statements)
     for name in way.names:
         along = [(one, sign) for one in seen if (sign := _sign(one.values, steps[name])) is not None]
         along = [(one, sign) for one, sign in along if not _is_carried(recording, way, one)]
@@ -80,7 +81,9 @@ def following(recording: Recording, way: Backward) -> Backward | None:
         both = np.any(steps[name] > 0) and np.any(steps[name] < 0)
         # an object that keeps a value keeps its gradient beside it
         own = [(one, sign) for one, sign in living if one.holder is not None and one.holder == holders.get(name)]
-        living = own or multiples or (living if both else [])
+        # what the call that makes it anew is handed, as it is written
+        given = [(one, sign) for one, sign in along if one.leaf.name in handed.get(name, ())]
+        living = own or given or multiples or (living if both else [])
         if living and all(_is_same(living[0][0], one) for one, _ in living):
             found[name] = living[0]
         else:

@@ -33,7 +33,7 @@ from gradcheck.script.source.syntax import (
     onto_itself,
     walk,
 )
-from gradcheck.script.source.updates import updates_of
+from gradcheck.script.source.updates import hands_on, updates_of
 
 _MOST_ARGUMENTS = 4
 
@@ -684,7 +684,9 @@ def _written_calls(source: SourceFile, loss: Function) -> list[str]:
         read = [n for n in walk(source.tree) if isinstance(n, ast.Attribute) and n.attr == loss.short_name]
         return list(dict.fromkeys(ast.unparse(node) for node in read if isinstance(node.ctx, ast.Load)))
     calls = [n for n in walk(source.tree) if isinstance(n, ast.Call) and called_name(n) == loss.short_name]
-    return list(dict.fromkeys(ast.unparse(call) for call in calls if not _moves(source, call)))
+    # what makes something anew of itself is a step
+    steps = {id(n.value) for n in walk(source.tree) if isinstance(n, ast.Assign) and hands_on(n)}
+    return list(dict.fromkeys(ast.unparse(c) for c in calls if id(c) not in steps and not _moves(source, c)))
 
 
 def _moves(source: SourceFile, expression: ast.expr) -> bool:

@@ -279,3 +279,38 @@ def test_a_gradient_that_is_no_loss_does_not_explain_another(tmp_path, first, ve
     """The sum of what is summed in one gradient has a slope that is a multiple of the other, which is wrong."""
     text = ALONE.replace("STEP", OPTIMIZERS["adam"]).replace("FIRST", first).replace("START", "0.8, 0.3")
     assert verdicts(check_only(tmp_path, text)) == {"a": verdict, "b": "match"}
+
+
+ASCENT = """
+import numpy as np
+rng = np.random.default_rng(0)
+X = rng.normal(size=(18, 3))
+Y = (X[:, 0] > 0).astype(float)
+class Rule:
+    def __init__(self):
+        self.m, self.v, self.t = {}, {}, {}
+STEP
+def make():
+    w, c = np.zeros(3), -0.5
+    def log_likelihood(p, y):
+        return np.mean(y * np.log(p) + (1 - y) * np.log(1 - p))
+    def train():
+        nonlocal w, c
+        rule = Rule()
+        for epoch in range(10):
+            p = 1 / (1 + np.exp(-(X @ w + c)))
+            score = log_likelihood(p, Y)
+            gap = (Y SIGN p) / len(Y)
+            u, v = X.T @ gap, np.sum(gap)
+            w = rule.step("w", w, -u)
+            c = rule.step("c", c, -v)
+            print(score)
+    return train
+make()()
+"""
+
+
+@pytest.mark.parametrize(("sign", "verdict"), [("-", "match"), ("+", "mismatch")])
+def test_a_gradient_of_one_sign_is_what_the_call_is_handed(tmp_path, sign, verdict):
+    text = ASCENT.replace("STEP", OPTIMIZERS["adam"]).replace("SIGN", sign)
+    assert verdicts(check_only(tmp_path, text)) == {"w": verdict, "c": verdict}
