@@ -208,7 +208,9 @@ def understand(recording: Recording, overrides: Overrides) -> tuple[Subject, ...
         search.bases |= {_base(name) for b in others if b.kind is Kind.CHANGE for name in b.names}
         again = [subject.backward for subject in subjects if not subject.loss.is_implied]
         subjects = _better(subjects, search.best([*again, *others]))
-    if not subjects or not subjects[0].agreement:
+    # what the script does not move may be anything, an output for instance, where it moves something else
+    is_moved = bool(subjects) and (not search.bases or search.rank(subjects[0].backward)[0] > 0)
+    if not subjects or not subjects[0].agreement or not is_moved:
         moving = [backward for backward in others if backward.kind is Kind.CHANGE]
         along = [b for way in moving if (b := following(recording, way)) is not None]
         followed = search.best(along)

@@ -314,3 +314,44 @@ make()()
 def test_a_gradient_of_one_sign_is_what_the_call_is_handed(tmp_path, sign, verdict):
     text = ASCENT.replace("STEP", OPTIMIZERS["adam"]).replace("SIGN", sign)
     assert verdicts(check_only(tmp_path, text)) == {"w": verdict, "c": verdict}
+
+
+OUTPUT = """
+import numpy as np
+rng = np.random.default_rng(0)
+X, Y = rng.normal(size=(20, 3)), np.eye(3)[rng.integers(3, size=20)]
+class Rule:
+    def __init__(self):
+        self.m, self.v, self.t = {}, {}, {}
+STEP
+def forward(x, these, those):
+    h = np.tanh(x @ these[0] + those[0])
+    e = np.exp(h @ these[1])
+    return h, e / e.sum(axis=1, keepdims=True)
+def loss(guess, y, these):
+    return -np.mean(np.sum(y * np.log(guess), axis=1)) + 0.5 * 0.1 * np.sum(these[1] ** 2)
+def back(x, y, h, guess, these):
+    d_guess = (guess - y) / len(y)
+    q1 = h.T @ d_guess
+    p = d_guess @ these[1].T * (1 - h ** 2)
+    q2, q3 = x.T @ p, p.sum(axis=0)
+    q1 SIGN 0.1 * these[1]
+    return q1, q2, q3
+these, those = [rng.normal(size=(3, 4)), rng.normal(size=(4, 3))], [np.zeros(4)]
+rule = Rule()
+for epoch in range(20):
+    h, guess = forward(X, these, those)
+    now = loss(guess, Y, these)
+    q1, q2, q3 = back(X, Y, h, guess, these)
+    these[0] = rule.step("a", these[0], q2)
+    those[0] = rule.step("b", those[0], q3)
+    these[1] = rule.step("c", these[1], q1)
+    print(now)
+"""
+
+
+@pytest.mark.parametrize(("sign", "verdict"), [("+=", "match"), ("=", "mismatch")])
+def test_an_output_is_no_parameter_where_others_are_moved(tmp_path, sign, verdict):
+    text = OUTPUT.replace("STEP", OPTIMIZERS["momentum"]).replace("SIGN", sign)
+    found = verdicts(check_only(tmp_path, text))
+    assert found == {"these[0]": "match", "those[0]": "match", "these[1]": verdict}
