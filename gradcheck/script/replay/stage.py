@@ -382,8 +382,9 @@ class Stage:
 
     def root(self, slot: Slot, variables: Mapping[str, Any]) -> Any:
         """Return the variable that a slot lies in, in the middle of a replay."""
-        own = self._is_region and slot.is_argument and slot.variable in variables
-        return (variables if own else self._root(slot))[slot.variable]
+        # a function within the one that is replayed may have bound a number of that one anew
+        own = (variables if self._is_region else self._body.variables()) if slot.is_argument else {}
+        return (own if slot.variable in own else self._root(slot))[slot.variable]
 
     def _play(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from script_runs import check_only, verdicts
@@ -216,6 +217,38 @@ model(X, Y)()
 def test_functions_beside_each_other_share_what_they_enclose(tmp_path, factor, verdict):
     """The loop mentions none of the parameters."""
     assert verdicts(check_only(tmp_path, CLOSURE.replace("FACTOR", factor))) == {"w": "match", "b": verdict}
+
+
+# the loop sees neither the arrays, which are moved in place, nor the number, which is bound anew
+ENCLOSED = (
+    DATA
+    + """
+def model(X, Y):
+    v, w, b, c = rng.normal(size=3), rng.normal(size=3), 0.5, 0.2
+    def gradients(X, Y, rate):
+        nonlocal v, w, b, c
+        r = (X ** 2 @ v + X @ w + b + c * X[:, 0] ** 3 - Y) / len(Y)
+        loss = np.sum(r ** 2) * len(Y)
+        v -= rate * 2 * (X ** 2).T @ r
+        w -= rate * 2 * X.T @ r
+        b -= rate * FACTOR * r.sum()
+        c -= rate * 2 * np.sum(r * X[:, 0] ** 3)
+        return loss
+    def train(rate=0.01):
+        for epoch in range(20):
+            loss = gradients(X, Y, rate)
+            print(loss)
+    return train
+model(X, Y)()
+"""
+)
+
+
+@pytest.mark.parametrize(("factor", "verdict"), [("2", "match"), ("len(Y)", "mismatch")])
+def test_a_number_that_an_inner_function_binds_anew_is_moved(tmp_path, factor, verdict):
+    result = check_only(tmp_path, ENCLOSED.replace("FACTOR", factor))
+    assert verdicts(result) == {"v": "match", "w": "match", "b": verdict, "c": "match"}
+    assert all(np.all(np.asarray(one.analytic) != 0) for one in result.check.parameters)
 
 
 SHOWN = (
