@@ -28,11 +28,13 @@ from gradcheck.script.understand.agreement import agreement, common_sign, own_ra
 from gradcheck.script.understand.clipping import may_be_clipped
 from gradcheck.script.understand.followed import following
 from gradcheck.script.understand.loss_choice import Choice, Rejected, choose_loss
-from gradcheck.script.understand.losses import loss_candidates, over_calls, reached, unique_losses
+from gradcheck.script.understand.losses import implied_in_loops, loss_candidates, over_calls, reached, unique_losses
 from gradcheck.script.understand.motion import slot_value
 from gradcheck.script.understand.probing import Prober
 from gradcheck.script.understand.scale import Scale
 
+# by which share of them factors of one step size differ, of rounding
+_SAME_FACTOR = 1e-6
 # of what is left, that the parameter does not explain
 _LEFT_OVER = 1e-3
 
@@ -47,14 +49,19 @@ class Applied:
 
 
 def steps_astray(
-    recording: Recording, backward: Backward, loss: LossExpression, right: Set[str], moving: Sequence[Backward]
+    recording: Recording,
+    backward: Backward,
+    loss: LossExpression,
+    scale: Scale,
+    right: Set[str],
+    moving: Sequence[Backward],
 ) -> Applied | None:
     """Return a reading of a round that moves parameters by something else than their gradients, if there is one.
 
     Parameters
     ----------
     backward : Backward
-        What computes gradients, which belong to `loss`.
+        What computes gradients, which belong to `loss` up to `scale`.
     right : set of str
         The names of the parameters whose gradients agree with the loss.
     """
@@ -69,7 +76,10 @@ def steps_astray(
                 choice = choose_loss(recording, reading, losses, Rejected())
             except ScriptError:
                 continue
-            if choice is None or choice.scale is None or not choice.agreement:
+            if choice is None:
+                continue
+            choice = _as_seen(choice, backward, scale, right)
+            if choice.scale is None or not choice.agreement:
                 continue
             same = _same(backward, way)
             known = {name for name, other in same.items() if other in right} | way.unmoved
@@ -77,6 +87,16 @@ def steps_astray(
             astray = frozenset(name for name in names if _is_astray(choice, choice.scale, name))
             return Applied(choice, choice.scale, astray) if astray else None
     return None
+
+
+def _as_seen(choice: Choice, backward: Backward, scale: Scale, right: Set[str]) -> Choice:
+    """Return a reading of steps with the multiple of right gradients that recorded steps were, if it has none."""
+    seen = [pair.motion.factor for pair in backward.pairs if pair.slot.name in right]
+    factors = [factor for factor in seen if factor is not None]
+    if choice.agreement or not factors or not np.allclose(factors, factors[0], rtol=_SAME_FACTOR):
+        return choice
+    found = Scale(scale.value * factors[0], applied=True)
+    return replace(choice, scale=found, seen=agreement(choice.backward, found.value, choice.probes))
 
 
 def never_moved(
@@ -262,6 +282,9 @@ def _readings(
     else:
         whole = replace(way, pairs=pairs, beside=beside)
         yield whole, unique_losses(loss_candidates(recording.source, whole))
+        if loss.is_implied:
+            # what is inferred for one round of an inner loop is so for all of them
+            yield from ((whole, losses) for losses in implied_in_loops(recording.source, whole))
 
 
 def _is_called_once(recording: Recording, backward: Backward, way: Backward) -> bool:

@@ -6,14 +6,14 @@ import ast
 import builtins
 import itertools
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any
 
 import numpy as np
 
-from gradcheck.script.record.instrument import HOOK, may_change
+from gradcheck.script.record.instrument import HOOK, copied, may_change
 from gradcheck.script.record.leaves import is_numeric, leaves
 from gradcheck.script.record.objects import own_attributes
 from gradcheck.script.record.wrapped import plain
@@ -48,7 +48,7 @@ def loss_candidates(source: SourceFile, backward: Backward) -> list[LossExpressi
     """
     functions = [f for f in _others(source, backward) if loss_rank(f.short_name)]
     calls = [c for f in functions for c in _calls(source, backward, f)]
-    told = _told(source, backward)
+    told = [*_told(source, backward), *_told_of_all(source, backward)]
     around = _around(source, backward)
     candidates = [*_returned(backward), *_local(backward), *around, *_stored(backward), *calls, *told]
     parts = _summands(backward.function)
@@ -289,6 +289,50 @@ def _told(source: SourceFile, backward: Backward) -> Iterator[LossExpression]:
                 text = ast.unparse(expression)
                 near = _is_near(backward, text)
                 yield LossExpression(text, text, expression.lineno, name, "shown by the script", near=near)
+
+
+def _told_of_all(source: SourceFile, backward: Backward) -> Iterator[LossExpression]:
+    """Return what the code around batches shows under the name of a loss, of all data, as it is of those of a batch."""
+    code = backward.region if isinstance(backward.region, Loop) else backward.function
+    if not isinstance(code, Loop):
+        return
+    own = _parameter_names(backward)
+    parts = {whole: part for whole, part in _taken_out(code).items() if whole not in own}
+    known, around = _known(source, backward), source.tree if code.function is None else code.function.node
+    inside = set(walk(code.node))
+    for node in walk(around):
+        for name, expression in _named_expressions(node) if node not in inside else ():
+            if loss_rank(name) and loaded_names(expression) & parts.keys() and not _moves(source, expression):
+                text = ast.unparse(_Renamed(parts).visit(copied(expression)))
+                if _names(text) <= known:
+                    evidence, near = "shown by the script for all data", _is_near(backward, text)
+                    yield LossExpression(text, text, expression.lineno, name, evidence, near=near)
+
+
+def _taken_out(loop: Loop) -> dict[str, str]:
+    """Return the variables of which a loop takes a part in each round, and what holds that: ``batch = data[rows]``."""
+    found: dict[str, str] = {}
+    for statement in loop.statements:
+        if isinstance(statement, ast.Assign) and len(statement.targets) == 1:
+            targets, values = flat_targets(statement.targets[0]), [statement.value]
+            if isinstance(statement.value, ast.Tuple):
+                values = statement.value.elts
+            for target, value in zip(targets, values, strict=False):
+                match target, value:
+                    case ast.Name(part), ast.Subscript(ast.Name(whole)) if whole not in found:
+                        found[whole] = part
+    return found
+
+
+class _Renamed(ast.NodeTransformer):
+    """Has other names in the places of some."""
+
+    def __init__(self, names: Mapping[str, str]) -> None:
+        self._names = names
+
+    def visit_Name(self, node: ast.Name) -> ast.Name:
+        """Give a name its other one."""
+        return ast.copy_location(ast.Name(self._names.get(node.id, node.id), node.ctx), node)
 
 
 def _named_expressions(node: ast.AST) -> Iterator[tuple[str, ast.expr]]:

@@ -290,7 +290,7 @@ def _widened(recording: Recording, subject: Subject, moving: Sequence[Backward])
 def _as_applied(recording: Recording, subject: Subject, moving: Sequence[Backward]) -> Subject:
     """Return a subject as it is, or the round in which parameters are moved by something else than right gradients."""
     backward = subject.backward
-    applied = steps_astray(recording, backward, subject.loss, subject.seen, moving)
+    applied = steps_astray(recording, backward, subject.loss, subject.scale, subject.seen, moving)
     if applied is None:
         return _with_what_stands_still(recording, subject, moving)
     choice = applied.choice

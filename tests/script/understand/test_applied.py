@@ -416,3 +416,66 @@ main()
 def test_a_sum_that_is_the_same_at_all_parameters_is_not_left_out(tmp_path, factor, verdict):
     found = verdicts(check_only(tmp_path, NUMBERS.replace("FACTOR", factor)))
     assert found == {"net['u']": verdict, "net['v']": "match", "net['c']": "match"}
+
+
+# the rate is known to the caller of what computes the gradients only
+RATE_ELSEWHERE = """
+import numpy as np
+rng = np.random.default_rng(0)
+X, Y = rng.normal(size=(18, 3)), np.eye(4)[rng.integers(4, size=18)]
+class Model:
+    def __init__(self):
+        self.m, self.s = rng.normal(size=(3, 4)), np.zeros(4)
+    def value_and_slopes(self, x, y):
+        e = np.exp(x @ self.m + self.s)
+        p = e / e.sum(axis=1, keepdims=True)
+        d = (p - y) / x.shape[0]
+        return -np.mean(np.sum(y * np.log(p), axis=1)), x.T @ d, d.sum(axis=0)
+    def learn(self, x, y, pace=0.1):
+        for turn in range(9):
+            order = rng.permutation(len(x))
+            for k in range(0, len(x), 8):
+                rows = order[k:k + 8]
+                loss, dm, ds = self.value_and_slopes(x[rows], y[rows])
+                self.m = self.m - pace * MOVED
+                self.s = self.s - pace * ds
+            print(loss)
+Model().learn(X, Y)
+"""
+
+
+@pytest.mark.parametrize(("moved", "verdict"), [("dm", "match"), ("ds", "mismatch")])
+def test_steps_are_compared_by_the_multiples_of_right_gradients_that_were_seen(tmp_path, moved, verdict):
+    found = verdicts(check_only(tmp_path, RATE_ELSEWHERE.replace("MOVED", moved)))
+    assert found == {"self.m": verdict, "self.s": "match"}
+
+
+# numbers that are added up over the samples of an inner loop, and no loss
+ADDED_UP = """
+import numpy as np
+X = [[-0.6, 2.5], [1.0, 1.3], [-1.7, -2.5], [0.1, 0.2], [0.9, 1.1], [-0.4, 1.1]]
+Y = [0, 0, 1, 1, 0, 1]
+net = {"u": -0.4, "v": 0.3, "c": 0.5}
+for epoch in range(20):
+    all_u = all_v = all_c = 0.0
+    for x, y in zip(X, Y):
+        o = 1 / (1 + np.exp(-(net["u"] * x[0] + net["v"] * x[1] + net["c"])))
+        d = (o - y) * o * (1 - o)
+        du = d * x[0]
+        dv = d * x[1]
+        dc = d
+        all_u += du
+        all_v += dv
+        all_c += ADDED
+    net["u"] -= 0.5 * (all_u / len(X))
+    net["v"] -= 0.5 * (all_v / len(X))
+    net["c"] -= 0.5 * (all_c / len(X))
+    if epoch == 19:
+        print("done")
+"""
+
+
+@pytest.mark.parametrize(("added", "verdict"), [("dc", "match"), ("dv", "mismatch")])
+def test_what_is_added_up_has_to_be_the_right_gradients(tmp_path, added, verdict):
+    found = verdicts(check_only(tmp_path, ADDED_UP.replace("ADDED", added)))
+    assert found == {"net['u']": "match", "net['v']": "match", "net['c']": verdict}

@@ -200,3 +200,42 @@ def test_a_loss_of_what_an_earlier_epoch_has_left_says_nothing(tmp_path, slope):
     """Of the loss at an epoch's end, a batch sees the penalty alone; its gradient is not compared with that."""
     result = check_only(tmp_path, AFTER_BATCHES.replace("SLOPE", slope))
     assert result.verdict != ("mismatch" if slope else "match")
+
+
+# the loss is shown of all data, and the steps are those of batches
+SHOWN_OF_ALL = """
+import numpy as np
+rng = np.random.default_rng(0)
+X = rng.normal(size=(16, 2))
+Y = (X[:, :1] > 0).astype(float)
+V, c = rng.normal(size=(2, 1)), np.zeros(1)
+for epoch in range(12):
+    order = rng.permutation(len(X))
+    for k in range(0, 16, 8):
+        rows = order[k:k + 8]
+        x, y = X[rows], Y[rows]
+        p = 1 / (1 + np.exp(-(x @ V + c)))
+        e = ERROR / len(x)
+        V -= 0.1 * (x.T @ e + DECAY)
+        c -= 0.1 * e.sum(axis=0)
+    if epoch % 3 == 0:
+        p = 1 / (1 + np.exp(-(X @ V + c)))
+        print("loss", LOSS)
+"""
+SQUARES = "0.5 * np.mean(np.sum((p - Y) ** 2, axis=1))"
+ENTROPY = "-np.mean(Y * np.log(p) + (1 - Y) * np.log(1 - p)) + 0.05 * np.sum(V ** 2)"
+
+
+@pytest.mark.parametrize(
+    ("loss", "error", "decay", "wrong"),
+    [
+        (SQUARES, "(p - y) * p * (1 - p)", "0", ""),
+        (SQUARES, "(p - y)", "0", "V c"),
+        (ENTROPY, "(p - y)", "0.1 * V", ""),
+        (ENTROPY, "(p - y)", "0", "V"),
+    ],
+)
+def test_a_loss_that_is_shown_of_all_data_is_taken_of_a_batch(tmp_path, loss, error, decay, wrong):
+    text = SHOWN_OF_ALL.replace("ERROR", error).replace("DECAY", decay).replace("LOSS", loss)
+    found = verdicts(check_only(tmp_path, text))
+    assert found == {name: "mismatch" if name in wrong.split() else "match" for name in ("V", "c")}
