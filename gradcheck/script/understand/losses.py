@@ -415,6 +415,33 @@ def implied_in_loops(source: SourceFile, backward: Backward) -> Iterator[list[Lo
                 yield [replace(loss, each_line=then[0]) for loss in over_calls(losses, "rounds")]
 
 
+def written_in_loops(source: SourceFile, backward: Backward) -> Iterator[list[LossExpression]]:
+    """Return the losses that inner loops give values to, for each: their sum over the rounds of these, and the mean."""
+    code, variables = backward.function, backward.example.local_variables
+    for name, line, then in _last_of_loops(code):
+        best = max([name, *_called_for(code, name)], key=loss_rank)
+        if then and loss_rank(best) and _is_scalar(variables.get(name)) and name in _known(source, backward):
+            loss = LossExpression(name, _shown(code, name), line, best, "a local variable of an inner loop", near=False)
+            yield [replace(over, each_line=then[0]) for over in over_calls([loss], "rounds")]
+
+
+def is_of_last_round(backward: Backward, loss: LossExpression) -> bool:
+    """Whether a loss is a variable that an inner loop gives another value in each round."""
+    return not loss.over and loss.text in {name for name, _, _ in _last_of_loops(backward.function)}
+
+
+def _last_of_loops(code: Function | Loop) -> Iterator[tuple[str, int, list[int]]]:
+    """Return what inner loops assign and do not add up, with its line and those of later statements of a round."""
+    loops = [statement for statement in code.statements if isinstance(statement, ast.For | ast.While)]
+    for body in [body for loop in loops for body in _blocks(loop)]:
+        for place, statement in enumerate(body):
+            if isinstance(statement, ast.Assign) and onto_itself(statement) is None:
+                then = [later.lineno for later in body[place + 1 :] if may_change(later)]
+                parts = [part for target in statement.targets for part in flat_targets(target)]
+                own = [part.id for part in parts if isinstance(part, ast.Name)]
+                yield from ((name, statement.lineno, then) for name in own if not _adds_up(code, name))
+
+
 def _blocks(loop: ast.For | ast.While) -> Iterator[list[ast.stmt]]:
     """Return the body of a loop, and those of its branches."""
     pending = [loop.body]

@@ -40,12 +40,14 @@ from gradcheck.script.understand.loss_choice import Choice, Rejected, choose_los
 from gradcheck.script.understand.losses import (
     implied_candidates,
     implied_in_loops,
+    is_of_last_round,
     loss_candidates,
     named_loss,
     over_calls,
     reached,
     unique_losses,
     unnamed_candidates,
+    written_in_loops,
 )
 from gradcheck.script.understand.observe import observed
 from gradcheck.script.understand.rates import is_solved_for
@@ -609,6 +611,8 @@ def _read(recording: Recording, backward: Backward, overrides: Overrides, reject
         written = unique_losses([*loss_candidates(source, backward), *unnamed_candidates(source, backward)])
         written = over_calls(written) if backward.is_repeated else written
         choice = choose_loss(recording, backward, written, rejected)
+        if choice is None or not choice.seen.is_whole:
+            choice = _of_all_rounds(recording, backward, choice, rejected)
         is_certain = choice is not None and loss_rank(choice.loss.name) >= _CERTAIN
         # what is called a loss and is none has to be said, not passed over
         is_open = rejected.slug == "no-loss" if choice is None else not choice.seen.is_whole
@@ -760,6 +764,25 @@ def _beside_called(recording: Recording, choice: Choice, written: Sequence[LossE
 def _is_enough(implied: Choice) -> bool:
     """Whether an inferred loss explains so much that this is no chance: half of the parameters, or several."""
     return 2 * implied.agreement >= implied.seen.of or implied.agreement >= _SEVERAL
+
+
+def _of_all_rounds(
+    recording: Recording, backward: Backward, choice: Choice | None, rejected: Rejected
+) -> Choice | None:
+    """Return a loss of all rounds of an inner loop where it explains more, and none that is of the last of them."""
+    if backward.kind is Kind.RETURNED or backward.is_repeated:
+        return choice
+    for group in written_in_loops(recording.source, backward):
+        try:
+            other = choose_loss(recording, backward, group, Rejected())
+        except ScriptError:
+            continue
+        if other is not None and other.agreement > (0 if choice is None else choice.agreement):
+            choice = other
+    if choice is not None and not choice.agreement and is_of_last_round(choice.backward, choice.loss):
+        rejected.add(choice.loss, "is of the last round of an inner loop only")
+        return None
+    return choice
 
 
 def _implied_loss(recording: Recording, backward: Backward) -> Choice | None:

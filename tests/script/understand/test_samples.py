@@ -239,3 +239,45 @@ def test_a_loss_that_is_shown_of_all_data_is_taken_of_a_batch(tmp_path, loss, er
     text = SHOWN_OF_ALL.replace("ERROR", error).replace("DECAY", decay).replace("LOSS", loss)
     found = verdicts(check_only(tmp_path, text))
     assert found == {name: "mismatch" if name in wrong.split() else "match" for name in ("V", "c")}
+
+
+# the loss of each sample, beside gradients whose sums an optimizer is handed
+BESIDE_SUMS = """
+import numpy as np
+rng = np.random.default_rng(0)
+X, Y = rng.normal(size=(8, 3)), rng.normal(size=(8, 2))
+class Rule:
+    def __init__(self):
+        self.m, self.v, self.t = {}, {}, {}
+    def step(self, key, value, g):
+        self.t[key] = self.t.get(key, 0) + 1
+        self.m[key] = 0.9 * self.m.get(key, 0) + 0.1 * g
+        self.v[key] = 0.99 * self.v.get(key, 0) + 0.01 * g ** 2
+        first, second = self.m[key] / (1 - 0.9 ** self.t[key]), self.v[key] / (1 - 0.99 ** self.t[key])
+        return value - 0.05 * first / (np.sqrt(second) + 1e-8)
+def cost_and_slopes(x, y, net):
+    h = np.tanh(net["one"] @ x)
+    r = net["two"] @ h + net["off"] - y
+    cost = 0.5 * np.sum(r ** 2)
+    return cost, np.outer(net["two"].T @ r * SLOPE, x), np.outer(r, h), r
+net = {"one": rng.normal(size=(4, 3)), "two": rng.normal(size=(2, 4)), "off": np.zeros(2)}
+rule = Rule()
+for epoch in range(15):
+    all_one, all_two, all_off = np.zeros((4, 3)), np.zeros((2, 4)), np.zeros(2)
+    for x, y in zip(X, Y):
+        cost, one, two, off = cost_and_slopes(x, y, net)
+        all_one += one
+        all_two += two
+        all_off += off
+    net["one"] = rule.step("a", net["one"], all_one / len(X))
+    net["two"] = rule.step("b", net["two"], all_two / len(X))
+    net["off"] = rule.step("c", net["off"], all_off / len(X))
+    if epoch % 5 == 0:
+        print(epoch)
+"""
+
+
+@pytest.mark.parametrize(("slope", "verdict"), [("(1 - h ** 2)", "match"), ("(1 - h)", "mismatch")])
+def test_the_loss_of_the_last_sample_is_not_that_of_the_round(tmp_path, slope, verdict):
+    found = verdicts(check_only(tmp_path, BESIDE_SUMS.replace("SLOPE", slope)))
+    assert found == {"net['one']": verdict, "net['two']": "match", "net['off']": "match"}
