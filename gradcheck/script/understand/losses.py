@@ -771,8 +771,24 @@ def _moves(source: SourceFile, expression: ast.expr) -> bool:
 
 @cache
 def _names(text: str) -> frozenset[str]:
-    tree = ast.parse(text, mode="eval")
-    return frozenset(node.id for node in ast.walk(tree) if isinstance(node, ast.Name)).difference(dir(builtins))
+    """Return the names that an expression takes from around it."""
+    return frozenset(_taken(ast.parse(text, mode="eval").body)).difference(dir(builtins))
+
+
+def _taken(node: ast.AST) -> Iterator[str]:
+    """Return the names in a tree but for the variables of its comprehensions and lambdas, where they are these."""
+    own: set[str] = set()
+    match node:
+        case ast.Name(name):
+            yield name
+        case ast.ListComp() | ast.SetComp() | ast.GeneratorExp() | ast.DictComp():
+            own = {part.id for one in node.generators for part in walk(one.target) if isinstance(part, ast.Name)}
+            # it is looked up before there are any of these
+            yield from _taken(node.generators[0].iter)
+        case ast.Lambda(arguments):
+            own = {part.arg for part in walk(arguments) if isinstance(part, ast.arg)}
+    for below in ast.iter_child_nodes(node):
+        yield from (name for name in _taken(below) if name not in own)
 
 
 def _residuals(function: Function | Loop) -> Iterator[tuple[str, str]]:

@@ -394,3 +394,59 @@ def test_a_box_of_numbers_is_not_the_box_of_their_gradient(tmp_path, sums, biase
     found = verdicts(check(tmp_path, BOXES.replace("gy.data.sum(axis=0)", sums)))
     assert {name: found[name] for name in ("W1.data", "W2.data")} == {"W1.data": "match", "W2.data": "match"}
     assert {name: found[name] for name in ("b1.data", "b2.data")} == {"b1.data": biases, "b2.data": biases}
+
+
+LINKED = """
+import numpy as np
+rng = np.random.default_rng(0)
+class Unit:
+    def __init__(self, feeders):
+        self.theta, self.slope = rng.normal(size=3), np.zeros(3)
+        self.feeders, self.followers = feeders, []
+    def fire(self):
+        self.heard = np.array([unit.fire() for unit in self.feeders])
+        self.out = np.tanh(self.theta @ self.heard)
+        return self.out
+    def blame(self):
+        self.delta = 0.0
+        for unit in self.followers:
+            if isinstance(unit, Unit):
+                self.delta += unit.delta * SLOPE * unit.theta[unit.feeders.index(self)]
+            else:
+                self.delta += unit
+        self.slope += self.delta * (1 - self.out ** 2) * self.heard
+    def move(self, pace):
+        self.theta = self.theta - pace * self.slope
+        self.slope = np.zeros(3)
+class Held:
+    out = 1.0
+    def fire(self):
+        return self.out
+one, left, right = Held(), Held(), Held()
+first, second = Unit([one, left, right]), Unit([one, left, right])
+last = Unit([one, first, second])
+first.followers, second.followers = [last], [last]
+def guess(x):
+    left.out, right.out = x
+    return last.fire()
+def learn(X, y, pace):
+    for x, want in zip(X, y):
+        last.followers = [2 * (guess(x) - want)]
+        for unit in [last, first, second]:
+            unit.blame()
+    for unit in [last, first, second]:
+        unit.move(pace)
+X = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+y = np.array([0.0, 1.0, 1.0, 0.0])
+for turn in range(40):
+    learn(X, y, 0.1)
+    error = sum((guess(x) - want) ** 2 for x, want in zip(X, y))
+print(error)
+"""
+
+
+@pytest.mark.parametrize(("slope", "verdict"), [("(1 - unit.out ** 2)", "match"), ("(1 - unit.out)", "mismatch")])
+def test_a_loss_after_the_step_may_have_variables_of_its_own(tmp_path, slope, verdict):
+    """Those of a comprehension are no names that have to be there before the step."""
+    result = check(tmp_path, LINKED.replace("SLOPE", slope))
+    assert sorted(verdicts(result).values()) == sorted(["match", verdict, verdict])
