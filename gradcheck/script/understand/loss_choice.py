@@ -40,7 +40,7 @@ from gradcheck.script.understand.probing import Probe, Prober
 from gradcheck.script.understand.rates import of_one_step_size, powers
 from gradcheck.script.understand.scale import Scale, read_scale
 from gradcheck.script.understand.shown_only import is_only_shown
-from gradcheck.script.understand.step_size import has_momentum
+from gradcheck.script.understand.step_size import has_momentum, of_one_factor
 
 # moments that are tried for whether a loss depends on a parameter
 _TRIED = 3
@@ -172,6 +172,7 @@ def choose_loss(
     if backward.kind is Kind.CHANGE:
         # a step that is longer than another one would seem to be of a wrong gradient
         backward = replace(backward, moments=of_one_step_size(backward))
+        backward = replace(backward, moments=of_one_factor(recording, backward))
     usable = dependences(recording, backward, losses, rejected)
     if not usable:
         return None

@@ -41,22 +41,56 @@ def step_size(recording: Recording, backward: Backward) -> tuple[float, str] | N
     return found[0]
 
 
+def of_one_factor(recording: Recording, backward: Backward) -> tuple[Call, ...]:
+    """Return the moments at which the numbers that all steps are multiplied by, whatever their names, are the first's.
+
+    A function that is called with several step sizes has the same one for many rounds: what is another number in each
+    round is looked at no further.
+    """
+    moments = backward.moments
+    try:
+        there = {slot: [_number(slot, moment) for moment in moments] for slot in _numbers(recording, backward)}
+        several = {slot for slot, values in there.items() if 1 < values.count(values[0]) < len(moments)}
+        found = list(_multiplying(recording, backward, several)) if several else []
+    except Exception:  # noqa: BLE001 - code may raise anything at other numbers
+        return moments
+    same = tuple(m for n, m in enumerate(moments) if all(there[slot][n] == there[slot][0] for slot in found))
+    return same if len(same) > 1 else moments
+
+
+def _number(slot: Slot, moment: Call) -> object:
+    """Return the number in a place at a moment, None where there is no such place."""
+    try:
+        return slot.at(moment)
+    except (AttributeError, IndexError, KeyError, TypeError):
+        return None
+
+
 def _factors(recording: Recording, backward: Backward) -> Iterator[tuple[float, str]]:
-    moment = backward.moments[0]
+    for slot in _multiplying(recording, backward, _numbers(recording, backward)):
+        yield float(slot.leaf.value), slot.name
+
+
+def _numbers(recording: Recording, backward: Backward) -> list[Slot]:
+    """Return where the numbers lie that may be step sizes."""
     own = {(pair.slot.variable, pair.slot.path) for pair in backward.pairs}
-    numbers = [
+    return [
         slot
-        for slot in _places(recording, backward, moment)
+        for slot in _places(recording, backward, backward.moments[0])
         if slot.leaf.shape == () and (slot.variable, slot.path) not in own and _is_small(slot.leaf.value)
     ]
-    stage = Stage(recording, backward, moment)
+
+
+def _multiplying(recording: Recording, backward: Backward, numbers: Collection[Slot]) -> Iterator[Slot]:
+    """Return those of some numbers that all steps are multiplied by."""
+    stage = Stage(recording, backward, backward.moments[0])
     before = _steps(stage, backward)
-    for slot in numbers[:_MOST]:
+    for slot in [*numbers][:_MOST]:
         with stage.exchanged(slot, slot.leaf.value * _TIMES):
             after = _steps(stage, backward)
         # the state is that of the first step, or none: a momentum is multiplied as a whole
         if np.any(before) and np.allclose(after, _TIMES * before, rtol=_ROUND_OFF, atol=0.0):
-            yield float(slot.leaf.value), slot.name
+            yield slot
 
 
 def _places(recording: Recording, backward: Backward, moment: Call) -> list[Slot]:

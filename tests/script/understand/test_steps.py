@@ -447,3 +447,30 @@ def test_a_velocity_in_the_place_of_the_gradient_is_told_by_the_steps(tmp_path, 
     one, two = names.split()
     text = VELOCITY.replace("ONE", one).replace("TWO", two).replace("SLOPE", slope)
     assert verdicts(check_only(tmp_path, text)) == {one: verdict, two: "match"}
+
+
+PACES = """
+import numpy as np
+rng = np.random.default_rng(2)
+X, Y = rng.normal(size=(9, 3)).tolist(), rng.normal(size=9).tolist()
+def misfit(w):
+    return sum((sum(a * b for a, b in zip(w, x)) - y) ** 2 for x, y in zip(X, Y)) / len(X)
+def descend(pace):
+    old, new = [0.0, 0.0, 0.0], [1.0, 1.0, 1.0]
+    for k in range(6):
+        for i in range(3):
+            old[i] = new[i]
+        for i in range(3):
+            slope = 0
+            for x, y in zip(X, Y):
+                slope += (sum(a * b for a, b in zip(old, x)) - y) * x[i]PLANTED
+            new[i] = old[i] - pace * (2 / len(X)) * slope
+        print(k, misfit(new))
+for pace in (0.1, 0.2):
+    descend(pace)
+"""
+
+
+@pytest.mark.parametrize(("planted", "verdict"), [("", "match"), (" * (1 + i)", "mismatch")])
+def test_one_of_several_step_sizes_is_told_by_what_it_multiplies(tmp_path, planted, verdict):
+    assert verdicts(check_only(tmp_path, PACES.replace("PLANTED", planted))) == {"new": verdict}
