@@ -1,4 +1,4 @@
-"""Whether two names are of one array, which its numbers need not tell: zeros, or a single one."""
+"""Whether two names are of one array or list, which its numbers need not tell: zeros, or a single one."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ from gradcheck.script.record.run import Call
 from gradcheck.script.replay.backward import Backward
 from gradcheck.script.replay.pairing import Slot
 
-# of an array: its identity among the script's objects, or where it lies in the module's variables
+# what keeps its identity while its numbers change
+_HELD = np.ndarray, list
+# of an array or a list: its identity among the script's objects, or where it lies in the module's variables
 Token = int | tuple[str, Path]
 
 
@@ -22,7 +24,7 @@ class Places:
         self._seen: dict[int, dict[int, set[Token]]] = {}
 
     def is_one(self, one: Backward, slot: Slot, other: Backward, known: Slot) -> bool:
-        """Whether an array was seen in two places, in moments of which one lies within the other.
+        """Whether an array, or a list, was seen in two places, in moments of which one lies within the other.
 
         Parameters
         ----------
@@ -36,12 +38,12 @@ class Places:
         return any(self._tokens(own, slot) & self._tokens(its, known) for own, its in pairs)
 
     def _tokens(self, moment: Call, slot: Slot) -> set[Token]:
-        """Return what an array is known by at a moment; nothing where there is none."""
+        """Return what an array or a list is known by at a moment; nothing where there is none."""
         try:
             value = slot.at(moment)
         except (AttributeError, IndexError, KeyError, TypeError):
             return set()
-        if not isinstance(value, np.ndarray):
+        if not isinstance(value, _HELD):
             return set()
         found = set(self._of_module(moment).get(id(value), ()))
         if slot.is_argument and (identity := moment.identities.get((slot.variable, slot.path))) is not None:
@@ -49,13 +51,13 @@ class Places:
         return found
 
     def _of_module(self, moment: Call) -> dict[int, set[Token]]:
-        """Return where in the module's variables each array lies, by what identifies its copy."""
+        """Return where in the module's variables each array and list lies, by what identifies its copy."""
         found = self._seen.get(id(moment))
         if found is None:
             found = self._seen[id(moment)] = {}
             for variable, root in moment.variables.items():
                 for leaf in leaves(variable, root):
-                    if isinstance(leaf.value, np.ndarray):
+                    if isinstance(leaf.value, _HELD):
                         found.setdefault(id(leaf.value), set()).add((variable, leaf.path))
         return found
 

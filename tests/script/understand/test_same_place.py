@@ -101,3 +101,60 @@ def test_one_array_is_known_in_a_list_and_other_zeros_are_not():
 def test_what_was_seen_at_other_times_may_be_another_array():
     one = np.zeros(3)
     assert not Places().is_one(seen(10, 12, params=[one]), slot("params", [one]), seen(1, 9, b=one), slot("b", one))
+
+
+LISTS = """
+import random
+random.seed(2)
+
+
+def guess(theta, row):
+    return sum(t * v for t, v in zip(theta, row))
+
+
+def misfit(theta, xs, ys):
+    plus = 0
+    for i in range(0, len(xs)):
+        plus += (guess(theta, xs[i]) - ys[i]) ** 2
+    return (1 / (2 * len(xs))) * plus
+
+
+def descend(pace, xs, ys, most):
+    old, new, course = [], [], []
+    for i in range(len(xs[0])):
+        old.append(random.random() * 100)
+        new.append(1)
+    course.append(misfit(new, xs, ys))
+    k = 0
+    while abs(new[0] - old[0]) > 1e-9 and k < most:
+        for i in range(len(xs[0])):
+            old[i] = new[i]
+        for i in range(0, len(old)):
+            plus = 0
+            for j in range(0, len(xs)):
+                plus += (guess(old, xs[j]) - ys[j]) * xs[j][i]PLANTED
+            new[i] = old[i] - pace * (1 / len(xs)) * plus
+        course.append(misfit(new, xs, ys))
+        k += 1
+    return new, course
+
+
+xs = [[1, random.random(), random.random()] for _ in range(8)]
+ys = [2 * row[1] - row[2] for row in xs]
+for pace in (0.1, 0.2):
+    print(descend(pace, xs, ys, 40)[0])
+"""
+
+
+@pytest.mark.parametrize(("planted", "verdict"), [("", "match"), (" * (1 + i)", "mismatch")])
+def test_a_list_of_ones_that_a_loss_is_handed_is_what_was_checked(tmp_path, planted, verdict):
+    result = check_only(tmp_path, LISTS.replace("PLANTED", planted))
+    assert verdicts(result) == {"new": verdict}
+    assert result.unchecked == ()
+
+
+def test_one_list_is_known_where_others_are_not():
+    one, other = [0.0, 0.0], [0.0, 0.0]
+    outer, inner = seen(1, 9, new=one), seen(3, 5, theta=one, old=other)
+    assert Places().is_one(inner, slot("theta", one), outer, slot("new", one))
+    assert not Places().is_one(inner, slot("old", other), outer, slot("new", one))
