@@ -50,7 +50,7 @@ def of_one_factor(recording: Recording, backward: Backward) -> tuple[Call, ...]:
     moments = backward.moments
     try:
         there = {slot: [_number(slot, moment) for moment in moments] for slot in _numbers(recording, backward)}
-        several = {slot for slot, values in there.items() if 1 < values.count(values[0]) < len(moments)}
+        several = [slot for slot, values in there.items() if 1 < values.count(values[0]) < len(moments)]
         found = list(_multiplying(recording, backward, several)) if several else []
     except Exception:  # noqa: BLE001 - code may raise anything at other numbers
         return moments
