@@ -15,7 +15,15 @@ from typing import Any, TypeVar, cast
 
 from gradcheck.script.source.clips import MAY_CLIP, bounded, bounds
 from gradcheck.script.source.file import SourceFile
-from gradcheck.script.source.syntax import PROPERTIES, Function, FunctionNode, Loop, flat_targets, loaded_names
+from gradcheck.script.source.syntax import (
+    PROPERTIES,
+    Function,
+    FunctionNode,
+    Loop,
+    flat_targets,
+    loaded_names,
+    without_copying,
+)
 from gradcheck.script.source.updates import updates_of
 
 HOOK = "__gradcheck__"
@@ -83,8 +91,8 @@ def may_change(statement: ast.stmt) -> bool:
             parts = [part for target in targets for part in flat_targets(target)]
             held = any(isinstance(part, ast.Attribute | ast.Subscript) for part in parts)
             names = {part.id for part in parts if isinstance(part, ast.Name)}
-            # `w = np.subtract(w, step)` and `w_old = w_new` move a variable, too
-            goes_on = isinstance(value, ast.Name) or bool(names & loaded_names(value))
+            # `w = np.subtract(w, step)` and `w_old = w_new.copy()` move a variable, too
+            goes_on = isinstance(without_copying(value), ast.Name) or bool(names & loaded_names(value))
             return held or goes_on or any(True for _ in updates_of(statement))
         case ast.Expr(ast.Call()):
             return True

@@ -9,7 +9,15 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Sequence
 
-from gradcheck.script.source.syntax import ASSIGNMENTS, ONCE, assigned_names, flat_targets, loaded_names
+from gradcheck.script.source.syntax import (
+    ASSIGNMENTS,
+    ONCE,
+    assigned_names,
+    flat_targets,
+    loaded_names,
+    text_of,
+    without_copying,
+)
 from gradcheck.script.source.updates import MOVED_AS, updates_of
 
 
@@ -39,6 +47,11 @@ def _mark_copies(loop: ast.For | ast.While) -> None:
         if isinstance(statement, ast.Assign):
             computed = {name for name in assigned_names(statement) if name in copies}
             moved = {name: copies[name] for name in computed if copies[name] in loaded_names(statement.value)}
+            parts = [part for target in statement.targets for part in flat_targets(target)]
+            # one entry of the new values is computed from the same one of the old
+            for part in parts if moved else ():
+                if isinstance(part, ast.Subscript) and (old := moved.get(text_of(part.value))) is not None:
+                    moved[text_of(part)] = f"{old}[{text_of(part.slice)}]"
             if moved:
                 setattr(statement, MOVED_AS, moved)
 
@@ -50,8 +63,9 @@ def _copied(statement: ast.stmt) -> Iterator[tuple[str, str]]:
     if isinstance(statement.value, ast.Tuple):
         values = statement.value.elts
     for target, value in zip(targets, values, strict=False):
-        if isinstance(target, ast.Name) and isinstance(value, ast.Name):
-            yield target.id, value.id
+        copied = without_copying(value)
+        if isinstance(target, ast.Name) and isinstance(copied, ast.Name):
+            yield target.id, copied.id
 
 
 def _stretch(body: Sequence[ast.stmt]) -> tuple[int, int] | None:

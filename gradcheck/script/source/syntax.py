@@ -270,6 +270,24 @@ def loaded_names(expression: ast.expr) -> set[str]:
     return {text_of(node) for node in walk(expression) if isinstance(node, ast.Name | ast.Attribute)}
 
 
+# modules whose functions make copies
+_COPIERS = frozenset({"np", "numpy", "copy"})
+
+
+def without_copying(value: ast.expr) -> ast.expr:
+    """Return what an expression is a copy of, if it is one."""
+    match value:
+        case ast.Call(ast.Attribute(ast.Name() as inner, "copy"), []) if inner.id not in _COPIERS:
+            return inner
+        case ast.Call(ast.Name("list" | "copy" | "deepcopy"), [inner]):
+            return inner
+        case ast.Call(ast.Attribute(ast.Name(holder), "copy" | "deepcopy" | "array"), [inner]) if holder in _COPIERS:
+            return inner
+        case ast.Subscript(inner, ast.Slice(None, None, None)):
+            return inner
+    return value
+
+
 def functions_in(
     body: list[ast.stmt], prefix: str, owner: str | None, outer: Function | None = None
 ) -> Iterator[Function]:

@@ -107,6 +107,8 @@ def _in_operators(expression: ast.expr) -> ast.expr:
             found: ast.expr = ast.BinOp(_in_operators(left), operator, _in_operators(right))
         case ast.UnaryOp(operator, operand):
             found = ast.UnaryOp(operator, _in_operators(operand))
+        case ast.Call(ast.Name("float"), [ast.BinOp() as number], []):
+            return _in_operators(number)
         case _:
             return expression
     return ast.copy_location(found, expression)

@@ -33,7 +33,7 @@ from gradcheck.script.source.syntax import (
     onto_itself,
     walk,
 )
-from gradcheck.script.source.updates import hands_on, updates_of
+from gradcheck.script.source.updates import MOVED_AS, hands_on, updates_of
 
 _MOST_ARGUMENTS = 4
 
@@ -506,13 +506,17 @@ def _picked(function: Function | Loop) -> Iterator[tuple[str, str, int]]:
 
 def _residual_lines(function: Function | Loop) -> Iterator[tuple[str, str, int]]:
     plain = [s for s in function.statements if not isinstance(s, ast.For | ast.While | ast.If | ast.With)]
+    # from old values to new ones, it is the step
+    steps = {frozenset(pair) for s in plain for pair in getattr(s, MOVED_AS, {}).items()}
     for statement in plain:
         for node in (
             () if any(True for _ in updates_of(statement)) and isinstance(statement, ast.Assign) else walk(statement)
         ):
             match node:
                 case ast.BinOp(left, ast.Sub(), right) if not isinstance(left, ast.Constant):
-                    yield ast.unparse(left), ast.unparse(right), node.lineno
+                    sides = ast.unparse(left), ast.unparse(right)
+                    if frozenset(map(_root_name, sides)) not in steps:
+                        yield *sides, node.lineno
 
 
 def _called_for(function: Function | Loop, name: str) -> list[str]:
@@ -597,7 +601,7 @@ def _calls(source: SourceFile, backward: Backward, loss: Function) -> Iterator[L
             evidence = "with the arguments of a function that is called beside it"
             yield LossExpression(text, text, loss.line, loss.short_name, evidence, near=_is_near(backward, text))
     if callee is None:
-        for text in _written_calls(source, loss):
+        for text in _at_step(backward, _written_calls(source, loss)):
             known = {*backward.example.local_variables, *_in_sight(backward), *function.arguments, *source.imported}
             if _names(text) <= known | {*source.functions, *backward.example.variables}:
                 evidence, near = "called so in the script", _is_near(backward, text)
@@ -612,7 +616,8 @@ def _calls(source: SourceFile, backward: Backward, loss: Function) -> Iterator[L
     around = backward.example.arguments if isinstance(function, Loop) else ()
     visible = {*backward.example.local_variables, *function.arguments, *around}
     known = visible | (set(backward.example.variables) & function.names)
-    for text in _written_calls(source, loss):
+    written = _at_step(backward, _written_calls(source, loss))
+    for text in written:
         if _names(text) - {callee, loss.short_name} <= known | set(source.functions):
             yield expression(text, "called so in the script")
     optional = [name for name in loss.arguments if name in visible and name not in required and name != "self"]
@@ -627,9 +632,26 @@ def _calls(source: SourceFile, backward: Backward, loss: Function) -> Iterator[L
                     yield expression(f"{callee}({first}, {second})", "applied to the sides of the residual", tried=True)
         for chosen in _handed_on(backward, len(required)):
             yield expression(f"{callee}({', '.join(chosen)})", "applied to what the code is handed", tried=True)
-    for text in _written_calls(source, loss):
+    for text in written:
         if not _names(text) - {callee} <= known and _names(text) - {callee} <= known | _in_sight(backward):
             yield expression(text, "called so in the script", near=False)
+
+
+def _at_step(backward: Backward, calls: Sequence[str]) -> list[str]:
+    """Return calls with the values that a step begins from in the place of the new ones that it computes from them."""
+    parameters = _parameter_names(backward)
+    pairs = [pair for s in backward.function.statements for pair in getattr(s, MOVED_AS, {}).items()]
+    begun = {new: old for new, old in pairs if old in parameters and new not in parameters}
+    return list(dict.fromkeys(_renamed(text, begun) for text in calls)) if begun else list(calls)
+
+
+def _renamed(text: str, names: Mapping[str, str]) -> str:
+    """Return an expression with other names in it."""
+    tree = ast.parse(text, mode="eval").body
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name):
+            node.id = names.get(node.id, node.id)
+    return ast.unparse(tree)
 
 
 def _with_arguments_of_others(source: SourceFile, backward: Backward, loss: Function, callee: str) -> Iterator[str]:

@@ -474,3 +474,51 @@ for pace in (0.1, 0.2):
 @pytest.mark.parametrize(("planted", "verdict"), [("", "match"), (" * (1 + i)", "mismatch")])
 def test_one_of_several_step_sizes_is_told_by_what_it_multiplies(tmp_path, planted, verdict):
     assert verdicts(check_only(tmp_path, PACES.replace("PLANTED", planted))) == {"new": verdict}
+
+
+OLD_AND_NEW = """
+from copy import copy
+def cost(x, y, z):
+    return 2.0 * x**2 + 2.0 * y**2 + z**2 - 2.0 * x * y - 2.0 * y * z - 2.0 * x + 3.0
+def along_x(at):
+    return 4.0 * at[0] - 2.0 * at[1] - 2.0
+def along_y(at):
+    return 4.0 * at[1] SIGN 2.0 * at[0] - 2.0 * at[2]
+def along_z(at):
+    return 2.0 * at[2] - 2.0 * at[1]
+def walk(pace, old, least):
+    new = [0.0 for i in range(3)]
+    on, rounds = True, 0
+    while on and rounds < 60:
+        new[0] = float(old[0] - pace * along_x(old))
+        new[1] = float(old[1] - pace * along_y(old))
+        new[2] = float(old[2] - pace * along_z(old))
+        most = 0.0
+        for i in range(3):
+            gone = abs(new[i] - old[i])
+            if gone > most:
+                most = gone
+        if most < least:
+            on = False
+        old = COPY
+        rounds += 1
+    print("lowest", new, cost(new[0], new[1], new[2]))
+walk(0.1, [1.5, 0.0, 1.0], 1e-4)
+walk(0.1, [0.5, 2.0, 1.5], 1e-5)
+"""
+
+
+@pytest.mark.parametrize("copied", ["new.copy()", "list(new)", "copy(new)", "new[:]"])
+@pytest.mark.parametrize(("sign", "verdict"), [("-", "match"), ("+", "mismatch")])
+def test_entries_of_new_values_are_computed_from_those_of_the_old(tmp_path, copied, sign, verdict):
+    """The loss is taken at the old ones."""
+    text = OLD_AND_NEW.replace("COPY", copied).replace("SIGN", sign)
+    assert verdicts(check_only(tmp_path, text)) == {"old": verdict}
+
+
+def test_no_loss_is_inferred_from_the_way_from_old_values_to_new_ones(tmp_path):
+    text = OLD_AND_NEW.replace("COPY", "new.copy()").replace("SIGN", "-")
+    begin, end = text.index("def cost"), text.index("def along_x")
+    text = (text[:begin] + text[end:]).replace(", cost(new[0], new[1], new[2])", "")
+    result = check_only(tmp_path, text)
+    assert (result.verdict, result.error.slug) == ("error", "no-loss")
