@@ -46,7 +46,7 @@ from gradcheck.script.understand.step_size import has_momentum, of_one_factor
 _TRIED = 3
 # that are looked at where a replay takes long
 _FEW = 2
-_RAISES = "raises "
+_RAISES, _NOT_SCALAR = "raises ", "loss-not-scalar"
 # to judge what was seen until the time was over
 _GRACE_SECONDS = 0.5
 _SMALL_MOVE = 1e-3
@@ -526,7 +526,8 @@ def dependences(
 
     All of them are evaluated in the same few replays.
     """
-    reasons, found = _look(recording, backward, losses, backward.moments[0], backward.names)
+    named = rejected.is_named
+    reasons, found = _look(recording, backward, losses, backward.moments[0], backward.names, is_named=named)
     for moment in backward.moments[1:_TRIED]:
         # what is filled by the first round is empty before it, and data may be zero at the first moment
         open_ = [n for n, why in enumerate(reasons) if why is None or why[0].startswith(_RAISES)]
@@ -534,7 +535,8 @@ def dependences(
         if not missing:
             break
         try:
-            again, more = _look(recording, backward, [losses[number] for number in open_], moment, missing)
+            tried = [losses[number] for number in open_]
+            again, more = _look(recording, backward, tried, moment, missing, is_named=named)
         except ScriptError:
             continue  # the moment may not be played again
         for number, why, names in zip(open_, again, more, strict=True):
@@ -560,6 +562,7 @@ def _look(
     names: Sequence[str],
     *,
     one_is_enough: bool = False,
+    is_named: bool = False,
 ) -> tuple[list[tuple[str, ...] | None], list[set[str]]]:
     """Return for each loss why its value at a moment is that of none, or None, and on which of the names it depends.
 
@@ -567,6 +570,8 @@ def _look(
     ----------
     one_is_enough : bool
         Whether to look no further when each of the losses depends on something.
+    is_named : bool
+        Whether the user has named the loss, and wants to hear above all what it is instead of a number.
     """
     stage = Stage(recording, backward, moment)
     called = [n for n, loss in enumerate(losses) if may_depend(recording.source, backward, loss)]
@@ -580,8 +585,12 @@ def _look(
     reasons = [_why_no_loss(values[n], backward) if n in values else constant for n in range(len(losses))]
     found: list[set[str]] = [set() for _ in losses]
     usable = [n for n in called if reasons[n] is None]
-    evaluate = stage.losses([losses[n] for n in usable])
-    for name in names if usable else ():
+    # what is several numbers, and the same ones everywhere, is no loss that lacks a sum: losses of earlier rounds, say
+    odd = [] if is_named or one_is_enough else called
+    several = [n for n in odd if _NOT_SCALAR in (reasons[n] or ())]
+    looked_at = [*usable, *several]
+    evaluate = stage.losses([losses[n] for n in looked_at])
+    for name in names if looked_at else ():
         if one_is_enough and all(found[n] for n in usable):
             break
         with moved(stage.parameters, [name], np.random.default_rng(0), size=_SMALL_MOVE):
@@ -589,9 +598,12 @@ def _look(
                 after = evaluate(stage.parameters)
             except Exception:  # noqa: BLE001 - even a small move may leave the domain
                 continue
-        for n, value in zip(usable, after, strict=True):
+        for n, value in zip(looked_at, after, strict=True):
             if not _is_equal(values[n], value):
                 found[n].add(name)
+    for n in several:
+        reasons[n] = reasons[n] if found[n] else constant
+        found[n] = set()
     return reasons, found
 
 
@@ -602,7 +614,7 @@ def _why_no_loss(value: Any, backward: Backward) -> tuple[str, ...] | None:
         return (f"{_RAISES}{type(value).__name__}: {value}",)
     if not is_numeric(value) or np.size(value) != 1:
         kind = f"has shape {np.shape(value)}" if is_numeric(value) else f"is a {type(value).__name__}"
-        return f"{kind}, not one number", "loss-not-scalar"
+        return f"{kind}, not one number", _NOT_SCALAR
     base = float(np.asarray(value).reshape(-1)[0])
     if not np.isfinite(base):
         return f"is {base} at the first recorded call of `{backward.function.name}`", "loss-not-finite"

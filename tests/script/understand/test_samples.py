@@ -281,3 +281,50 @@ for epoch in range(15):
 def test_the_loss_of_the_last_sample_is_not_that_of_the_round(tmp_path, slope, verdict):
     found = verdicts(check_only(tmp_path, BESIDE_SUMS.replace("SLOPE", slope)))
     assert found == {"net['one']": verdict, "net['two']": "match", "net['off']": "match"}
+
+
+HISTORIES = """
+import math, random
+random.seed(4)
+class Sorter:
+    def fit(self, X, y):
+        self.coef = [0 for _ in X[0]]
+        self.loss, self.hits = [], []
+        order = list(range(len(X)))
+        for turn in range(12):
+            random.shuffle(order)
+            for j in order:
+                total = sum(map(lambda c, x: c * x, self.coef, X[j]))
+                error = self.squashed(total) - y[j]
+                gradient = list(map(lambda x: x * error * 0.1PLANTED, X[j]))
+                self.coef = list(map(lambda c, g: c - g, self.coef, gradient))
+            self.loss.append(self.mean_loss(X, y))
+            self.hits.append(turn)
+        return self
+    def loss_and_hits(self):
+        return self.loss, self.hits
+    def mean_loss(self, X, y):
+        loss = 0
+        for j in range(len(X)):
+            total = sum(map(lambda c, x: c * x, self.coef, X[j]))
+            loss += y[j] * total - math.log(1 + math.exp(total))
+        return -loss / len(X)
+    def squashed(self, z):
+        return 1 / (1 + math.exp(-z))
+X = [[random.gauss(0, 1), random.gauss(1, 1), 1.0] for _ in range(20)]
+y = [int(a + b > 1) for a, b, _ in X]
+one = Sorter().fit(X, y)
+losses, hits = one.loss_and_hits()
+print(losses[-1], hits[-1])
+"""
+
+
+@pytest.mark.parametrize(("planted", "verdict"), [("", "match"), (" * self.squashed(total)", None)])
+def test_losses_of_earlier_rounds_are_no_loss_that_lacks_a_sum(tmp_path, planted, verdict):
+    """They depend on no parameter; another loss may be inferred. Where none is, nothing untrue is said."""
+    result = check_only(tmp_path, HISTORIES.replace("PLANTED", planted))
+    if verdict is None:
+        assert result.verdict != "match"
+        assert result.error is None or result.error.slug != "loss-not-scalar"
+    else:
+        assert verdicts(result) == {"self.coef": verdict}
