@@ -105,6 +105,14 @@ class ParameterResult:
         return self.verdicts.count(Verdict.INCONCLUSIVE)
 
     @property
+    def wrong(self) -> str:
+        """How many entries are wrong, of how many: ``3+ of 864``, or ``? of 864``, where the search was stopped."""
+        if self.certificate is None:
+            return f"{self.mismatched:,} of {self.checked:,}"
+        known = f"{self.mismatched:,}" if self.mismatched or self.certificate.complete else "?"
+        return f"{known}{'' if known == '?' or self.certificate.complete else '+'} of {self.size:,}"
+
+    @property
     def coverage(self) -> str | None:
         """What was and what was not checked, in words; None where every entry was compared."""
         along = self.certificate
@@ -112,6 +120,8 @@ class ParameterResult:
             return None
         if along is None:
             return f"{self.checked:,} of {self.size:,} entries were checked, drawn at random"
+        if not along.complete and not self.mismatched:
+            return f"none of {self.size:,} entries was found to be wrong before the search was stopped"
         if not along.complete:
             return f"at least {self.mismatched:,} of {self.size:,} entries are wrong; the search for more was stopped"
         others = f"the other {self.size - self.checked:,}" if self.mismatched else f"all {self.size:,}"

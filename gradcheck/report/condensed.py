@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from gradcheck.checker.result import CheckResult, ParameterResult, Verdict
-from gradcheck.report.problems import UNCHECKED, by_reason, names_of, sized
+from gradcheck.report.problems import UNCHECKED, by_reason, names_of, sized, wrong_entries
 from gradcheck.report.text import sentence
 from gradcheck.report.worst import worst_first
 from gradcheck.script.source.finding import Finding, Fix
@@ -123,13 +123,11 @@ def _unchecked_row(row: Unchecked) -> tuple[str, ...]:
 
 def _row(parameter: ParameterResult) -> tuple[str, ...]:
     worst = parameter.worst
-    whole = parameter.size if parameter.certificate is not None else parameter.checked
-    at_least = "+" if parameter.certificate is not None and not parameter.certificate.complete else ""
     reason = "" if parameter.reason is None else f" ({parameter.reason.value})"
     return (
         parameter.name,
         sized(parameter.shape),
-        f"{parameter.mismatched}{at_least} of {whole}",
+        wrong_entries(parameter),
         f"[{', '.join(map(str, parameter.worst_index))}]" if parameter.shape else "",
         f"{parameter.analytic[worst]:.6g}",
         f"{parameter.numerical[worst]:.6g}",

@@ -188,7 +188,12 @@ def numbers_of(parameter: ParameterResult) -> str:
         f"{entry_name(parameter)}: analytic {float(parameter.analytic[worst])!r}, "
         f"numerical {float(parameter.numerical[worst])!r} +- {parameter.numerical_error[worst]:.1g}"
     )
-    return f"{said}; {wrong_entries(parameter)} entries are wrong" if parameter.size > 1 else said
+    if parameter.size == 1:
+        return said
+    wrong = wrong_entries(parameter)
+    if wrong.startswith("?"):
+        return f"{said}; how many{wrong[1:]} entries are wrong is unknown"
+    return f"{said}; {wrong} entries are wrong"
 
 
 def sized(shape: Sequence[int]) -> str:
@@ -198,9 +203,7 @@ def sized(shape: Sequence[int]) -> str:
 
 def wrong_entries(parameter: ParameterResult) -> str:
     """Return how many entries of a parameter are wrong, of how many."""
-    if parameter.certificate is None:
-        return f"{parameter.mismatched} of {parameter.checked}"
-    return f"{parameter.mismatched}{'' if parameter.certificate.complete else '+'} of {parameter.size}"
+    return parameter.wrong.replace(",", "")
 
 
 def lines_about(script: ScriptResult, problem: Problem) -> list[str]:

@@ -188,6 +188,25 @@ def test_a_kink_does_not_give_way_to_less(certificate: Certificate | None) -> No
     assert p.verdicts == (M, I)
 
 
+@pytest.mark.parametrize(
+    ("certificate", "verdicts", "wrong", "said"),
+    [
+        (None, (X, I), "1 of 2", "2 of 6 entries were checked"),
+        (CERTIFIED, (M, I), "0 of 6", "all 6 entries were compared"),
+        (Certificate(8, 1e-7, X, complete=False), (X, X), "2+ of 6", "at least 2 of 6 entries are wrong"),
+        (Certificate(0, 1e-7, I, complete=False), (I, I), "? of 6", "none of 6 entries was found to be wrong before"),
+    ],
+    ids=["drawn", "complete", "some", "none yet"],
+)
+def test_a_search_that_was_stopped_says_what_it_knows(
+    certificate: Certificate | None, verdicts: tuple[Verdict, ...], wrong: str, said: str
+) -> None:
+    """That none was found is no number of wrong ones, least of all at least 0."""
+    found = replace(parameter([1.0, 2.0], [1.0, 9.0], verdicts), certificate=certificate)
+    assert found.wrong == wrong
+    assert said in (found.coverage or "")
+
+
 def test_a_mistake_does_not_give_way_to_directions() -> None:
     wrong = result(parameter([1.0, 2.0], [1.0, 9.0], (M, X)))
     along = result(replace(parameter([3.0], [3.0], (M,)), certificate=CERTIFIED))

@@ -108,16 +108,13 @@ def parameter_views(script: ScriptResult, rows: tuple[ParameterRow, ...], limits
 
 def _row(parameter: ParameterResult, number: int, said: str, *, is_pictured: bool) -> ParameterRow:
     i = parameter.worst
-    certificate = parameter.certificate
-    of = parameter.checked if certificate is None else parameter.size
-    more = "" if certificate is None or certificate.complete else "+"
     reason = parameter.reason
     remarks = filter(None, (said, reason.sentence if reason is not None else "", parameter.coverage))
     return ParameterRow(
         number=number,
         name=parameter.name,
         shape=Cell(sized(parameter.shape), str(parameter.size)),
-        wrong=Cell(f"{parameter.mismatched:,}{more} of {of:,}", str(parameter.mismatched)),
+        wrong=Cell(parameter.wrong, str(parameter.mismatched)),
         analytic=_cell(parameter.analytic[i]),
         numerical=_cell(parameter.numerical[i]),
         error=Cell(bound(parameter.numerical_error[i]), exact(parameter.numerical_error[i])),
